@@ -1,0 +1,372 @@
+"""Bundles: a folder that holds one person's fitted decoder and everything to use it rightly.
+
+Files: `manifest.json` (see `phosphene.manifest`), the engine graph, `statistics.npz`, and for fMRI
+the mask. Nothing in it is executable and nothing is pickled. A bundle is verified in full before
+anything of it is used, and what was verified (bytes in memory) is what runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from phosphene.errors import BundleError, check_all, problem
+from phosphene.manifest import FileInfo, Manifest, MaskInfo, consistency_problems
+
+__all__ = ["MANIFEST", "Bundle", "Expectation", "mask_sha256", "pack_bundle", "sha256_hex"]
+
+MANIFEST = "manifest.json"
+_SUFFIXES = (".onnx", ".npz")
+_MAX_MANIFEST_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a bundle must match to be used here; None = not asked.
+
+    Attributes
+    ----------
+    person : str
+        Pseudonym of the person in the scanner or under the cap.
+    modality : str
+        "fmri" or "eeg".
+    mask_sha256 : str
+        `mask_sha256` of the mask that acquisition uses.
+    target_id, target_sha256 : str
+        The target space that the renderer draws from.
+    features : int
+        Values per volume or epoch that acquisition sends.
+    period_s : float
+        TR or epoch length, in seconds.
+    """
+
+    person: str | None = None
+    modality: str | None = None
+    mask_sha256: str | None = None
+    target_id: str | None = None
+    target_sha256: str | None = None
+    features: int | None = None
+    period_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle in memory.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        What the bundle says about itself.
+    graph : bytes
+        The engine graph (ONNX).
+    statistics : Mapping of str to array
+        Training statistics, such as `prior_mean` and `prior_std` (features,) float32.
+    mask : array of bool (X, Y, Z) or None
+        Decoded voxels.
+    affine : array (4, 4) or None
+        Voxel to mm.
+    digest : str
+        SHA-256 of `manifest.json`; as that holds every file's hash, it names the whole bundle.
+    """
+
+    manifest: Manifest
+    graph: bytes = field(repr=False)
+    statistics: Mapping[str, npt.NDArray[Any]] = field(repr=False)
+    mask: npt.NDArray[np.bool_] | None = field(repr=False)
+    affine: npt.NDArray[np.float64] | None = field(repr=False)
+    digest: str
+    payload: Mapping[str, bytes] = field(repr=False)
+
+    @classmethod
+    def load(cls, path: str | Path, expect: Expectation | None = None) -> Bundle:
+        """Read and verify a bundle.
+
+        Parameters
+        ----------
+        path : str or Path
+            The bundle's folder.
+        expect : Expectation, optional
+            What it must match.
+
+        Returns
+        -------
+        Bundle
+            Verified.
+
+        Raises
+        ------
+        BundleError
+            Listing everything that is missing, changed or does not belong here.
+        """
+        root = Path(path)
+        raw, manifest = _read_manifest(root)
+        payload, found = _read_files(root, manifest)
+        found += consistency_problems(manifest)
+        found += _expectation_problems(manifest, expect or Expectation())
+        mask, affine = None, None
+        statistics: dict[str, npt.NDArray[Any]] = {}
+        if manifest.mask is not None and manifest.mask.file in payload:
+            mask, affine, more = _read_mask(manifest.mask, payload[manifest.mask.file])
+            found += more
+        if manifest.statistics in payload:
+            statistics, more = _read_npz(manifest.statistics, payload[manifest.statistics])
+            found += more
+        check_all(found, BundleError, f"bundle {root}")
+        return cls(
+            manifest=manifest,
+            graph=payload[manifest.graph],
+            statistics=statistics,
+            mask=mask,
+            affine=affine,
+            digest=sha256_hex(raw),
+            payload={MANIFEST: raw, **payload},
+        )
+
+    def write(self, path: str | Path, *, replace: bool = False) -> Path:
+        """Write the bundle so that a reader sees all of it or nothing.
+
+        The files go to a hidden folder beside `path`, reach the disk, and the folder is renamed.
+
+        Parameters
+        ----------
+        path : str or Path
+            Folder to make.
+        replace : bool
+            Whether an existing bundle there may be replaced.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        BundleError
+            If something is there already and `replace` is False.
+        """
+        goal = Path(path)
+        if goal.exists() and not replace:
+            raise BundleError(
+                problem("path", str(goal), "a folder that does not exist", "Choose another name.")
+            )
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{goal.name}.", dir=goal.parent))
+        try:
+            for name, content in self.payload.items():
+                _write_synced(fresh / name, content)
+            if goal.exists():
+                old = fresh.with_name(fresh.name + ".old")
+                goal.rename(old)
+                fresh.rename(goal)
+                shutil.rmtree(old)
+            else:
+                fresh.rename(goal)
+            _sync_folder(goal.parent)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+        return goal
+
+
+def pack_bundle(
+    draft: Manifest,
+    graph: bytes,
+    statistics: Mapping[str, npt.NDArray[Any]],
+    mask: npt.NDArray[np.bool_] | None = None,
+    affine: npt.NDArray[np.float64] | None = None,
+) -> Bundle:
+    """Make a bundle in memory: fill in file hashes, check that it is consistent.
+
+    Parameters
+    ----------
+    draft : Manifest
+        Without `files`; `mask` is filled in from the arrays.
+    graph : bytes
+        Serialised ONNX.
+    statistics : Mapping of str to array
+        Numeric arrays.
+    mask : array of bool (X, Y, Z), optional
+        Needed for fMRI.
+    affine : array (4, 4), optional
+        Voxel to mm; needed with a mask.
+
+    Returns
+    -------
+    Bundle
+        Ready to `write`.
+
+    Raises
+    ------
+    BundleError
+        Listing every inconsistency.
+    """
+    payload = {draft.graph: graph, draft.statistics: _npz(**statistics)}
+    info = None
+    if mask is not None:
+        if affine is None:
+            raise BundleError(problem("affine", None, "4 x 4, voxel to mm", "Give the image's."))
+        info = MaskInfo(
+            file="mask.npz",
+            sha256=mask_sha256(mask, affine),
+            shape=mask.shape,
+            voxels=int(mask.sum()),
+        )
+        payload[info.file] = _npz(mask=mask, affine=affine)
+    files = {n: FileInfo(sha256=sha256_hex(b), size=len(b)) for n, b in sorted(payload.items())}
+    manifest = msgspec.structs.replace(draft, mask=info, files=files)
+    check_all(consistency_problems(manifest), BundleError, "new bundle")
+    raw = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    msgspec.json.decode(raw, type=Manifest)  # what cannot be read back must not be written
+    return Bundle(
+        manifest, graph, dict(statistics), mask, affine, sha256_hex(raw), {MANIFEST: raw, **payload}
+    )
+
+
+def sha256_hex(content: bytes) -> str:
+    """Return the SHA-256 of bytes as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def mask_sha256(mask: npt.NDArray[np.bool_], affine: npt.NDArray[np.float64]) -> str:
+    """Name a mask by its content: shape, voxels, and affine rounded to a micrometre.
+
+    Parameters
+    ----------
+    mask : array of bool (X, Y, Z)
+        True where a voxel is decoded.
+    affine : array (4, 4)
+        Voxel to mm.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    BundleError
+        If the mask is not a 3-D array of bool or the affine not a finite 4 x 4.
+    """
+    found = []
+    if mask.ndim != 3 or mask.dtype != np.bool_:
+        found.append(problem("mask", f"{mask.shape} {mask.dtype}", "3-D bool", "Threshold it."))
+    if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        found.append(problem("affine", affine.shape, "finite 4 x 4", "Give the image's."))
+    check_all(found, BundleError, "mask")
+    shape = np.asarray(mask.shape, dtype="<i8").tobytes()
+    micrometres = np.rint(np.asarray(affine, np.float64) * 1000).astype("<i8").tobytes()
+    return sha256_hex(shape + np.packbits(mask.ravel()).tobytes() + micrometres)
+
+
+def _read_manifest(root: Path) -> tuple[bytes, Manifest]:
+    path = root / MANIFEST
+    if not path.is_file():
+        raise BundleError(problem("bundle", str(root), "a folder with manifest.json", "Fit one."))
+    if path.stat().st_size > _MAX_MANIFEST_BYTES:
+        raise BundleError(problem(str(path), "too long", "up to 8 MiB", "Fit the bundle anew."))
+    raw = path.read_bytes()
+    try:
+        return raw, msgspec.json.decode(raw, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise BundleError(
+            problem(str(path), str(error), "a manifest of this format", "Fit the bundle anew.")
+        ) from error
+
+
+def _read_files(root: Path, manifest: Manifest) -> tuple[dict[str, bytes], list[str]]:
+    """Read all listed files; report missing, changed, misnamed and additional ones."""
+    payload, found = {}, []
+    for name, info in manifest.files.items():
+        path = root / name
+        if Path(name).name != name or path.suffix not in _SUFFIXES:
+            found.append(problem("files", name, "plain names, .onnx or .npz", "Do not use it."))
+        elif path.is_symlink() or not path.is_file():
+            found.append(problem(name, "missing", "a regular file", "Copy the bundle again."))
+        else:
+            content = path.read_bytes()
+            if len(content) != info.size or sha256_hex(content) != info.sha256:
+                found.append(
+                    problem(name, "changed", f"SHA-256 {info.sha256}", "Copy the bundle again.")
+                )
+            else:
+                payload[name] = content
+    extra = sorted(p.name for p in root.iterdir() if p.name not in {MANIFEST, *manifest.files})
+    found += [problem(n, "not in the manifest", "nothing else", "Remove it.") for n in extra]
+    return payload, found
+
+
+def _expectation_problems(m: Manifest, expect: Expectation) -> list[str]:
+    have = {
+        "person": m.person,
+        "modality": m.modality,
+        "mask_sha256": m.mask.sha256 if m.mask else None,
+        "target_id": m.target.id,
+        "target_sha256": m.target.sha256,
+        "features": m.features,
+        "period_s": m.window.period_s,
+    }
+    found = []
+    for item in fields(expect):
+        want = getattr(expect, item.name)
+        if want is not None and have[item.name] != want:
+            cure = "Use the bundle that was fitted for this person, mask and target space."
+            found.append(problem(item.name, have[item.name], repr(want), cure))
+    return found
+
+
+def _read_mask(
+    info: MaskInfo, content: bytes
+) -> tuple[npt.NDArray[np.bool_] | None, npt.NDArray[np.float64] | None, list[str]]:
+    arrays, found = _read_npz(info.file, content)
+    if found or not {"mask", "affine"} <= set(arrays):
+        return None, None, found or [problem(info.file, sorted(arrays), "mask, affine", "Refit.")]
+    mask, affine = arrays["mask"], arrays["affine"]
+    try:
+        name = mask_sha256(mask, affine)
+    except BundleError as error:
+        return None, None, [str(error)]
+    if (name, mask.shape, int(mask.sum())) != (info.sha256, info.shape, info.voxels):
+        found.append(problem(info.file, name, f"mask {info.sha256}", "Fit the bundle anew."))
+    return mask, affine, found
+
+
+def _read_npz(name: str, content: bytes) -> tuple[dict[str, npt.NDArray[Any]], list[str]]:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}, []
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        return {}, [problem(name, str(error), "plain numeric arrays", "Fit the bundle anew.")]
+
+
+def _npz(**arrays: npt.NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        path.chmod(0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
