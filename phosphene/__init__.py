@@ -1,0 +1,1 @@
+"""What every node shares: messages, bus, clock, configuration, gate, recorder, supervisor, CLI."""

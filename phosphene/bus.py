@@ -1,0 +1,262 @@
+"""ZeroMQ sockets with the habits of this project built in.
+
+Live views use `Publisher` and `Subscriber` (drain to the newest, never CONFLATE, which breaks
+multipart messages); what must not be lost uses `Pusher` and `Puller`, where a sender that has to
+drop counts it. All endpoints of a run are ipc sockets in one folder that only its owner may enter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import zmq
+
+from phosphene.errors import ConfigError, NodeError, problem
+from phosphene.messages import Message, decode, encode
+
+__all__ = ["Publisher", "Puller", "Pusher", "RunFolder", "Subscriber"]
+
+HWM = 100
+MAX_MESSAGE_BYTES = 64 * 2**20
+_IPC_PATH_BYTES = 100
+
+
+class RunFolder:
+    """The private folder that holds the sockets of one run.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; it must exist, belong to this user and be closed to everybody else.
+
+    Raises
+    ------
+    ConfigError
+        If others may enter the folder or its path is too long for a socket.
+    """
+
+    def __init__(self, path: Path) -> None:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise ConfigError(problem("run folder", oct(mode), "0o700", f"chmod 700 {path}"))
+        if len(os.fsencode(path)) > _IPC_PATH_BYTES - 20:
+            raise ConfigError(
+                problem("run folder", str(path), "a path below 80 bytes", "Set XDG_RUNTIME_DIR.")
+            )
+        self.path = path
+
+    @classmethod
+    def create(cls, run: str, base: Path | None = None) -> RunFolder:
+        """Make the folder for a new run below `base` (default: the user's runtime folder)."""
+        root = base or Path(os.environ.get("XDG_RUNTIME_DIR", f"/tmp/phosphene-{os.getuid()}"))  # noqa: S108
+        if base is None and not os.access(root.parent if not root.exists() else root, os.W_OK):
+            root = Path(f"/tmp/phosphene-{os.getuid()}")  # noqa: S108
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = root / f"ph-{run}"
+        path.mkdir(mode=0o700)
+        return cls(path)
+
+    def endpoint(self, name: str) -> str:
+        """Return the ZeroMQ address of the socket `name`."""
+        return f"ipc://{self.path / name}"
+
+    def remove(self) -> None:
+        """Delete the folder with its socket files."""
+        for file in self.path.iterdir():
+            file.unlink()
+        self.path.rmdir()
+
+
+class _Socket:
+    """One ZeroMQ socket that closes with its ``with`` block."""
+
+    def __init__(self, context: zmq.Context[Any], kind: int, linger_ms: int) -> None:
+        self.socket: zmq.Socket[bytes] = context.socket(kind)
+        self.socket.linger = linger_ms
+        self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+
+    def close(self) -> None:
+        """Close the socket; closing twice does no harm."""
+        self.socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Publisher(_Socket):
+    """Binds and publishes to whoever listens; knows how many listen.
+
+    Parameters
+    ----------
+    context : zmq.Context
+        Context of this process.
+    endpoint : str
+        Address to bind.
+    """
+
+    def __init__(self, context: zmq.Context[Any], endpoint: str) -> None:
+        super().__init__(context, zmq.XPUB, linger_ms=200)
+        self.socket.setsockopt(zmq.XPUB_VERBOSER, 1)
+        self.socket.sndhwm = HWM
+        self.socket.bind(endpoint)
+        self._topics: dict[bytes, int] = {}
+
+    def subscribers(self, topic: bytes) -> int:
+        """Return how many subscriptions cover `topic` now."""
+        with contextlib.suppress(zmq.Again):
+            while True:
+                note = self.socket.recv(zmq.NOBLOCK)
+                step = 1 if note[:1] == b"\x01" else -1
+                self._topics[note[1:]] = self._topics.get(note[1:], 0) + step
+        return sum(n for prefix, n in self._topics.items() if topic.startswith(prefix))
+
+    def wait_for_subscribers(self, topic: bytes, count: int, timeout_s: float) -> None:
+        """Return once `count` subscriptions cover `topic`.
+
+        Raises
+        ------
+        NodeError
+            If they have not appeared after `timeout_s` seconds.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self.subscribers(topic) < count:
+            left_ms = (deadline - time.monotonic()) * 1000
+            if left_ms <= 0:
+                have = self.subscribers(topic)
+                raise NodeError(f"topic {topic!r}: {have} of {count} subscribers appeared in time")
+            self.socket.poll(int(min(left_ms, 200)) + 1)
+
+    def send(self, message: Message) -> None:
+        """Publish a message; a subscriber that is too slow misses it and sees the gap in `seq`."""
+        self.subscribers(b"")
+        self.socket.send_multipart(encode(message), copy=False)
+
+
+class Subscriber(_Socket):
+    """Connects to one or more publishers.
+
+    Parameters
+    ----------
+    context : zmq.Context
+        Context of this process.
+    endpoints : sequence of str
+        Addresses to connect to; they need not exist yet.
+    topics : sequence of bytes
+        Topics wanted.
+    """
+
+    def __init__(
+        self, context: zmq.Context[Any], endpoints: Sequence[str], topics: Sequence[bytes]
+    ) -> None:
+        super().__init__(context, zmq.SUB, linger_ms=0)
+        self.socket.rcvhwm = HWM
+        self.socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
+        for topic in topics:
+            self.socket.subscribe(topic)
+        for endpoint in endpoints:
+            self.socket.connect(endpoint)
+
+    def receive(self) -> Iterator[Message]:
+        """Yield every message that is waiting, oldest first, without blocking."""
+        yield from _waiting(self.socket)
+
+    def newest(self) -> Message | None:
+        """Drain the socket and return its newest message, if any."""
+        frames = None
+        with contextlib.suppress(zmq.Again):
+            while True:
+                frames = self.socket.recv_multipart(zmq.NOBLOCK)
+        return None if frames is None else decode(frames)
+
+
+def _waiting(socket: zmq.Socket[bytes]) -> Iterator[Message]:
+    while True:
+        try:
+            frames = socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return
+        yield decode(frames)
+
+
+class Pusher(_Socket):
+    """Connects to a `Puller`; counts what it has to drop.
+
+    Parameters
+    ----------
+    context : zmq.Context
+        Context of this process.
+    endpoint : str
+        Address to connect to.
+    block : bool
+        True: wait for room (replay at full speed loses nothing). False: drop and count (live).
+    alive : Callable, optional
+        Called about every 100 ms while a blocking send waits (the node's beat); when it returns
+        False the message is given up and counted.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[Any],
+        endpoint: str,
+        *,
+        block: bool = False,
+        alive: Callable[[], bool] | None = None,
+    ) -> None:
+        super().__init__(context, zmq.PUSH, linger_ms=1000)
+        self.socket.sndhwm = HWM
+        self.socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        self.socket.connect(endpoint)
+        self.dropped = 0
+        self._block = block
+        self._alive = alive
+
+    def send(self, message: Message) -> bool:
+        """Send a message; return False when it had to be dropped."""
+        frames = encode(message)
+        while True:
+            try:
+                self.socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                if self._block and (self._alive is None or self._alive()):
+                    self.socket.poll(100, zmq.POLLOUT)
+                    continue
+                self.dropped += 1
+                return False
+            return True
+
+
+class Puller(_Socket):
+    """Binds and receives from any number of `Pusher`.
+
+    Parameters
+    ----------
+    context : zmq.Context
+        Context of this process.
+    endpoint : str
+        Address to bind.
+    """
+
+    def __init__(self, context: zmq.Context[Any], endpoint: str) -> None:
+        super().__init__(context, zmq.PULL, linger_ms=0)
+        self.socket.rcvhwm = HWM
+        self.socket.bind(endpoint)
+
+    def receive(self) -> Iterator[Message]:
+        """Yield every message that is waiting, oldest first, without blocking."""
+        yield from _waiting(self.socket)

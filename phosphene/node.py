@@ -1,0 +1,289 @@
+"""The shell that every node runs in.
+
+A node is an object with a `step`; the shell gives it sockets, a clock, message numbering, sends its
+beats from the work loop, obeys commands, and ends the process when the loop hangs (watchdog), when
+the supervisor is gone or when it is told to stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal, Protocol
+
+import zmq
+
+from phosphene.bus import Pusher, RunFolder
+from phosphene.clock import Clock, MonotonicClock
+from phosphene.errors import PhospheneError
+from phosphene.messages import (
+    Array,
+    Beat,
+    Command,
+    Message,
+    Reply,
+    decode,
+    describe,
+    encode,
+    topic_of,
+)
+from phosphene.plan import Plan
+
+__all__ = ["Node", "NodeContext", "serve"]
+
+BEAT_S = 0.1
+State = Literal["starting", "ready", "running", "done", "stopped"]
+
+
+class Node(Protocol):
+    """What the shell drives."""
+
+    def sockets(self) -> Sequence[zmq.Socket[bytes]]:
+        """Return the sockets whose arrival should wake the node."""
+        ...
+
+    def due_s(self) -> float | None:
+        """Return when timed work is due (LSL clock, seconds), or None."""
+        ...
+
+    def step(self) -> None:
+        """Do all work that is waiting, without blocking for long."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the node's counters."""
+        ...
+
+    def done(self) -> bool:
+        """Return True when the node has nothing left to do (end of a recording)."""
+        ...
+
+    def command(self, command: Command) -> str:
+        """Obey a command and return a line of text; raise PhospheneError to refuse."""
+        ...
+
+    def close(self) -> None:
+        """Give back everything the node holds."""
+        ...
+
+
+class NodeContext:
+    """What the shell lends to its node: plan, clock, context, message numbering, beats.
+
+    Parameters
+    ----------
+    name : str
+        Name of the node.
+    plan : Plan
+        The run.
+    clock : Clock
+        Present time.
+    """
+
+    def __init__(self, name: str, plan: Plan, clock: Clock) -> None:
+        self.name = name
+        self.plan = plan
+        self.clock = clock
+        self.folder = RunFolder(plan.folder)
+        self.zmq: zmq.Context[Any] = zmq.Context()
+        self.state: State = "starting"
+        self.note = ""
+        self.stopping = False
+        self._seq: dict[bytes, int] = {}
+        self._parent = os.getppid()
+        self._beaten_s = -1.0
+        self._control: zmq.Socket[bytes] = self.zmq.socket(zmq.DEALER)
+        self._control.identity = name.encode()
+        self._control.linger = 1000
+        self._control.connect(self.folder.endpoint("control"))
+        self._bond = Pusher(self.zmq, self.folder.endpoint("bonds"))
+        self._bond.socket.linger = 0
+        self._commands: list[Command] = []
+
+    def endpoint(self, name: str) -> str:
+        """Return the address of the run's socket `name`."""
+        return self.folder.endpoint(name)
+
+    def message(
+        self,
+        kind: Callable[..., Any],
+        *,
+        t_acquired: float,
+        arrays: Mapping[str, Array] | None = None,
+        dims: Mapping[str, Sequence[str]] | None = None,
+        units: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> Message:
+        """Build the next message of a kind, numbered and stamped.
+
+        Parameters
+        ----------
+        kind : type
+            Header class.
+        t_acquired : float
+            When the newest data behind it was acquired (LSL clock, seconds).
+        arrays, dims, units : mapping
+            Arrays with the names of their dimensions and their units.
+        **fields
+            The header's own fields.
+        """
+        topic = topic_of(kind)
+        seq = self._seq.get(topic, 0)
+        self._seq[topic] = seq + 1
+        held = dict(arrays or {})
+        header = kind(
+            run=self.plan.run,
+            seq=seq,
+            t_acquired=t_acquired,
+            t_sent=self.clock.now(),
+            producer=self.name,
+            arrays=describe(held, dims or {}, units or {}),
+            **fields,
+        )
+        return Message(header, held)
+
+    def beat(self, counts: Mapping[str, int], *, force: bool = False) -> bool:
+        """Send a sign of life when one is due; return False once the node should stop."""
+        now = self.clock.now()
+        if force or now - self._beaten_s >= BEAT_S:
+            self._beaten_s = now
+            faulthandler.dump_traceback_later(self.plan.watchdog_s, exit=True)
+            message = self.message(
+                Beat,
+                t_acquired=now,
+                pid=os.getpid(),
+                state=self.state,
+                counts=dict(counts),
+                note=self.note,
+            )
+            self._control.send_multipart(encode(message))
+            self._bond.send(message)
+            if os.getppid() != self._parent:
+                self.stopping = True
+        return not self.stopping
+
+    def control_socket(self) -> zmq.Socket[bytes]:
+        """Return the socket on which commands arrive."""
+        return self._control
+
+    def commands(self) -> list[Command]:
+        """Return the commands that have arrived."""
+        arrived: list[Command] = []
+        while True:
+            try:
+                frames = self._control.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return arrived
+            header = decode(frames).header
+            if isinstance(header, Command):
+                arrived.append(header)
+
+    def reply(self, command: Command, *, ok: bool, text: str) -> None:
+        """Answer a command."""
+        now = self.clock.now()
+        message = self.message(Reply, t_acquired=now, id=command.id, ok=ok, text=text)
+        self._control.send_multipart(encode(message))
+
+    def close(self) -> None:
+        """Close sockets and context."""
+        faulthandler.cancel_dump_traceback_later()
+        self._bond.close()
+        self._control.close()
+        self.zmq.term()
+
+
+def _obey(context: NodeContext, node: Node) -> None:
+    for command in context.commands():
+        if command.action == "stop":
+            context.stopping = True
+            context.reply(command, ok=True, text="stopping")
+            continue
+        if command.action == "go":
+            context.state = "running"
+        try:
+            text = node.command(command)
+        except PhospheneError as error:
+            context.reply(command, ok=False, text=str(error))
+        else:
+            context.reply(command, ok=True, text=text)
+
+
+def run_loop(context: NodeContext, node: Node) -> None:
+    """Drive a node until it is told to stop."""
+    poller = zmq.Poller()
+    poller.register(context.control_socket(), zmq.POLLIN)
+    for socket in node.sockets():
+        poller.register(socket, zmq.POLLIN)
+    while context.beat(node.counts()):
+        due_s = node.due_s()
+        wait_s = BEAT_S if due_s is None else min(BEAT_S, max(0.0, due_s - context.clock.now()))
+        # Wake up to 1 ms before timed work: poll has millisecond steps, the node waits exactly.
+        poller.poll(int(wait_s * 1000))
+        _obey(context, node)
+        node.step()
+        if node.done() and context.state == "running":
+            context.state = "done"
+
+
+def serve(
+    name: str,
+    build: Callable[[NodeContext], Node],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Run a node as this process.
+
+    Parameters
+    ----------
+    name : str
+        Name of the node.
+    build : Callable
+        Makes the node; may take seconds and should call ``context.beat({})`` meanwhile.
+    argv : sequence of str, optional
+        Command line, default `sys.argv`.
+
+    Returns
+    -------
+    int
+        Exit status: 0 after a stop command, 1 after an error (told on standard error).
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=f"Phosphene {name} node")
+    parser.add_argument("--plan", type=Path, required=True, help="plan file of the run")
+    plan = Plan.load(parser.parse_args(argv).plan)
+    logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", stream=sys.stderr)
+    context = NodeContext(name, plan, MonotonicClock())
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        context.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    node: Node | None = None
+    try:
+        context.beat({}, force=True)
+        node = build(context)
+        context.state = "ready"
+        context.beat(node.counts(), force=True)
+        run_loop(context, node)
+    except PhospheneError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        context.note = str(error)
+        context.state = "stopped"
+        context.beat(node.counts() if node else {}, force=True)
+        return 1
+    else:
+        node.close()
+        context.state = "stopped"
+        context.beat(node.counts(), force=True)
+        node = None
+        return 0
+    finally:
+        if node is not None:
+            node.close()
+        context.close()

@@ -1,0 +1,92 @@
+"""The plan of one run: the validated session plus the facts that only exist at run time.
+
+The supervisor writes it into the run folder; every node reads it from there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from phosphene.consent import Consent
+from phosphene.errors import ConfigError
+from phosphene.session import Session
+
+__all__ = ["SINKS", "Plan"]
+
+SINKS = ("self", "operator", "observer")
+
+
+class Plan(BaseModel):
+    """Everything a node needs to know about the run.
+
+    Parameters
+    ----------
+    run : str
+        Identifier of the run.
+    folder : Path
+        Private folder of the run's sockets.
+    mode : str
+        ``live``, ``replay`` or ``pilot`` (synthetic participant).
+    speed : float or None
+        Pace of a replay; None means as fast as every part can, with flow control.
+    session : Session
+        The validated session.
+    consent : Consent or None
+        The consent, already read; None means nothing is allowed.
+    nodes : tuple of str
+        Names of the nodes that take part; each is bonded to the gate.
+    lsl_session : str
+        LSL session id, so that runs never see each other's streams.
+    watchdog_s : float
+        A node whose work loop stands still for this long ends itself.
+    out : Path or None
+        Folder for recording and report.
+    programme : str
+        JSON of the synthetic participant's stimulus programme; empty otherwise.
+    facts : dict
+        Words and hashes for the run's start document.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str
+    folder: Path
+    mode: Literal["live", "replay", "pilot"]
+    speed: float | None = 1.0
+    session: Session
+    consent: Consent | None = None
+    nodes: tuple[str, ...] = ()
+    lsl_session: str = "phosphene"
+    watchdog_s: float = 8.0
+    out: Path | None = None
+    programme: str = ""
+    facts: dict[str, str] = {}
+
+    @property
+    def lossless(self) -> bool:
+        """True when every link waits instead of dropping (replay at full speed)."""
+        return self.speed is None
+
+    def save(self) -> Path:
+        """Write the plan into its run folder and return the file's path."""
+        path = self.folder / "plan.json"
+        path.touch(mode=0o600)
+        path.write_text(self.model_dump_json(), encoding="utf-8")
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a plan that `save` has written.
+
+        Raises
+        ------
+        ConfigError
+            If the file is missing or not a plan.
+        """
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValidationError) as error:
+            raise ConfigError(f"plan {path}: {error}") from error

@@ -1,0 +1,298 @@
+"""The session file: what an experimenter sets, validated all at once.
+
+A session is TOML; every table maps to one frozen model here. Unknown keys are errors, and all
+problems are reported together, each with its path, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from phosphene.errors import ConfigError
+
+__all__ = [
+    "AcquisitionSettings",
+    "DecoderSettings",
+    "EegSettings",
+    "FmriSettings",
+    "GateSettings",
+    "RecorderSettings",
+    "RendererSettings",
+    "Session",
+    "SourceSettings",
+    "explain",
+    "load_session",
+]
+
+Seconds = Annotated[float, Field(ge=0)]
+Level = Annotated[int, Field(ge=0, le=4)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceSettings(_Settings):
+    """Where brain data comes from.
+
+    Parameters
+    ----------
+    kind : str
+        ``dicom-folder`` (a folder that a scanner writes to), ``recording`` (any file or folder that
+        `phosphene replay` reads) or ``lsl-eeg`` (a live LSL stream).
+    path : Path or None
+        Folder or recording.
+    source_ids : tuple of str
+        Exact LSL source ids that may be taken: first the EEG stream, then marker streams.
+    run : str or None
+        Which run of a recording that holds several, for instance ``"12"``.
+    labels : dict
+        Renames marker labels, for instance ``{"1": "house"}``.
+    poll_s : float or None
+        Poll the folder at this interval in seconds instead of waiting for file events (network
+        shares raise none).
+    """
+
+    kind: Literal["dicom-folder", "recording", "lsl-eeg"]
+    path: Path | None = None
+    source_ids: tuple[str, ...] = ()
+    run: str | None = None
+    labels: dict[str, str] = {}
+    poll_s: Annotated[float, Field(gt=0, le=60)] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind == "lsl-eeg" and not self.source_ids:
+            raise ValueError("kind 'lsl-eeg' needs source_ids, the exact id of the EEG stream")
+        if self.kind != "lsl-eeg" and self.path is None:
+            raise ValueError(f"kind {self.kind!r} needs a path")
+        return self
+
+
+class FmriSettings(_Settings):
+    """Cleaning of fMRI volumes.
+
+    Parameters
+    ----------
+    tr_s : float or None
+        Repetition time in seconds; None takes it from the data.
+    realign : str
+        ``auto`` corrects motion where a volume has at least 8 slices.
+    smooth_mm : float
+        Full width at half maximum of spatial smoothing in millimetres; 0 for none.
+    warmup_volumes : int
+        Volumes before the running statistics are believed, where no bundle gives statistics.
+    rois : dict
+        Name to NIfTI mask file of regions whose mean is shown.
+    """
+
+    tr_s: Annotated[float, Field(gt=0, le=30)] | None = None
+    realign: Literal["auto", "on", "off"] = "auto"
+    smooth_mm: Annotated[float, Field(ge=0, le=20)] = 0.0
+    warmup_volumes: Annotated[int, Field(ge=2, le=1000)] = 10
+    rois: dict[str, Path] = {}
+
+
+class EegSettings(_Settings):
+    """Cleaning and cutting of EEG.
+
+    Parameters
+    ----------
+    notch_hz : float or None
+        Mains frequency to remove, in hertz.
+    band_hz : tuple of float
+        Pass band in hertz.
+    reference : str
+        ``average`` or ``none``.
+    epoch_s : tuple of float
+        Start and end of an epoch around its event, in seconds.
+    baseline_s : tuple of float or None
+        Interval whose mean is subtracted, in seconds around the event.
+    decimated_hz : float
+        Sampling rate of the features in hertz.
+    window_s, step_s : float
+        Length and step of sliding windows in seconds; used when nothing marks events.
+    mode : str
+        ``epochs`` on markers or sliding ``windows``.
+    reject_uv : float
+        Peak-to-peak amplitude in microvolts above which an epoch is flagged.
+    """
+
+    notch_hz: Annotated[float, Field(gt=0)] | None = 50.0
+    band_hz: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (1.0, 30.0)
+    reference: Literal["average", "none"] = "none"
+    epoch_s: tuple[float, float] = (0.0, 0.8)
+    baseline_s: tuple[float, float] | None = None
+    decimated_hz: Annotated[float, Field(gt=0)] = 64.0
+    window_s: Annotated[float, Field(gt=0)] = 1.0
+    step_s: Annotated[float, Field(gt=0)] = 0.5
+    mode: Literal["epochs", "windows"] = "epochs"
+    reject_uv: Annotated[float, Field(gt=0)] = 150.0
+
+
+class AcquisitionSettings(_Settings):
+    """Settings of the acquisition node; a bundle's own settings win where it carries some."""
+
+    fmri: FmriSettings = FmriSettings()
+    eeg: EegSettings = EegSettings()
+
+
+class DecoderSettings(_Settings):
+    """Settings of the decoder node.
+
+    Parameters
+    ----------
+    bundle : Path or None
+        Fitted decoder of this person; None runs quality control only.
+    threads : int
+        CPU threads of the inference engine.
+    """
+
+    bundle: Path | None = None
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class RendererSettings(_Settings):
+    """Settings of the renderer node.
+
+    Parameters
+    ----------
+    fps : float
+        Frames per second.
+    steps : int
+        Denoising steps: 1, 2 or 4.
+    mode : str
+        Which part of the percept conditions the picture.
+    smoothing_s : float
+        Time constant in seconds of the path between percepts.
+    noise_s : float
+        Time constant in seconds of the slowly walking noise; 0 keeps it fixed.
+    min_confidence : float
+        Below this confidence the neutral frame is shown.
+    seed : int
+        Seed of the noise.
+    threads : int
+        CPU threads of the inference engine.
+    """
+
+    fps: Annotated[float, Field(gt=0, le=240)] = 24.0
+    steps: Literal[1, 2, 4] = 1
+    mode: Literal["z", "c", "zc"] = "zc"
+    smoothing_s: Seconds = 0.5
+    noise_s: Seconds = 60.0
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+
+
+class GateSettings(_Settings):
+    """Settings of the privacy gate.
+
+    Parameters
+    ----------
+    consent : Path or None
+        Consent file; without one nothing is decoded and no frame passes.
+    bond_s : float
+        A heartbeat missing for this many seconds blanks every sink.
+    level_self, level_operator, level_observer : int
+        Abstraction level of each sink: 4 full, 3 at most 32x32, 2 8x8, 1 one colour, 0 blank.
+    """
+
+    consent: Path | None = None
+    bond_s: Annotated[float, Field(ge=0.2, le=5)] = 0.75
+    level_self: Level = 4
+    level_operator: Level = 4
+    level_observer: Level = 0
+
+
+class RecorderSettings(_Settings):
+    """Settings of the recorder; recording is off unless a folder is given.
+
+    Parameters
+    ----------
+    out : Path or None
+        Folder for recording and report.
+    images : bool
+        Record frames too (needs the scope ``record_images``).
+    """
+
+    out: Path | None = None
+    images: bool = True
+
+
+class Session(_Settings):
+    """One visit of one person.
+
+    Parameters
+    ----------
+    person : str
+        Pseudonym.
+    modality : str
+        ``fmri`` or ``eeg``.
+    source, acquisition, decoder, renderer, gate, recorder
+        One table for each part.
+    """
+
+    person: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
+    modality: Literal["fmri", "eeg"]
+    source: SourceSettings
+    acquisition: AcquisitionSettings = AcquisitionSettings()
+    decoder: DecoderSettings = DecoderSettings()
+    renderer: RendererSettings = RendererSettings()
+    gate: GateSettings = GateSettings()
+    recorder: RecorderSettings = RecorderSettings()
+
+
+def explain(error: ValidationError) -> list[str]:
+    """Word every problem of a validation: its path, the value and what is allowed."""
+    lines = []
+    for e in error.errors():
+        path = ".".join(str(part) for part in e["loc"]) or "(whole file)"
+        given = "" if isinstance(e["input"], dict) else f": got {e['input']!r}"
+        what = (
+            "unknown key; remove it or correct its name"
+            if e["type"] == "extra_forbidden"
+            else (e["msg"])
+        )
+        lines.append(f"{path}{given}; {what}")
+    return lines
+
+
+def _absolute(value: Any, base: Path) -> Any:
+    """Resolve the paths of a validated model against the folder of the session file."""
+    if isinstance(value, Path):
+        return value if value.is_absolute() else (base / value).resolve()
+    if isinstance(value, BaseModel):
+        return value.model_copy(
+            update={k: _absolute(getattr(value, k), base) for k in type(value).model_fields}
+        )
+    if isinstance(value, dict):
+        return {k: _absolute(v, base) for k, v in value.items()}
+    return value
+
+
+def load_session(path: Path) -> Session:
+    """Read and validate a session file; relative paths count from its folder.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or is invalid; lists all problems at once.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        session: Session = _absolute(Session.model_validate(raw), path.resolve().parent)
+    except OSError as error:
+        raise ConfigError(f"session file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"session file {path}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        lines = "\n".join(f"  - {line}" for line in explain(error))
+        raise ConfigError(
+            f"session file {path}: {error.error_count()} problem(s)\n{lines}"
+        ) from error
+    return session

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def realdata() -> Path:
+    """Folder of the real recordings; the test is skipped, with the reason, where it is absent."""
+    path = Path(os.environ.get("PHOSPHENE_DATA", ROOT.parent / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip(f"real recordings not found at {path} (set PHOSPHENE_DATA)")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a child process, thread or socket behind."""
+    me = psutil.Process()
+    children = {c.pid for c in me.children(recursive=True)}
+    threads = {t.ident for t in threading.enumerate()}
+    yield
+    left = [c for c in me.children(recursive=True) if c.pid not in children]
+    gone, alive = psutil.wait_procs(left, timeout=2)
+    names = [" ".join(c.cmdline()) for c in alive if c.status() != psutil.STATUS_ZOMBIE]
+    for child in alive:
+        child.kill()
+    assert not names, f"processes left behind: {names}"
+    late = [t for t in threading.enumerate() if t.ident not in threads and not t.daemon]
+    for thread in late:
+        thread.join(2)
+    alive_threads = [t.name for t in late if t.is_alive()]
+    assert not alive_threads, f"threads left behind: {alive_threads}"
