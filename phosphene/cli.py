@@ -1,0 +1,75 @@
+"""The command line: ``phosphene COMMAND``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+
+from phosphene.commands import demo, doctor, files, fit, live, replay
+from phosphene.commands.base import CliCommand
+from phosphene.errors import PhospheneError
+
+__all__ = ["main"]
+
+
+def _commands() -> list[CliCommand]:
+    own = [
+        demo.DEMO,
+        live.LIVE,
+        replay.REPLAY,
+        fit.FIT,
+        doctor.DOCTOR,
+        files.INFO,
+        files.RECOVER,
+        files.REPORT,
+    ]
+    provided = [point.load() for point in entry_points(group="phosphene.commands")]
+    return own + [c for c in provided if isinstance(c, CliCommand)]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="phosphene",
+        description="Real-time neurofeedback: a live picture of what brain activity says is seen.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in _commands():
+        sub = commands.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.summary,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        command.configure(sub)
+        sub.set_defaults(run_command=command.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; default those of the process.
+
+    Returns
+    -------
+    int
+        0 success, 1 a told error, 2 wrong usage.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run_command(arguments)
+    except PhospheneError as error:
+        print(f"phosphene: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

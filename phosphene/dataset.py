@@ -1,0 +1,157 @@
+"""Prepared data: what `phosphene fit` hands from acquisition to the decoder.
+
+Acquisition writes cleaned, masked but not yet normalised responses with the events of each run; the
+decoder derives targets, normalises causally (`phosphene.normalise`) and fits. One ``.npz`` file,
+read without pickle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from phosphene.errors import InputError
+
+__all__ = ["PreparedData", "PreparedMeta", "TimedEvent", "read_prepared", "write_prepared"]
+
+
+class TimedEvent(Struct, frozen=True, kw_only=True):
+    """Something shown to the participant.
+
+    Attributes
+    ----------
+    run : str
+        Run it belongs to.
+    t_s : float
+        Onset on the run's own time axis, seconds.
+    duration_s : float
+        How long it lasted, seconds.
+    label : str
+        Category or marker text.
+    detail : str
+        JSON of a `phosphene.stimuli` Clip or Scene where the picture is known, otherwise empty.
+    """
+
+    run: str
+    t_s: float
+    duration_s: float
+    label: str
+    detail: str = ""
+
+
+class PreparedMeta(Struct, frozen=True, kw_only=True):
+    """What a bundle must know about the data it is fitted on.
+
+    Attributes
+    ----------
+    person : str
+        Pseudonym.
+    modality : str
+        ``fmri`` or ``eeg``.
+    kind : str
+        Kind of features: ``fmri``, ``eeg-epoch`` or ``eeg-window``.
+    mask_hash : str
+        Identity of the mask or channel layout.
+    tr_s : float
+        Repetition time (fMRI) or 0, seconds.
+    affine : tuple of float
+        16 numbers, voxel to millimetres, row by row (fMRI) or empty.
+    channels : tuple of str
+        Channel names (EEG).
+    times_s : tuple of float
+        Time of each sample of an epoch relative to its event, seconds (EEG).
+    settings : str
+        JSON of the acquisition settings used.
+    sources : dict
+        File name to SHA-256 of what was read.
+    events : list of TimedEvent
+        Everything shown, in all runs.
+    """
+
+    person: str
+    modality: Literal["fmri", "eeg"]
+    kind: Literal["fmri", "eeg-epoch", "eeg-window"]
+    mask_hash: str
+    tr_s: float
+    affine: tuple[float, ...]
+    channels: tuple[str, ...]
+    times_s: tuple[float, ...]
+    settings: str
+    sources: dict[str, str]
+    events: list[TimedEvent]
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """Cleaned responses of one person.
+
+    Attributes
+    ----------
+    meta : PreparedMeta
+        Where they come from and what was shown.
+    responses : ndarray, shape (n, features), float32
+        One row for each volume, epoch or window, not normalised.
+    runs : ndarray of str, shape (n,)
+        Run of each row.
+    t_data : ndarray, shape (n,), float64
+        End of the data behind each row on its run's time axis, seconds.
+    t_event : ndarray, shape (n,), float64
+        Onset of the epoch's event, seconds; NaN where there is none.
+    mask : ndarray of bool
+        Shape (x, y, z) for fMRI, empty for EEG.
+    """
+
+    meta: PreparedMeta
+    responses: npt.NDArray[np.float32]
+    runs: npt.NDArray[np.str_]
+    t_data: npt.NDArray[np.float64]
+    t_event: npt.NDArray[np.float64]
+    mask: npt.NDArray[np.bool_]
+
+
+def write_prepared(path: Path, data: PreparedData) -> None:
+    """Write prepared data to `path` (``.npz``), replacing it in one step."""
+    temporary = path.with_suffix(".tmp.npz")
+    arrays: dict[str, Any] = {
+        "meta": np.frombuffer(msgspec.json.encode(data.meta), dtype=np.uint8),
+        "responses": data.responses.astype(np.float32, copy=False),
+        "runs": data.runs.astype(np.str_),
+        "t_data": data.t_data.astype(np.float64),
+        "t_event": data.t_event.astype(np.float64),
+        "mask": data.mask.astype(np.bool_),
+    }
+    np.savez(temporary, **arrays)
+    temporary.replace(path)
+
+
+def read_prepared(path: Path) -> PreparedData:
+    """Read prepared data.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated or not of this kind.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            meta = msgspec.json.decode(held["meta"].tobytes(), type=PreparedMeta)
+            data = PreparedData(
+                meta,
+                held["responses"],
+                held["runs"],
+                held["t_data"],
+                held["t_event"],
+                held["mask"],
+            )
+    except (OSError, KeyError, ValueError, EOFError, msgspec.DecodeError) as error:
+        raise InputError(f"prepared data {path}: cannot be read: {error}") from error
+    rows = {len(data.responses), len(data.runs), len(data.t_data), len(data.t_event)}
+    if len(rows) != 1:
+        raise InputError(f"prepared data {path}: arrays have different lengths {sorted(rows)}")
+    return data

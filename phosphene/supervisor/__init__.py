@@ -1,0 +1,7 @@
+"""Starts the nodes of a run in order, watches them, restarts the fallen and ends cleanly."""
+
+from phosphene.supervisor.child import Child, NodeSpec
+from phosphene.supervisor.policy import RestartPolicy
+from phosphene.supervisor.supervisor import Outcome, Snapshot, Supervisor
+
+__all__ = ["Child", "NodeSpec", "Outcome", "RestartPolicy", "Snapshot", "Supervisor"]

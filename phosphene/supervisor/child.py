@@ -1,0 +1,103 @@
+"""One process of a run: started in its own session, its words kept in a log file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["Child", "NodeSpec"]
+
+TAIL_LINES = 12
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """What to start.
+
+    Attributes
+    ----------
+    name : str
+        Name of the node or tool.
+    module : str
+        Module run by ``python -m``.
+    kind : str
+        ``node`` obeys commands and beats; ``tool`` (the simulated hardware) just runs to its end.
+    arguments : tuple of str
+        Further command-line arguments; a node gets ``--plan FILE`` in front of them.
+    environment : mapping
+        Variables added to this process's own.
+    """
+
+    name: str
+    module: str
+    kind: Literal["node", "tool"] = "node"
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Child:
+    """A started process.
+
+    Parameters
+    ----------
+    spec : NodeSpec
+        What to start.
+    plan_file : Path
+        Plan of the run, handed to nodes.
+    log_file : Path
+        Where its standard output and error go (appended).
+    """
+
+    def __init__(self, spec: NodeSpec, plan_file: Path, log_file: Path) -> None:
+        self.spec = spec
+        self._log_file = log_file
+        plan = ("--plan", str(plan_file)) if spec.kind == "node" else ()
+        # One BLAS thread each: many processes share few cores, and sums stay reproducible.
+        environment = {
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            **os.environ,
+            **spec.environment,
+        }
+        with log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", spec.module, *plan, *spec.arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """Return the exit code, negative for a signal, or None while the process runs."""
+        return self._process.poll()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and everything it has started."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the end; return False when it has not come in time."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def last_words(self) -> str:
+        """Return the last lines of its log."""
+        lines = self._log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-TAIL_LINES:])

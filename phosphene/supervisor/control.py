@@ -1,0 +1,96 @@
+"""The supervisor's side of the control socket: beats and replies in, commands out."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import zmq
+
+from phosphene.bus import MAX_MESSAGE_BYTES, Pusher, RunFolder
+from phosphene.clock import Clock
+from phosphene.messages import Beat, Command, Message, Reply, decode, encode
+
+__all__ = ["ControlRoom"]
+
+
+class ControlRoom:
+    """Holds the control socket of a run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Sockets of the run.
+    run : str
+        Identifier of the run.
+    clock : Clock
+        Present time.
+
+    Attributes
+    ----------
+    beats : dict of str to Beat
+        Newest beat of each node.
+    replies : dict of str to Reply
+        Replies by command id.
+    """
+
+    def __init__(self, folder: RunFolder, run: str, clock: Clock) -> None:
+        self._run, self._clock = run, clock
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._router: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
+        self._router.linger = 200
+        self._router.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        self._router.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+        self._router.bind(folder.endpoint("control"))
+        self._bond = Pusher(self._context, folder.endpoint("bonds"))
+        self._bond.socket.linger = 0
+        self._seq = 0
+        self.beats: dict[str, Beat] = {}
+        self.replies: dict[str, Reply] = {}
+
+    def _stamp(self) -> dict[str, Any]:
+        now = self._clock.now()
+        self._seq += 1
+        return {
+            "run": self._run,
+            "seq": self._seq,
+            "t_acquired": now,
+            "t_sent": now,
+            "producer": "supervisor",
+        }
+
+    def beat(self, state: Literal["starting", "running", "stopped"]) -> None:
+        """Tell the gate that the supervisor lives."""
+        beat = Beat(**self._stamp(), pid=os.getpid(), state=state, counts={})
+        self._bond.send(Message(beat))
+
+    def receive(self, timeout_s: float) -> None:
+        """Take in what has arrived, waiting at most `timeout_s` seconds for the first."""
+        if not self._router.poll(int(timeout_s * 1000)):
+            return
+        while True:
+            try:
+                identity, *frames = self._router.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            header = decode(frames).header
+            if isinstance(header, Beat):
+                self.beats[identity.decode()] = header
+            elif isinstance(header, Reply):
+                self.replies[header.id] = header
+
+    def send(self, node: str, action: str, arguments: Mapping[str, str] | None = None) -> str:
+        """Send a command and return its id; `replies` will hold the answer."""
+        command = Command(
+            **self._stamp(), id=uuid.uuid4().hex, action=action, arguments=dict(arguments or {})
+        )
+        self._router.send_multipart([node.encode(), *encode(Message(command))])
+        return command.id
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._bond.close()
+        self._router.close()
+        self._context.term()

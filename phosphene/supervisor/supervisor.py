@@ -1,0 +1,316 @@
+"""The supervisor: brings the nodes of a run up in order and down in reverse.
+
+It waits for readiness before data flows, watches beats and exits, starts a fallen node again (the
+run is then marked interrupted; the gate, which misses the node's beat, blanks every view meanwhile)
+and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from phosphene.bus import RunFolder
+from phosphene.clock import Clock, MonotonicClock
+from phosphene.errors import NodeError
+from phosphene.messages import Beat, Reply
+from phosphene.plan import Plan
+from phosphene.supervisor.child import Child, NodeSpec
+from phosphene.supervisor.control import ControlRoom
+from phosphene.supervisor.policy import RestartPolicy
+
+__all__ = ["Outcome", "Snapshot", "Supervisor"]
+
+READY_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 8.0
+REPLY_TIMEOUT_S = 3.0
+TICK_S = 0.05
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of a run at one moment.
+
+    Attributes
+    ----------
+    elapsed_s : float
+        Seconds since the run went.
+    beats : mapping of str to Beat
+        Newest beat of each node.
+    ended : frozenset of str
+        Tools that have run to their end.
+    """
+
+    elapsed_s: float
+    beats: Mapping[str, Beat]
+    ended: frozenset[str]
+
+    def count(self, node: str, name: str) -> int:
+        """Return a counter of a node; 0 when it is not known."""
+        beat = self.beats.get(node)
+        return 0 if beat is None else beat.counts.get(name, 0)
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    status : str
+        ``success``, ``abort`` (stopped by a person) or ``fail``.
+    reason : str
+        In words.
+    interrupted : bool
+        True when a node fell and was started again.
+    counts : dict
+        Counters of each node, summed over its restarts.
+    """
+
+    status: Literal["success", "abort", "fail"] = "success"
+    reason: str = ""
+    interrupted: bool = False
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+class Supervisor:
+    """Runs the nodes of a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run; its folder must exist.
+    specs : sequence of NodeSpec
+        In the order of start: those that receive before those that send.
+    logs : Path
+        Folder for the nodes' log files.
+    say : Callable
+        Gets one line for each thing worth telling.
+    clock : Clock
+        Present time.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        specs: Sequence[NodeSpec],
+        logs: Path,
+        say: Callable[[str], None],
+        clock: Clock | None = None,
+    ) -> None:
+        self._plan, self._specs, self._logs, self._say = plan, tuple(specs), logs, say
+        self._clock = clock or MonotonicClock()
+        self._folder = RunFolder(plan.folder)
+        self._plan_file = plan.save()
+        self._room = ControlRoom(self._folder, plan.run, self._clock)
+        self._children: dict[str, Child] = {}
+        self._ended: set[str] = set()
+        self._policy = RestartPolicy()
+        self._fallen_counts: dict[str, dict[str, int]] = {}
+        self._started_s = 0.0
+        self.outcome = Outcome()
+        self._interrupts = 0
+
+    # ---- life of a run -------------------------------------------------------------------------
+
+    def run(
+        self, until: Callable[[Snapshot], str | None], watch: Callable[[Snapshot], None]
+    ) -> Outcome:
+        """Start everything, watch it until it ends, stop everything.
+
+        Parameters
+        ----------
+        until : Callable
+            Called 20 times a second; returns the reason to end, or None.
+        watch : Callable
+            Called as often, for progress display.
+
+        Returns
+        -------
+        Outcome
+        """
+        previous = signal.signal(signal.SIGINT, self._interrupt)
+        previous_term = signal.signal(signal.SIGTERM, self._interrupt)
+        try:
+            self._start()
+            self._watch(until, watch)
+        except NodeError as error:
+            self.outcome.status, self.outcome.reason = "fail", str(error)
+            self._say(str(error))
+        finally:
+            self._stop_all()
+            signal.signal(signal.SIGINT, previous)
+            signal.signal(signal.SIGTERM, previous_term)
+        return self.outcome
+
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        self._interrupts += 1
+        if self._interrupts > 1:
+            for child in self._children.values():
+                child.signal(signal.SIGKILL)
+
+    def _nodes(self) -> list[NodeSpec]:
+        return [s for s in self._specs if s.kind == "node"]
+
+    def _launch(self, spec: NodeSpec) -> None:
+        log = self._logs / f"{spec.name}.log"
+        self._room.beats.pop(spec.name, None)
+        self._children[spec.name] = Child(spec, self._plan_file, log)
+
+    def _start(self) -> None:
+        for spec in self._nodes():
+            self._launch(spec)
+        for spec in self._nodes():
+            self._wait_ready(spec)
+        self._say("all nodes are ready: " + ", ".join(s.name for s in self._nodes()))
+        for spec in self._nodes():
+            self._command(spec.name, "go")
+        for spec in self._specs:
+            if spec.kind == "tool":
+                self._launch(spec)
+        self._started_s = self._clock.now()
+
+    def _wait_ready(self, spec: NodeSpec) -> None:
+        deadline = self._clock.now() + READY_TIMEOUT_S
+        child = self._children[spec.name]
+        while True:
+            self._tick("starting")
+            beat = self._room.beats.get(spec.name)
+            if beat is not None and beat.pid == child.pid and beat.state in ("ready", "running"):
+                return
+            if child.exit_code() is not None:
+                raise NodeError(
+                    f"{spec.name} did not start (exit {child.exit_code()}):\n{child.last_words()}"
+                )
+            if self._clock.now() > deadline:
+                raise NodeError(f"{spec.name} was not ready within {READY_TIMEOUT_S:.0f} s")
+            if self._interrupts:
+                raise NodeError("interrupted while starting")
+
+    def _tick(self, state: Literal["starting", "running"]) -> None:
+        self._room.beat(state)
+        self._room.receive(TICK_S)
+
+    def _watch(
+        self, until: Callable[[Snapshot], str | None], watch: Callable[[Snapshot], None]
+    ) -> None:
+        while True:
+            self._tick("running")
+            self._look_after()
+            snapshot = self.snapshot()
+            watch(snapshot)
+            stop_asked = [
+                name
+                for name, beat in snapshot.beats.items()
+                if beat.state == "done" and "stop requested" in beat.note
+            ]
+            if self._interrupts or stop_asked:
+                self.outcome.status = "abort"
+                self.outcome.reason = "stopped by " + (stop_asked[0] if stop_asked else "Ctrl-C")
+                return
+            if (reason := until(snapshot)) is not None:
+                self.outcome.reason = reason
+                return
+
+    def snapshot(self) -> Snapshot:
+        """Return the present state of the run."""
+        elapsed_s = self._clock.now() - self._started_s
+        return Snapshot(elapsed_s, dict(self._room.beats), frozenset(self._ended))
+
+    # ---- fallen nodes --------------------------------------------------------------------------
+
+    def _look_after(self) -> None:
+        for spec in self._specs:
+            child = self._children[spec.name]
+            code = child.exit_code()
+            if code is None or spec.name in self._ended:
+                continue
+            if spec.kind == "tool":
+                self._ended.add(spec.name)
+                if code != 0:
+                    raise NodeError(f"{spec.name} failed (exit {code}):\n{child.last_words()}")
+                continue
+            self._raise_again(spec, code)
+
+    def _raise_again(self, spec: NodeSpec, code: int) -> None:
+        child = self._children[spec.name]
+        self.outcome.interrupted = True
+        self._keep_counts(spec.name)
+        how = f"signal {-code}" if code < 0 else f"exit {code}"
+        if not self._policy.allow(spec.name, self._clock.now()):
+            raise NodeError(f"{spec.name} keeps falling ({how}):\n{child.last_words()}")
+        self._say(f"{spec.name} fell ({how}): views blank, starting it again")
+        self._launch(spec)
+        self._wait_ready(spec)
+        self._command(spec.name, "go")
+        self._say(f"{spec.name} is back")
+
+    def _keep_counts(self, name: str) -> None:
+        beat = self._room.beats.get(name)
+        kept = self._fallen_counts.setdefault(name, {})
+        for key, value in (beat.counts if beat else {}).items():
+            kept[key] = kept.get(key, 0) + value
+
+    # ---- commands and the end ------------------------------------------------------------------
+
+    def _command(
+        self, node: str, action: str, arguments: Mapping[str, str] | None = None
+    ) -> Reply | None:
+        """Send a command, once more when it stays unanswered; return the reply, if any."""
+        for _attempt in range(2):
+            command = self._room.send(node, action, arguments)
+            deadline = self._clock.now() + REPLY_TIMEOUT_S
+            while self._clock.now() < deadline:
+                self._tick("running")
+                if command in self._room.replies:
+                    return self._room.replies.pop(command)
+                if self._children[node].exit_code() is not None:
+                    return None
+        return None
+
+    def _total_counts(self) -> dict[str, dict[str, int]]:
+        total = {name: dict(counts) for name, counts in self._fallen_counts.items()}
+        for name, beat in self._room.beats.items():
+            mine = total.setdefault(name, {})
+            for key, value in beat.counts.items():
+                mine[key] = mine.get(key, 0) + value
+        return total
+
+    def _stop_all(self) -> None:
+        for spec in reversed(self._specs):
+            child = self._children.get(spec.name)
+            if child is None or child.exit_code() is not None:
+                continue
+            if spec.kind == "node":
+                if spec.name == "recorder":
+                    self._finish_recording()
+                self._command(spec.name, "stop")
+            self._end(spec, child)
+        self._room.receive(0.0)
+        self.outcome.counts = self._total_counts()
+        self._room.close()
+
+    def _finish_recording(self) -> None:
+        arguments = {
+            "exit_status": self.outcome.status,
+            "reason": self.outcome.reason,
+            "interrupted": str(self.outcome.interrupted).lower(),
+            "counts": json.dumps(self._total_counts()),
+        }
+        reply = self._command("recorder", "finish", arguments)
+        if reply is None or not reply.ok:
+            self._say(f"recorder did not confirm the end: {reply.text if reply else 'no answer'}")
+
+    def _end(self, spec: NodeSpec, child: Child) -> None:
+        if spec.kind == "node" and child.wait(STOP_TIMEOUT_S):
+            return
+        for number, patience_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
+            child.signal(number)
+            if child.wait(patience_s):
+                if number == signal.SIGKILL:
+                    self._say(f"{spec.name} had to be killed")
+                return
