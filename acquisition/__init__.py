@@ -1,0 +1,1 @@
+"""Acquisition: takes brain data in, cleans it causally, and judges its quality."""

@@ -1,0 +1,1 @@
+"""Causal fMRI processing: realignment, cleaning, masks and quality, as pure cores."""

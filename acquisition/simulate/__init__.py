@@ -1,0 +1,1 @@
+"""A synthetic person, scanner and amplifier."""
