@@ -1,0 +1,1 @@
+"""EEG: causal filtering, epochs and channel quality."""

@@ -1,0 +1,244 @@
+"""The EEG chain: samples and markers in, decoder-ready steps out. No I/O, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from acquisition.eeg.channels import HoldLast, average_reference, channel_quality
+from acquisition.eeg.config import EegConfig
+from acquisition.eeg.epochs import Span, SpanPlanner, sample_index
+from acquisition.eeg.filters import CausalFilter, design_sos, group_delay_ms, settling_samples
+from acquisition.eeg.ring import Ring
+from phosphene.errors import CausalityError, InputError, problem
+
+__all__ = ["EegCore", "EegCounts", "EegStep"]
+
+
+@dataclass(frozen=True, slots=True)
+class EegStep:
+    """One epoch or window, ready for a decoder.
+
+    Attributes
+    ----------
+    features : ndarray of float32, shape (n_channels, n_times)
+        Filtered, referenced, baseline-corrected, block-averaged microvolts; rows of unusable
+        channels are zero.
+    kind : {"epoch", "window"}
+        What it is.
+    index : int
+        Number among its kind since the start.
+    t_event_s : float
+        Data time of the marker, or of the window's end, in seconds.
+    t_last_s : float
+        Data time of the newest sample used, in seconds.
+    label : str or None
+        Label of the marker.
+    ready : bool
+        False while the filter still settles after a start or a long gap.
+    rejected : bool
+        True when amplitude or channel quality speak against it; it is flagged, not dropped.
+    quality : ndarray of uint8, shape (n_channels,)
+        Sum of `ChannelFlag` values per channel.
+    n_held : int
+        Values that were missing and held, over all channels.
+    """
+
+    features: npt.NDArray[np.float32]
+    kind: Literal["epoch", "window"]
+    index: int
+    t_event_s: float
+    t_last_s: float
+    label: str | None
+    ready: bool
+    rejected: bool
+    quality: npt.NDArray[np.uint8]
+    n_held: int
+
+
+@dataclass(slots=True)
+class EegCounts:
+    """What passed and what was lost.
+
+    Attributes
+    ----------
+    samples, lost : int
+        Samples received and samples missing between them.
+    held : ndarray of int64, shape (n_channels,)
+        Held values per channel.
+    markers, ignored : int
+        Markers received, and those whose label opens no epoch.
+    too_late, dropped : int
+        Epochs whose samples were gone when the marker came, and epochs lost to a long gap or to
+        too many waiting markers.
+    restarts : int
+        Restarts of the filter after a long gap.
+    """
+
+    samples: int = 0
+    lost: int = 0
+    held: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    markers: int = 0
+    ignored: int = 0
+    too_late: int = 0
+    dropped: int = 0
+    restarts: int = 0
+
+
+class EegCore:
+    """Turn samples and markers into steps; chunking never changes a bit of them.
+
+    Parameters
+    ----------
+    config : EegConfig
+        Settings.
+    first_index : int
+        Number of the first sample expected. Data time is sample number over `config.fs_hz`.
+    """
+
+    def __init__(self, config: EegConfig, first_index: int = 0) -> None:
+        self.config = config
+        self.counts = EegCounts(held=np.zeros(config.n_channels, dtype=np.int64))
+        self._sos = design_sos(config.filter, config.fs_hz)
+        self._filter = CausalFilter(self._sos, config.n_channels)
+        self._hold = HoldLast(config.n_channels)
+        self._plan = SpanPlanner(config)
+        self._settling = settling_samples(self._sos)
+        self._slice = max(1, round(config.fs_hz))
+        history = sample_index(config.history_s, config.fs_hz)
+        capacity = self._plan.longest + history + self._slice
+        self._raw = Ring(capacity, config.n_channels, np.float64)
+        self._held = Ring(capacity, config.n_channels, np.bool_)
+        self._clean = Ring(capacity, config.n_channels, np.float64)
+        self._restart(first_index)
+        self.counts.restarts = 0
+
+    @property
+    def next_index(self) -> int:
+        """Number of the sample expected next."""
+        return self._clean.next_index
+
+    @property
+    def ready_index(self) -> int:
+        """Steps that start here or later find the filter settled."""
+        return self._ready_index
+
+    def delay_ms(self, frequency_hz: float) -> float:
+        """Group delay of the filter at a frequency in hertz, in milliseconds."""
+        return float(group_delay_ms(self._sos, self.config.fs_hz, frequency_hz)[0])
+
+    def push(self, samples: npt.NDArray[np.floating], first_index: int) -> list[EegStep]:
+        """Take the next samples.
+
+        Parameters
+        ----------
+        samples : ndarray of shape (n, n_channels)
+            Microvolts; values that are not finite are held and counted.
+        first_index : int
+            Number of the first of them since the start of the stream.
+
+        Returns
+        -------
+        list of EegStep
+            Steps that became complete, in order of their last samples.
+
+        Raises
+        ------
+        InputError
+            When the shape is wrong.
+        CausalityError
+            When samples come again that were already taken.
+        """
+        rows = np.asarray(samples, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != self.config.n_channels:
+            allowed = f"(n, {self.config.n_channels})"
+            raise InputError(problem("samples.shape", rows.shape, allowed, "Check the source."))
+        if first_index < self.next_index:
+            allowed = f"{self.next_index} or later"
+            raise CausalityError(
+                problem("first_index", first_index, allowed, "Start a new core for a new stream.")
+            )
+        steps = self._bridge(first_index) if len(rows) else []
+        self.counts.samples += len(rows)
+        for begin in range(0, len(rows), self._slice):
+            steps += self._advance(rows[begin : begin + self._slice])
+        return steps
+
+    def marker(self, t_s: float, label: str | None = None) -> list[EegStep]:
+        """Take a marker at `t_s` seconds of data time; a late one may complete at once."""
+        if not np.isfinite(t_s):
+            raise InputError(problem("t_s", t_s, "a finite time in seconds", "Check the markers."))
+        self.counts.markers += 1
+        span = self._plan.add_marker(t_s, label)
+        if span is None:
+            self.counts.ignored += 1
+            return []
+        if span.first < self._clean.first_index:
+            self.counts.too_late += self._plan.drop_before(self._clean.first_index)
+        elif len(self._plan) > self.config.max_pending:
+            self._plan.drop_oldest()
+            self.counts.dropped += 1
+        return self._collect()
+
+    def _bridge(self, first_index: int) -> list[EegStep]:
+        """Fill a short gap with held values; start anew after a long one."""
+        gap = first_index - self.next_index
+        self.counts.lost += gap
+        if gap > self.config.max_gap_s * self.config.fs_hz:
+            self.counts.dropped += self._plan.drop_before(first_index)
+            self._restart(first_index)
+            return []
+        missing = np.full((gap, self.config.n_channels), np.nan)
+        return self._advance(missing) if gap else []
+
+    def _restart(self, first_index: int) -> None:
+        self._filter.reset()
+        self._hold = HoldLast(self.config.n_channels)
+        for ring in (self._raw, self._held, self._clean):
+            ring.restart(first_index)
+        self._ready_index = first_index + self._settling
+        self._plan.drop_before(first_index)
+        self.counts.restarts += 1
+
+    def _advance(self, rows: npt.NDArray[np.float64]) -> list[EegStep]:
+        raw, held = self._hold(rows)
+        self.counts.held += held.sum(axis=0)
+        self._raw.push(raw)
+        self._held.push(held)
+        self._clean.push(self._filter(raw))
+        return self._collect()
+
+    def _collect(self) -> list[EegStep]:
+        return [self._step(span) for span in self._plan.due(self.next_index)]
+
+    def _step(self, span: Span) -> EegStep:
+        config = self.config
+        raw = self._raw.get(span.start, span.stop).astype(np.float64, copy=False)
+        held = self._held.get(span.start, span.stop).astype(np.bool_, copy=False)
+        clean = self._clean.get(span.first, span.stop).astype(np.float64, copy=False)
+        body = clean[span.start - span.first :]
+        quality = channel_quality(raw, held, body, config.quality)
+        if config.reference == "average":
+            clean = average_reference(clean, quality.usable)
+            body = clean[span.start - span.first :]
+        if span.baseline is not None:
+            begin, end = (edge - span.first for edge in span.baseline)
+            body = body - clean[begin:end].mean(axis=0)
+        n_times = len(body) // config.decimation
+        blocks = body.reshape(n_times, config.decimation, config.n_channels).mean(axis=1)
+        features = np.where(quality.usable, blocks, 0.0).T.astype(np.float32)
+        return EegStep(
+            features=np.ascontiguousarray(features),
+            kind=span.kind,
+            index=span.index,
+            t_event_s=span.t_event_s,
+            t_last_s=(span.stop - 1) / config.fs_hz,
+            label=span.label,
+            ready=span.first >= self._ready_index,
+            rejected=quality.rejected,
+            quality=quality.flags,
+            n_held=quality.n_held,
+        )
