@@ -36,7 +36,7 @@ from phosphene.messages import (
 )
 from phosphene.plan import Plan
 
-__all__ = ["Node", "NodeContext", "serve"]
+__all__ = ["Node", "NodeContext", "farewell", "prepare", "serve", "work"]
 
 BEAT_S = 0.1
 State = Literal["starting", "ready", "running", "done", "stopped"]
@@ -215,6 +215,14 @@ def _obey(context: NodeContext, node: Node) -> None:
             context.reply(command, ok=True, text=text)
 
 
+def work(context: NodeContext, node: Node) -> None:
+    """Do one round without waiting: obey commands, work, notice the end."""
+    _obey(context, node)
+    node.step()
+    if node.done() and context.state == "running":
+        context.state = "done"
+
+
 def run_loop(context: NodeContext, node: Node) -> None:
     """Drive a node until it is told to stop."""
     poller = zmq.Poller()
@@ -226,10 +234,46 @@ def run_loop(context: NodeContext, node: Node) -> None:
         wait_s = BEAT_S if due_s is None else min(BEAT_S, max(0.0, due_s - context.clock.now()))
         # Wake up to 1 ms before timed work: poll has millisecond steps, the node waits exactly.
         poller.poll(int(wait_s * 1000))
-        _obey(context, node)
-        node.step()
-        if node.done() and context.state == "running":
-            context.state = "done"
+        work(context, node)
+
+
+def prepare(name: str, plan: Plan) -> NodeContext:
+    """Set up logging, signals and the sockets of a node's shell.
+
+    `serve` does this; a node with an event loop of its own calls it, then `work` and
+    `NodeContext.beat` from that loop and `farewell` at the end.
+
+    Parameters
+    ----------
+    name : str
+        Name of the node.
+    plan : Plan
+        The run.
+
+    Returns
+    -------
+    NodeContext
+        Its ``stopping`` turns True on SIGTERM.
+    """
+    logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", stream=sys.stderr)
+    context = NodeContext(name, plan, MonotonicClock())
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        context.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return context
+
+
+def farewell(context: NodeContext, counts: Mapping[str, int], error: Exception | None) -> int:
+    """Send the last beat of a node and return its exit status, 1 when an error ended it."""
+    if error is not None:
+        print(f"{context.name}: {error}", file=sys.stderr)
+        context.note = str(error)
+    context.state = "stopped"
+    context.beat(counts, force=True)
+    return 0 if error is None else 1
 
 
 def serve(
@@ -255,15 +299,7 @@ def serve(
     """
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=f"Phosphene {name} node")
     parser.add_argument("--plan", type=Path, required=True, help="plan file of the run")
-    plan = Plan.load(parser.parse_args(argv).plan)
-    logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", stream=sys.stderr)
-    context = NodeContext(name, plan, MonotonicClock())
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        context.stopping = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    context = prepare(name, Plan.load(parser.parse_args(argv).plan))
     node: Node | None = None
     try:
         context.beat({}, force=True)
@@ -272,17 +308,11 @@ def serve(
         context.beat(node.counts(), force=True)
         run_loop(context, node)
     except PhospheneError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        context.note = str(error)
-        context.state = "stopped"
-        context.beat(node.counts() if node else {}, force=True)
-        return 1
+        return farewell(context, node.counts() if node else {}, error)
     else:
         node.close()
-        context.state = "stopped"
-        context.beat(node.counts(), force=True)
-        node = None
-        return 0
+        counts, node = node.counts(), None
+        return farewell(context, counts, None)
     finally:
         if node is not None:
             node.close()
