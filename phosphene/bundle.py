@@ -42,8 +42,8 @@ class Expectation:
         Pseudonym of the person in the scanner or under the cap.
     modality : str
         "fmri" or "eeg".
-    mask_sha256 : str
-        `mask_sha256` of the mask that acquisition uses.
+    mask_hash : str
+        Identity of the mask or channel layout that acquisition uses.
     target_id, target_sha256 : str
         The target space that the renderer draws from.
     features : int
@@ -54,7 +54,7 @@ class Expectation:
 
     person: str | None = None
     modality: str | None = None
-    mask_sha256: str | None = None
+    mask_hash: str | None = None
     target_id: str | None = None
     target_sha256: str | None = None
     features: int | None = None
@@ -311,7 +311,7 @@ def _expectation_problems(m: Manifest, expect: Expectation) -> list[str]:
     have = {
         "person": m.person,
         "modality": m.modality,
-        "mask_sha256": m.mask.sha256 if m.mask else None,
+        "mask_hash": m.mask_hash,
         "target_id": m.target.id,
         "target_sha256": m.target.sha256,
         "features": m.features,

@@ -16,6 +16,7 @@ from phosphene.errors import problem
 
 __all__ = [
     "FORMAT_VERSION",
+    "REST",
     "Calibration",
     "FileInfo",
     "Manifest",
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
+REST = "rest"
+"""The label of volumes in which nothing is shown."""
 
 Positive = Annotated[int, Meta(gt=0)]
 Seconds = Annotated[float, Meta(ge=0)]
@@ -135,13 +138,14 @@ class Score(_Part, frozen=True, kw_only=True):
 class Calibration(_Part, frozen=True, kw_only=True):
     """How the decoder's confidence was made from held-out folds.
 
-    Confidence is the probability that the percept names the truth: the decoded category is the
-    true one, or (without categories) the decoded c lies nearer to the true one than to another.
+    Confidence is the probability that the most probable category is the one that was seen; where
+    nothing was seen ("rest"), no category is right. With p the largest category probability,
+    log_odds = log(p / (1 - p)).
 
     Attributes
     ----------
     feature : str
-        What the confidence is computed from.
+        What the confidence is computed from: "log_odds".
     slope, intercept : float
         Confidence = 1 / (1 + exp(-(slope * feature + intercept))).
     brier, base_brier : float
@@ -150,7 +154,7 @@ class Calibration(_Part, frozen=True, kw_only=True):
         Held-out samples used.
     """
 
-    feature: Literal["log_odds", "margin"]
+    feature: Literal["log_odds"]
     slope: float
     intercept: float
     brier: float
@@ -169,6 +173,11 @@ class Manifest(_Part, frozen=True, kw_only=True):
         Values per volume (voxels in the mask) or per epoch (channels x samples).
     heads : tuple of str
         What the graph gives beside `confidence`: "z", "c", "class".
+    labels : tuple of str
+        Meaning of each entry of the graph's `log_probabilities`: categories of the target space,
+        and "rest" where the decoder knows what nothing looks like.
+    mask_hash : str
+        Identity of mask or channel layout, as `Features.mask_hash` carries it.
     channels : tuple of str
         EEG channel names in feature order; empty for fMRI.
     acquisition : dict
@@ -184,6 +193,8 @@ class Manifest(_Part, frozen=True, kw_only=True):
     modality: Literal["fmri", "eeg"]
     features: Positive
     heads: tuple[Literal["z", "c", "class"], ...]
+    labels: tuple[str, ...] = ()
+    mask_hash: str
     window: WindowInfo
     target: TargetInfo
     mask: MaskInfo | None = None
@@ -241,10 +252,10 @@ def consistency_problems(m: Manifest) -> list[str]:
         found.append(problem("heads", m.heads, "z, c, class, each once", "Fit the bundle anew."))
     if "z" in m.heads and m.target.z_shape is None:
         found.append(problem("target.z_shape", None, "a shape where z is decoded", "Fit anew."))
-    if "class" in m.heads and len(m.target.categories) < 2:
-        found.append(
-            problem("target.categories", m.target.categories, "two or more", "Fit the bundle anew.")
-        )
+    strange = set(m.labels) - {*m.target.categories, REST}
+    if "class" in m.heads and (strange or len(set(m.labels)) < 2):
+        allowed = f"two or more of {(*m.target.categories, REST)}"
+        found.append(problem("labels", m.labels, allowed, "Fit the bundle anew."))
     needed = {m.graph, m.statistics} | ({m.mask.file} if m.mask else set())
     found += [
         problem("files", name, "every file of the bundle with its SHA-256", "Fit the bundle anew.")

@@ -56,6 +56,7 @@ def make_draft(**changes: Any) -> Manifest:
         modality="fmri",
         features=3,
         heads=("c",),
+        mask_hash=mask_sha256(make_mask(), AFFINE),
         window=WindowInfo(length=1, period_s=2.0, delay_s=4.0),
         target=TargetInfo(id="world-64", sha256="a" * 64, c_dim=5, z_shape=None, categories=()),
         normaliser=NormaliserInfo(kind="none"),
@@ -75,7 +76,7 @@ def make_draft(**changes: Any) -> Manifest:
             ),
         ),
         calibration=Calibration(
-            feature="margin", slope=1.0, intercept=0.0, brier=0.1, base_brier=0.2, n=10
+            feature="log_odds", slope=1.0, intercept=0.0, brier=0.1, base_brier=0.2, n=10
         ),
         versions={"phosphene": "0"},
         licence="private",
@@ -97,7 +98,7 @@ def test_round_trip(folder: Path) -> None:
     expect = Expectation(
         person="p01",
         modality="fmri",
-        mask_sha256=mask_sha256(make_mask(), AFFINE),
+        mask_hash=mask_sha256(make_mask(), AFFINE),
         target_id="world-64",
         target_sha256="a" * 64,
         features=3,
@@ -122,13 +123,11 @@ def test_all_mismatches_in_one_error(folder: Path) -> None:
     with pytest.raises(BundleError) as caught:
         Bundle.load(
             folder,
-            Expectation(
-                person="p02", mask_sha256=mask_sha256(other, AFFINE), target_sha256="c" * 64
-            ),
+            Expectation(person="p02", mask_hash=mask_sha256(other, AFFINE), target_sha256="c" * 64),
         )
     message = str(caught.value)
     assert "3 problem(s)" in message
-    assert all(word in message for word in ("person", "mask_sha256", "target_sha256"))
+    assert all(word in message for word in ("person", "mask_hash", "target_sha256"))
 
 
 def test_changed_missing_and_added_files_in_one_error(folder: Path) -> None:
@@ -223,7 +222,14 @@ def test_failed_write_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"person": ""}, {"heads": ()}, {"modality": "eeg"}, {"heads": ("z", "c")}]
+    "changes",
+    [
+        {"person": ""},
+        {"heads": ()},
+        {"modality": "eeg"},
+        {"heads": ("z", "c")},
+        {"heads": ("class",), "labels": ("face", "dog")},
+    ],
 )
 def test_inconsistent_draft_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(BundleError):
