@@ -1,0 +1,67 @@
+# Two commands on a fresh machine:  make demo   and   make test
+# Everything is installed into .venv; each step is skipped when it is up to date.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint deploy/constraints.txt
+DEMO_OPTIONS ?= --seconds 60 --out out/demo
+DATA ?= ../shared/data
+
+.PHONY: demo test unit system lint format evaluate doctor clean libraries help
+
+help:
+	@echo "make demo      set up and run the chain on a synthetic participant"
+	@echo "make test      set up and run all tests (unit, then system)"
+	@echo "make lint      ruff, mypy --strict, import law, spelling"
+	@echo "make evaluate  replay the real recordings in DATA and write docs/evaluation.md"
+	@echo "make doctor    check this machine"
+
+libraries:
+	@$(PYTHON) deploy/system_libraries.py
+
+$(VENV)/bin/python:
+	@echo "== making the virtual environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.runtime: pyproject.toml deploy/constraints.txt | $(VENV)/bin/python
+	@echo "== installing Phosphene (about a minute)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.develop: $(VENV)/.runtime
+	@echo "== installing the training and development extras (about two minutes)"
+	@$(PIP) "torch==2.13.0"
+	@$(PIP) --editable ".[train,dev]"
+	@touch $@
+
+demo: libraries $(VENV)/.runtime
+	@echo "== phosphene demo $(DEMO_OPTIONS)"
+	@$(BIN)/phosphene demo $(DEMO_OPTIONS)
+
+test: libraries $(VENV)/.develop unit system
+
+unit: $(VENV)/.develop
+	@echo "== unit tests"
+	@$(BIN)/python -m pytest tests/unit -q
+
+system: $(VENV)/.develop
+	@echo "== system tests (real processes, sockets and files)"
+	@$(BIN)/python -m pytest tests/system -q --durations=10
+
+lint: $(VENV)/.develop
+	@echo "== ruff";         $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "== mypy";         $(BIN)/mypy
+	@echo "== import law";   $(BIN)/lint-imports
+	@echo "== spelling";     $(BIN)/codespell
+
+format: $(VENV)/.develop
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+evaluate: libraries $(VENV)/.develop
+	@$(BIN)/python -m tests.benchmarks.evaluate --data $(DATA) --out docs/evaluation.md
+
+doctor: $(VENV)/.runtime
+	@$(BIN)/phosphene doctor
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,52 @@
+"""``phosphene live``: a session on a live folder or live LSL streams."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+from phosphene.commands.base import CliCommand
+from phosphene.commands.options import add_output_options, headless
+from phosphene.consent import load_consent
+from phosphene.run import RunOptions, run_chain
+from phosphene.session import Session, load_session
+
+__all__ = ["LIVE"]
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("session", type=Path, help="session file (TOML)")
+    parser.add_argument("--consent", type=Path, help="consent file; overrides the session's")
+    parser.add_argument("--seconds", type=float, help="end after this long")
+    parser.add_argument("--lsl-session", default="", help="LSL session id of the streams")
+    parser.add_argument("--programme", type=Path, help="stimulus programme of a simulated person")
+    add_output_options(parser)
+
+
+def _with_out(session: Session, out: Path | None) -> Session:
+    if out is None:
+        return session
+    recorder = session.recorder.model_copy(update={"out": out.resolve()})
+    return session.model_copy(update={"recorder": recorder})
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    session = _with_out(load_session(arguments.session), arguments.out)
+    consent_path = arguments.consent or session.gate.consent
+    options = RunOptions(
+        mode="live",
+        headless=headless(arguments),
+        consent=None if consent_path is None else load_consent(consent_path),
+        programme=arguments.programme.read_text() if arguments.programme else "",
+        lsl_session=arguments.lsl_session
+        or ("" if session.source.kind != "lsl-eeg" else "default"),
+        seconds=arguments.seconds,
+        unit="volume" if session.modality == "fmri" else "epoch",
+        facts={"started": datetime.now(UTC).isoformat()},
+    )
+    outcome = run_chain(session, options)
+    return 0 if outcome.status in ("success", "abort") else 1
+
+
+LIVE = CliCommand("live", "run a live session described by a session file", _configure, _run)

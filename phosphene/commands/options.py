@@ -1,0 +1,58 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from phosphene.errors import ConfigError, problem
+from phosphene.run import has_display
+from phosphene.session import explain
+
+__all__ = ["add_output_options", "headless", "pairs", "validated"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--out`` and ``--headless``."""
+    parser.add_argument("--out", type=Path, help="folder for recording and report; none: no record")
+    parser.add_argument("--headless", action="store_true", help="no window, even with a display")
+
+
+def headless(arguments: argparse.Namespace) -> bool:
+    """Return True when no window is wanted or possible."""
+    return bool(arguments.headless) or not has_display()
+
+
+def pairs(option: str, text: str) -> dict[str, str]:
+    """Read ``a=b,c=d``.
+
+    Raises
+    ------
+    ConfigError
+        If a part has no ``=``.
+    """
+    parts = [part for part in text.split(",") if part]
+    bad = [part for part in parts if "=" not in part]
+    if bad:
+        raise ConfigError(problem(option, ",".join(bad), "KEY=VALUE,...", "Add the missing '='."))
+    return dict(part.split("=", 1) for part in parts)  
+
+
+def validated(model: type[Model], values: dict[str, Any]) -> Model:
+    """Build a settings model from command-line values.
+
+    Raises
+    ------
+    ConfigError
+        With every problem at once.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        lines = "\n".join(f"  - {line}" for line in explain(error))
+        raise ConfigError(f"options: {error.error_count()} problem(s)\n{lines}") from error

@@ -1,0 +1,123 @@
+"""``phosphene replay``: the same chain on a recorded session."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from phosphene.bundle import Bundle
+from phosphene.commands.base import CliCommand
+from phosphene.commands.options import add_output_options, headless, pairs, validated
+from phosphene.consent import Consent, consent_beside, load_consent
+from phosphene.errors import ConfigError, InputError, problem
+from phosphene.run import RunOptions, run_chain
+from phosphene.session import Session
+
+__all__ = ["REPLAY", "speed_of"]
+
+
+def speed_of(text: str) -> float | None:
+    """Read ``1``, ``N`` or ``max``.
+
+    Returns
+    -------
+    float or None
+        Pace; None for ``max``.
+
+    Raises
+    ------
+    ConfigError
+        For anything else.
+    """
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= 1000:
+        raise ConfigError(problem("--speed", text, "a number above 0, or max", "Try --speed 1."))
+    return speed
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recording", type=Path, help="file or folder of the recording")
+    parser.add_argument("--speed", default="1", help="1 real time, N times faster, or max")
+    parser.add_argument("--bundle", type=Path, help="fitted decoder; none: quality control only")
+    parser.add_argument("--run", help="which run, where the recording holds several")
+    parser.add_argument("--consent", type=Path, help="consent file; default: one beside it")
+    parser.add_argument("--person", help="pseudonym; default: that of bundle or consent")
+    parser.add_argument("--labels", default="", help="rename markers, for instance 1=house,2=face")
+    parser.add_argument("--roi", action="append", default=[], help="NAME=MASK.nii, may be repeated")
+    parser.add_argument("--fps", type=float, default=24.0, help="frames per second")
+    parser.add_argument("--steps", type=int, default=1, help="denoising steps: 1, 2 or 4")
+    parser.add_argument("--mode", choices=("z", "c", "zc"), default="zc", help="what conditions")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the renderer's noise")
+    add_output_options(parser)
+
+
+def _consent(arguments: argparse.Namespace) -> Consent | None:
+    path = arguments.consent or consent_beside(arguments.recording)
+    return None if path is None else load_consent(path)
+
+
+def _modality(recording: Path, bundle: Bundle | None) -> Literal["fmri", "eeg"]:
+    """Tell the modality from the bundle, or from the recording's name and content."""
+    if bundle is not None:
+        return bundle.manifest.modality
+    if recording.suffix.lower() == ".mcap":
+        from phosphene.recorder.reader import modality_of
+
+        return modality_of(recording)
+    eeg = {".xdf", ".csv", ".edf", ".bdf", ".vhdr", ".set", ".fif"}
+    return "eeg" if recording.suffix.lower() in eeg else "fmri"
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if not arguments.recording.exists():
+        raise InputError(f"recording {arguments.recording}: does not exist")
+    bundle = None if arguments.bundle is None else Bundle.load(arguments.bundle)
+    consent = _consent(arguments)
+    person = arguments.person or (
+        bundle.manifest.person if bundle else consent.person if consent else "unknown"
+    )
+    session = validated(
+        Session,
+        {
+            "person": person,
+            "modality": _modality(arguments.recording, bundle),
+            "source": {
+                "kind": "recording",
+                "path": arguments.recording.resolve(),
+                "run": arguments.run,
+                "labels": pairs("--labels", arguments.labels),
+            },
+            "acquisition": {"fmri": {"rois": _rois(arguments.roi)}},
+            "decoder": {"bundle": arguments.bundle and arguments.bundle.resolve()},
+            "renderer": {
+                "fps": arguments.fps,
+                "steps": arguments.steps,
+                "mode": arguments.mode,
+                "seed": arguments.seed,
+            },
+            "recorder": {"out": arguments.out and arguments.out.resolve()},
+        },
+    )
+    options = RunOptions(
+        mode="replay",
+        speed=speed_of(arguments.speed),
+        headless=headless(arguments),
+        consent=consent,
+        unit="volume" if session.modality == "fmri" else "epoch",
+        facts={"started": datetime.now(UTC).isoformat(), "recording": arguments.recording.name},
+    )
+    return 0 if run_chain(session, options).status == "success" else 1
+
+
+def _rois(items: list[str]) -> dict[str, Path]:
+    return {k: Path(v).resolve() for item in items for k, v in pairs("--roi", item).items()}
+
+
+REPLAY = CliCommand("replay", "replay a recording through the whole chain", _configure, _run)

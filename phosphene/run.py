@@ -1,0 +1,283 @@
+"""One run of the chain, from a validated session to its report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from tqdm import tqdm
+
+from phosphene.bus import RunFolder
+from phosphene.consent import Consent, Scope, why_not
+from phosphene.errors import ConfigError
+from phosphene.plan import Plan
+from phosphene.session import Session
+from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
+
+__all__ = ["RunOptions", "Settling", "has_display", "run_chain", "set_aside"]
+
+SETTLE_S = 1.5
+_WATCHED = ("acquisition", "decoder")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a command decides about a run beyond the session.
+
+    Attributes
+    ----------
+    mode : str
+        ``live``, ``replay`` or ``pilot``.
+    speed : float or None
+        Pace of a replay; None for as fast as possible, losing nothing.
+    headless : bool
+        True: no window.
+    consent : Consent or None
+        The person's consent.
+    tools : sequence of NodeSpec
+        Simulated hardware to start once every node is ready.
+    programme : str
+        JSON of the stimulus programme of a synthetic participant.
+    lsl_session : str
+        LSL session id shared with the tools; empty for a random one.
+    seconds : float or None
+        End the run after this long.
+    expected : int or None
+        Volumes or epochs to come, for the progress bar.
+    unit : str
+        What the progress bar counts.
+    gui_arguments : tuple of str
+        Further arguments of the GUI.
+    facts : mapping
+        Words and hashes for the start document.
+    """
+
+    mode: Literal["live", "replay", "pilot"]
+    speed: float | None = 1.0
+    headless: bool = True
+    consent: Consent | None = None
+    tools: Sequence[NodeSpec] = ()
+    programme: str = ""
+    lsl_session: str = ""
+    seconds: float | None = None
+    expected: int | None = None
+    unit: str = "volume"
+    gui_arguments: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def has_display() -> bool:
+    """Return True where a window can be shown."""
+    chosen = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in chosen)
+
+
+class Settling:
+    """Tells when counters have stopped growing.
+
+    Parameters
+    ----------
+    quiet_s : float
+        Seconds without growth that count as settled.
+    """
+
+    def __init__(self, quiet_s: float = SETTLE_S) -> None:
+        self._quiet_s = quiet_s
+        self._last: tuple[int, ...] = ()
+        self._since_s = 0.0
+
+    def settled(self, counters: tuple[int, ...], now_s: float) -> bool:
+        """Return True once `counters` have not changed for the quiet time."""
+        if counters != self._last:
+            self._last, self._since_s = counters, now_s
+        return now_s - self._since_s >= self._quiet_s
+
+
+def _end_of(options: RunOptions) -> Callable[[Snapshot], str | None]:
+    """Make the function that recognises the end of a run."""
+    settling = Settling()
+    tools = frozenset(tool.name for tool in options.tools)
+
+    def until(now: Snapshot) -> str | None:
+        if options.seconds is not None and now.elapsed_s >= options.seconds:
+            return f"{options.seconds:g} seconds have passed"
+        bridge = now.beats.get("bridge")
+        source_done = bridge is not None and bridge.state == "done"
+        hardware_done = bool(tools) and tools <= now.ended
+        counters = tuple(
+            value
+            for name in (*_WATCHED, "bridge")
+            if name in now.beats
+            for value in now.beats[name].counts.values()
+        )
+        quiet = settling.settled(counters, now.elapsed_s)
+        if (source_done or hardware_done) and quiet:
+            return "the recording has ended" if source_done else "the simulated hardware has ended"
+        return None
+
+    return until
+
+
+def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
+    face = (
+        NodeSpec("sink", "phosphene.sink")
+        if options.headless
+        else NodeSpec("gui", "gui", arguments=options.gui_arguments)
+    )
+    nodes = [
+        NodeSpec("recorder", "phosphene.recorder"),
+        NodeSpec("gate", "phosphene.gate"),
+        face,
+        NodeSpec("renderer", "renderer"),
+        NodeSpec("decoder", "decoder"),
+        NodeSpec("acquisition", "acquisition"),
+    ]
+    if session.source.kind != "lsl-eeg":
+        nodes.append(NodeSpec("bridge", "acquisition.bridge"))
+    return [*nodes, *options.tools]
+
+
+def check_out(out: Path) -> None:
+    """Make the output folder and see that it can be written.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"output folder {out}: cannot be written ({error.strerror}); choose another with --out"
+        ) from error
+
+
+def set_aside(out: Path) -> Path | None:
+    """Rename an output folder that already holds a run; nothing recorded is ever overwritten.
+
+    Returns
+    -------
+    Path or None
+        Where the earlier run lies now; None when there was none.
+    """
+    if not out.is_dir() or not any(out.iterdir()):
+        return None
+    for part in out.glob("*.mcap.part"):
+        from phosphene.recorder.recover import recover
+
+        recover(part)
+    number = 1
+    while (aside := out.with_name(f"{out.name}_old{number}")).exists():
+        number += 1
+    out.rename(aside)
+    print(f"{out} held an earlier run; it is now {aside}")
+    return aside
+
+
+def _bar(options: RunOptions) -> tqdm[None]:
+    return tqdm(total=options.expected, unit=options.unit, dynamic_ncols=True, leave=True)
+
+
+def _watcher(bar: tqdm[None]) -> Callable[[Snapshot], None]:
+    def watch(now: Snapshot) -> None:
+        done = max(now.count("acquisition", "volumes"), now.count("acquisition", "epochs"))
+        if done > bar.n:
+            bar.update(done - bar.n)
+        bar.set_postfix_str(
+            f"percepts {now.count('decoder', 'percepts')}, "
+            f"frames {now.count('renderer', 'frames')}, "
+            f"late {now.count('renderer', 'frames_late')}, "
+            f"passed {now.count('gate', 'frames_passed')}",
+            refresh=False,
+        )
+
+    return watch
+
+
+def run_chain(session: Session, options: RunOptions) -> Outcome:
+    """Run the chain and, where an output folder is given, build its report.
+
+    Parameters
+    ----------
+    session : Session
+        The validated session.
+    options : RunOptions
+        What the command decides.
+
+    Returns
+    -------
+    Outcome
+        How the run ended.
+
+    Raises
+    ------
+    ConfigError
+        If the output folder cannot be written.
+    """
+    run = uuid.uuid4().hex[:10]
+    out = session.recorder.out
+    if out is not None:
+        set_aside(out)
+        check_out(out)
+    folder = RunFolder.create(run)
+    specs = _specs(options, session)
+    plan = Plan(
+        run=run,
+        folder=folder.path,
+        mode=options.mode,
+        speed=options.speed,
+        session=session,
+        consent=options.consent,
+        nodes=tuple(s.name for s in specs if s.kind == "node"),
+        lsl_session=options.lsl_session or f"phosphene-{run}",
+        out=out,
+        programme=options.programme,
+        facts=dict(options.facts),
+    )
+    logs = folder.path if out is None else out / "logs"
+    logs.mkdir(exist_ok=True)
+    _tell_consent(options.consent, session.person)
+    try:
+        bar = _bar(options)
+        with bar:
+            supervisor = Supervisor(plan, specs, logs, bar.write)
+            outcome = supervisor.run(_end_of(options), _watcher(bar))
+    finally:
+        shutil.rmtree(folder.path, ignore_errors=True)
+    if out is not None:
+        _report(out)
+    _tell_outcome(outcome)
+    return outcome
+
+
+def _tell_consent(consent: Consent | None, person: str) -> None:
+    now = datetime.now(UTC)
+    denied = {scope: why_not(consent, scope, person, now) for scope in Scope}
+    granted = [scope.value for scope, reason in denied.items() if reason is None]
+    if granted:
+        print("consent: " + ", ".join(granted))
+    else:
+        reason = denied[Scope.VIEW_SELF]
+        print(f"consent: none ({reason}); quality control only, nothing is decoded or shown")
+
+
+def _report(out: Path) -> None:
+    from phosphene.report import build  # slow import, only needed at the end
+
+    build(out)
+
+
+def _tell_outcome(outcome: Outcome) -> None:
+    marked = ", interrupted" if outcome.interrupted else ""
+    print(f"run ended: {outcome.status}{marked} ({outcome.reason})")
