@@ -159,7 +159,9 @@ def scissors(e: Easel, hue: float, variant: int) -> None:
         # a frame whose second axis runs along this blade, towards its tip
         across = side * (u * cos) + (v - pivot) * -sin
         along = side * (u * sin) + (v - pivot) * cos
-        blade = shapes.convex(across, along, [(0.13, -0.3), (0.1, 1.0), (-0.14, 0.15), (-0.14, -0.3)])
+        blade = shapes.convex(
+            across, along, [(0.13, -0.3), (0.1, 1.0), (-0.14, 0.15), (-0.14, -0.3)]
+        )
         e.paint_outlined(blade, steel)
         loop = shapes.ellipse(across, along, (0.06, -0.6), (0.31, 0.36))
         e.paint_outlined(np.abs(loop + np.float32(0.09)) - np.float32(0.095), handle)
@@ -227,8 +229,10 @@ def scrambled(e: Easel, hue: float, texture: int) -> None:
     value, saturation = rng.uniform(0.1, 1.0, (n, n)), rng.uniform(0.1, 0.95, (n, n))
     turn = hue + rng.normal(0.0, 0.06, (n, n))
     tiles = np.array(
-        [tone(float(h), float(s), float(b)) for h, s, b in zip(
-            turn.flat, saturation.flat, value.flat, strict=True)],
+        [
+            tone(float(h), float(s), float(b))
+            for h, s, b in zip(turn.flat, saturation.flat, value.flat, strict=True)
+        ],
         np.float32,
     ).reshape(n, n, 3)
     first, weight = [], []

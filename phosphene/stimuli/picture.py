@@ -54,5 +54,3 @@ def _background(
     shade = 1.0 - 0.15 * depth
     column = np.asarray(base, np.float32)[None, :] * shade[:, None]
     return np.repeat(np.clip(column, 0.0, 1.0)[:, None, :], size_px, axis=1).astype(np.float32)
-
-

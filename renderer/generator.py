@@ -1,0 +1,188 @@
+"""The few-step generator at run time: percept in, picture out, by ONNX Runtime only."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from phosphene.errors import ConfigError, InputError, check_all, problem
+from phosphene.stimuli.space import C_DIM, Z_SHAPE
+
+Mode = Literal["z", "c", "zc"]
+MODES: tuple[Mode, ...] = ("z", "c", "zc")
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+MAX_STEPS = 64
+TRAINED_STEPS = (1, 2, 4, 8)
+
+Array = npt.NDArray[np.float32]
+
+
+class _Space(msgspec.Struct):
+    id: str
+    sha256: str
+
+
+class Description(msgspec.Struct):
+    """What `model.json` says; further entries tell how the weights were trained."""
+
+    space: _Space
+    files: dict[str, str]
+
+
+class Generator:
+    """Turns z (low-level latent) and c (semantic embedding) into a picture.
+
+    Parameters
+    ----------
+    weights : pathlib.Path
+        Folder with generator.onnx, decoder.onnx and model.json.
+    threads : int
+        Threads of ONNX Runtime, 1 or more.
+
+    Raises
+    ------
+    InputError
+        A file is missing or is not the one that model.json describes.
+    """
+
+    def __init__(self, weights: Path = WEIGHTS, threads: int = 1) -> None:
+        if threads < 1:
+            raise ConfigError(problem("threads", threads, "1 or more", "Use 1 on a busy machine."))
+        try:
+            text = (weights / "model.json").read_bytes()
+            self.description = msgspec.json.decode(text, type=Description)
+        except (OSError, msgspec.MsgspecError) as cause:
+            raise InputError(
+                f"weights in {weights} cannot be used: model.json: {cause}. Install the package "
+                "again, or write the folder with `python -m renderer.train export`."
+            ) from cause
+        self.space_id = self.description.space.id
+        self.space_hash = self.description.space.sha256
+        self._flow = self._session(weights / "generator.onnx", threads)
+        self._decoder = self._session(weights / "decoder.onnx", threads)
+
+    def render(
+        self,
+        z: Array | None,
+        c: Array | None,
+        noise: Array,
+        steps: int = 1,
+        mode: Mode = "zc",
+    ) -> npt.NDArray[np.uint8]:
+        """Make one picture.
+
+        Parameters
+        ----------
+        z : float32 array (4, 16, 16) or None
+            Low-level latent; None if the decoder gives none.
+        c : float32 array (C_DIM,) or None
+            Semantic embedding; None if the decoder gives none.
+        noise : float32 array (4, 16, 16)
+            Standard normal noise; the same noise gives the same picture, and keeping it fixed
+            from frame to frame keeps the picture from flickering.
+        steps : int
+            Evaluations of the network, 1 to 64. It was trained for jumps of 1, 1/2, 1/4, 1/8.
+        mode : {"z", "c", "zc"}
+            Which of the two conditions may be used.
+
+        Returns
+        -------
+        uint8 array (64, 64, 3)
+            RGB picture.
+
+        Raises
+        ------
+        ConfigError
+            An argument is wrong, or no condition is left: a picture from nothing would be an
+            invention (show `renderer.neutral.neutral_frame` instead).
+        """
+        self._check(z, c, noise, steps, mode)
+        z_low = z if z is not None and "z" in mode else None
+        embedding = c if c is not None and "c" in mode else None
+        feed = {
+            "z_low": np.zeros((1, *Z_SHAPE), np.float32) if z_low is None else z_low[None],
+            "has_z": np.full(1, z_low is not None, np.float32),
+            "c": np.zeros((1, C_DIM), np.float32) if embedding is None else embedding[None],
+            "has_c": np.full(1, embedding is not None, np.float32),
+        }
+        latent = self._flow_to_data(noise[None], feed, steps)
+        picture: npt.NDArray[np.uint8] = self._decoder.run(None, {"z": latent})[0]
+        return picture[0]
+
+    def decode(self, z: Array) -> npt.NDArray[np.uint8]:
+        """Picture of a latent as it stands, without the generator; for comparison."""
+        check_all(_shape_problem("z", z, Z_SHAPE), ConfigError, "Generator.decode")
+        picture: npt.NDArray[np.uint8] = self._decoder.run(None, {"z": z[None]})[0]
+        return picture[0]
+
+    def _flow_to_data(self, latent: Array, feed: dict[str, Array], steps: int) -> Array:
+        """z <- z - h u(z, t, h) from t = 1 (noise) to t = 0 (data) in equal jumps."""
+        h = np.full(1, 1.0 / steps, np.float32)
+        for k in range(steps):
+            t = np.full(1, 1.0 - k / steps, np.float32)
+            u: Array = self._flow.run(None, {**feed, "z_t": latent, "t": t, "h": h})[0]
+            latent = latent - h[0] * u
+        return latent
+
+    def _check(
+        self, z: Array | None, c: Array | None, noise: Array, steps: int, mode: str
+    ) -> None:
+        problems = _shape_problem("noise", noise, Z_SHAPE)
+        if z is not None:
+            problems += _shape_problem("z", z, Z_SHAPE)
+        if c is not None:
+            problems += _shape_problem("c", c, (C_DIM,))
+        if not 1 <= steps <= MAX_STEPS:
+            problems.append(problem("steps", steps, f"1 to {MAX_STEPS}", "Use 1, 2 or 4."))
+        if mode not in MODES:
+            problems.append(problem("mode", mode, "z, c or zc", "Use zc for both."))
+        elif (z is None or "z" not in mode) and (c is None or "c" not in mode):
+            given = "".join(name for name, value in (("z", z), ("c", c)) if value is not None)
+            problems.append(
+                problem(
+                    "conditions", f"{given or 'none'} with mode {mode}", "z, c or both, as the mode",
+                    "Show the neutral frame when there is no percept.",
+                )
+            )
+        check_all(problems, ConfigError, "Generator.render")
+
+    def _session(self, file: Path, threads: int) -> onnxruntime.InferenceSession:
+        try:
+            content = file.read_bytes()
+        except OSError as cause:
+            raise InputError(
+                f"weights {file} cannot be read: {cause}. Install the package again, or write "
+                "them with `python -m renderer.train export`."
+            ) from cause
+        found, wanted = hashlib.sha256(content).hexdigest(), self.description.files.get(file.name)
+        if found != wanted:
+            raise InputError(
+                f"weights {file} have SHA-256 {found}, model.json says {wanted}: the files do not "
+                "belong together. Take both from the same export."
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def seeded_noise(seed: int) -> Array:
+    """Standard normal noise float32 (4, 16, 16) of a seed."""
+    return np.random.default_rng(seed).standard_normal(Z_SHAPE, dtype=np.float32)
+
+
+def _shape_problem(name: str, value: Array, shape: tuple[int, ...]) -> list[str]:
+    allowed = f"float32 {shape}, all finite"
+    if value.dtype != np.float32 or value.shape != shape:
+        got = f"{value.dtype} {value.shape}"
+        return [problem(name, got, allowed, "Check which space the decoder was fitted for.")]
+    if not np.isfinite(value).all():
+        return [problem(name, "numbers that are not finite", allowed, "Drop this percept.")]
+    return []

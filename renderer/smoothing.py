@@ -1,0 +1,140 @@
+"""Causal smoothing of percepts and slowly walking noise, both as functions of time.
+
+Neither depends on how often it is asked: any frame rate gives the same trajectory, and a replay
+gives the same pictures as the live run.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from phosphene.errors import CausalityError, ConfigError, problem
+
+Array = npt.NDArray[np.float32]
+KNOTS_PER_TAU = 20
+
+
+class PerceptSmoother:
+    """Exponential approach of (z, c) to the newest percept.
+
+    x(t) follows dx/dt = (target - x) / tau. Between two percepts this has the closed solution
+    x(t) = target + (x(t0) - target) exp(-(t - t0) / tau), which is evaluated afresh from the time
+    t0 of the last percept at every call, so frames in between change nothing.
+
+    Parameters
+    ----------
+    tau_s : float
+        Time constant in seconds; 0 jumps to each percept at once.
+    """
+
+    def __init__(self, tau_s: float) -> None:
+        if not (math.isfinite(tau_s) and tau_s >= 0.0):
+            raise ConfigError(problem("tau_s", tau_s, "0 or more seconds", "Use 0.5, say."))
+        self.tau_s = tau_s
+        self._t_s = -math.inf
+        self._from: tuple[Array | None, Array | None] = (None, None)
+        self._to: tuple[Array | None, Array | None] = (None, None)
+
+    def set_target(self, t_s: float, z: Array | None, c: Array | None) -> None:
+        """Head for a new percept from time `t_s` on.
+
+        A part that was not there before is taken as it is; a part that is None is dropped.
+        """
+        z_now, c_now = self.at(t_s) if self._t_s > -math.inf else (None, None)
+        self._from = (z if z_now is None else z_now, c if c_now is None else c_now)
+        self._to = (z, c)
+        self._t_s = t_s
+
+    def at(self, t_s: float) -> tuple[Array | None, Array | None]:
+        """(z, c) at `t_s`, or (None, None) before the first percept.
+
+        Raises
+        ------
+        CausalityError
+            `t_s` is before the newest percept.
+        """
+        if self._t_s == -math.inf:
+            return None, None
+        if t_s < self._t_s:
+            raise CausalityError(
+                problem("t_s", t_s, f"{self._t_s} or later", "Ask for the present, not the past.")
+            )
+        left = math.exp(-(t_s - self._t_s) / self.tau_s) if self.tau_s > 0.0 else 0.0
+        z, c = (_between(a, b, left) for a, b in zip(self._from, self._to, strict=True))
+        return z, c
+
+    def reset(self) -> None:
+        """Forget everything, as at the start of a run."""
+        self._t_s = -math.inf
+        self._from = self._to = (None, None)
+
+
+class WalkingNoise:
+    """The generator's noise: fixed, or a slow stationary walk through noise space.
+
+    An AR(1) process on knots that lie tau / 20 apart, with correlation exp(-dt / tau). Between
+    knots the two neighbours are mixed and brought back to unit variance, so that the noise is
+    always what the generator was trained on.
+
+    Parameters
+    ----------
+    seed : int
+        Fixes the whole walk.
+    shape : tuple of int
+        Shape of the noise.
+    tau_s : float or None
+        Time constant in seconds; None never moves.
+    """
+
+    def __init__(
+        self, seed: int, shape: tuple[int, ...] = (4, 16, 16), tau_s: float | None = None
+    ) -> None:
+        if tau_s is not None and not (math.isfinite(tau_s) and tau_s > 0.0):
+            raise ConfigError(
+                problem("tau_s", tau_s, "above 0 seconds, or None", "Use None for fixed noise.")
+            )
+        self.seed, self.shape, self.tau_s = seed, shape, tau_s
+        self._knot = 0
+        self._old = self._fresh(0)
+        self._new = self._next(self._old, 1)
+
+    def at(self, elapsed_s: float) -> Array:
+        """Noise `elapsed_s` seconds after the start of the run.
+
+        Going back in time is allowed and starts the walk again, at the cost of walking it.
+        """
+        if self.tau_s is None or elapsed_s <= 0.0:
+            return self._fresh(0)
+        place = elapsed_s * KNOTS_PER_TAU / self.tau_s
+        knot = math.floor(place)
+        if knot < self._knot:
+            self._knot, self._old = 0, self._fresh(0)
+            self._new = self._next(self._old, 1)
+        while self._knot < knot:
+            self._knot += 1
+            self._old, self._new = self._new, self._next(self._new, self._knot + 1)
+        b = place - knot
+        a = 1.0 - b
+        scale = 1.0 / math.sqrt(a * a + b * b + 2.0 * a * b * self._rho)
+        return (self._old * (a * scale) + self._new * (b * scale)).astype(np.float32)
+
+    @property
+    def _rho(self) -> float:
+        return math.exp(-1.0 / KNOTS_PER_TAU)
+
+    def _fresh(self, knot: int) -> Array:
+        rng = np.random.default_rng([self.seed, knot])
+        return rng.standard_normal(self.shape, dtype=np.float32)
+
+    def _next(self, before: Array, knot: int) -> Array:
+        fresh = self._fresh(knot) * math.sqrt(1.0 - self._rho**2)
+        return (before * self._rho + fresh).astype(np.float32)
+
+
+def _between(start: Array | None, end: Array | None, left: float) -> Array | None:
+    if end is None or start is None:
+        return None
+    return (end + np.float32(left) * (start - end)).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Training of the generator: needs the `train` extra (torch, diffusers); never imported at run time."""

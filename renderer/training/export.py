@@ -1,0 +1,100 @@
+"""From trained networks to the ONNX files that the runtime loads, and their description."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from phosphene.stimuli.space import C_DIM
+from renderer.training.autoencoder import Autoencoder, to_bytes, to_unit
+from renderer.training.network import FlowMapNet
+
+LOG = logging.getLogger(__name__)
+OPSET = 20
+
+
+class _EncodeBytes(nn.Module):
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        z: Tensor = self.encoder(to_unit(pictures))
+        return z
+
+
+class _DecodeBytes(nn.Module):
+    def __init__(self, decoder: nn.Module) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, z: Tensor) -> Tensor:
+        return to_bytes(self.decoder(z))
+
+
+def sha256_of(file: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def export_autoencoder(model: Autoencoder, encoder_file: Path, decoder_file: Path) -> None:
+    """Write `encoder_file` (uint8 pictures to z) and `decoder_file` (z to uint8 pictures)."""
+    model.eval()
+    pictures = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    _export(_EncodeBytes(model.encoder), {"pictures": pictures}, "z", encoder_file)
+    _export(_DecodeBytes(model.decoder), {"z": torch.randn(2, 4, 16, 16)}, "pictures", decoder_file)
+
+
+def export_generator(net: FlowMapNet, file: Path) -> None:
+    """Write one evaluation of u as a graph; the loop over steps stays outside."""
+    example = {
+        "z_t": torch.randn(2, 4, 16, 16),
+        "t": torch.tensor([1.0, 0.5]),
+        "h": torch.tensor([1.0, 0.25]),
+        "z_low": torch.randn(2, 4, 16, 16),
+        "has_z": torch.tensor([1.0, 0.0]),
+        "c": torch.randn(2, C_DIM),
+        "has_c": torch.tensor([0.0, 1.0]),
+    }
+    _export(net.eval(), example, "u", file)
+
+
+def _export(module: nn.Module, example: dict[str, Tensor], output: str, file: Path) -> None:
+    """Export with a free batch size and compare ONNX Runtime with torch before keeping the file."""
+    batch = torch.export.Dim("batch", min=1, max=256)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            tuple(example.values()),
+            input_names=list(example),
+            output_names=[output],
+            dynamic_shapes=tuple({0: batch} for _ in example),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    for node in model.graph.node:  # traces of the exporting machine's files do not belong here
+        node.doc_string = ""
+        del node.metadata_props[:]
+    onnx.save_model(model, file)
+    session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
+    got = session.run(None, {k: v.numpy() for k, v in example.items()})[0]
+    with torch.no_grad():
+        wanted = module(*example.values()).numpy()
+    error = float(np.abs(got.astype(np.float64) - wanted).max())
+    allowed = 1.0 if got.dtype == np.uint8 else 1e-3  # one grey level where rounding falls apart
+    if error > allowed:
+        raise RuntimeError(f"{file.name}: ONNX Runtime is {error} away from torch; allowed {allowed}")
+    LOG.info("%s: %.2f MB, largest error %.1e", file.name, file.stat().st_size / 1e6, error)

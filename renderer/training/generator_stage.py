@@ -1,0 +1,127 @@
+"""Training stage 2: the flow-map generator on the latents of the trained autoencoder."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from renderer.training import corruption, flowmap
+from renderer.training.autoencoder import Autoencoder, to_bytes
+from renderer.training.flowmap import Condition, Velocity
+from renderer.training.grids import save_grid
+from renderer.training.network import FlowMapNet
+from renderer.training.progress import (
+    Budget,
+    MovingAverage,
+    cosine_rate,
+    load_checkpoint,
+    save_checkpoint,
+)
+
+LOG = logging.getLogger(__name__)
+BATCH = 64
+TOP_RATE = 1.2e-3
+PHASE_A = 0.5
+"""Share of the training that is pure flow matching."""
+SAVE_EVERY = 250
+
+
+def as_velocity(net: FlowMapNet) -> Velocity:
+    """The network as a function of (z_t, t, h, condition)."""
+
+    def u(z_t: Tensor, t: Tensor, h: Tensor, condition: Condition) -> Tensor:
+        result: Tensor = net(z_t, t, h, *condition)
+        return result.float()
+
+    return u
+
+
+def make_condition(x: Tensor, c: Tensor, rng: torch.Generator) -> Condition:
+    """Corrupted and sometimes missing conditions for a batch."""
+    has_z, has_c = corruption.drop_masks(len(x), rng)
+    return Condition(corruption.corrupt_z(x, rng), has_z, corruption.corrupt_c(c, rng), has_c)
+
+
+def batch_loss(
+    net: FlowMapNet, teacher: FlowMapNet, x: Tensor, c: Tensor, rng: torch.Generator, both: bool
+) -> Tensor:
+    """Flow matching on the whole batch, or on half of it with self-consistency on the rest."""
+    condition = make_condition(x, c, rng)
+    u = as_velocity(net)
+    if not both:
+        return flowmap.velocity_loss(u, x, condition, rng)
+    middle = len(x) // 2
+    plain = flowmap.velocity_loss(u, x[:middle], condition.part(0, middle), rng)
+    jump = flowmap.shortcut_loss(
+        u, as_velocity(teacher), x[middle:], condition.part(middle, len(x)), rng
+    )
+    return 0.5 * (plain + jump)
+
+
+def train_generator(
+    z: Tensor,
+    c: Tensor,
+    autoencoder: Autoencoder,
+    budget: Budget,
+    folder: Path,
+    seed: int,
+    half: bool = False,
+) -> FlowMapNet:
+    """Fit the generator and return its moving average; goes on from a checkpoint in `folder`."""
+    torch.manual_seed(seed)
+    net, shadow = FlowMapNet(), FlowMapNet()
+    average = MovingAverage(net, shadow)
+    networks: dict[str, torch.nn.Module] = {"net": net, "average": shadow}
+    optimizer = torch.optim.AdamW(net.parameters(), lr=TOP_RATE, weight_decay=1e-3)
+    load_checkpoint(folder, budget, networks, optimizer)
+    rng = torch.Generator().manual_seed(seed + 7919 * budget.step)
+    bar = tqdm(initial=budget.step, total=budget.steps, desc="generator", mininterval=10.0)
+    smooth = 0.0
+    while budget.fraction < 1.0:
+        rate = cosine_rate(budget.fraction, budget.step, TOP_RATE)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        chosen = torch.randint(len(z), (BATCH,), generator=rng)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            both = budget.fraction >= PHASE_A
+            loss = batch_loss(net, shadow, z[chosen], c[chosen], rng, both)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        average.update(budget.step)
+        budget.step += 1
+        bar.update()
+        smooth = loss.item() if smooth == 0.0 else 0.98 * smooth + 0.02 * loss.item()
+        if budget.step % 50 == 0:
+            LOG.info("step %d loss %.4f done %.1f %%", budget.step, smooth, 100 * budget.fraction)
+        if budget.step % SAVE_EVERY == 0:
+            save_checkpoint(folder, budget, networks, optimizer)
+            sample_sheet(shadow, autoencoder, z, c, folder / f"samples_{budget.step:06d}.png")
+    bar.close()
+    save_checkpoint(folder, budget, networks, optimizer)
+    sample_sheet(shadow, autoencoder, z, c, folder / "samples_last.png")
+    return shadow
+
+
+@torch.no_grad()
+def sample_sheet(
+    net: FlowMapNet, autoencoder: Autoencoder, z: Tensor, c: Tensor, file: Path, n: int = 12
+) -> None:
+    """Rows: originals, then noisy z and c, c alone, z alone, nothing; each in 1 and in 4 steps."""
+    rng = torch.Generator().manual_seed(1)
+    x, clean_c = z[:n], c[:n]
+    noise = torch.randn(x.shape, generator=rng)
+    z_low = corruption.corrupt_z(x, rng)
+    one, zero = torch.ones(n), torch.zeros(n)
+    rows = [to_bytes(autoencoder.decoder(x)).numpy()]
+    for has_z, has_c in ((one, one), (zero, one), (one, zero), (zero, zero)):
+        condition = Condition(z_low, has_z, clean_c, has_c)
+        for steps in (1, 4):
+            made = flowmap.sample(as_velocity(net), noise, condition, steps)
+            rows.append(to_bytes(autoencoder.decoder(made)).numpy())
+    save_grid(rows, file)

@@ -1,0 +1,75 @@
+"""The flow-map network u(z_t, t, h, z_low, c): average velocity from time t back to t - h.
+
+A small diffusers UNet on the 16x16 latent. Three conditions reach it: h through the slot for an
+embedded guidance scale, c as four cross-attention tokens, and z_low as extra input channels
+with a mask channel that says whether it is given at all.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor, nn
+
+from phosphene.stimuli.space import C_DIM
+
+N_TOKENS = 4
+TOKEN_DIM = 64
+STEP_DIM = 64
+
+
+def sinusoids(value: Tensor, dim: int) -> Tensor:
+    """Sines and cosines of a number in [0, 1] at `dim / 2` frequencies; (n,) to (n, dim)."""
+    half = dim // 2
+    ladder = torch.arange(half, dtype=torch.float32, device=value.device) / half
+    angle = 1000.0 * value[:, None] * torch.exp(-math.log(10_000.0) * ladder)
+    return torch.cat([angle.cos(), angle.sin()], dim=1)
+
+
+class FlowMapNet(nn.Module):
+    """Predicts the average velocity of the flow from noise (t = 1) to data (t = 0)."""
+
+    def __init__(self, channels: tuple[int, int] = (64, 96)) -> None:
+        super().__init__()
+        self.unet = UNet2DConditionModel(
+            sample_size=16,
+            in_channels=9,
+            out_channels=4,
+            layers_per_block=1,
+            block_out_channels=channels,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            mid_block_type="UNetMidBlock2DCrossAttn",
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=TOKEN_DIM,
+            attention_head_dim=16,
+            norm_num_groups=16,
+            time_cond_proj_dim=STEP_DIM,
+        )
+        self.tokens = nn.Sequential(
+            nn.Linear(C_DIM, 128), nn.SiLU(), nn.Linear(128, N_TOKENS * TOKEN_DIM)
+        )
+        self.no_tokens = nn.Parameter(0.02 * torch.randn(1, N_TOKENS * TOKEN_DIM))
+
+    def forward(
+        self,
+        z_t: Tensor,  # (n, 4, 16, 16) partly noisy latent
+        t: Tensor,  # (n,) time, 1 is noise, 0 is data
+        h: Tensor,  # (n,) length of the step, 0 asks for the instantaneous velocity
+        z_low: Tensor,  # (n, 4, 16, 16) latent decoded from the brain
+        has_z: Tensor,  # (n,) 1 where z_low is given, else 0
+        c: Tensor,  # (n, C_DIM) embedding decoded from the brain
+        has_c: Tensor,  # (n,) 1 where c is given, else 0
+    ) -> Tensor:
+        """Average velocity, (n, 4, 16, 16)."""
+        given = has_z[:, None, None, None]
+        mask = given.expand(-1, 1, z_t.shape[2], z_t.shape[3])
+        x = torch.cat([z_t, z_low * given, mask], dim=1)  # (n, 9, 16, 16)
+        known = has_c[:, None]
+        flat = self.tokens(c * known) * known + self.no_tokens * (1.0 - known)
+        tokens = flat.reshape(-1, N_TOKENS, TOKEN_DIM)
+        u: Tensor = self.unet(
+            x, 1000.0 * t, tokens, timestep_cond=sinusoids(h, STEP_DIM), return_dict=False
+        )[0]
+        return u
