@@ -173,6 +173,8 @@ class RendererSettings(_Settings):
         Time constant in seconds of the slowly walking noise; 0 keeps it fixed.
     min_confidence : float
         Below this confidence the neutral frame is shown.
+    stale_s : float
+        A percept older than this, in seconds, is no longer shown.
     seed : int
         Seed of the noise.
     threads : int
@@ -185,6 +187,7 @@ class RendererSettings(_Settings):
     smoothing_s: Seconds = 0.5
     noise_s: Seconds = 60.0
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
+    stale_s: Annotated[float, Field(gt=0)] = 10.0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     threads: Annotated[int, Field(ge=1, le=64)] = 1
 

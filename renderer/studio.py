@@ -1,0 +1,144 @@
+"""The renderer's pure core: percepts and due times in, pictures out; it owns no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from phosphene.session import RendererSettings
+from renderer.neutral import neutral_frame
+from renderer.smoothing import PerceptSmoother, WalkingNoise
+
+__all__ = ["Painter", "Picture", "Seen", "Studio"]
+
+Mode = Literal["z", "c", "zc"]
+Array = npt.NDArray[np.float32]
+
+
+class Painter(Protocol):
+    """What the studio needs of a generator."""
+
+    def render(
+        self, z: Array | None, c: Array | None, noise: Array, steps: int = 1, mode: Mode = "zc"
+    ) -> npt.NDArray[np.uint8]:
+        """Make one picture (height, width, 3) from a condition."""
+        ...
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A percept as the studio knows it.
+
+    Attributes
+    ----------
+    seq, index : int
+        Number of the percept message, index of its volume or epoch.
+    confidence : float
+        Probability that it identifies the truth.
+    t_acquired, t_sent, t_arrived : float
+        LSL clock, seconds.
+    z, c : ndarray or None
+        Low-level latent (4, 16, 16) and semantic embedding (C,).
+    """
+
+    seq: int
+    index: int
+    confidence: float
+    t_acquired: float
+    t_sent: float
+    t_arrived: float
+    z: Array | None
+    c: Array | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished frame: pixels (height, width, 3) uint8 and the percept behind them, if any."""
+
+    pixels: npt.NDArray[np.uint8]
+    state: Literal["picture", "neutral"]
+    percept: Seen | None
+
+
+class Studio:
+    """Holds the newest percept and paints what is due.
+
+    Parameters
+    ----------
+    painter : Painter
+        The generator.
+    settings : RendererSettings
+        Mode, steps, smoothing, noise, thresholds.
+    start_s : float
+        Start of the run on the clock that `picture` is asked on, in seconds.
+    """
+
+    def __init__(self, painter: Painter, settings: RendererSettings, start_s: float) -> None:
+        self._painter, self._start_s = painter, start_s
+        self._neutral = neutral_frame()
+        self._percept: Seen | None = None
+        self._take(settings)
+
+    def _take(self, settings: RendererSettings) -> None:
+        self.settings = settings
+        self._smoother = PerceptSmoother(settings.smoothing_s)
+        tau_s = settings.noise_s if settings.noise_s > 0 else None
+        self._noise = WalkingNoise(settings.seed, tau_s=tau_s)
+
+    def change(self, settings: RendererSettings) -> None:
+        """Take new settings in the middle of a run; the newest percept stays."""
+        self._take(settings)
+        if self._percept is not None:
+            self._aim(self._percept)
+
+    def _aim(self, percept: Seen) -> None:
+        self._smoother.set_target(percept.t_arrived, percept.z, percept.c)
+
+    def see(self, percept: Seen) -> None:
+        """Take in the newest percept."""
+        self._percept = percept
+        self._aim(percept)
+
+    def picture(self, t_s: float) -> Picture:
+        """Paint the frame that is due at `t_s` seconds.
+
+        No percept, a stale one or one below the confidence threshold gives the neutral frame.
+        """
+        percept = self._percept
+        if percept is None or not self._worth_showing(percept, t_s):
+            return Picture(self._neutral, "neutral", percept)
+        z, c = self._smoother.at(max(t_s, percept.t_arrived))
+        noise = self._noise.at(t_s - self._start_s)
+        return self._paint(z, c, noise, percept)
+
+    def still(self, percept: Seen, t_data_s: float) -> Picture:
+        """Paint one percept by itself, as a function of the data only (replay at full speed)."""
+        self._percept = percept
+        if percept.confidence < self.settings.min_confidence:
+            return Picture(self._neutral, "neutral", percept)
+        return self._paint(percept.z, percept.c, self._noise.at(t_data_s), percept)
+
+    def _paint(self, z: Array | None, c: Array | None, noise: Array, percept: Seen) -> Picture:
+        mode = self._possible_mode(z, c)
+        if mode is None:
+            return Picture(self._neutral, "neutral", percept)
+        pixels = self._painter.render(z, c, noise, self.settings.steps, mode)
+        return Picture(pixels, "picture", percept)
+
+    def _possible_mode(self, z: Array | None, c: Array | None) -> Mode | None:
+        """Return the wanted mode, reduced to the conditions that exist."""
+        has_z = z is not None and "z" in self.settings.mode
+        has_c = c is not None and "c" in self.settings.mode
+        modes: dict[tuple[bool, bool], Mode] = {
+            (True, True): "zc",
+            (True, False): "z",
+            (False, True): "c",
+        }
+        return modes.get((has_z, has_c))
+
+    def _worth_showing(self, percept: Seen, t_s: float) -> bool:
+        fresh = t_s - percept.t_arrived <= self.settings.stale_s
+        return fresh and percept.confidence >= self.settings.min_confidence
