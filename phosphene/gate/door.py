@@ -1,0 +1,147 @@
+"""The door to one sink: its socket, what it was last told, and the frames that passed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import zmq
+
+from phosphene.bus import Publisher
+from phosphene.gate.levels import abstract
+from phosphene.gate.policy import Verdict
+from phosphene.messages import Frame, Message, View, describe, encode, topic_of
+
+__all__ = ["SinkDoor", "addressed"]
+
+WAIT_MS = 100
+
+
+def addressed(frame: Message, sink: str, level: int, now_s: float) -> Message | None:
+    """Return a frame as one sink may have it.
+
+    Parameters
+    ----------
+    frame : Message
+        From the renderer; its number stays, so that gaps show.
+    sink : str
+        Whom it is for.
+    level : int
+        Abstraction level.
+    now_s : float
+        Time of sending, in seconds.
+
+    Returns
+    -------
+    Message or None
+        None at level 0.
+    """
+    picture = abstract(np.asarray(frame.arrays["picture"]), level)
+    if picture is None:
+        return None
+    arrays = {"picture": picture}
+    specs = describe(arrays, {"picture": ("height", "width", "colour")}, {})
+    header = msgspec.structs.replace(
+        frame.header, sink=sink, level=level, t_sent=now_s, arrays=specs
+    )
+    return Message(header, arrays)
+
+
+class SinkDoor:
+    """One sink's way out of the gate.
+
+    Parameters
+    ----------
+    sink : str
+        Name of the sink.
+    publisher : Publisher
+        Its socket.
+    lossless : bool
+        True: wait for a slow sink as long as it is allowed to see; False: it misses frames.
+
+    Attributes
+    ----------
+    verdict : Verdict or None
+        What the sink was told last.
+    passed : int
+        Frames that were sent to somebody here.
+    recorded_s : float
+        When a view of this sink was last recorded; kept for the gate.
+    """
+
+    def __init__(self, sink: str, publisher: Publisher, lossless: bool) -> None:
+        self.sink = sink
+        self.verdict: Verdict | None = None
+        self.passed = 0
+        self.recorded_s = float("-inf")
+        self._publisher, self._lossless = publisher, lossless
+        self._views = 0
+        if lossless:
+            publisher.socket.setsockopt(zmq.XPUB_NODROP, 1)
+            publisher.socket.sndtimeo = WAIT_MS
+
+    def tell(self, verdict: Verdict, run: str, now_s: float) -> tuple[Message, bool]:
+        """Tell the sink whether frames pass; return the message and whether that is news."""
+        changed = verdict != self.verdict
+        self.verdict = verdict
+        view = View(
+            run=run,
+            seq=self._views,
+            t_acquired=now_s,
+            t_sent=now_s,
+            producer="gate",
+            sink=self.sink,
+            passing=verdict.passing,
+            reason=verdict.reason,
+            passed=self.passed,
+        )
+        self._views += 1
+        message = Message(view)
+        self._publisher.subscribers(b"")
+        # A sink whose queue is full learns nothing new now; without fresh views it blanks itself.
+        with contextlib.suppress(zmq.Again):
+            self._publisher.socket.send_multipart(encode(message), zmq.NOBLOCK)
+        return message, changed
+
+    def send(
+        self, frame: Message, level: int, now: Callable[[], float], still: Callable[[], bool]
+    ) -> bool:
+        """Send a frame to whoever watches here.
+
+        Parameters
+        ----------
+        frame : Message
+            From the renderer.
+        level : int
+            Abstraction level of the sink.
+        now : Callable
+            Returns the present time in seconds.
+        still : Callable
+            Asked while a slow sink is waited for; False gives the frame up.
+
+        Returns
+        -------
+        bool
+            False when nobody watches or the frame was given up.
+        """
+        if self._publisher.subscribers(topic_of(Frame)) < 1:
+            return False
+        copy = addressed(frame, self.sink, level, now())
+        if copy is None:
+            return False
+        frames = encode(copy)
+        while True:
+            try:
+                self._publisher.socket.send_multipart(frames, copy=False)
+            except zmq.Again:
+                if self._lossless and still():
+                    continue
+                return False
+            self.passed += 1
+            return True
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._publisher.close()

@@ -1,0 +1,197 @@
+"""Who may see what, now: the gate's decision, pure and with time injected.
+
+Everything is denied until something allows it. In this order a sink is blanked by the operator, by
+a lost bond, by missing consent, by its own abstraction level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from phosphene.consent import Consent, Scope, why_not
+
+__all__ = ["DECODE_SCOPES", "RECORDER_SINK", "GatePolicy", "Verdict"]
+
+RECORDER_SINK = "recorder"
+ALIVE = frozenset({"ready", "running", "done"})
+SINK_SCOPES = {
+    "self": Scope.VIEW_SELF,
+    "operator": Scope.VIEW_OPERATOR,
+    "observer": Scope.VIEW_OBSERVER,
+    RECORDER_SINK: Scope.RECORD_IMAGES,
+}
+DECODE_SCOPES = frozenset(SINK_SCOPES.values())
+"""Decoding serves pictures; without any of these scopes nothing is decoded."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one sink gets at one moment.
+
+    Attributes
+    ----------
+    passing : bool
+        Whether frames may pass.
+    level : int
+        Abstraction level of what passes; 0 when nothing does.
+    reason : str
+        Why not, in words; empty when frames pass.
+    """
+
+    passing: bool
+    level: int
+    reason: str = ""
+
+    @classmethod
+    def blank(cls, reason: str) -> Verdict:
+        """Return a verdict that lets nothing pass."""
+        return cls(passing=False, level=0, reason=reason)
+
+
+@dataclass(frozen=True)
+class _Bond:
+    state: str
+    seen_s: float
+
+
+class GatePolicy:
+    """The gate's state and rules.
+
+    Parameters
+    ----------
+    peers : sequence of str
+        Nodes whose sign of life is required, all of them.
+    bond_s : float
+        A sign of life older than this many seconds breaks the bond.
+    person : str
+        Pseudonym of the person whose data it is.
+    consent : Consent or None
+        What that person allows; None allows nothing.
+    levels : mapping of str to int
+        Abstraction level of each sink.
+    blanked : str or None
+        Reason of an operator's blank that already holds at the start.
+    """
+
+    def __init__(
+        self,
+        peers: Sequence[str],
+        bond_s: float,
+        person: str,
+        consent: Consent | None,
+        levels: Mapping[str, int],
+        blanked: str | None = None,
+    ) -> None:
+        self._peers = tuple(dict.fromkeys(peers))
+        self._bond_s = bond_s
+        self._person, self._consent = person, consent
+        self._levels = dict(levels)
+        self._bonds: dict[str, _Bond] = {}
+        self._wall: datetime | None = None
+        self.blanked = blanked
+
+    def beat(self, node: str, state: str, sent_s: float, now_s: float) -> None:
+        """Take in a sign of life.
+
+        Parameters
+        ----------
+        node : str
+            Who sent it; others than the peers are ignored.
+        state : str
+            State of the node; only ready, running and done hold the bond.
+        sent_s, now_s : float
+            When it was sent and the present, on the shared clock, in seconds. The time of sending
+            counts, so that beats which waited in a queue revive nobody.
+        """
+        known = self._bonds.get(node)
+        sent_s = min(sent_s, now_s)
+        if node in self._peers and (known is None or sent_s >= known.seen_s):
+            self._bonds[node] = _Bond(state, sent_s)
+
+    def blank(self, reason: str) -> None:
+        """Blank every sink until `unblank`."""
+        self.blanked = reason
+
+    def unblank(self) -> None:
+        """Take the operator's blank back; all other rules stay."""
+        self.blanked = None
+
+    def bonded(self, node: str, now_s: float) -> bool:
+        """Return whether the bond of one peer holds."""
+        return node in self._peers and not self._broken(node, now_s)
+
+    def verdict(self, sink: str, now_s: float, wall: datetime) -> Verdict:
+        """Decide what a sink gets.
+
+        Parameters
+        ----------
+        sink : str
+            ``self``, ``operator``, ``observer`` or ``recorder``.
+        now_s : float
+            Present time on the shared clock, in seconds.
+        wall : datetime
+            Present date and time, with zone; consent expires by it.
+
+        Returns
+        -------
+        Verdict
+        """
+        if self.blanked is not None:
+            return Verdict.blank(self.blanked)
+        if lost := self.lost_bonds(now_s):
+            return Verdict.blank(lost)
+        if sink not in SINK_SCOPES:
+            return Verdict.blank(f"there is no sink {sink!r}")
+        denied = why_not(self._consent, SINK_SCOPES[sink], self._person, self._latest(wall))
+        if denied is not None:
+            return Verdict.blank(denied)
+        level = self._levels.get(sink, 0)
+        if level == 0:
+            return Verdict.blank("the abstraction level of this view is 0 (blank)")
+        return Verdict(passing=True, level=level)
+
+    def lost_bonds(self, now_s: float) -> str:
+        """Return in words which bonds are missing; empty when all hold."""
+        problems: dict[str, list[str]] = {}
+        for node in self._peers:
+            if why := self._broken(node, now_s):
+                problems.setdefault(why, []).append(node)
+        return "; ".join(f"{', '.join(nodes)}: {why}" for why, nodes in problems.items())
+
+    def scopes(self, wall: datetime) -> tuple[str, ...]:
+        """Return the scopes that hold now, in the order of `Scope`."""
+        wall = self._latest(wall)
+        return tuple(
+            s.value for s in Scope if why_not(self._consent, s, self._person, wall) is None
+        )
+
+    def may_decode(self, wall: datetime) -> tuple[bool, str]:
+        """Return whether decoding is allowed, and the reason in words when it is not.
+
+        Bonds and blanks do not matter here: decoding goes on behind a blank view.
+        """
+        wall = self._latest(wall)
+        refusals = [why_not(self._consent, s, self._person, wall) for s in DECODE_SCOPES]
+        if None in refusals:
+            return True, ""
+        first = str(refusals[0])
+        if len(set(refusals)) > 1:
+            first = "the consent includes neither viewing nor recording of pictures"
+        return False, f"nothing is decoded: {first}"
+
+    def _latest(self, wall: datetime) -> datetime:
+        """Hold the date against being set back, so that what has expired stays expired."""
+        self._wall = wall if self._wall is None else max(self._wall, wall)
+        return self._wall
+
+    def _broken(self, node: str, now_s: float) -> str:
+        bond = self._bonds.get(node)
+        if bond is None:
+            return "not ready yet"
+        if bond.state not in ALIVE:
+            return bond.state
+        if now_s - bond.seen_s > self._bond_s:
+            return f"no sign of life for more than {self._bond_s:g} s"
+        return ""
