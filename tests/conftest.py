@@ -28,7 +28,7 @@ def nothing_left_behind() -> Iterator[None]:
     threads = {t.ident for t in threading.enumerate()}
     yield
     left = [c for c in me.children(recursive=True) if c.pid not in children]
-    gone, alive = psutil.wait_procs(left, timeout=2)
+    _gone, alive = psutil.wait_procs(left, timeout=2)
     names = [" ".join(c.cmdline()) for c in alive if c.status() != psutil.STATUS_ZOMBIE]
     for child in alive:
         child.kill()

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from phosphene.errors import ConfigError
+from phosphene.session import load_session
+
+ROOT = Path(__file__).resolve().parents[2]
+
+GOOD = """
+person = "p01"
+modality = "fmri"
+[source]
+kind = "dicom-folder"
+path = "incoming"
+"""
+
+BAD = """
+person = "p 01"
+modality = "meg"
+colour = "red"
+[source]
+kind = "dicom-folder"
+path = "incoming"
+[renderer]
+fps = -5
+stepz = 2
+steps = 3
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "session.toml"
+    file.write_text(text)
+    return file
+
+
+def test_paths_count_from_the_session_file(tmp_path: Path) -> None:
+    session = load_session(write(tmp_path, GOOD))
+    assert session.source.path == tmp_path / "incoming"
+    assert session.renderer.fps == 24.0
+
+
+def test_all_problems_are_told_at_once_with_path_value_and_range(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_session(write(tmp_path, BAD))
+    text = str(caught.value)
+    for part in (
+        "person: got 'p 01'",
+        "modality: got 'meg'",
+        "colour",
+        "unknown key",
+        "renderer.fps: got -5",
+        "renderer.stepz",
+        "renderer.steps: got 3",
+        "greater than 0",
+    ):
+        assert part in text, part
+
+
+def test_a_source_without_its_path_is_told(tmp_path: Path) -> None:
+    text = 'person = "p01"\nmodality = "eeg"\n[source]\nkind = "lsl-eeg"\n'
+    with pytest.raises(ConfigError, match="needs source_ids"):
+        load_session(write(tmp_path, text))
+
+
+def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_session(write(tmp_path, "person = "))
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load_session(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*session*.toml")))
+def test_the_shipped_examples_are_valid(example: Path) -> None:
+    assert load_session(example).person

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from phosphene.session import RendererSettings
+from renderer.neutral import neutral_frame
+from renderer.pacing import Lead
+from renderer.studio import Mode, Seen, Studio
+
+Array = npt.NDArray[np.float32]
+
+
+class Recorder:
+    """A painter that notes what it was asked for and paints the first value of c."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Array | None, Array | None, int, Mode]] = []
+
+    def render(
+        self, z: Array | None, c: Array | None, noise: Array, steps: int = 1, mode: Mode = "zc"
+    ) -> npt.NDArray[np.uint8]:
+        self.calls.append((z, c, steps, mode))
+        level = 0 if c is None else int(100 * c[0])
+        return np.full((64, 64, 3), level, np.uint8)
+
+
+def seen(c0: float = 1.0, *, t: float = 0.0, confidence: float = 1.0, z: bool = True) -> Seen:
+    latent = np.zeros((4, 16, 16), np.float32) if z else None
+    return Seen(0, 0, confidence, t, t, t, latent, np.full(3, c0, np.float32))
+
+
+def studio(**settings: float | str) -> tuple[Studio, Recorder]:
+    painter = Recorder()
+    return Studio(painter, RendererSettings.model_validate(settings), 0.0), painter
+
+
+def test_without_a_percept_the_frame_is_neutral() -> None:
+    scene, painter = studio()
+    picture = scene.picture(1.0)
+    assert picture.state == "neutral"
+    np.testing.assert_array_equal(picture.pixels, neutral_frame())
+    assert painter.calls == []
+
+
+def test_a_percept_below_the_threshold_is_not_shown() -> None:
+    scene, painter = studio(min_confidence=0.5)
+    scene.see(seen(confidence=0.4))
+    assert scene.picture(0.1).state == "neutral"
+    scene.see(seen(confidence=0.6))
+    assert scene.picture(0.1).state == "picture"
+    assert len(painter.calls) == 1
+
+
+def test_a_stale_percept_is_not_shown() -> None:
+    scene, _ = studio(stale_s=5.0)
+    scene.see(seen())
+    assert scene.picture(5.0).state == "picture"
+    assert scene.picture(5.1).state == "neutral"
+
+
+def test_the_path_between_percepts_is_smooth_and_ends_at_the_newest() -> None:
+    scene, _ = studio(smoothing_s=0.5)
+    scene.see(seen(0.0))
+    scene.see(seen(1.0, t=1.0))
+    levels = [int(scene.picture(t).pixels[0, 0, 0]) for t in np.arange(1.0, 6.0, 0.1)]
+    assert levels[0] == 0
+    assert levels == sorted(levels)
+    assert levels[-1] >= 99
+
+
+@pytest.mark.parametrize(
+    ("mode", "has_z", "expected"),
+    [("zc", True, "zc"), ("zc", False, "c"), ("z", True, "z"), ("c", True, "c")],
+)
+def test_the_mode_uses_what_there_is(mode: str, has_z: bool, expected: str) -> None:
+    scene, painter = studio(mode=mode)
+    scene.see(seen(z=has_z))
+    scene.picture(0.1)
+    assert painter.calls[-1][3] == expected
+
+
+def test_a_mode_without_its_condition_shows_nothing() -> None:
+    scene, painter = studio(mode="z")
+    scene.see(seen(z=False))
+    assert scene.picture(0.1).state == "neutral"
+    assert painter.calls == []
+
+
+def test_settings_change_without_losing_the_percept() -> None:
+    scene, painter = studio(mode="zc", steps=1)
+    scene.see(seen())
+    scene.change(RendererSettings(mode="c", steps=4))
+    assert scene.picture(0.1).state == "picture"
+    assert painter.calls[-1][2:] == (4, "c")
+
+
+def test_the_lead_rises_quickly_and_falls_slowly() -> None:
+    lead = Lead(0.02)
+    for _ in range(10):
+        lead.learn(0.01)
+    assert 0.0115 < lead.seconds < 0.0125
+    lead.learn(0.001)
+    assert lead.seconds > 0.0115
+    lead.learn(1.0)
+    assert lead.seconds == 0.02
