@@ -1,0 +1,255 @@
+"""The decoder node: cleaned brain windows in, percepts out, only while the gate allows it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import zmq
+
+from decoder.flow import AckWindow
+from decoder.window import WindowBuffer
+from phosphene.bundle import Bundle, Expectation
+from phosphene.bus import Publisher, Puller, Pusher, Subscriber
+from phosphene.engine import Engine, OnnxEngine
+from phosphene.errors import CausalityError, ConfigError, InputError, NodeError
+from phosphene.messages import Array, Command, Credit, Features, Grant, Message, Percept
+from phosphene.node import NodeContext
+from phosphene.stimuli import SPACE_ID
+
+__all__ = ["DecoderNode", "build"]
+
+GRANT_VALID_S = 1.0
+GRANT_PATIENCE_S = 5.0
+READY_TIMEOUT_S = 60.0
+OUTSTANDING = 32
+ACK_EVERY = 4
+
+
+class DecoderNode:
+    """Decodes every window that is ready and covered by a fresh grant.
+
+    Parameters
+    ----------
+    context : NodeContext
+        The shell.
+    bundle : Bundle or None
+        The person's fitted decoder; None: nothing is decoded.
+    engine : Engine or None
+        Runs the bundle's graph.
+    """
+
+    def __init__(self, context: NodeContext, bundle: Bundle | None, engine: Engine | None) -> None:
+        self._context, self._bundle, self._engine = context, bundle, engine
+        self._lossless = context.plan.lossless
+        self._window = WindowBuffer(bundle.manifest.window.length if bundle else 1)
+        zmq_context = context.zmq
+        self.grants = Subscriber(zmq_context, [context.endpoint("grants")], [b"grant"])
+        self._features = Subscriber(zmq_context, [context.endpoint("acquisition")], [b"features"])
+        self.out = Publisher(zmq_context, context.endpoint("decoder"))
+        self._acks = Pusher(zmq_context, context.endpoint("acks"))
+        self._render_acks = Puller(zmq_context, context.endpoint("render-acks"))
+        self._records = Pusher(
+            zmq_context,
+            context.endpoint("records"),
+            block=self._lossless,
+            alive=lambda: context.beat(self.counts()),
+        )
+        self._grant: Grant | None = None
+        self._waiting: deque[Message] = deque()
+        self._flow = AckWindow(OUTSTANDING)
+        self._last_seq = -1
+        self._consumed = -1
+        self._acked = -1
+        names = ("features", "features_missed", "not_ready", "not_allowed", "percepts", "refused")
+        self._counts = dict.fromkeys(names, 0)
+
+    # ---- the shell's questions -----------------------------------------------------------------
+
+    def sockets(self) -> Sequence[zmq.Socket[bytes]]:
+        """Wake on features, grants and acknowledgements."""
+        return [self._features.socket, self.grants.socket, self._render_acks.socket]
+
+    def due_s(self) -> float | None:
+        """Return soon while windows wait for room, otherwise None."""
+        return self._context.clock.now() + 0.01 if self._waiting else None
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the counters."""
+        return {
+            **self._counts,
+            "gaps": self._window.gaps,
+            "records_dropped": self._records.dropped,
+            "percepts_unacknowledged": self._flow.written_off,
+        }
+
+    def done(self) -> bool:
+        """Return False: the decoder follows its source."""
+        return False
+
+    def command(self, command: Command) -> str:
+        """Obey ``go``."""
+        if command.action == "go":
+            return "decoding" if self._bundle else "no bundle: nothing is decoded"
+        raise ConfigError(f"decoder: unknown command {command.action!r}; allowed: go, stop")
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for socket in (
+            self.grants,
+            self._features,
+            self.out,
+            self._acks,
+            self._render_acks,
+            self._records,
+        ):
+            socket.close()
+
+    # ---- work ----------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Decode what is waiting as far as grant and flow control let it."""
+        now = self._context.clock.now()
+        for message in self.grants.receive():
+            self._grant = message.header
+        for message in self._render_acks.receive():
+            self._flow.acknowledge(message.header.count, message.header.epoch, now)
+        self._waiting.extend(self._features.receive())
+        while self._waiting and self._may_go_on():
+            self._take(self._waiting.popleft())
+        self._acknowledge(force=not self._waiting)
+
+    def _fresh(self) -> bool:
+        now = self._context.clock.now()
+        return self._grant is not None and now - self._grant.t_sent < GRANT_VALID_S
+
+    def _may_go_on(self) -> bool:
+        """At full speed nothing is skipped: wait for room, and for a grant that is only delayed."""
+        if not self._lossless:
+            return True
+        now = self._context.clock.now()
+        last = -np.inf if self._grant is None else self._grant.t_sent
+        delayed = not self._fresh() and now - last < GRANT_PATIENCE_S
+        return self._flow.room(now) and not delayed
+
+    def _take(self, message: Message) -> None:
+        header: Features = message.header
+        self._counts["features"] += 1
+        if self._last_seq >= 0 and header.seq > self._last_seq + 1:
+            self._counts["features_missed"] += header.seq - self._last_seq - 1
+        self._last_seq = header.seq
+        self._consumed = max(self._consumed, header.seq)
+        window = self._windowed(message) if self._bundle is not None else None
+        if window is None:
+            return
+        if not (self._fresh() and self._grant is not None and self._grant.decode):
+            self._counts["not_allowed"] += 1
+            return
+        self._decode(header, window)
+
+    def _windowed(self, message: Message) -> Array | None:
+        """Return the full window that ends with this message, if it may be decoded."""
+        header: Features = message.header
+        if not header.ready:
+            self._counts["not_ready"] += 1
+            return None
+        assert self._bundle is not None  # noqa: S101
+        if header.mask_hash != self._bundle.manifest.mask_hash:
+            self._refuse(
+                f"features follow mask {header.mask_hash[:12]}, the bundle was fitted on "
+                f"{self._bundle.manifest.mask_hash[:12]}: quality control only"
+            )
+            return None
+        try:
+            return self._window.push(header.index, message.arrays["x"])
+        except (CausalityError, InputError) as error:
+            self._refuse(str(error))
+            return None
+
+    def _refuse(self, why: str) -> None:
+        if self._counts["refused"] == 0:
+            self._context.note = why
+        self._counts["refused"] += 1
+
+    def _decode(self, header: Features, window: Array) -> None:
+        assert self._bundle is not None  # noqa: S101
+        assert self._engine is not None  # noqa: S101
+        manifest = self._bundle.manifest
+        result = self._engine.run({"x": window})
+        arrays = {name: result[name][0] for name in ("z", "c") if name in result}
+        probabilities: dict[str, float] = {}
+        if "log_probabilities" in result:
+            values = np.exp(result["log_probabilities"][0].astype(np.float64))
+            probabilities = dict(zip(manifest.labels, map(float, values), strict=True))
+        seen_s = header.t_data - manifest.window.delay_s
+        percept = self._context.message(
+            Percept,
+            t_acquired=header.t_acquired,
+            arrays=arrays,
+            dims={"z": ("channel", "y", "x"), "c": ("c",)},
+            index=header.index,
+            t_data=header.t_data,
+            t_seen=seen_s if header.t_event is None else header.t_event,
+            t_features=header.t_sent,
+            confidence=float(np.clip(result["confidence"].reshape(-1)[0], 0.0, 1.0)),
+            label=max(probabilities, key=probabilities.__getitem__) if probabilities else None,
+            probabilities=probabilities,
+            bundle=self._bundle.digest,
+        )
+        self.out.send(percept)
+        self._counts["percepts"] += 1
+        self._flow.sent(percept.header.seq + 1, self._context.clock.now())
+        self._records.send(percept)
+
+    def _acknowledge(self, *, force: bool) -> None:
+        due = self._consumed >= 0 and (force or (self._consumed + 1) % ACK_EVERY == 0)
+        if not due or self._consumed == self._acked:
+            return
+        self._acked = self._consumed
+        self._acks.send(
+            self._context.message(
+                Credit,
+                t_acquired=self._context.clock.now(),
+                stream="features",
+                count=self._consumed + 1,
+                epoch=str(os.getpid()),
+            )
+        )
+
+
+def _load(context: NodeContext) -> tuple[Bundle | None, Engine | None]:
+    plan = context.plan
+    path = plan.session.decoder.bundle
+    if path is None:
+        return None, None
+    expect = Expectation(
+        person=plan.session.person, modality=plan.session.modality, target_id=SPACE_ID
+    )
+    bundle = Bundle.load(path, expect)
+    return bundle, OnnxEngine(bundle.graph, threads=plan.session.decoder.threads)
+
+
+def build(context: NodeContext) -> DecoderNode:
+    """Load the bundle, meet the renderer and hear the gate once, then make the node."""
+    bundle, engine = _load(context)
+    context.beat({}, force=True)
+    node = DecoderNode(context, bundle, engine)
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    try:
+        while context.beat(node.counts()):
+            met_renderer = node.out.subscribers(b"percept") > 0
+            heard_gate = bool(node.grants.socket.poll(20))
+            if ("renderer" not in context.plan.nodes or met_renderer) and (
+                "gate" not in context.plan.nodes or heard_gate
+            ):
+                break
+            if time.monotonic() > deadline:
+                missing = "renderer" if not met_renderer else "gate"
+                raise NodeError(f"decoder: no sign of the {missing} in {READY_TIMEOUT_S:.0f} s")
+    except NodeError:
+        node.close()
+        raise
+    return node
