@@ -179,7 +179,7 @@ class DecoderNode:
         assert self._engine is not None  # noqa: S101
         manifest = self._bundle.manifest
         result = self._engine.run({"x": window})
-        arrays = {name: result[name][0] for name in ("z", "c") if name in result}
+        arrays: dict[str, Array] = {n: result[n][0] for n in ("z", "c") if n in result}
         probabilities: dict[str, float] = {}
         if "log_probabilities" in result:
             values = np.exp(result["log_probabilities"][0].astype(np.float64))
