@@ -124,7 +124,7 @@ class Realigner:
     ) -> None:
         if not can_realign(reference.shape):
             raise InputError(
-                problem("reference", reference.shape, f"{MIN_SLICES} voxels or more along each axis",
+                problem("reference", reference.shape, f"{MIN_SLICES} or more along each axis",
                         "Run single slices without realignment.")
             )  # fmt: skip
         self._config = config or RealignConfig()
@@ -164,7 +164,7 @@ class Realigner:
         -------
         Motion
         """
-        to_voxel = np.linalg.inv(self._affine if affine is None else affine)
+        to_voxel = self._to_voxel(affine)
         spline = self._levels[-1].prepare(data)
         motion = self._refine(self._levels[-1], spline, to_voxel, self._last)
         lost = motion.residual > self._config.lost_ratio * self._best_residual
@@ -180,8 +180,12 @@ class Realigner:
         self, data: FloatVolume, motion: Motion, affine: Matrix | None = None
     ) -> FloatVolume:
         """Put a volume where the head was in the reference, (X, Y, Z) float32."""
-        to_voxel = np.linalg.inv(self._affine if affine is None else affine)
+        to_voxel = self._to_voxel(affine)
         return resample(data, to_voxel @ motion.matrix @ self._affine)
+
+    def _to_voxel(self, affine: Matrix | None) -> Matrix:
+        inverse = np.linalg.inv(self._affine if affine is None else affine)
+        return inverse.astype(np.float64)
 
     def _search(self, data: FloatVolume, spline: FloatVolume, to_voxel: Matrix) -> Motion:
         """Coarse to fine from the reference position."""
@@ -193,16 +197,15 @@ class Realigner:
     def _refine(
         self, level: _Level, spline: FloatVolume, to_voxel: Matrix, start: Matrix
     ) -> Motion:
-        matrix, scale, converged, iteration = start, np.inf, False, 0
-        for iteration in range(1, self._config.max_iterations + 1):
+        matrix, scale, converged, iterations = start, np.inf, False, 0
+        while not converged and iterations < self._config.max_iterations:
+            iterations += 1
             step, scale = level.step(spline, to_voxel @ matrix)
             matrix = matrix @ _undo(step, self._centre)
             # mean displacement in a 65 mm ball: translation plus rotation at its edge
             moved_mm = np.linalg.norm(step[:3]) + 65.0 * np.linalg.norm(step[3:])
-            if moved_mm < self._config.tolerance_mm:
-                converged = True
-                break
-        return Motion(params_of(matrix, self._centre), matrix, scale, iteration, converged)
+            converged = bool(moved_mm < self._config.tolerance_mm)
+        return Motion(params_of(matrix, self._centre), matrix, scale, iterations, converged)
 
 
 class _Level:
@@ -220,7 +223,7 @@ class _Level:
         voxel_mm = np.linalg.norm(affine[:3, :3], axis=0)
         self._sigma = fwhm_mm / _FWHM_PER_SIGMA / voxel_mm
         smooth = self._smooth(reference)
-        gradient = np.stack(np.gradient(smooth), -1)  # (X, Y, Z, 3), per voxel
+        gradient: FloatVolume = np.stack([*np.gradient(smooth)], -1)  # (X, Y, Z, 3), per voxel
         index = _choose(np.linalg.norm(gradient / voxel_mm, axis=-1), region, n_points)
         self.level = float(np.abs(smooth[index]).mean())
         if len(index[0]) < 100 or self.level == 0:

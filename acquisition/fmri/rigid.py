@@ -23,7 +23,8 @@ def rotation(rx_deg: float, ry_deg: float, rz_deg: float) -> Matrix:
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return about_x @ about_y @ about_z
+    turn: Matrix = about_x @ about_y @ about_z
+    return turn
 
 
 def centre_of(shape: Sequence[int], affine: Matrix) -> Matrix:

@@ -1,0 +1,237 @@
+"""Takes drift and movement out of the voxels and scales them, using the past only.
+
+Every voxel follows the same regressors, so one recursive least squares filter (one gain vector)
+serves them all: the cost per volume is two passes over voxels x regressors. Priors and process
+noise are in units of each voxel's own noise, which then cancels out of the gain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from phosphene.errors import ConfigError, InputError, check_all, problem
+
+__all__ = ["BaselineStats", "CleanConfig", "CleanStep", "Cleaner"]
+
+Vector = npt.NDArray[np.float64]
+
+_TIME_UNIT_S = 300.0
+_FLAT = 1e8
+_DRIFT_SD = 3.0
+_MOTION_SD = 5.0
+_GIVEN_MEAN_SD = 10.0
+_SHRINK_VOLUMES = 10
+
+
+@dataclass(frozen=True)
+class CleanConfig:
+    """Settings of `Cleaner`.
+
+    Attributes
+    ----------
+    drift_order : int
+        Highest power of time, 0 to 3; 0 = the running mean only.
+    motion : bool
+        Whether the six motion numbers are regressors.
+    memory_s : float
+        Time after which the baseline forgets, in seconds; infinite = never.
+    warmup_volumes : int
+        Volumes before features are ready when they are scaled by the run itself.
+    given_warmup_volumes : int
+        The same when statistics are given.
+    """
+
+    drift_order: int = 1
+    motion: bool = True
+    memory_s: float = 128.0
+    warmup_volumes: int = 20
+    given_warmup_volumes: int = 5
+
+    def __post_init__(self) -> None:
+        found = []
+        if not 0 <= self.drift_order <= 3:
+            found.append(problem("drift_order", self.drift_order, "0 to 3", "Correct it."))
+        if not self.memory_s > 0:
+            found.append(problem("memory_s", self.memory_s, "above 0 seconds", "Correct it."))
+        if self.warmup_volumes < 3:
+            got = self.warmup_volumes
+            found.append(problem("warmup_volumes", got, "3 or more", "A spread needs volumes."))
+        if self.given_warmup_volumes < 1:
+            got = self.given_warmup_volumes
+            found.append(problem("given_warmup_volumes", got, "1 or more", "Correct it."))
+        check_all(found, ConfigError, "cleaning")
+
+
+@dataclass(frozen=True)
+class BaselineStats:
+    """What each voxel did in the calibration run.
+
+    Attributes
+    ----------
+    mean : array (voxels,)
+        Baseline intensity.
+    sd : array (voxels,)
+        Standard deviation after cleaning, in the same unit, above 0.
+    """
+
+    mean: npt.NDArray[np.floating] = field(repr=False)
+    sd: npt.NDArray[np.floating] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        found = []
+        if self.mean.ndim != 1 or self.mean.shape != self.sd.shape:
+            got = (self.mean.shape, self.sd.shape)
+            found.append(problem("mean, sd", got, "two vectors of one length", "Fit again."))
+        elif not (np.isfinite(self.mean).all() and np.isfinite(self.sd).all()):
+            found.append(problem("mean, sd", "not finite", "finite numbers", "Fit again."))
+        elif not self.sd.min() > 0:
+            got = float(self.sd.min())
+            found.append(problem("sd", got, "above 0 in every voxel", "Leave dead voxels out."))
+        check_all(found, InputError, "baseline statistics")
+
+
+@dataclass(frozen=True)
+class CleanStep:
+    """One cleaned volume.
+
+    Attributes
+    ----------
+    z : array of float32 (voxels,)
+        Deviation from the baseline in standard deviations.
+    residual : array of float64 (voxels,)
+        Deviation from the baseline in the unit of the data.
+    baseline : array of float64 (voxels,)
+        What was taken off, in the unit of the data.
+    ready : bool
+        False during the warm-up.
+    """
+
+    z: npt.NDArray[np.float32] = field(repr=False)
+    residual: Vector = field(repr=False)
+    baseline: Vector = field(repr=False)
+    ready: bool
+
+
+class Cleaner:
+    """Cleans one run.
+
+    Parameters
+    ----------
+    n_voxels : int
+        Number of voxels.
+    config : CleanConfig
+        Settings.
+    stats : BaselineStats, optional
+        Statistics of the calibration run: the baseline starts from its mean and goes on learning,
+        the scale is its standard deviation, both corrected for today's overall brightness.
+    """
+
+    def __init__(
+        self, n_voxels: int, config: CleanConfig | None = None, stats: BaselineStats | None = None
+    ) -> None:
+        if stats is not None and len(stats.mean) != n_voxels:
+            raise InputError(
+                problem("stats", f"{len(stats.mean)} voxels", f"{n_voxels} voxels",
+                        "Use the mask that they were fitted with.")
+            )  # fmt: skip
+        self._config = config or CleanConfig()
+        self._stats = stats
+        c = self._config
+        sd = np.r_[
+            np.sqrt(_FLAT) if stats is None else _GIVEN_MEAN_SD,
+            np.full(c.drift_order, _DRIFT_SD),
+            np.full(6 if c.motion else 0, _MOTION_SD),
+        ]
+        self._covariance = np.diag(sd**2)
+        self._weights = np.zeros((len(sd), n_voxels))
+        self._gain = 1.0
+        self._n = 0
+        self._t_last_s = 0.0
+        self._spread = np.zeros(n_voxels)
+
+    def step(
+        self, voxels: npt.NDArray[np.float32], t_s: float, motion: Vector, learn: bool = True
+    ) -> CleanStep:
+        """Clean one volume.
+
+        Parameters
+        ----------
+        voxels : array of float32 (voxels,)
+            Realigned intensities.
+        t_s : float
+            Time since the start of the run, in seconds, increasing.
+        motion : array (6,)
+            Motion since the start of the run (mm, degrees).
+        learn : bool
+            False cleans with what is known and learns nothing, for spikes.
+
+        Returns
+        -------
+        CleanStep
+        """
+        if self._n == 0:
+            self._start(voxels, t_s)
+        x = self._regressors(t_s, motion)
+        if learn:
+            self._learn(voxels, x, t_s)
+        baseline = x @ self._weights
+        residual = voxels - baseline
+        if learn:
+            self._n += 1
+            self._spread += residual**2
+        return CleanStep(
+            z=(residual / self._sd()).astype(np.float32),
+            residual=residual,
+            baseline=baseline,
+            ready=self._n >= self._warmup,
+        )
+
+    @property
+    def _warmup(self) -> int:
+        c = self._config
+        return c.warmup_volumes if self._stats is None else c.given_warmup_volumes
+
+    def stats(self) -> BaselineStats:
+        """Statistics of the run so far, to be given to a later run.
+
+        The mean is the baseline at the last volume without drift and motion taken as changes.
+        """
+        return BaselineStats(self._weights[0].copy(), self._sd())
+
+    def _start(self, voxels: npt.NDArray[np.float32], t_s: float) -> None:
+        self._t_last_s = t_s
+        if self._stats is not None:
+            # receiver gain differs between sessions by one factor for the whole head
+            self._gain = float(np.median(voxels / np.maximum(self._stats.mean, 1e-6)))
+            self._gain = self._gain if self._gain > 0 else 1.0
+            self._weights[0] = self._gain * self._stats.mean
+
+    def _regressors(self, t_s: float, motion: Vector) -> Vector:
+        powers = (t_s / _TIME_UNIT_S) ** np.arange(self._config.drift_order + 1)
+        return np.concatenate([powers, motion]) if self._config.motion else powers
+
+    def _learn(self, voxels: npt.NDArray[np.float32], x: Vector, t_s: float) -> None:
+        """Recursive least squares; the baseline alone may wander (Kalman filter, random walk).
+
+        A random walk whose step is 1 / n of the noise averages over about n volumes.
+        """
+        p = self._covariance
+        p[0, 0] += ((t_s - self._t_last_s) / self._config.memory_s) ** 2
+        self._t_last_s = t_s
+        gain = p @ x / (1.0 + x @ p @ x)
+        error = voxels - x @ self._weights
+        self._weights += gain[:, None] * error
+        p -= np.outer(gain, x @ p)
+        self._covariance = (p + p.T) / 2
+
+    def _sd(self) -> Vector:
+        """Standard deviation of each voxel; early in a run drawn towards that of all voxels."""
+        if self._stats is not None:
+            return self._gain * np.asarray(self._stats.sd, np.float64)
+        common = float(np.median(self._spread)) / max(self._n, 1)
+        total = self._spread + _SHRINK_VOLUMES * common
+        sd: Vector = np.sqrt(total / (self._n + _SHRINK_VOLUMES))
+        return np.maximum(sd, 1e-6)

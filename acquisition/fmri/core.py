@@ -1,0 +1,306 @@
+"""The whole way from a raw volume to features, as one pure step.
+
+realign -> mask -> quality -> detrend -> scale. No clock, no files, no state outside; the result of
+a step depends on this and earlier volumes only, and the same volumes give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from acquisition.fmri.clean import BaselineStats, CleanConfig, Cleaner
+from acquisition.fmri.mask import brain_mask, check_masks, mask_sha256
+from acquisition.fmri.quality import QualityConfig, QualityTracker
+from acquisition.fmri.realign import Motion, RealignConfig, Realigner, can_realign
+from acquisition.fmri.rigid import centre_of
+from acquisition.fmri.volume import Volume
+from phosphene.errors import CausalityError, ConfigError, InputError, check_all, problem
+
+__all__ = ["FmriConfig", "FmriCore", "FmriStep"]
+
+Mask = npt.NDArray[np.bool_]
+
+_STILL = Motion(np.zeros(6), np.eye(4), 0.0, 0, True)
+
+
+@dataclass(frozen=True)
+class FmriConfig:
+    """What `FmriCore` needs to know about a run.
+
+    Attributes
+    ----------
+    tr_s : float or None
+        Repetition time in seconds; None takes the first volume's.
+    reference : Volume or None
+        Volume to align to, such as the calibration run's; None takes the first one.
+    mask : array of bool (X, Y, Z) or None
+        Voxels that become features, on the reference's grid; None finds the brain in the
+        reference.
+    rois : mapping of str to array of bool (X, Y, Z)
+        Regions to report, on the reference's grid.
+    stats : BaselineStats or None
+        Statistics of the calibration run, one per voxel of `mask`; None scales by the run itself.
+    realign : "auto", "on" or "off"
+        "auto" realigns where the volumes have 8 slices or more.
+    """
+
+    tr_s: float | None = None
+    reference: Volume | None = None
+    mask: Mask | None = field(default=None, repr=False)
+    rois: Mapping[str, Mask] = field(default_factory=dict, repr=False)
+    stats: BaselineStats | None = None
+    realign: Literal["auto", "on", "off"] = "auto"
+    realignment: RealignConfig = field(default_factory=RealignConfig)
+    cleaning: CleanConfig = field(default_factory=CleanConfig)
+    quality: QualityConfig = field(default_factory=QualityConfig)
+
+    def __post_init__(self) -> None:
+        found = []
+        if self.tr_s is not None and not self.tr_s > 0:
+            found.append(problem("tr_s", self.tr_s, "above 0 seconds", "Correct it."))
+        if self.realign not in ("auto", "on", "off"):
+            found.append(problem("realign", self.realign, "auto, on, off", "Name one of them."))
+        if self.stats is not None and self.mask is None:
+            found.append(problem("stats", "without a mask", "mask and stats", "Give the mask too."))
+        check_all(found, ConfigError, "fMRI")
+
+
+@dataclass(frozen=True)
+class FmriStep:
+    """What one volume says.
+
+    Attributes
+    ----------
+    features : array of float32 (voxels,)
+        Cleaned voxels of the mask in standard deviations, in the mask's C order.
+    ready : bool
+        False while statistics warm up.
+    index : int
+        Number of the volume.
+    t_s : float
+        End of its acquisition after the start of volume 0, in seconds.
+    motion_mm_deg : array of float64 (6,)
+        Head position relative to the reference; zeros without realignment.
+    fd_mm, fd_jenkinson_mm : float
+        Framewise displacement (Power; Jenkinson), in millimetres.
+    dvars_psc : float
+        Change since the last volume, in percent.
+    tsnr : float
+        Stability so far.
+    spike : bool
+        Whether the volume stands out; nothing is learned from it.
+    missing : int
+        Volumes missing just before this one.
+    roi_psc : dict of str to float
+        Deviation of each region from its baseline, in percent.
+    realigned : array of float32 (X, Y, Z)
+        The volume where the reference's head is.
+    residual : float
+        What realignment left, relative to the mean; NaN without realignment.
+    """
+
+    features: npt.NDArray[np.float32] = field(repr=False)
+    ready: bool
+    index: int
+    t_s: float
+    motion_mm_deg: npt.NDArray[np.float64]
+    fd_mm: float
+    fd_jenkinson_mm: float
+    dvars_psc: float
+    tsnr: float
+    spike: bool
+    missing: int
+    roi_psc: dict[str, float]
+    realigned: npt.NDArray[np.float32] = field(repr=False)
+    residual: float = float("nan")
+
+
+class FmriCore:
+    """Processes one run.
+
+    Parameters
+    ----------
+    config : FmriConfig
+        Settings.
+    """
+
+    def __init__(self, config: FmriConfig | None = None) -> None:
+        self._config = config or FmriConfig()
+        self._run: _Run | None = None
+        self._last_index = -1
+        self._missing = 0
+
+    @property
+    def mask(self) -> Mask | None:
+        """Voxels that become features; None before the first volume when it is to be found."""
+        return self._config.mask if self._run is None else self._run.mask.copy()
+
+    @property
+    def mask_hash(self) -> str:
+        """Identity of the mask, "" before the first volume."""
+        return "" if self._run is None else self._run.mask_hash
+
+    @property
+    def reference(self) -> Volume | None:
+        """Volume that the others are aligned to."""
+        return self._config.reference if self._run is None else self._run.reference
+
+    @property
+    def missing(self) -> int:
+        """Volumes that never came, so far."""
+        return self._missing
+
+    @property
+    def note(self) -> str:
+        """What a reader of the features should know, "" if nothing."""
+        return "" if self._run is None else self._run.note
+
+    def stats(self) -> BaselineStats:
+        """Statistics of the run so far, for the bundle.
+
+        Raises
+        ------
+        ConfigError
+            Before the first volume.
+        """
+        if self._run is None:
+            raise ConfigError(problem("stats", "no volume yet", "1 or more", "Run first."))
+        return self._run.stats()
+
+    def step(self, volume: Volume, index: int | None = None) -> FmriStep:
+        """Process the next volume.
+
+        Parameters
+        ----------
+        volume : Volume
+            Finite, of the reference's shape.
+        index : int, optional
+            Its number, where it is not ``volume.index``; higher than the last one's. Volumes left
+            out are counted and tolerated.
+
+        Returns
+        -------
+        FmriStep
+
+        Raises
+        ------
+        InputError
+            If the shape is wrong or a voxel is not finite.
+        CausalityError
+            If the number is not higher than the last one's.
+        """
+        index = volume.index if index is None else index
+        if index <= self._last_index:
+            raise CausalityError(
+                problem("index", index, f"above {self._last_index}",
+                        "Put volumes in order before processing them.")
+            )  # fmt: skip
+        _check_finite(volume, index)
+        if self._run is None:
+            self._run = _Run(self._config, volume)
+        elif volume.data.shape != self._run.reference.data.shape:
+            raise _wrong_shape(index, volume, self._run.reference)
+        missing = index - self._last_index - 1
+        self._last_index = index
+        self._missing += missing
+        return self._run.step(volume, index, missing)
+
+
+class _Run:
+    """State from the first volume on."""
+
+    def __init__(self, config: FmriConfig, first: Volume) -> None:
+        self.reference = config.reference or first
+        shape = self.reference.data.shape
+        if first.data.shape != shape:
+            raise _wrong_shape(first.index, first, self.reference)
+        self._tr_s = config.tr_s or first.tr_s
+        if not self._tr_s > 0:
+            raise ConfigError(
+                problem("tr_s", self._tr_s, "above 0 seconds", "Give it; the volumes do not say.")
+            )
+        self.mask = brain_mask(self.reference.data) if config.mask is None else config.mask
+        self._rois = dict(config.rois)
+        check_masks({"mask": self.mask, **self._rois}, shape)
+        self.mask_hash = mask_sha256(self.mask, self.reference.affine)
+        self._realigner, self.note = _realigner(config, self.reference)
+        self._n_voxels = int(self.mask.sum())
+        self._cleaner = Cleaner(self._n_voxels, config.cleaning, config.stats)
+        self._roi_cleaner = Cleaner(len(self._rois), config.cleaning)
+        centre = centre_of(shape, self.reference.affine)
+        self._quality = QualityTracker(centre, config.quality)
+        self._start: npt.NDArray[np.float64] | None = None
+
+    def stats(self) -> BaselineStats:
+        return self._cleaner.stats()
+
+    def step(self, volume: Volume, index: int, missing: int) -> FmriStep:
+        motion, data = _STILL, volume.data
+        if self._realigner is not None:
+            motion = self._realigner.estimate(data, volume.affine)
+            data = self._realigner.resample(data, motion, volume.affine)
+        if self._start is None:
+            self._start = motion.params
+        brain = data[self.mask]
+        quality = self._quality.step(motion.params, motion.matrix, brain)
+        t_s, moved = index * self._tr_s, motion.params - self._start
+        learn = not quality.spike
+        clean = self._cleaner.step(brain, t_s, moved, learn)
+        return FmriStep(
+            features=clean.z,
+            ready=clean.ready,
+            index=index,
+            t_s=t_s + self._tr_s,
+            motion_mm_deg=motion.params,
+            fd_mm=quality.fd_mm,
+            fd_jenkinson_mm=quality.fd_jenkinson_mm,
+            dvars_psc=quality.dvars_psc,
+            tsnr=quality.tsnr,
+            spike=quality.spike,
+            missing=missing,
+            roi_psc=self._roi_psc(data, t_s, moved, learn),
+            realigned=data,
+            residual=motion.residual if self._realigner is not None else float("nan"),
+        )
+
+    def _roi_psc(
+        self,
+        data: npt.NDArray[np.float32],
+        t_s: float,
+        moved: npt.NDArray[np.float64],
+        learn: bool,
+    ) -> dict[str, float]:
+        means = [data[roi].mean(dtype=np.float64) for roi in self._rois.values()]
+        clean = self._roi_cleaner.step(np.asarray(means, np.float32), t_s, moved, learn)
+        change = 100 * clean.residual / np.maximum(np.abs(clean.baseline), 1e-6)
+        return dict(zip(self._rois, change.tolist(), strict=True))
+
+
+def _realigner(config: FmriConfig, reference: Volume) -> tuple[Realigner | None, str]:
+    if config.realign == "off":
+        return None, "realignment is off"
+    if config.realign == "auto" and not can_realign(reference.data.shape):
+        return None, f"realignment is off: {min(reference.data.shape)} slice(s), 8 are needed"
+    return Realigner(reference.data, reference.affine, config=config.realignment), ""
+
+
+def _check_finite(volume: Volume, index: int) -> None:
+    finite = np.isfinite(volume.data)
+    if not finite.all():
+        n_bad = int(volume.data.size - finite.sum())
+        raise InputError(
+            problem(f"volume {index}", f"{n_bad} voxels that are not finite", "finite numbers",
+                    "Replace them by 0 outside the head; inside it, discard the volume.")
+        )  # fmt: skip
+
+
+def _wrong_shape(index: int, volume: Volume, reference: Volume) -> InputError:
+    return InputError(
+        problem(f"volume {index}", volume.data.shape, str(reference.data.shape),
+                "Scan with the protocol of the reference volume.")
+    )  # fmt: skip
