@@ -1,0 +1,108 @@
+"""Configure liblsl before its first use.
+
+liblsl reads its configuration once per process. Without one it would look for streams on the whole
+network; with "machine" scope alone, versions up to 1.17 miss streams of the same machine, which
+naming 127.0.0.1 as a peer cures.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import pylsl
+
+from phosphene.errors import ConfigError, NodeError, check_all, problem
+
+__all__ = ["LslConfig", "check_session", "configure_lsl"]
+
+# Mirrors what liblsl itself keeps for the whole process and cannot be asked for.
+_APPLIED: Final[list[str]] = []
+_QUIET = -2
+
+
+@dataclass(frozen=True, slots=True)
+class LslConfig:
+    """Who sees whose streams.
+
+    Attributes
+    ----------
+    session_id : str
+        Streams of other session ids stay invisible. It is a filter, not a password.
+    scope : {"machine", "link", "site"}
+        How far to look: this machine, the local network, or beyond routers.
+    known_peers : tuple of str
+        Addresses that are asked directly.
+    log_level : int
+        Verbosity of liblsl, -3 (fatal only) to 9.
+    """
+
+    session_id: str = "default"
+    scope: Literal["machine", "link", "site"] = "machine"
+    known_peers: tuple[str, ...] = ("127.0.0.1",)
+    log_level: int = _QUIET
+
+    def __post_init__(self) -> None:
+        word = r"[A-Za-z0-9_.:-]{1,64}"
+        problems = []
+        if not re.fullmatch(word, self.session_id):
+            allowed = "1 to 64 of A-Z a-z 0-9 _ . : -"
+            problems.append(problem("session_id", self.session_id, allowed, "Rename it."))
+        if self.scope not in ("machine", "link", "site"):
+            problems.append(problem("scope", self.scope, "machine, link, site", "Choose one."))
+        for peer in self.known_peers:
+            if not re.fullmatch(word, peer):
+                problems.append(problem("known_peers", peer, "an address", "Correct it."))
+        if not -3 <= self.log_level <= 9:
+            problems.append(problem("log_level", self.log_level, "-3 to 9", "Correct it."))
+        check_all(problems, ConfigError, "LSL settings")
+
+    def content(self) -> str:
+        """Return the text that liblsl reads."""
+        return (
+            f"[multicast]\nResolveScope = {self.scope}\n"
+            f"[lab]\nKnownPeers = {{{', '.join(self.known_peers)}}}\n"
+            f"SessionID = {self.session_id}\n"
+            f"[log]\nlevel = {self.log_level}\n"
+        )
+
+
+def configure_lsl(config: LslConfig) -> None:
+    """Hand the settings to liblsl; to be called before anything else of LSL.
+
+    Parameters
+    ----------
+    config : LslConfig
+        The settings. The same again is accepted and does nothing.
+
+    Raises
+    ------
+    ConfigError
+        When this process already uses others: liblsl would ignore these without a word.
+    """
+    content = config.content()
+    if _APPLIED:
+        if _APPLIED[0] != content:
+            raise ConfigError(
+                f"LSL is already configured in this process with\n{_APPLIED[0]}"
+                f"and cannot change to\n{content}Start another process."
+            )
+        return
+    pylsl.set_config_content(content)
+    _APPLIED.append(content)
+
+
+def check_session(session_id: str) -> None:
+    """Check that liblsl really took the settings, given the session id a new outlet shows.
+
+    Raises
+    ------
+    NodeError
+        When liblsl was used before `configure_lsl`.
+    """
+    if _APPLIED and f"SessionID = {session_id}\n" not in _APPLIED[0]:
+        raise NodeError(
+            f"LSL runs with session id {session_id!r}: it was used before it was configured; "
+            "call configure_lsl first"
+        )

@@ -1,0 +1,280 @@
+"""One connection to one LSL source that survives the source's restart.
+
+liblsl's own recovery matches neither rate nor description, and destroying an inlet while it
+recovers has aborted processes. So recovery is off, a loss shows within milliseconds, and a new
+inlet is made here, after the replacement has been checked.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pylsl
+from pylsl.util import LostError
+
+from phosphene.errors import ConfigError, InputError, check_all, problem
+
+__all__ = ["LostError", "StreamLink", "StreamWanted", "mismatches", "resolve"]
+
+_FORMATS = {pylsl.cf_float32: "float32", pylsl.cf_string: "string", pylsl.cf_double64: "double64"}
+_TWIN_WAIT_S = 0.8  # liblsl asks known peers for the first time after half a second
+
+
+@dataclass(frozen=True, slots=True)
+class StreamWanted:
+    """Which stream to listen to.
+
+    Attributes
+    ----------
+    source_ids : tuple of str
+        Allowed sources, exactly as they call themselves.
+    channel_format : str
+        "float32", "double64" or "string".
+    n_channels : int or None
+        Number of channels, the counter included; None takes any, and holds it from then on.
+    rate_hz : float or None
+        Declared rate in hertz, 0 for irregular; None takes any, and holds it from then on.
+    local : bool
+        Refuse streams of other machines.
+    """
+
+    source_ids: tuple[str, ...]
+    channel_format: str
+    n_channels: int | None = None
+    rate_hz: float | None = None
+    local: bool = True
+
+    def __post_init__(self) -> None:
+        problems = [
+            problem("source_ids", source_id, "letters, digits, spaces and _.:@/-", "Rename it.")
+            for source_id in self.source_ids
+            if not re.fullmatch(r"[\w .:@/-]{1,128}", source_id)
+        ]
+        if not self.source_ids:
+            problems.append(problem("source_ids", (), "one or more", "Name the source."))
+        if self.channel_format not in _FORMATS.values():
+            allowed = ", ".join(_FORMATS.values())
+            problems.append(problem("channel_format", self.channel_format, allowed, "Choose one."))
+        check_all(problems, ConfigError, "wanted LSL stream")
+
+    @property
+    def predicate(self) -> str:
+        """The query for liblsl."""
+        return " or ".join(f"source_id='{source_id}'" for source_id in self.source_ids)
+
+
+def mismatches(info: pylsl.StreamInfo, wanted: StreamWanted) -> list[str]:
+    """List what keeps a stream from being the wanted one; empty when it is."""
+    found = _FORMATS.get(info.channel_format(), "another format")
+    problems = []
+    cure = "Check the source."
+    if info.source_id() not in wanted.source_ids:
+        allowed = ", ".join(wanted.source_ids)
+        problems.append(problem("source_id", info.source_id(), allowed, cure))
+    if found != wanted.channel_format:
+        problems.append(problem("channel_format", found, wanted.channel_format, cure))
+    if wanted.n_channels is not None and info.channel_count() != wanted.n_channels:
+        allowed = str(wanted.n_channels)
+        problems.append(problem("channel_count", info.channel_count(), allowed, cure))
+    if wanted.rate_hz is not None and abs(info.nominal_srate() - wanted.rate_hz) > 1e-6:
+        allowed = f"{wanted.rate_hz:g} Hz"
+        problems.append(problem("nominal_srate", info.nominal_srate(), allowed, cure))
+    if wanted.local and info.hostname() != socket.gethostname():
+        problems.append(problem("hostname", info.hostname(), socket.gethostname(), cure))
+    return problems
+
+
+def resolve(wanted: StreamWanted, timeout_s: float) -> pylsl.StreamInfo:
+    """Find the one wanted stream.
+
+    Raises
+    ------
+    InputError
+        When none is there in time, several claim the name, or it is not as wanted.
+    """
+    first = pylsl.resolve_bypred(wanted.predicate, 1, timeout_s)
+    if not first:
+        names = ", ".join(wanted.source_ids)
+        raise InputError(
+            f"no LSL stream with source id {names} within {timeout_s:g} s; "
+            "start the source, and check that the session ids agree"
+        )
+    # A second look for a twin: resolving returns as soon as the first one answers.
+    both = first + pylsl.resolve_bypred(wanted.predicate, 2, _TWIN_WAIT_S)
+    return _only(list({info.uid(): info for info in both}.values()), wanted)
+
+
+def _only(found: list[pylsl.StreamInfo], wanted: StreamWanted) -> pylsl.StreamInfo:
+    if len(found) != 1:
+        listing = ", ".join(f"{i.source_id()}@{i.hostname()} ({i.uid()})" for i in found)
+        raise InputError(f"{len(found)} LSL streams match {wanted.source_ids}: {listing or 'none'}")
+    check_all(mismatches(found[0], wanted), InputError, f"LSL stream {found[0].source_id()!r}")
+    return found[0]
+
+
+class StreamLink:
+    """Keep an open inlet to the wanted stream.
+
+    Parameters
+    ----------
+    wanted : StreamWanted
+        Which stream.
+    now : Callable
+        Time in seconds.
+    max_buffer : int
+        Seconds (hundreds of samples for irregular streams) that liblsl keeps for us.
+    describe : Callable or None
+        Turns the full description into a format object; a replacement must give an equal one.
+    search_after_s : float
+        Silence after which a replacement is looked for, in seconds.
+
+    Attributes
+    ----------
+    n_reconnects : int
+        Replacements accepted so far.
+    trouble : str
+        Why no replacement was accepted, or "".
+    """
+
+    def __init__(
+        self,
+        wanted: StreamWanted,
+        now: Callable[[], float],
+        max_buffer: int,
+        describe: Callable[[pylsl.StreamInfo], Any] | None = None,
+        search_after_s: float = 5.0,
+    ) -> None:
+        self.wanted = wanted
+        self.n_reconnects = 0
+        self.trouble = ""
+        self.layout: Any = None
+        self._now = now
+        self._max_buffer = max_buffer
+        self._describe = describe
+        self._search_after_s = search_after_s
+        self._inlet: Any = None
+        self._resolver: Any = None
+        self._uid = ""
+        self._foreign = False
+        self._quiet_since_s = now()
+
+    def open(self, timeout_s: float = 5.0) -> None:
+        """Find the stream and subscribe at once: what is sent before that is never delivered."""
+        info = resolve(self.wanted, timeout_s)
+        self._adopt(info, timeout_s)
+
+    @property
+    def connected(self) -> bool:
+        """True while an inlet is open."""
+        return self._inlet is not None
+
+    def offset_s(self) -> float:
+        """Return what to add to time stamps to get this machine's LSL time, in seconds.
+
+        Streams of this machine share its clock; estimating their offset would only add noise that
+        differs from run to run.
+        """
+        if not self._foreign or self._inlet is None:
+            return 0.0
+        return float(self._inlet.time_correction(2.0))
+
+    def pull(self, timeout_s: float, max_samples: int, into: Any = None) -> tuple[Any, Any, bool]:
+        """Wait for the next samples.
+
+        Parameters
+        ----------
+        timeout_s : float
+            Longest wait for the first sample, in seconds.
+        max_samples : int
+            Most samples to return.
+        into : ndarray or None
+            Where numeric samples go, shape (max_samples, n_channels).
+
+        Returns
+        -------
+        samples, stamps : ndarray
+            Views of what came; both empty after a timeout or while the source is away.
+        new : bool
+            True when these are the first samples of a replacement.
+        """
+        new = self._inlet is None and self._reconnect()
+        if self._inlet is None:
+            return [], [], False
+        try:
+            samples, stamps = self._inlet.pull_chunk(
+                timeout=timeout_s,
+                max_samples=max_samples,
+                dest_obj=into,
+                min_samples=1,
+                as_numpy=True,
+            )
+        except LostError:
+            self._drop("the source went away")
+            return [], [], False
+        if len(stamps):
+            self._quiet_since_s = self._now()
+            self._resolver = None
+        elif self._now() - self._quiet_since_s > self._search_after_s:
+            new = self._replace_if_another() or new
+        return samples, stamps, new
+
+    def close(self) -> None:
+        """End the subscription."""
+        self._resolver = None
+        self._inlet = None
+
+    def _adopt(self, info: pylsl.StreamInfo, timeout_s: float) -> None:
+        inlet = pylsl.StreamInlet(info, max_buflen=self._max_buffer, recover=False)
+        inlet.open_stream(timeout_s)
+        if self._describe is not None:
+            layout = self._describe(inlet.info(timeout_s))
+            same = getattr(layout, "same_as", layout.__eq__)
+            if self.layout is not None and not same(self.layout):
+                raise InputError(f"stream {info.source_id()!r} came back as {layout}")
+            self.layout = layout
+        self.wanted = StreamWanted(
+            self.wanted.source_ids,
+            self.wanted.channel_format,
+            info.channel_count(),
+            info.nominal_srate(),
+            self.wanted.local,
+        )
+        self._inlet, self._uid = inlet, info.uid()
+        self._foreign = info.hostname() != socket.gethostname()
+        self._quiet_since_s = self._now()
+        self._resolver = None
+        self.trouble = ""
+
+    def _drop(self, why: str) -> None:
+        self._inlet = None
+        self.trouble = why
+
+    def _found(self) -> list[pylsl.StreamInfo]:
+        """Look without waiting: a resolver works in the background from the first call on."""
+        if self._resolver is None:
+            self._resolver = pylsl.ContinuousResolver(pred=self.wanted.predicate, forget_after=2.0)
+        results: list[pylsl.StreamInfo] = self._resolver.results()
+        return results
+
+    def _reconnect(self) -> bool:
+        found = [info for info in self._found() if info.uid() != self._uid]
+        if not found:
+            return False
+        try:
+            self._adopt(_only(found, self.wanted), 2.0)
+        except (InputError, RuntimeError) as error:  # RuntimeError: liblsl's timeout and loss
+            self.trouble = str(error)
+            return False
+        self.n_reconnects += 1
+        return True
+
+    def _replace_if_another(self) -> bool:
+        """Change to another outlet of the same name; a silent one alone is kept."""
+        found = self._found()
+        if not found or any(info.uid() == self._uid for info in found):
+            return False
+        return self._reconnect()

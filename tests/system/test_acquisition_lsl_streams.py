@@ -1,0 +1,262 @@
+"""EEG, volumes and markers through real LSL outlets in other processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pylsl
+import pytest
+
+from acquisition.lsl.config import LslConfig, check_session, configure_lsl
+from acquisition.lsl.formats import EegFormat, VolumeFormat
+from acquisition.lsl.inlet import EegInlet, MarkerInlet, VolumeInlet
+from acquisition.lsl.link import StreamWanted, resolve
+from acquisition.lsl.outlet import EegOutlet, MarkerOutlet, VolumeOutlet
+from phosphene.errors import ConfigError, InputError, NodeError
+
+ROOT = Path(__file__).resolve().parents[2]
+SESSION = LslConfig(session_id=f"phosphene-test-{os.getpid()}")
+
+PREAMBLE = """
+import sys, time
+import numpy as np
+from acquisition.lsl.config import LslConfig, configure_lsl
+from acquisition.lsl.formats import EegFormat, VolumeFormat
+from acquisition.lsl.outlet import EegOutlet, MarkerOutlet, VolumeOutlet
+configure_lsl(LslConfig(session_id=sys.argv[1]))
+name = sys.argv[2]
+"""
+EEG = """
+out = EegOutlet(name, EegFormat({rate}, ("Oz", "Pz")))
+print("up", flush=True)
+sys.stdin.readline() if {wait} else None
+out.wait_for_reader(10)
+for k in range({start}, {stop}, 10):
+    if k not in {skip}:
+        n = k + np.arange(10.0)
+        out.push(np.stack([n, -n], axis=1).astype(np.float32), k)
+    time.sleep({pause})
+print("sent", flush=True)
+sys.stdin.readline()
+"""
+VOLUMES = """
+out = VolumeOutlet(name, VolumeFormat((4, 5, 6), np.diag([2.0, 2.0, 3.0, 1.0]), 1.97, "ab12"))
+marks = MarkerOutlet(name + "-marks")
+print("up", flush=True)
+out.wait_for_reader(10) and marks.wait_for_reader(10)
+for k in (0, 1, 3):
+    out.push(np.arange(120).reshape(4, 5, 6) * (k + 1), k)
+    marks.push(k * 1.97, "face", picture=k)
+sys.stdin.readline()
+"""
+
+Start = Callable[[str, str], subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    configure_lsl(SESSION)
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(name: str, code: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", PREAMBLE + code, SESSION.session_id, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        running.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        return process
+
+    yield begin
+    for process in running:
+        process.kill()
+        process.wait(10)
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+def eeg(start: int, stop: int, rate: float = 250.0, pause: float = 0.002, **more: object) -> str:
+    values = {"skip": (), "wait": False} | more
+    return EEG.format(start=start, stop=stop, rate=rate, pause=pause, **values)
+
+
+def unique() -> str:
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+def collect(inlet: EegInlet, until: int, limit_s: float = 10.0) -> dict[int, np.ndarray]:
+    """Pull until sample `until` is there; return rows by their number."""
+    rows: dict[int, np.ndarray] = {}
+    end_s = time.monotonic() + limit_s
+    while until not in rows and time.monotonic() < end_s:
+        for chunk in inlet.pull(0.2):
+            for k, row in enumerate(chunk.data):
+                rows[chunk.first_index + k] = row.copy()
+    assert until in rows
+    return rows
+
+
+def test_eeg_arrives_whole_and_losses_are_counted(start: Start) -> None:
+    name = unique()
+    start(name, eeg(7000, 7500, skip=(7200, 7210)))
+    inlet = EegInlet((name,), time.monotonic)
+    layout = inlet.open()
+    assert layout == EegFormat(250.0, ("Oz", "Pz"))
+    rows = collect(inlet, 7499)
+    assert sorted(rows) == [k for k in range(7000, 7500) if not 7200 <= k < 7220]
+    assert all(row.tolist() == [k, -k] for k, row in rows.items())
+    assert inlet.n_lost == 20
+    assert inlet.watch.state(time.monotonic()) == "fresh"
+    assert inlet.link.offset_s() == 0.0
+    inlet.close()
+
+
+def test_a_killed_source_may_come_back_but_not_as_another(start: Start) -> None:
+    name = unique()
+    first = start(name, eeg(0, 100_000))
+    inlet = EegInlet((name,), time.monotonic)
+    inlet.open()
+    collect(inlet, 50)
+    first.send_signal(signal.SIGKILL)
+    first.wait(10)
+    end_s = time.monotonic() + 5
+    while inlet.link.connected and time.monotonic() < end_s:
+        inlet.pull(0.05)
+    assert not inlet.link.connected
+    assert inlet.link.trouble == "the source went away"
+    impostor = start(name, eeg(0, 100_000, rate=500.0))
+    end_s = time.monotonic() + 8
+    while "nominal_srate" not in inlet.link.trouble and time.monotonic() < end_s:
+        assert inlet.pull(0.02) == []
+        time.sleep(0.01)
+    assert "nominal_srate: got 500.0; allowed: 250 Hz" in inlet.link.trouble
+    impostor.kill()
+    impostor.wait(10)
+    start(name, eeg(200_000, 200_500, pause=0.004))
+    end_s = time.monotonic() + 12
+    chunks = []
+    while not chunks and time.monotonic() < end_s:
+        chunks = inlet.pull(0.02)
+        time.sleep(0.01)
+    assert chunks[0].first_index >= 200_000
+    assert not chunks[0].restarted
+    assert inlet.link.n_reconnects == 1
+    assert inlet.n_lost > 100_000
+    inlet.close()
+
+
+def test_volumes_and_markers_arrive(start: Start) -> None:
+    name = unique()
+    start(name, VOLUMES)
+    inlet = VolumeInlet((name,), time.monotonic)
+    marks = MarkerInlet((name + "-marks",), time.monotonic)
+    layout = inlet.open()
+    marks.open()
+    expected = VolumeFormat((4, 5, 6), np.diag([2.0, 2.0, 3.0, 1.0]), 1.97, "ab12")
+    assert layout.same_as(expected)
+    indices = []
+    for _ in range(3):
+        sample = inlet.pull(5.0)
+        assert sample is not None
+        indices.append(sample.index)
+        factor = sample.index + 1
+        np.testing.assert_array_equal(sample.volume, np.arange(120).reshape(4, 5, 6) * factor)
+    assert indices == [0, 1, 3]
+    assert inlet.n_lost == 1
+    found = []
+    while len(found) < 3 and (got := marks.pull(5.0)):
+        found += got
+    assert [(m.t_s, m.label, m.more) for m in found] == [
+        (k * 1.97, "face", {"picture": k}) for k in (0, 1, 3)
+    ]
+    inlet.close()
+    marks.close()
+
+
+def test_what_is_not_as_wanted_is_refused(start: Start) -> None:
+    name = unique()
+    with pytest.raises(InputError, match=r"no LSL stream with source id .* within 0.2 s"):
+        resolve(StreamWanted((name,), "float32"), 0.2)
+    start(name, eeg(0, 10, wait=True))
+    with pytest.raises(InputError, match="2 problem") as caught:
+        resolve(StreamWanted((name,), "string", n_channels=5), 5.0)
+    assert "channel_count: got 3; allowed: 5" in str(caught.value)
+    with pytest.raises(InputError, match="does not describe volumes"):
+        VolumeFormat.of(EegFormat(250.0, ("Oz",)).info("x"))
+
+
+def test_two_streams_of_one_name_are_refused(start: Start) -> None:
+    name = unique()
+    start(name, eeg(0, 10, wait=True))
+    start(name, eeg(0, 10, wait=True))
+    with pytest.raises(InputError, match="2 LSL streams match"):
+        resolve(StreamWanted((name,), "float32"), 5.0)
+
+
+def test_liblsl_keeps_its_first_settings(start: Start) -> None:
+    configure_lsl(SESSION)
+    with pytest.raises(ConfigError, match="already configured"):
+        configure_lsl(LslConfig(session_id="another"))
+    with pytest.raises(NodeError, match="used before it was configured"):
+        check_session("default")
+    text = SESSION.content()
+    assert "KnownPeers = {127.0.0.1}" in text
+    assert "ResolveScope = machine" in text
+    with pytest.raises(ConfigError, match="2 problem"):
+        LslConfig(session_id="a\nb", log_level=99)
+
+
+def test_outlets_check_what_they_send(start: Start) -> None:
+    out = EegOutlet(unique(), EegFormat(250.0, ("Oz", "Pz")))
+    with pytest.raises(InputError, match=r"allowed: \(n, 2\)"):
+        out.push(np.zeros((4, 3), dtype=np.float32), 0)
+    out.close()
+    with pytest.raises(NodeError, match="closed"):
+        out.push(np.zeros((4, 2), dtype=np.float32), 0)
+    volumes = VolumeOutlet(unique(), VolumeFormat((2, 2, 2), np.eye(4), 1.0))
+    with pytest.raises(InputError, match=r"volume\.shape"):
+        volumes.push(np.zeros((2, 2, 3)), 0)
+    volumes.close()
+    marks = MarkerOutlet(unique())
+    with pytest.raises(ValueError, match="JSON"):
+        marks.push(float("nan"), "x")
+    marks.close()
+
+
+def test_a_foreign_amplifier_is_numbered_by_its_stamps(start: Start) -> None:
+    name = unique()
+    info = pylsl.StreamInfo("amp", "EEG", 2, 100.0, "float32", name)
+    outlet = pylsl.StreamOutlet(info)
+    inlet = EegInlet((name,), time.monotonic)
+    layout = inlet.open()
+    assert layout == EegFormat(100.0, ("ch1", "ch2"), counter=False)
+    assert outlet.wait_for_consumers(5)
+    t0 = pylsl.local_clock()
+    for k in (0, 1, 2, 7):
+        rows = np.full((10, 2), k, dtype=np.float32)
+        outlet.push_chunk(rows, t0 + (10 * k + 9) / 100)
+    chunks = []
+    end_s = time.monotonic() + 5
+    while sum(len(c.data) for c in chunks) < 40 and time.monotonic() < end_s:
+        for chunk in inlet.pull(0.2):
+            value = int(chunk.data[0, 0])
+            chunks.append(chunk)
+            assert chunk.first_index + len(chunk.data) == pytest.approx(10 * value + 10, abs=20)
+    assert chunks[-1].first_index == 70
+    assert inlet.n_lost == 40
+    assert inlet.clock.data_time_s(t0 + 0.5) == pytest.approx(0.5, abs=0.02)
+    inlet.close()
+    del outlet
