@@ -1,0 +1,64 @@
+"""A node that does nothing but live; the supervisor's tests run it as a real process."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+import zmq
+
+from phosphene.errors import ConfigError
+from phosphene.messages import Command
+from phosphene.node import NodeContext, serve
+
+
+class FakeNode:
+    """Beats; ``hang`` stops its loop, ``refuse`` is refused, ``finish`` makes it done."""
+
+    def __init__(self, context: NodeContext) -> None:
+        self._context = context
+        self._went = 0
+        self._hang = False
+        self._done = False
+
+    def sockets(self) -> Sequence[zmq.Socket[bytes]]:
+        return []
+
+    def due_s(self) -> float | None:
+        return None
+
+    def step(self) -> None:
+        if self._hang:
+            time.sleep(3600)
+
+    def counts(self) -> Mapping[str, int]:
+        return {"went": self._went}
+
+    def done(self) -> bool:
+        return self._done
+
+    def command(self, command: Command) -> str:
+        if command.action == "go":
+            self._went += 1
+        elif command.action == "hang":
+            self._hang = True
+        elif command.action == "finish":
+            self._done = True
+        else:
+            raise ConfigError(f"unknown command {command.action!r}")
+        return "yes"
+
+    def close(self) -> None:
+        pass
+
+
+def build(context: NodeContext) -> FakeNode:
+    if context.name == "broken":
+        raise ConfigError("the broken node cannot be built")
+    return FakeNode(context)
+
+
+if __name__ == "__main__":
+    name = sys.argv.pop()
+    sys.exit(serve(name, build))

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from phosphene.bus import RunFolder
+from phosphene.plan import Plan
+from phosphene.session import Session
+from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
+
+PATIENCE_S = 40.0
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    session = Session.model_validate(
+        {"person": "p", "modality": "fmri", "source": {"kind": "recording", "path": tmp_path}}
+    )
+    folder = RunFolder.create("t", tmp_path)
+    return Plan(run="t", folder=folder.path, mode="pilot", session=session, watchdog_s=1.5)
+
+
+def fake(name: str) -> NodeSpec:
+    return NodeSpec(name, "tests.system.fakenode", arguments=(name,))
+
+
+def supervise(plan: Plan, specs: list[NodeSpec], until: object, tmp_path: Path) -> Outcome:
+    said: list[str] = []
+    supervisor = Supervisor(plan, specs, tmp_path, said.append)
+
+    def ends(now: Snapshot) -> str | None:
+        assert now.elapsed_s < PATIENCE_S, said
+        return until(supervisor, now)  # type: ignore[operator]
+
+    return supervisor.run(ends, lambda _now: None)
+
+
+def test_nodes_go_and_end_in_peace(plan: Plan, tmp_path: Path) -> None:
+    def until(_s: Supervisor, now: Snapshot) -> str | None:
+        ready = all(now.count(n, "went") == 1 for n in ("a", "b"))
+        return "both went" if ready else None
+
+    outcome = supervise(plan, [fake("a"), fake("b")], until, tmp_path)
+    assert (outcome.status, outcome.reason, outcome.interrupted) == ("success", "both went", False)
+    assert outcome.counts == {"a": {"went": 1}, "b": {"went": 1}}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_killed_node_comes_back_and_the_run_is_marked(
+    plan: Plan, tmp_path: Path, number: signal.Signals
+) -> None:
+    killed: list[int] = []
+
+    def until(_s: Supervisor, now: Snapshot) -> str | None:
+        beat = now.beats.get("a")
+        if not killed and beat is not None and now.count("a", "went") == 1:
+            killed.append(beat.pid)
+            os.kill(beat.pid, number)
+        back = killed and beat is not None and beat.pid != killed[0]
+        return "back" if back and now.count("a", "went") == 1 else None
+
+    outcome = supervise(plan, [fake("a"), fake("b")], until, tmp_path)
+    assert (outcome.status, outcome.interrupted) == ("success", True)
+    assert outcome.counts["a"]["went"] == 2
+    assert outcome.counts["b"]["went"] == 1
+
+
+def test_a_hung_node_ends_itself_and_comes_back(plan: Plan, tmp_path: Path) -> None:
+    first: list[int] = []
+
+    def until(s: Supervisor, now: Snapshot) -> str | None:
+        beat = now.beats.get("a")
+        if not first and beat is not None and now.count("a", "went") == 1:
+            first.append(beat.pid)
+            s._room.send("a", "hang")
+        back = first and beat is not None and beat.pid != first[0]
+        return "back" if back and now.count("a", "went") == 1 else None
+
+    outcome = supervise(plan, [fake("a")], until, tmp_path)
+    assert outcome.interrupted
+    assert "Timeout" in (tmp_path / "a.log").read_text()
+
+
+def test_a_node_that_cannot_start_is_told_with_its_own_words(plan: Plan, tmp_path: Path) -> None:
+    outcome = supervise(
+        plan, [fake("a"), fake("broken")], lambda _s, _now: "never reached", tmp_path
+    )
+    assert outcome.status == "fail"
+    assert "the broken node cannot be built" in outcome.reason
+
+
+def test_a_failing_tool_fails_the_run(plan: Plan, tmp_path: Path) -> None:
+    tool = NodeSpec("scanner", "phosphene.cli", "tool", ("no-such-command",))
+    outcome = supervise(plan, [fake("a"), tool], lambda _s, _now: None, tmp_path)
+    assert outcome.status == "fail"
+    assert "scanner failed (exit 2)" in outcome.reason
+
+
+SCRIPT = """
+import sys, pathlib
+from phosphene.plan import Plan
+from phosphene.supervisor import NodeSpec, Supervisor
+plan = Plan.load(pathlib.Path(sys.argv[1]))
+specs = [NodeSpec(n, "tests.system.fakenode", arguments=(n,)) for n in ("a", "b")]
+tell = lambda now: print("running", flush=True) if now.count("b", "went") else None
+outcome = Supervisor(plan, specs, plan.folder, print).run(lambda now: None, tell)
+print("ended", outcome.status, outcome.reason)
+"""
+
+
+def test_ctrl_c_ends_everything(plan: Plan) -> None:
+    file = plan.save()
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(file)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "running\n":
+            assert process.poll() is None
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) == 2
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.wait(20) == 0
+    assert "ended abort stopped by Ctrl-C" in rest
+    assert not [c for c in children if c.is_running() and c.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_nodes_end_themselves_when_the_supervisor_is_killed(plan: Plan) -> None:
+    file = plan.save()
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(file)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "running\n":
+            assert process.poll() is None
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    _gone, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
