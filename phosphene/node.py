@@ -114,6 +114,7 @@ class NodeContext:
     def message(
         self,
         kind: Callable[..., Any],
+        /,
         *,
         t_acquired: float,
         arrays: Mapping[str, Array] | None = None,
