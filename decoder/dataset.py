@@ -1,0 +1,179 @@
+"""Responses with what was seen, and splits that no information leaks through."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from phosphene.errors import InputError, check_all, problem
+
+__all__ = ["Dataset", "block_groups", "group_folds", "leave_one_group_out"]
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.intp]
+Strings = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One row per volume or epoch, in order of time within each group.
+
+    Attributes
+    ----------
+    responses : array (n, features) float32
+        Brain data, finite; in the unit that acquisition gives, not normalised.
+    groups : array of str (n,)
+        Run of each row; splits never cut through a group.
+    times : array (n,) float64
+        When each row was acquired, in seconds since its group began; rising within a group.
+    z : array (n, 4, 16, 16) float32, optional
+        Low-level latent of what was shown when the row was acquired; NaN where nothing was.
+    c : array (n, C) float32, optional
+        Semantic embedding of what was shown; NaN where nothing was.
+    labels : array of str (n,), optional
+        Category on show, "rest" for nothing, "" for unknown.
+
+    Raises
+    ------
+    InputError
+        Listing everything that does not fit together.
+    """
+
+    responses: Floats
+    groups: Strings
+    times: npt.NDArray[np.float64]
+    z: Floats | None = None
+    c: Floats | None = None
+    labels: Strings | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.responses)
+        found = []
+        if self.responses.ndim != 2 or n == 0 or not np.isfinite(self.responses).all():
+            shape = self.responses.shape
+            found.append(problem("responses", shape, "finite, (n > 0, features)", "Clean them."))
+        for name in ("groups", "times", "z", "c", "labels"):
+            value = getattr(self, name)
+            if value is not None and len(value) != n:
+                found.append(problem(name, len(value), f"{n} rows", "Give one row per response."))
+        if self.z is None and self.c is None and self.labels is None:
+            found.append(problem("targets", None, "z, c or labels", "Say what was shown."))
+        if not found:
+            found = [
+                problem("times", f"not rising in {g}", "rising", "Sort the rows by time.")
+                for g in self.group_names
+                if (np.diff(self.times[self.groups == g]) <= 0).any()
+            ]
+        check_all(found, InputError, "dataset")
+
+    def __len__(self) -> int:
+        return len(self.responses)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Groups in the order in which they first occur."""
+        return tuple(dict.fromkeys(self.groups.tolist()))
+
+    def select(self, rows: npt.NDArray[Any]) -> Dataset:
+        """Return the dataset of some rows (indices or a mask)."""
+        return Dataset(
+            responses=self.responses[rows],
+            groups=self.groups[rows],
+            times=self.times[rows],
+            z=None if self.z is None else self.z[rows],
+            c=None if self.c is None else self.c[rows],
+            labels=None if self.labels is None else self.labels[rows],
+        )
+
+    def only(self, *groups: str) -> Dataset:
+        """Return the rows of these groups."""
+        return self.select(np.isin(self.groups, groups))
+
+    def without(self, *groups: str) -> Dataset:
+        """Return the rows of all other groups."""
+        return self.select(~np.isin(self.groups, groups))
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of all arrays with their names, shapes and types."""
+        digest = hashlib.sha256()
+        for name in ("responses", "groups", "times", "z", "c", "labels"):
+            value = getattr(self, name)
+            if value is not None:
+                digest.update(f"{name} {value.shape} {value.dtype.str};".encode())
+                digest.update(np.ascontiguousarray(value).tobytes())
+        return digest.hexdigest()
+
+
+def leave_one_group_out(groups: Strings) -> Iterator[tuple[str, Rows, Rows]]:
+    """Yield each group's name with the rows of all others (training) and its own (test)."""
+    for name in dict.fromkeys(groups.tolist()):
+        test = groups == name
+        yield name, np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def group_folds(groups: Strings, folds: int) -> list[tuple[Rows, Rows]]:
+    """Split by group into at most `folds` folds of about equally many groups.
+
+    Parameters
+    ----------
+    groups : array of str (n,)
+        Group of each row.
+    folds : int
+        Wanted number of folds, 2 or more.
+
+    Returns
+    -------
+    list of (training rows, test rows)
+        Neighbouring groups fall into different folds.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 2 groups.
+    """
+    names = list(dict.fromkeys(groups.tolist()))
+    if len(names) < 2 or folds < 2:
+        got = f"{len(names)} group(s), {folds} folds"
+        raise InputError(problem("groups", got, "2 or more of both", "Add runs or use blocks."))
+    count = min(folds, len(names))
+    held_out = [np.isin(groups, names[k::count]) for k in range(count)]
+    return [(np.flatnonzero(~test), np.flatnonzero(test)) for test in held_out]
+
+
+def block_groups(n: int, blocks: int, gap: int) -> tuple[Rows, Strings]:
+    """Cut one long run into groups, with rows left out in between.
+
+    Parameters
+    ----------
+    n : int
+        Rows of the run, in order of time.
+    blocks : int
+        Number of groups.
+    gap : int
+        Rows dropped at the start of every group but the first; at least window + delay, so that
+        no window of one group sees the stimulus of another.
+
+    Returns
+    -------
+    array of int
+        Rows that are kept.
+    array of str
+        Group of each kept row.
+    """
+    edges = np.linspace(0, n, blocks + 1).astype(int)
+    parts: Sequence[Rows] = [
+        np.arange(low + (gap if k else 0), high)
+        for k, (low, high) in enumerate(itertools.pairwise(edges))
+    ]
+    if min(len(part) for part in parts) == 0:
+        raise InputError(
+            problem("blocks", blocks, f"blocks longer than {gap} of {n} rows", "Use fewer.")
+        )
+    names = np.concatenate([np.full(len(part), f"block-{k}") for k, part in enumerate(parts)])
+    return np.concatenate(parts), names

@@ -1,0 +1,140 @@
+"""The linear model as an ONNX graph.
+
+Input ``x`` (1, window * features) float32, oldest volume first. Outputs: ``z`` (1, 4, 16, 16)
+where decoded, ``c`` (1, C), ``log_probabilities`` (1, labels), ``confidence`` (1,). The formulas
+are those of `decoder.model` and `decoder.calibrate`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from decoder.calibrate import ODDS_LIMIT
+from decoder.linear import Affine
+from phosphene.errors import InputError, problem
+
+if TYPE_CHECKING:
+    from decoder.model import LinearModel
+
+__all__ = ["OPSET", "export_linear"]
+
+OPSET = 17
+_IR_VERSION = 9
+
+
+class _Graph:
+    """Collects nodes and constants."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, name: str, value: Any, dtype: type = np.float32) -> str:
+        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
+        return name
+
+    def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
+        return output
+
+    def affine(self, source: str, head: Affine, output: str) -> str:
+        """Rows times weights plus bias."""
+        weights = self.constant(f"{output}_weights", head.weights)
+        bias = self.constant(f"{output}_bias", head.bias)
+        return self.add("Gemm", [source, weights, bias], output)
+
+
+def export_linear(model: LinearModel) -> bytes:
+    """Write a fitted linear model as ONNX.
+
+    Parameters
+    ----------
+    model : LinearModel
+        Fitted and calibrated.
+
+    Returns
+    -------
+    bytes
+        Serialised model, opset 17, checked.
+
+    Raises
+    ------
+    InputError
+        If the model is not fitted.
+    """
+    if model.scores is None:
+        raise InputError(problem("model", "not fitted", "a fitted model", "Call fit first."))
+    graph = _Graph()
+    outputs = []
+    if model.z is not None:
+        graph.affine("x", model.z, "z_flat")
+        shape = graph.constant("z_shape", [1, *model.z_shape], np.int64)
+        graph.add("Reshape", ["z_flat", shape], "z")
+        outputs.append(("z", [1, *model.z_shape]))
+    count = len(model.shown)
+    # The temperature is folded into the weights: softmax(s / T).
+    cooled = Affine(model.scores.weights / model.temperature, model.scores.bias / model.temperature)
+    graph.affine("x", cooled, "scores")
+    graph.add("LogSoftmax", ["scores"], "log_probabilities", axis=1)
+    _add_category_nodes(graph, count)
+    if model.c is None:
+        prototypes = graph.constant("prototypes", model.shown_prototypes())
+        graph.add("MatMul", ["probabilities", prototypes], "c")
+    else:
+        graph.affine("x", model.c, "c")
+    _add_confidence(graph, model.slope, model.intercept)
+    c_dim = model.prototypes.shape[1]
+    outputs += [
+        ("c", [1, c_dim]),
+        ("log_probabilities", [1, len(model.labels)]),
+        ("confidence", [1]),
+    ]
+    return _serialised(graph, model.scores.weights.shape[0], outputs)
+
+
+def _add_category_nodes(graph: _Graph, count: int) -> None:
+    """Probabilities of the categories, rest left out."""
+    start = graph.constant("first", [0], np.int64)
+    end = graph.constant("categories", [count], np.int64)
+    axis = graph.constant("label_axis", [1], np.int64)
+    graph.add("Slice", ["log_probabilities", start, end, axis], "category_logs")
+    graph.add("Exp", ["category_logs"], "probabilities")
+
+
+def _add_confidence(graph: _Graph, slope: float, intercept: float) -> None:
+    """Logistic curve on the log odds of the most probable category."""
+    low = graph.constant("odds_low", ODDS_LIMIT)
+    high = graph.constant("odds_high", 1.0 - ODDS_LIMIT)
+    graph.add("ReduceMax", ["probabilities"], "best_raw", axes=[1], keepdims=0)
+    graph.add("Clip", ["best_raw", low, high], "best")
+    graph.add("Sub", [graph.constant("one", 1.0), "best"], "rest_of_one")
+    graph.add("Log", ["best"], "log_best")
+    graph.add("Log", ["rest_of_one"], "log_rest")
+    graph.add("Sub", ["log_best", "log_rest"], "odds")
+    graph.add("Mul", ["odds", graph.constant("slope", slope)], "sloped")
+    graph.add("Add", ["sloped", graph.constant("intercept", intercept)], "logit")
+    graph.add("Sigmoid", ["logit"], "confidence")
+
+
+def _serialised(graph: _Graph, width: int, outputs: list[tuple[str, list[int]]]) -> bytes:
+    float_type = TensorProto.FLOAT
+    built = helper.make_graph(
+        graph.nodes,
+        "phosphene-linear-decoder",
+        [helper.make_tensor_value_info("x", float_type, [1, width])],
+        [helper.make_tensor_value_info(name, float_type, shape) for name, shape in outputs],
+        graph.constants,
+    )
+    model = helper.make_model(
+        built,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=_IR_VERSION,
+        producer_name="phosphene",
+    )
+    onnx.checker.check_model(model)
+    serialised: bytes = model.SerializeToString()
+    return serialised

@@ -1,0 +1,237 @@
+"""Fits a person's decoder and says how good it is on runs that it never saw."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import scipy
+
+from decoder.calibrate import fit_confidence, log_odds
+from decoder.classify import fit_temperature
+from decoder.dataset import Dataset
+from decoder.heldout import HeldOut, Progress, decode_held_out
+from decoder.metrics import correct, n_way_top1, two_way
+from decoder.model import LinearModel
+from decoder.samples import Priors, learn_priors, make_samples
+from decoder.scoring import score_auc, score_items
+from decoder.settings import FitSettings
+from phosphene.bundle import Bundle, pack_bundle
+from phosphene.manifest import (
+    REST,
+    Calibration,
+    Manifest,
+    NormaliserInfo,
+    Score,
+    TargetInfo,
+    TrainingInfo,
+    WindowInfo,
+)
+
+__all__ = ["Facts", "Fitted", "fit_bundle", "fit_decoder"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a bundle says beside the numbers; fields as in `phosphene.manifest.Manifest`.
+
+    Attributes
+    ----------
+    prototypes : array (categories, C) float32
+        Embedding of each category of the target space.
+    mask : array of bool (X, Y, Z), optional
+        Decoded voxels; needed for fMRI, with `affine` (4, 4), voxel to mm.
+    """
+
+    person: str
+    modality: Literal["fmri", "eeg"]
+    mask_hash: str
+    target: TargetInfo
+    prototypes: Array = field(repr=False)
+    created: str
+    consent: str = ""
+    licence: str = "not to be shared"
+    mask: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
+    affine: npt.NDArray[np.float64] | None = None
+    channels: tuple[str, ...] = ()
+    acquisition: Mapping[str, Any] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A calibrated model with its priors and its held-out figures."""
+
+    model: LinearModel
+    priors: Priors
+    calibration: Calibration
+    scores: tuple[Score, ...]
+
+
+def fit_decoder(
+    data: Dataset, settings: FitSettings, empty: LinearModel, progress: Progress
+) -> Fitted:
+    """Fit on all runs; measure and calibrate on runs left out.
+
+    Parameters
+    ----------
+    data : Dataset
+        Raw responses with targets, 2 or more runs.
+    settings : FitSettings
+        Window, delay, candidates.
+    empty : LinearModel
+        Unfitted, with the target space.
+    progress : Callable
+        Called with (what, done, total).
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 2 runs, or too few targets.
+    """
+    held = decode_held_out(data, settings, empty, progress)
+    known = held.codes >= 0
+    temperature, _ = fit_temperature(held.scores[known], held.codes[known])
+    count = sum(name != REST for name in held.labels)
+    logp = held.log_probabilities()
+    best = np.asarray(held.labels)[logp[:, :count].argmax(axis=1)]
+    calibration = fit_confidence(
+        log_odds(logp, count)[known], (best == held.truth)[known], held.groups[known]
+    )
+    priors = learn_priors(data, settings)
+    model = empty.fit(make_samples(data, settings, priors), settings)
+    model = model.calibrated(temperature, calibration.slope, calibration.intercept)
+    scores = _score(held, logp, settings.seed)
+    progress("final fit", 1, 1)
+    return Fitted(model, priors, calibration, scores)
+
+
+def fit_bundle(data: Dataset, settings: FitSettings, facts: Facts, progress: Progress) -> Bundle:
+    """Fit a person's decoder and pack it.
+
+    Parameters
+    ----------
+    data : Dataset
+        Raw responses with targets, 2 or more runs.
+    settings : FitSettings
+        Window, delay, candidates.
+    facts : Facts
+        Whose data, in which mask and target space.
+    progress : Callable
+        Called with (what, done, total).
+
+    Returns
+    -------
+    Bundle
+        In memory; `Bundle.write` puts it on disk.
+    """
+    empty = LinearModel(
+        categories=facts.target.categories,
+        prototypes=facts.prototypes,
+        z_shape=facts.target.z_shape or (4, 16, 16),
+    )
+    fitted = fit_decoder(data, settings, empty, progress)
+    statistics = {"prior_mean": fitted.priors.mean, "prior_std": fitted.priors.std}
+    draft = _manifest(data, settings, facts, fitted)
+    return pack_bundle(draft, fitted.model.export(), statistics, facts.mask, facts.affine)
+
+
+def _score(held: HeldOut, logp: Array, seed: int) -> tuple[Score, ...]:
+    """Held-out figures of every head."""
+    common: dict[str, Any] = {"split": held.split, "seed": seed}
+    shown = np.array([name for name in held.labels if name != REST])
+    seen = np.isin(held.truth, shown)
+    best = shown[logp[:, : len(shown)].argmax(axis=1)]
+    found = []
+    if len(shown) > 1:
+        found.append(
+            score_items(
+                f"category_{len(shown)}_way", correct, best[seen], held.truth[seen],
+                chance=1 / len(shown), clusters=held.groups[seen], **common,
+            )
+        )  # fmt: skip
+    if len(shown) == 2:
+        found.append(
+            score_auc(
+                f"auc_{shown[0]}_{shown[1]}", logp[seen, 0] - logp[seen, 1],
+                held.truth[seen] == shown[0], clusters=held.groups[seen], **common,
+            )
+        )  # fmt: skip
+    if REST in held.labels:
+        known = held.codes >= 0
+        found.append(
+            score_auc(
+                "auc_shown_rest", -logp[known, held.labels.index(REST)],
+                held.truth[known] != REST, clusters=held.groups[known], **common,
+            )
+        )  # fmt: skip
+    for name, decoded, true in (("z", held.z, held.z_true), ("c", held.c, held.c_true)):
+        if decoded is None or true is None:
+            continue
+        rows = np.isfinite(true).all(axis=1)
+        pair = (decoded[rows], true[rows])
+        common["clusters"] = held.groups[rows]
+        found.append(
+            score_items(f"{name}_two_way", two_way, *pair, chance=0.5, permutations=3, **common)
+        )
+        if rows.sum() >= 10:
+            found.append(
+                score_items(
+                    f"{name}_10_way", lambda a, b: n_way_top1(a, b, 10), *pair,
+                    chance=0.1, permutations=3, **common,
+                )
+            )  # fmt: skip
+    return tuple(found)
+
+
+def _manifest(data: Dataset, settings: FitSettings, facts: Facts, fitted: Fitted) -> Manifest:
+    running = settings.normaliser == "running"
+    heads: Any = fitted.model.heads
+    return Manifest(
+        person=facts.person,
+        modality=facts.modality,
+        features=data.responses.shape[1],
+        heads=heads,
+        labels=fitted.model.labels,
+        mask_hash=facts.mask_hash,
+        window=WindowInfo(
+            length=settings.window, period_s=settings.period_s, delay_s=settings.delay_s
+        ),
+        target=facts.target,
+        channels=facts.channels,
+        normaliser=NormaliserInfo(
+            kind=settings.normaliser,
+            settings={"prior_weight": settings.prior_weight} if running else {},
+        ),
+        acquisition=dict(facts.acquisition),
+        training=TrainingInfo(
+            data_sha256=(data.sha256(), *facts.sources),
+            samples=len(data),
+            groups=data.group_names,
+            split=fitted.scores[0].split if fitted.scores else "none",
+            settings={**settings.model_dump(mode="json"), "chosen": fitted.model.chosen},
+            seed=settings.seed,
+        ),
+        metrics=fitted.scores,
+        calibration=fitted.calibration,
+        versions={
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scipy": scipy.__version__,
+            "onnxruntime": onnxruntime.__version__,
+        },
+        licence=facts.licence,
+        consent=facts.consent,
+        created=facts.created,
+    )

@@ -1,0 +1,248 @@
+"""Models: what turns a window into a percept. Linear maps are the default and the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_softmax
+
+from decoder.calibrate import confidences, log_odds
+from decoder.classify import fit_lda
+from decoder.linear import Affine, Space
+from decoder.ridge import fit_ridge
+from decoder.samples import Samples
+from decoder.settings import FitSettings
+from phosphene.errors import InputError, problem
+from phosphene.manifest import REST
+
+__all__ = ["LinearModel", "Model", "Percepts", "fit_linear", "known_labels"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Percepts:
+    """Decoded rows.
+
+    Attributes
+    ----------
+    z : array (n, 4, 16, 16) float32 or None
+        Low-level latent; None where the model has no such head.
+    c : array (n, C) float32
+        Semantic embedding.
+    log_probabilities : array (n, labels) float32
+        Natural logarithms, categories first.
+    confidence : array (n,) float32
+        Probability that the most probable category was seen.
+    """
+
+    z: Array | None
+    c: Array
+    log_probabilities: Array
+    confidence: Array
+
+
+class Model(Protocol):
+    """A decoder that can be fitted, used and exported."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Meaning of each log-probability."""
+        ...
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Which of "z", "c", "class" are decoded from data (not derived)."""
+        ...
+
+    def fit(self, samples: Samples, settings: FitSettings) -> Self:
+        """Return this model fitted on training samples."""
+        ...
+
+    def calibrated(self, temperature: float, slope: float, intercept: float) -> Self:
+        """Return this model with a softmax temperature and a confidence curve."""
+        ...
+
+    def predict(self, X: Array) -> Percepts:
+        """Decode windows (n, window * features)."""
+        ...
+
+    def export(self) -> bytes:
+        """Return an ONNX graph that gives what `predict` gives."""
+        ...
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """Ridge to z and c, shrinkage discriminant to categories.
+
+    Where no c was given for training, c is the mixture of category prototypes weighted by their
+    probabilities, and "rest" adds nothing to it.
+
+    Attributes
+    ----------
+    categories : tuple of str
+        Categories of the target space that may occur.
+    prototypes : array (len(categories), C) float32
+        Their embeddings.
+    z_shape : tuple of int
+        Shape of the latent.
+    z, c, scores : Affine or None
+        From windows (n, window * features); None before the fit, or without such a head.
+    labels : tuple of str
+        Classes in the order of `scores`.
+    temperature, slope, intercept : float
+        Softmax temperature and confidence curve.
+    chosen : dict
+        Penalties and shrinkage that were chosen.
+    """
+
+    categories: tuple[str, ...]
+    prototypes: Array = field(repr=False)
+    z_shape: tuple[int, int, int] = (4, 16, 16)
+    z: Affine | None = field(default=None, repr=False)
+    c: Affine | None = field(default=None, repr=False)
+    scores: Affine | None = field(default=None, repr=False)
+    labels: tuple[str, ...] = ()
+    temperature: float = 1.0
+    slope: float = 1.0
+    intercept: float = 0.0
+    chosen: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Which of "z", "c", "class" are decoded from data (not derived)."""
+        found = {"z": self.z, "c": self.c, "class": self.scores}
+        return tuple(name for name, head in found.items() if head is not None)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Labels without rest."""
+        return tuple(label for label in self.labels if label != REST)
+
+    def fit(self, samples: Samples, settings: FitSettings) -> LinearModel:
+        """Return this model fitted on training samples; see `fit_linear`."""
+        return fit_linear(self, samples, settings)
+
+    def calibrated(self, temperature: float, slope: float, intercept: float) -> LinearModel:
+        """Return this model with a softmax temperature and a confidence curve."""
+        return replace(self, temperature=temperature, slope=slope, intercept=intercept)
+
+    def predict(self, X: Array) -> Percepts:
+        """Decode windows (n, window * features)."""
+        if self.scores is None:
+            raise InputError(problem("model", "not fitted", "a fitted model", "Call fit first."))
+        rows = np.asarray(X, np.float64)
+        logp = log_softmax(self.scores(rows) / self.temperature, axis=1)
+        count = len(self.shown)
+        if self.c is None:
+            c = np.exp(logp[:, :count]) @ self.shown_prototypes()
+        else:
+            c = self.c(rows)
+        z = None if self.z is None else self.z(rows).reshape(-1, *self.z_shape)
+        odds = log_odds(logp, count)
+        return Percepts(
+            z=None if z is None else z.astype(np.float32),
+            c=c.astype(np.float32),
+            log_probabilities=logp.astype(np.float32),
+            confidence=confidences(odds, self.slope, self.intercept).astype(np.float32),
+        )
+
+    def export(self) -> bytes:
+        """Return an ONNX graph that gives what `predict` gives."""
+        from decoder.export import export_linear
+
+        return export_linear(self)
+
+    def shown_prototypes(self) -> Array:
+        """Prototypes of the labels without rest, (labels, C)."""
+        index = [self.categories.index(label) for label in self.shown]
+        return np.asarray(self.prototypes[index], np.float64)
+
+
+def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> LinearModel:
+    """Fit every head that the samples have targets for.
+
+    Parameters
+    ----------
+    model : LinearModel
+        Gives the target space.
+    samples : Samples
+        Training windows; those with unknown targets are left out head by head. Labels that are
+        missing are taken from c: the category whose code is nearest.
+    settings : FitSettings
+        Candidates, folds, seed, and whether windows are averaged.
+
+    Returns
+    -------
+    LinearModel
+        Not calibrated yet.
+
+    Raises
+    ------
+    InputError
+        If a label is neither a category nor "rest", or neither labels nor c are there.
+    """
+    X, times = samples.X, 1
+    if settings.combine == "mean" and settings.window > 1:
+        times = settings.window
+        X = X.reshape(len(X), times, -1).mean(axis=1)
+    space = Space.of(X)
+    chosen: dict[str, float] = {}
+    maps: dict[str, Affine | None] = {"z": None, "c": None}
+    for name, target in (("z", samples.z), ("c", samples.c)):
+        if target is not None:
+            flat = target.reshape(len(target), -1)
+            known: Array = np.isfinite(flat).all(axis=1)
+            fitted = fit_ridge(
+                space.take(known), flat[known], samples.groups[known], settings.penalties,
+                settings.folds, settings.seed,
+            )  # fmt: skip
+            maps[name] = fitted.map.repeated(times)
+            chosen[f"{name}_alpha"] = fitted.alpha
+            chosen[f"{name}_error"] = min(fitted.errors)
+    names = known_labels(model, samples)
+    known = names != ""
+    labels = _label_order(model.categories, names[known])
+    lda = fit_lda(
+        space.take(known),
+        names[known],
+        labels,
+        samples.groups[known],
+        settings.shrinkages,
+        settings.folds,
+    )
+    chosen["shrinkage"] = lda.shrinkage
+    return replace(
+        model,
+        z=maps["z"],
+        c=maps["c"],
+        scores=lda.scores.repeated(times),
+        labels=labels,
+        chosen=chosen,
+    )
+
+
+def known_labels(model: LinearModel, samples: Samples) -> Array:
+    """Labels of samples, taken from c where labels are missing; "" where unknown."""
+    if samples.labels is not None:
+        return samples.labels
+    if samples.c is None:
+        raise InputError(problem("targets", "z only", "labels or c beside it", "Give labels."))
+    known = np.isfinite(samples.c).all(axis=1)
+    distance = ((samples.c[:, None, :] - model.prototypes[None]) ** 2).sum(axis=2)
+    nearest = np.asarray(model.categories)[np.argmin(np.nan_to_num(distance), axis=1)]
+    return np.where(known, nearest, "")
+
+
+def _label_order(categories: Sequence[str], labels: Array) -> tuple[str, ...]:
+    seen = set(labels.tolist())
+    strange = sorted(seen - {*categories, REST})
+    if strange:
+        allowed = ", ".join((*categories, REST))
+        raise InputError(problem("labels", strange, allowed, "Rename them (see --labels)."))
+    return tuple(name for name in (*categories, REST) if name in seen)

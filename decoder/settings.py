@@ -1,0 +1,56 @@
+"""Settings of a fit: frozen, validated all at once, kept in the bundle."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from decoder.classify import SHRINKAGES
+from decoder.ridge import PENALTIES
+
+__all__ = ["FitSettings"]
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class FitSettings(BaseModel):
+    """How a decoder is fitted.
+
+    Parameters
+    ----------
+    window : int
+        Consecutive volumes in a window.
+    combine : str
+        ``mean`` decodes the mean of the window (few weights, less noise), ``concat`` gives every
+        volume its own weights (can undo the haemodynamic blur).
+    delay_s : float
+        A percept at time t says what was seen at t - delay_s, in seconds.
+    period_s : float
+        TR or epoch length, in seconds.
+    normaliser : str
+        ``running`` for volumes (`phosphene.normalise`), ``none`` for features that come ready.
+    prior_weight : float
+        Volumes that the running normaliser's prior mean is worth.
+    penalties : tuple of float
+        Candidate ridge penalties per feature.
+    shrinkages : tuple of float
+        Candidate shrinkages of the discriminant.
+    folds : int
+        Folds of groups in which these are chosen.
+    seed : int
+        Of projections, permutations and bootstrap.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window: Annotated[int, Field(ge=1, le=32)] = 2
+    combine: Literal["mean", "concat"] = "concat"
+    delay_s: Annotated[float, Field(ge=0, le=30)] = 0.0
+    period_s: Positive = 2.0
+    normaliser: Literal["running", "none"] = "running"
+    prior_weight: Annotated[float, Field(ge=0, le=10000)] = 10.0
+    penalties: tuple[Positive, ...] = Field(PENALTIES, min_length=1)
+    shrinkages: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(SHRINKAGES, min_length=1)
+    folds: Annotated[int, Field(ge=2, le=20)] = 4
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

@@ -1,0 +1,1 @@
+"""Studies on public recordings; each prints a table with chance, control and split."""
