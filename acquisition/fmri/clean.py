@@ -83,8 +83,8 @@ class BaselineStats:
     def __post_init__(self) -> None:
         found = []
         if self.mean.ndim != 1 or self.mean.shape != self.sd.shape:
-            got = (self.mean.shape, self.sd.shape)
-            found.append(problem("mean, sd", got, "two vectors of one length", "Fit again."))
+            shapes = (self.mean.shape, self.sd.shape)
+            found.append(problem("mean, sd", shapes, "two vectors of one length", "Fit again."))
         elif not (np.isfinite(self.mean).all() and np.isfinite(self.sd).all()):
             found.append(problem("mean, sd", "not finite", "finite numbers", "Fit again."))
         elif not self.sd.min() > 0:
@@ -151,6 +151,7 @@ class Cleaner:
         self._n = 0
         self._t_last_s = 0.0
         self._spread = np.zeros(n_voxels)
+        self._mean = np.zeros(n_voxels)
 
     def step(
         self, voxels: npt.NDArray[np.float32], t_s: float, motion: Vector, learn: bool = True
@@ -182,6 +183,7 @@ class Cleaner:
         if learn:
             self._n += 1
             self._spread += residual**2
+            self._mean += (voxels - self._mean) / self._n
         return CleanStep(
             z=(residual / self._sd()).astype(np.float32),
             residual=residual,
@@ -195,11 +197,8 @@ class Cleaner:
         return c.warmup_volumes if self._stats is None else c.given_warmup_volumes
 
     def stats(self) -> BaselineStats:
-        """Statistics of the run so far, to be given to a later run.
-
-        The mean is the baseline at the last volume without drift and motion taken as changes.
-        """
-        return BaselineStats(self._weights[0].copy(), self._sd())
+        """Mean and standard deviation of the run so far, to be given to a later run."""
+        return BaselineStats(self._mean.copy(), self._sd())
 
     def _start(self, voxels: npt.NDArray[np.float32], t_s: float) -> None:
         self._t_last_s = t_s
@@ -210,7 +209,7 @@ class Cleaner:
             self._weights[0] = self._gain * self._stats.mean
 
     def _regressors(self, t_s: float, motion: Vector) -> Vector:
-        powers = (t_s / _TIME_UNIT_S) ** np.arange(self._config.drift_order + 1)
+        powers = np.asarray((t_s / _TIME_UNIT_S) ** np.arange(self._config.drift_order + 1))
         return np.concatenate([powers, motion]) if self._config.motion else powers
 
     def _learn(self, voxels: npt.NDArray[np.float32], x: Vector, t_s: float) -> None:
@@ -228,7 +227,7 @@ class Cleaner:
         self._covariance = (p + p.T) / 2
 
     def _sd(self) -> Vector:
-        """Standard deviation of each voxel; early in a run drawn towards that of all voxels."""
+        """Return the standard deviation of each voxel; early on drawn towards that of all."""
         if self._stats is not None:
             return self._gain * np.asarray(self._stats.sd, np.float64)
         common = float(np.median(self._spread)) / max(self._n, 1)

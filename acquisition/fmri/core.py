@@ -231,7 +231,7 @@ class _Run:
         self._realigner, self.note = _realigner(config, self.reference)
         self._n_voxels = int(self.mask.sum())
         self._cleaner = Cleaner(self._n_voxels, config.cleaning, config.stats)
-        self._roi_cleaner = Cleaner(len(self._rois), config.cleaning)
+        self._roi_cleaner = Cleaner(len(self._rois), config.cleaning) if self._rois else None
         centre = centre_of(shape, self.reference.affine)
         self._quality = QualityTracker(centre, config.quality)
         self._start: npt.NDArray[np.float64] | None = None
@@ -275,6 +275,8 @@ class _Run:
         moved: npt.NDArray[np.float64],
         learn: bool,
     ) -> dict[str, float]:
+        if self._roi_cleaner is None:
+            return {}
         means = [data[roi].mean(dtype=np.float64) for roi in self._rois.values()]
         clean = self._roi_cleaner.step(np.asarray(means, np.float32), t_s, moved, learn)
         change = 100 * clean.residual / np.maximum(np.abs(clean.baseline), 1e-6)
