@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import platform
+import tempfile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from renderer.training.export import export_autoencoder, export_generator, sha25
 from renderer.training.generator_stage import train_generator
 from renderer.training.network import FlowMapNet
 from renderer.training.progress import Budget, load_checkpoint
+from renderer.training.team import Team
 
 ROOT = Path(__file__).resolve().parent
 LOG = logging.getLogger("renderer.train")
@@ -65,25 +67,51 @@ def main(arguments: list[str] | None = None) -> int:
         return export(options)
     if options.steps is None and options.minutes is None:
         options.minutes = 5.0 if options.stage == "autoencoder" else 45.0
-    budget = Budget(options.steps, options.minutes)
-    pictures, c = render_set(TRAINING_SEED, options.scenes, options.out / "cache")
     if options.stage == "autoencoder":
-        train_autoencoder(pictures, budget, options.out / "autoencoder", options.seed, options.bf16)
+        train_first(options)
     else:
-        autoencoder = _trained(options.out / "autoencoder", Autoencoder(), "autoencoder")[0]
-        z = encode_all(autoencoder, pictures)
-        LOG.info("latents: mean %.3f, standard deviation %.3f", z.mean(), z.std())
-        train_generator(
-            z,
-            torch.from_numpy(c),
-            autoencoder,
-            budget,
-            options.out / "generator",
-            options.seed,
-            options.bf16,
-        )
-    _note(options, budget)
+        train_second(options)
     return 0
+
+
+def train_first(options: argparse.Namespace) -> None:
+    """Stage 1: the autoencoder, in one process with `--threads` threads."""
+    budget = Budget(options.steps, options.minutes)
+    pictures, _ = render_set(TRAINING_SEED, options.scenes, options.out / "cache")
+    train_autoencoder(pictures, budget, options.out / "autoencoder", options.seed, options.bf16)
+    _note(options, budget)
+
+
+def train_second(options: argparse.Namespace) -> None:
+    """Stage 2: the generator, by `--threads` workers of one thread each."""
+    render_set(TRAINING_SEED, options.scenes, options.out / "cache")
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"file://{folder}/meeting"
+        torch.multiprocessing.spawn(_work, (options, address), options.threads)  # type: ignore[no-untyped-call]
+
+
+def _work(rank: int, options: argparse.Namespace, address: str) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(1)
+    team = Team(rank, options.threads, address)
+    pictures, c = render_set(TRAINING_SEED, options.scenes, options.out / "cache")
+    autoencoder = _trained(options.out / "autoencoder", Autoencoder(), "autoencoder")[0]
+    z = encode_all(autoencoder, pictures)
+    del pictures
+    LOG.info("latents: mean %.3f, standard deviation %.3f", z.mean(), z.std())
+    budget = Budget(options.steps, options.minutes)
+    train_generator(
+        z,
+        torch.from_numpy(c),
+        autoencoder,
+        budget,
+        options.out / "generator",
+        options.seed,
+        team,
+    )
+    if team.leads:
+        _note(options, budget)
+    team.close()
 
 
 def export(options: argparse.Namespace) -> int:

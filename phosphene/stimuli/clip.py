@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from phosphene.errors import ConfigError, check_all, problem
 from phosphene.stimuli.scene import (
     CATEGORIES,
     PLACE_LIMIT,
@@ -94,7 +95,7 @@ def bounce(value: float, low: float, high: float) -> float:
 def sample_clip(seed: int, duration_s: float = 6.0, category: str | None = None) -> Clip:
     """Draw a clip at random from an integer seed."""
     if not duration_s > 0.0:
-        raise ValueError(f"duration_s={duration_s}; allowed: above 0 seconds")
+        raise ConfigError(problem("duration_s", duration_s, "above 0 seconds", "Use 6, say."))
     rng = np.random.default_rng(seed)
     scene = sample_scene(rng, category)
     vx, vy, spin, growth, drift = (float(value) for value in rng.uniform(-1.0, 1.0, 5))
@@ -131,12 +132,15 @@ def make_programme(
     categories : sequence of str
         Categories to choose from; each round of blocks shows every one of them once.
     """
-    if n_blocks < 1 or not categories or rest_s < 0.0 or lead_in_s < 0.0:
-        raise ValueError(
-            f"make_programme: n_blocks={n_blocks}, rest_s={rest_s}, lead_in_s={lead_in_s}, "
-            f"{len(categories)} categories; allowed: 1 or more blocks and categories, rest of 0 s "
-            "or more"
-        )
+    problems = []
+    if n_blocks < 1:
+        problems.append(problem("n_blocks", n_blocks, "1 or more", "Show at least one clip."))
+    if not categories:
+        problems.append(problem("categories", categories, "1 or more", "Leave out for all 8."))
+    for name, value in (("rest_s", rest_s), ("lead_in_s", lead_in_s)):
+        if not value >= 0.0:
+            problems.append(problem(name, value, "0 or more seconds", "Use 0 for none."))
+    check_all(problems, ConfigError, "make_programme")
     rng = np.random.default_rng(seed)
     order: list[str] = []
     while len(order) < n_blocks:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from phosphene.errors import ConfigError, problem
 from phosphene.stimuli.objects import PAINTERS, Easel, tone
 from phosphene.stimuli.scene import Scene
 
@@ -27,9 +28,14 @@ def draw(scene: Scene, size_px: int = 64) -> npt.NDArray[np.uint8]:
     -------
     uint8 array (size_px, size_px, 3)
         RGB; the same scene always gives the same bytes.
+
+    Raises
+    ------
+    ConfigError
+        The side is too small.
     """
     if size_px < 8:
-        raise ValueError(f"draw: size_px={size_px}; allowed: 8 or more; use 64 for world-64")
+        raise ConfigError(problem("size_px", size_px, "8 or more", "Use 64 for world-64."))
     pixel = 2.0 / size_px
     axis = (np.arange(size_px, dtype=np.float32) + 0.5) * np.float32(pixel) - 1.0
     x, y = axis[None, :], -axis[:, None]

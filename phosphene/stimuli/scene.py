@@ -7,6 +7,8 @@ import math
 import msgspec
 import numpy as np
 
+from phosphene.errors import ConfigError, check_all, problem
+
 CATEGORIES: tuple[str, ...] = (
     "face",
     "house",
@@ -65,18 +67,20 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         problems = []
         if self.category not in CATEGORIES:
-            problems.append(f"category={self.category!r}; allowed: {', '.join(CATEGORIES)}")
+            names = ", ".join(CATEGORIES)
+            problems.append(problem("category", self.category, names, "Use one of these."))
         if not 0 <= self.style < N_STYLES:
-            problems.append(f"style={self.style}; allowed: 0 to {N_STYLES - 1}")
+            top = N_STYLES - 1
+            problems.append(problem("style", self.style, f"0 to {top}", "Use 0 for the plain one."))
         if self.texture < 0:
-            problems.append(f"texture={self.texture}; allowed: 0 or more")
+            problems.append(problem("texture", self.texture, "0 or more", "Any seed will do."))
         if not self.size > 0.0:
-            problems.append(f"size={self.size}; allowed: above 0")
+            problems.append(problem("size", self.size, "above 0", f"Stay in {SIZE_RANGE}."))
         for name in ("hue", "x", "y", "tilt_rad", "background_hue", "background_lightness"):
-            if not math.isfinite(getattr(self, name)):
-                problems.append(f"{name}={getattr(self, name)}; allowed: a finite number")
-        if problems:
-            raise ValueError("Scene cannot be built: " + "; ".join(problems))
+            value = getattr(self, name)
+            if not math.isfinite(value):
+                problems.append(problem(name, value, "a finite number", "Check the source."))
+        check_all(problems, ConfigError, "Scene")
 
 
 def sample_scene(rng: np.random.Generator, category: str | None = None) -> Scene:

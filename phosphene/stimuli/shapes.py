@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from phosphene.errors import ConfigError, problem
+
 Grid = npt.NDArray[np.float32]
 Point = tuple[float, float]
 

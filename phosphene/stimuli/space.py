@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from phosphene.errors import ConfigError, problem
 from phosphene.stimuli.scene import (
     CATEGORIES,
     LIGHTNESS_RANGE,
@@ -52,7 +53,8 @@ class Attributes(msgspec.Struct, frozen=True):
 def category_code(category: str) -> Embedding:
     """Code of one category, float32 (8,)."""
     if category not in CATEGORIES:
-        raise ValueError(f"category={category!r}; allowed: {', '.join(CATEGORIES)}")
+        names = ", ".join(CATEGORIES)
+        raise ConfigError(problem("category", category, names, "Use one of these."))
     code = np.full(N_CATEGORIES, _OFF, np.float32)
     code[CATEGORIES.index(category)] = 1.0
     return code
@@ -119,7 +121,8 @@ def _held(value: float) -> float:
 
 def _checked(c: Embedding) -> Embedding:
     if c.shape != (C_DIM,):
-        raise ValueError(f"c has shape {c.shape}; allowed: ({C_DIM},) of space {SPACE_ID}")
+        cure = f"Use embeddings of the space {SPACE_ID}."
+        raise ConfigError(problem("shape of c", c.shape, f"({C_DIM},)", cure))
     if not np.isfinite(c).all():
-        raise ValueError("c holds values that are not finite; allowed: finite numbers only")
+        raise ConfigError(problem("c", c, "finite numbers only", "Drop this percept."))
     return c

@@ -67,6 +67,28 @@ def export_generator(net: FlowMapNet, file: Path) -> None:
     _export(net.eval(), example, "u", file)
 
 
+def halve_weights(model: onnx.ModelProto, smallest: int = 256) -> None:
+    """Store large weights as float16, cast back to float32 when the file is loaded.
+
+    Halves the file. ONNX Runtime folds the casts once, so computing stays float32.
+    """
+    graph = model.graph
+    kept, casts = [], []
+    for weight in graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size < smallest:
+            kept.append(weight)
+            continue
+        short = f"{weight.name}_f16"
+        kept.append(onnx.numpy_helper.from_array(values.astype(np.float16), short))
+        casts.append(onnx.helper.make_node("Cast", [short], [weight.name], to=onnx.TensorProto.FLOAT))
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    nodes = list(graph.node)
+    del graph.node[:]
+    graph.node.extend(casts + nodes)
+
+
 def _export(module: nn.Module, example: dict[str, Tensor], output: str, file: Path) -> None:
     """Export with a free batch size and compare ONNX Runtime with torch before keeping the file."""
     batch = torch.export.Dim("batch", min=1, max=256)
@@ -88,13 +110,16 @@ def _export(module: nn.Module, example: dict[str, Tensor], output: str, file: Pa
     for node in model.graph.node:  # traces of the exporting machine's files do not belong here
         node.doc_string = ""
         del node.metadata_props[:]
+    if output == "u":
+        halve_weights(model)
     onnx.save_model(model, file)
     session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
     got = session.run(None, {k: v.numpy() for k, v in example.items()})[0]
     with torch.no_grad():
         wanted = module(*example.values()).numpy()
     error = float(np.abs(got.astype(np.float64) - wanted).max())
-    allowed = 1.0 if got.dtype == np.uint8 else 1e-3  # one grey level where rounding falls apart
+    # one grey level where rounding falls apart; float16 storage moves u by about 0.001
+    allowed = {"pictures": 1.0, "z": 1e-3, "u": 2e-2}[output]
     if error > allowed:
         raise RuntimeError(f"{file.name}: ONNX Runtime is {error} away from torch; allowed {allowed}")
     LOG.info("%s: %.2f MB, largest error %.1e", file.name, file.stat().st_size / 1e6, error)

@@ -21,13 +21,14 @@ from renderer.training.progress import (
     load_checkpoint,
     save_checkpoint,
 )
+from renderer.training.team import Team
 
 LOG = logging.getLogger(__name__)
 BATCH = 64
 TOP_RATE = 1.2e-3
 PHASE_A = 0.5
 """Share of the training that is pure flow matching."""
-SAVE_EVERY = 250
+SAVE_EVERY = 500
 
 
 def as_velocity(net: FlowMapNet) -> Velocity:
@@ -69,42 +70,51 @@ def train_generator(
     budget: Budget,
     folder: Path,
     seed: int,
-    half: bool = False,
+    team: Team,
 ) -> FlowMapNet:
     """Fit the generator and return its moving average; goes on from a checkpoint in `folder`."""
     torch.manual_seed(seed)
-    net, shadow = FlowMapNet(), FlowMapNet()
+    net = FlowMapNet().to(memory_format=torch.channels_last)
+    shadow = FlowMapNet().to(memory_format=torch.channels_last)
     average = MovingAverage(net, shadow)
     networks: dict[str, torch.nn.Module] = {"net": net, "average": shadow}
     optimizer = torch.optim.AdamW(net.parameters(), lr=TOP_RATE, weight_decay=1e-3)
     load_checkpoint(folder, budget, networks, optimizer)
-    rng = torch.Generator().manual_seed(seed + 7919 * budget.step)
-    bar = tqdm(initial=budget.step, total=budget.steps, desc="generator", mininterval=10.0)
+    rng = torch.Generator().manual_seed(seed + 7919 * budget.step + 104_729 * team.rank)
+    bar = tqdm(
+        initial=budget.step,
+        total=budget.steps,
+        desc="generator",
+        mininterval=10.0,
+        disable=not team.leads,
+    )
     smooth = 0.0
-    while budget.fraction < 1.0:
-        rate = cosine_rate(budget.fraction, budget.step, TOP_RATE)
+    while (fraction := team.agree(budget.fraction)) < 1.0:
+        rate = cosine_rate(fraction, budget.step, TOP_RATE)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        chosen = torch.randint(len(z), (BATCH,), generator=rng)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            both = budget.fraction >= PHASE_A
-            loss = batch_loss(net, shadow, z[chosen], c[chosen], rng, both)
+        chosen = torch.randint(len(z), (BATCH // team.size,), generator=rng)
+        loss = batch_loss(net, shadow, z[chosen], c[chosen], rng, fraction >= PHASE_A)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        team.average_gradients(net)
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         average.update(budget.step)
         budget.step += 1
         bar.update()
         smooth = loss.item() if smooth == 0.0 else 0.98 * smooth + 0.02 * loss.item()
+        if not team.leads:
+            continue
         if budget.step % 50 == 0:
-            LOG.info("step %d loss %.4f done %.1f %%", budget.step, smooth, 100 * budget.fraction)
+            LOG.info("step %d loss %.4f done %.1f %%", budget.step, smooth, 100 * fraction)
         if budget.step % SAVE_EVERY == 0:
             save_checkpoint(folder, budget, networks, optimizer)
             sample_sheet(shadow, autoencoder, z, c, folder / f"samples_{budget.step:06d}.png")
     bar.close()
-    save_checkpoint(folder, budget, networks, optimizer)
-    sample_sheet(shadow, autoencoder, z, c, folder / "samples_last.png")
+    if team.leads:
+        save_checkpoint(folder, budget, networks, optimizer)
+        sample_sheet(shadow, autoencoder, z, c, folder / "samples_last.png")
     return shadow
 
 
