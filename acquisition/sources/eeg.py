@@ -36,11 +36,17 @@ class EegMarker:
         What happened.
     stream : str
         Name of the stream that said so.
+    duration_s : float
+        How long it lasted, in seconds; 0 where that is not known.
+    detail : str
+        What was shown, as JSON of a scene, where that is known.
     """
 
     t_s: float
     label: str
     stream: str = ""
+    duration_s: float = 0.0
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from phosphene.errors import InputError, TruncatedError
 
 __all__ = ["read"]
 
+_COUNTER = "sample-counter"  # last channel of streams that Phosphene itself sent
 _UNITS_UV = {
     "microvolts": 1.0,
     "microvolt": 1.0,
@@ -51,7 +54,8 @@ def read(path: Path, options: EegReadOptions) -> EegRecording:
     streams, notes = _load(path, options)
     eeg = _choose(path, streams, options, notes)
     names, scale = _channels(eeg, notes)
-    keep = [k for k, name in enumerate(names) if name not in options.drop]
+    left_out = (*options.drop, _COUNTER)
+    keep = [k for k, name in enumerate(names) if name not in left_out]
     values = np.asarray(eeg["time_series"], dtype=np.float64) * scale
     stamps = np.asarray(eeg["time_stamps"], dtype=np.float64)
     grid = even_grid(stamps, eeg["info"].get("segments") or [(0, len(stamps) - 1)], _rate(eeg))
@@ -190,6 +194,16 @@ def _channels(
     return names, np.asarray(scale)
 
 
+def _marker(t_s: float, text: str, stream: str) -> EegMarker:
+    """Read a marker; those of our own streams are JSON with more in it than a label."""
+    try:
+        fields = json.loads(text)
+        label, duration_s = str(fields["label"]), float(fields.get("duration", 0.0))
+        return EegMarker(t_s, label, stream, duration_s, str(fields.get("detail", "")))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return EegMarker(t_s, text, stream)
+
+
 def _markers(
     streams: list[dict[str, Any]],
     stamps: npt.NDArray[np.float64],
@@ -205,11 +219,11 @@ def _markers(
         if _is_numeric(stream) and not (irregular and _text(stream, "channel_count") == "1"):
             continue
         for stamp, row in zip(stream["time_stamps"], stream["time_series"], strict=True):
-            label = str(row[0])
             t_s = grid.time_of(float(stamp), stamps)
             if 0 <= t_s < end_s:
-                label = options.labels.get(label, label)
-                markers.append(EegMarker(t_s, label, _text(stream, "name")))
+                marker = _marker(t_s, str(row[0]), _text(stream, "name"))
+                label = options.labels.get(marker.label, marker.label)
+                markers.append(replace(marker, label=label))
             else:
                 outside += 1
     if outside:
