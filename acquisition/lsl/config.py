@@ -19,7 +19,7 @@ __all__ = ["LslConfig", "check_session", "configure_lsl"]
 
 # Mirrors what liblsl itself keeps for the whole process and cannot be asked for.
 _APPLIED: Final[list[str]] = []
-_QUIET = -2
+_QUIET = -3  # losses are noticed and told here, so liblsl need not print them
 
 
 @dataclass(frozen=True, slots=True)
