@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+def module(name: str, arguments: Sequence[object]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", name, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A synthetic person: bundle, consent, and a DICOM recording of a later session."""
+
+    person: str
+    bundle: Path
+    consent: Path
+    programme: Path
+    dicom: Path
+
+
+TR_S = 0.5
+VOLUMES = 48
+
+
+@pytest.fixture(scope="session")
+def participant(tmp_path_factory: pytest.TempPathFactory) -> Participant:
+    """Calibrate a synthetic person and write a session's DICOM files, as fast as possible."""
+    folder = tmp_path_factory.mktemp("participant")
+    data, bundle = folder / "calibration.npz", folder / "bundle"
+    programme, dicom = folder / "programme.json", folder / "dicom"
+    dicom.mkdir()
+    simulate = "acquisition.simulate"
+    module(simulate, ["calibration", "--seed", 3, "--modality", "fmri", "--out", data,
+                      "--tr", TR_S])  # fmt: skip
+    module("decoder.fit", [data, "--out", bundle])
+    module(simulate, ["programme", "--seed", 11, "--seconds", VOLUMES * TR_S, "--out", programme])
+    module(simulate, ["scanner", "--seed", 3, "--to", dicom, "--tr", TR_S, "--volumes", VOLUMES,
+                      "--programme", programme, "--speed", "max"])  # fmt: skip
+    from phosphene.bundle import Bundle
+
+    person = Bundle.load(bundle).manifest.person
+    consent = folder / "consent.toml"
+    consent.write_text(
+        f'person = "{person}"\nexpires = "2099-01-01"\n'
+        'scopes = ["view_self", "view_operator", "record_brain", "record_images"]\n'
+    )
+    return Participant(person, bundle, consent, programme, dicom)
