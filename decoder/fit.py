@@ -13,6 +13,7 @@ import onnxruntime
 import scipy
 
 from decoder.calibrate import fit_confidence, log_odds
+from decoder.choose import Grid, choose
 from decoder.classify import fit_temperature
 from decoder.dataset import Dataset
 from decoder.heldout import HeldOut, Progress, decode_held_out
@@ -71,12 +72,13 @@ class Fitted:
 
     model: LinearModel
     priors: Priors
+    settings: FitSettings
     calibration: Calibration
     scores: tuple[Score, ...]
 
 
 def fit_decoder(
-    data: Dataset, settings: FitSettings, empty: LinearModel, progress: Progress
+    data: Dataset, start: FitSettings, grid: Grid, empty: LinearModel, progress: Progress
 ) -> Fitted:
     """Fit on all runs; measure and calibrate on runs left out.
 
@@ -84,8 +86,10 @@ def fit_decoder(
     ----------
     data : Dataset
         Raw responses with targets, 2 or more runs.
-    settings : FitSettings
-        Window, delay, candidates.
+    start : FitSettings
+        Window, delay, candidates of penalty and shrinkage.
+    grid : Grid
+        Delays and windows to choose from; `Grid()` keeps those of `start`.
     empty : LinearModel
         Unfitted, with the target space.
     progress : Callable
@@ -100,7 +104,7 @@ def fit_decoder(
     InputError
         If there are fewer than 2 runs, or too few targets.
     """
-    held = decode_held_out(data, settings, empty, progress)
+    held = decode_held_out(data, start, grid, empty, progress)
     known = held.codes >= 0
     temperature, _ = fit_temperature(held.scores[known], held.codes[known])
     count = sum(name != REST for name in held.labels)
@@ -109,27 +113,36 @@ def fit_decoder(
     calibration = fit_confidence(
         log_odds(logp, count)[known], (best == held.truth)[known], held.groups[known]
     )
+    settings = choose(data, start, grid, empty)
     priors = learn_priors(data, settings)
     model = empty.fit(make_samples(data, settings, priors), settings)
     model = model.calibrated(temperature, calibration.slope, calibration.intercept)
-    scores = _score(held, logp, settings.seed)
+    scores = _score(held, logp, start.seed)
     progress("final fit", 1, 1)
-    return Fitted(model, priors, calibration, scores)
+    return Fitted(model, priors, settings, calibration, scores)
 
 
-def fit_bundle(data: Dataset, settings: FitSettings, facts: Facts, progress: Progress) -> Bundle:
+def fit_bundle(
+    data: Dataset,
+    start: FitSettings,
+    facts: Facts,
+    progress: Progress,
+    grid: Grid | None = None,
+) -> Bundle:
     """Fit a person's decoder and pack it.
 
     Parameters
     ----------
     data : Dataset
         Raw responses with targets, 2 or more runs.
-    settings : FitSettings
-        Window, delay, candidates.
+    start : FitSettings
+        Window, delay, candidates of penalty and shrinkage.
     facts : Facts
         Whose data, in which mask and target space.
     progress : Callable
         Called with (what, done, total).
+    grid : Grid, optional
+        Delays and windows to choose from.
 
     Returns
     -------
@@ -141,9 +154,9 @@ def fit_bundle(data: Dataset, settings: FitSettings, facts: Facts, progress: Pro
         prototypes=facts.prototypes,
         z_shape=facts.target.z_shape or (4, 16, 16),
     )
-    fitted = fit_decoder(data, settings, empty, progress)
+    fitted = fit_decoder(data, start, grid or Grid(), empty, progress)
     statistics = {"prior_mean": fitted.priors.mean, "prior_std": fitted.priors.std}
-    draft = _manifest(data, settings, facts, fitted)
+    draft = _manifest(data, facts, fitted)
     return pack_bundle(draft, fitted.model.export(), statistics, facts.mask, facts.affine)
 
 
@@ -195,7 +208,8 @@ def _score(held: HeldOut, logp: Array, seed: int) -> tuple[Score, ...]:
     return tuple(found)
 
 
-def _manifest(data: Dataset, settings: FitSettings, facts: Facts, fitted: Fitted) -> Manifest:
+def _manifest(data: Dataset, facts: Facts, fitted: Fitted) -> Manifest:
+    settings = fitted.settings
     running = settings.normaliser == "running"
     heads: Any = fitted.model.heads
     return Manifest(
@@ -235,3 +249,9 @@ def _manifest(data: Dataset, settings: FitSettings, facts: Facts, fitted: Fitted
         consent=facts.consent,
         created=facts.created,
     )
+
+
+if __name__ == "__main__":
+    from decoder.cli import main
+
+    raise SystemExit(main())

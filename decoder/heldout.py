@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
+from decoder.choose import Grid, choose
 from decoder.classify import fit_temperature
 from decoder.dataset import Dataset, group_folds
 from decoder.model import LinearModel, known_labels
@@ -70,16 +71,18 @@ class HeldOut:
 
 
 def decode_held_out(
-    data: Dataset, settings: FitSettings, empty: LinearModel, progress: Progress
+    data: Dataset, start: FitSettings, grid: Grid, empty: LinearModel, progress: Progress
 ) -> HeldOut:
-    """Fit without each run in turn and decode it, priors and candidates included.
+    """Fit without each run in turn and decode it; priors and every choice are made without it.
 
     Parameters
     ----------
     data : Dataset
         All training data of the person.
-    settings : FitSettings
+    start : FitSettings
         Of the fit.
+    grid : Grid
+        What is still to be chosen, in each fold anew.
     empty : LinearModel
         Unfitted, with the target space.
     progress : Callable
@@ -94,6 +97,7 @@ def decode_held_out(
     parts: list[tuple[Samples, LinearModel]] = []
     for k, (train, test) in enumerate(folds):
         training = data.select(train)
+        settings = choose(training, start, grid, empty)
         priors = learn_priors(training, settings)
         model = empty.fit(make_samples(training, settings, priors), settings)
         parts.append((make_samples(data.select(test), settings, priors), model))

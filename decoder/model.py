@@ -19,7 +19,15 @@ from decoder.settings import FitSettings
 from phosphene.errors import InputError, problem
 from phosphene.manifest import REST
 
-__all__ = ["LinearModel", "Model", "Percepts", "fit_linear", "known_labels"]
+__all__ = [
+    "LinearModel",
+    "Model",
+    "Percepts",
+    "averaged",
+    "fit_linear",
+    "known_labels",
+    "label_order",
+]
 
 Array = npt.NDArray[Any]
 
@@ -187,17 +195,14 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
     InputError
         If a label is neither a category nor "rest", or neither labels nor c are there.
     """
-    X, times = samples.X, 1
-    if settings.combine == "mean" and settings.window > 1:
-        times = settings.window
-        X = X.reshape(len(X), times, -1).mean(axis=1)
+    X, times = averaged(samples.X, settings)
     space = Space.of(X)
     chosen: dict[str, float] = {}
     maps: dict[str, Affine | None] = {"z": None, "c": None}
     for name, target in (("z", samples.z), ("c", samples.c)):
         if target is not None:
             flat = target.reshape(len(target), -1)
-            known: Array = np.isfinite(flat).all(axis=1)
+            known = np.asarray(np.isfinite(flat).all(axis=1))
             fitted = fit_ridge(
                 space.take(known), flat[known], samples.groups[known], settings.penalties,
                 settings.folds, settings.seed,
@@ -207,7 +212,7 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
             chosen[f"{name}_error"] = min(fitted.errors)
     names = known_labels(model, samples)
     known = names != ""
-    labels = _label_order(model.categories, names[known])
+    labels = label_order(model.categories, names[known])
     lda = fit_lda(
         space.take(known),
         names[known],
@@ -227,6 +232,13 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
     )
 
 
+def averaged(X: Array, settings: FitSettings) -> tuple[Array, int]:
+    """Return what heads are fitted on, and how many volumes of a window were averaged for it."""
+    if settings.combine == "concat" or settings.window == 1:
+        return X, 1
+    return X.reshape(len(X), settings.window, -1).mean(axis=1), settings.window
+
+
 def known_labels(model: LinearModel, samples: Samples) -> Array:
     """Labels of samples, taken from c where labels are missing; "" where unknown."""
     if samples.labels is not None:
@@ -239,7 +251,8 @@ def known_labels(model: LinearModel, samples: Samples) -> Array:
     return np.where(known, nearest, "")
 
 
-def _label_order(categories: Sequence[str], labels: Array) -> tuple[str, ...]:
+def label_order(categories: Sequence[str], labels: Array) -> tuple[str, ...]:
+    """Labels that occur, in the order of the target space, "rest" last."""
     seen = set(labels.tolist())
     strange = sorted(seen - {*categories, REST})
     if strange:

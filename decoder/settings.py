@@ -12,6 +12,7 @@ from decoder.ridge import PENALTIES
 __all__ = ["FitSettings"]
 
 Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class FitSettings(BaseModel):
@@ -50,7 +51,7 @@ class FitSettings(BaseModel):
     period_s: Positive = 2.0
     normaliser: Literal["running", "none"] = "running"
     prior_weight: Annotated[float, Field(ge=0, le=10000)] = 10.0
-    penalties: tuple[Positive, ...] = Field(PENALTIES, min_length=1)
-    shrinkages: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(SHRINKAGES, min_length=1)
+    penalties: Annotated[tuple[Positive, ...], Field(min_length=1)] = PENALTIES
+    shrinkages: Annotated[tuple[Share, ...], Field(min_length=1)] = SHRINKAGES
     folds: Annotated[int, Field(ge=2, le=20)] = 4
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

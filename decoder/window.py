@@ -6,6 +6,7 @@ than t is used.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from decoder.dataset import Dataset, Rows
 from phosphene.errors import CausalityError, ConfigError, InputError, problem
 
-__all__ = ["WindowBuffer", "target_rows", "window_rows", "windows"]
+__all__ = ["WindowBuffer", "target_rows", "whole_periods", "window_rows", "windows"]
 
 Array = npt.NDArray[Any]
 
@@ -121,8 +122,16 @@ def window_rows(data: Dataset, length: int, period_s: float) -> Rows:
     return np.asarray(present[:, None] + np.arange(1 - length, 1))
 
 
+def whole_periods(delay_s: float, period_s: float) -> int:
+    """Count the whole TRs that fit into a delay (both in seconds)."""
+    return math.floor(delay_s / period_s + 1e-6)
+
+
 def target_rows(data: Dataset, present: Rows, delay_s: float, period_s: float) -> Rows:
-    """Row whose stimulus each percept is about: the one nearest to t - delay.
+    """Row whose stimulus each percept is about: as many rows back as whole TRs fit into the delay.
+
+    What is left of the delay (less than a TR) must have been taken off when the targets of the
+    rows were made; `decoder.targets.make_dataset` does.
 
     Parameters
     ----------
@@ -138,7 +147,7 @@ def target_rows(data: Dataset, present: Rows, delay_s: float, period_s: float) -
     Returns
     -------
     array of int (m,)
-        -1 where no row of the group lies within half a TR of t - delay.
+        -1 where no row of the group lies within half a TR of that time.
 
     Raises
     ------
@@ -147,11 +156,12 @@ def target_rows(data: Dataset, present: Rows, delay_s: float, period_s: float) -
     """
     if delay_s < 0:
         raise CausalityError(problem("delay_s", delay_s, "0 or more seconds", "Use 4 to 6."))
+    back_s = period_s * whole_periods(delay_s, period_s)
     found = np.full(len(present), -1)
     for name in data.group_names:
         rows = np.flatnonzero(data.groups == name)
         mine = np.flatnonzero(data.groups[present] == name)
-        wanted = data.times[present[mine]] - delay_s
+        wanted = data.times[present[mine]] - back_s
         at = np.clip(np.searchsorted(data.times[rows], wanted), 1, max(len(rows) - 1, 1))
         after = rows[np.minimum(at, len(rows) - 1)]
         before = rows[at - 1]

@@ -25,10 +25,10 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
+from nibabel.spatialimages import SpatialImage
 
-from decoder.classify import fit_lda
+from decoder.choose import best_of
 from decoder.dataset import Dataset
-from decoder.linear import Space
 from decoder.metrics import correct
 from decoder.model import LinearModel
 from decoder.samples import Priors, learn_priors, make_samples
@@ -76,8 +76,8 @@ def load_haxby(folder: Path) -> Dataset:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise InputError(problem("DATA", missing, f"a folder with {names}", "Give its path."))
-    bold = np.asarray(nib.load(folder / names[0]).dataobj, dtype=np.float32)
-    mask = np.asarray(nib.load(folder / names[1]).dataobj).reshape(bold.shape[:3]) > 0
+    bold = np.asarray(_image(folder / names[0]), dtype=np.float32)
+    mask = np.asarray(_image(folder / names[1])).reshape(bold.shape[:3]) > 0
     rows = [line.split() for line in (folder / names[2]).read_text().splitlines() if line.strip()]
     if len(rows) != bold.shape[3]:
         raise InputError(problem(names[2], len(rows), f"{bold.shape[3]} rows", "Get it again."))
@@ -87,23 +87,19 @@ def load_haxby(folder: Path) -> Dataset:
     return Dataset(responses=bold[mask].T.copy(), groups=runs, times=times, labels=labels)
 
 
+def _image(path: Path) -> Any:
+    image = nib.load(path)
+    if not isinstance(image, SpatialImage):
+        raise InputError(problem("DATA", str(path), "a NIfTI image", "Get the file again."))
+    return image.dataobj
+
+
 def candidates() -> list[FitSettings]:
-    """Settings to choose from: the mean of 1 to 4 volumes, three prior weights."""
+    """List the settings to choose from: the mean of 1 to 4 volumes, three prior weights."""
     return [
         FitSettings(window=window, combine="mean", period_s=TR_S, prior_weight=weight)
         for window, weight in itertools.product((1, 2, 3, 4), (3.0, 10.0, 30.0))
     ]
-
-
-def choose(training: Dataset, options: Sequence[FitSettings]) -> FitSettings:
-    """Choose settings by the held-out probability of the true label within the training runs."""
-    losses = []
-    for settings in options:
-        samples = make_samples(training, settings, learn_priors(training, settings))
-        X = samples.X.reshape(len(samples.X), settings.window, -1).mean(axis=1)
-        labels = np.asarray(samples.labels)
-        losses.append(min(fit_lda(Space.of(X), labels, (*CATEGORIES, REST), samples.groups).losses))
-    return options[int(np.argmin(losses))]
 
 
 def decode_live(
@@ -135,7 +131,7 @@ def run_study(
     results = []
     for name in data.group_names:
         training = data.without(name)
-        settings = choose(training, options)
+        settings = best_of(training, options, empty)
         priors = learn_priors(training, settings)
         model = empty.fit(make_samples(training, settings, priors), settings)
         decoded, true = decode_live(data.only(name), model, priors, settings)

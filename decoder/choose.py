@@ -1,0 +1,90 @@
+"""Chooses delay and window on training runs only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from decoder.classify import fit_lda
+from decoder.dataset import Dataset
+from decoder.linear import Space
+from decoder.model import LinearModel, averaged, known_labels, label_order
+from decoder.samples import learn_priors, make_samples
+from decoder.settings import FitSettings
+
+__all__ = ["Grid", "best_of", "choose", "label_loss"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Candidates; one of each means that nothing is left to choose.
+
+    Attributes
+    ----------
+    delays_s : tuple of float
+        Haemodynamic delays in seconds.
+    shapes : tuple of (int, str)
+        Window length in volumes with ``mean`` or ``concat``.
+    prior_weights : tuple of float
+        Volumes that the normaliser's prior mean is worth.
+    """
+
+    delays_s: tuple[float, ...] = ()
+    shapes: tuple[tuple[int, str], ...] = ()
+    prior_weights: tuple[float, ...] = ()
+
+    def stages(self) -> list[list[dict[str, object]]]:
+        """List the changes to try, one stage after the other: delay, window, prior weight."""
+        stages: list[list[dict[str, object]]] = [
+            [{"delay_s": d} for d in self.delays_s],
+            [{"window": w, "combine": how} for w, how in self.shapes],
+            [{"prior_weight": w} for w in self.prior_weights],
+        ]
+        return [stage for stage in stages if stage]
+
+
+def choose(data: Dataset, start: FitSettings, grid: Grid, empty: LinearModel) -> FitSettings:
+    """Choose settings stage by stage, each by the held-out probability of the true labels.
+
+    Parameters
+    ----------
+    data : Dataset
+        Training runs only.
+    start : FitSettings
+        Where the search begins; what the grid does not name stays.
+    grid : Grid
+        Candidates.
+    empty : LinearModel
+        Unfitted, with the target space.
+
+    Returns
+    -------
+    FitSettings
+    """
+    for stage in grid.stages():
+        start = best_of(data, [start.model_copy(update=change) for change in stage], empty)
+    return start
+
+
+def best_of(data: Dataset, candidates: Sequence[FitSettings], empty: LinearModel) -> FitSettings:
+    """Return the candidate with the smallest `label_loss`; the first one among equals."""
+    if len(candidates) == 1:
+        return candidates[0]
+    losses = [label_loss(data, settings, empty) for settings in candidates]
+    return candidates[int(np.argmin(losses))]
+
+
+def label_loss(data: Dataset, settings: FitSettings, empty: LinearModel) -> float:
+    """Mean negative log-probability of the true labels on left-out groups of the data, in nats."""
+    samples = make_samples(data, settings, learn_priors(data, settings))
+    X, _ = averaged(samples.X, settings)
+    names = known_labels(empty, samples)
+    known = names != ""
+    labels = label_order(empty.categories, names[known])
+    fitted = fit_lda(
+        Space.of(X[known]), names[known], labels, samples.groups[known],
+        settings.shrinkages, settings.folds,
+    )  # fmt: skip
+    return min(fitted.losses)

@@ -1,0 +1,168 @@
+"""Shell of the fit: ``python -m decoder.fit PREPARED --out BUNDLE``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from decoder.choose import Grid
+from decoder.dataset import Dataset, block_groups
+from decoder.fit import Facts, fit_bundle
+from decoder.settings import FitSettings
+from decoder.targets import Encode, make_dataset
+from phosphene.bundle import Bundle
+from phosphene.dataset import PreparedData, PreparedMeta, read_prepared
+from phosphene.errors import PhospheneError
+from phosphene.manifest import Score, TargetInfo
+from phosphene.stimuli import C_DIM, CATEGORIES, SPACE_ID, Z_SHAPE, prototype
+from phosphene.stimuli.encoder import WorldEncoder, space_hash
+
+__all__ = ["main", "search", "summary"]
+
+_LONGEST_DELAY_S = 9.0
+_BLOCKS = 6
+_SHAPES = ((1, "mean"), (2, "mean"), (3, "mean"), (3, "concat"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fit a bundle from prepared data; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m decoder.fit", description=__doc__)
+    parser.add_argument("prepared", type=Path, help="prepared data (.npz)")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the new bundle")
+    parser.add_argument("--delay", type=float, help="seconds from what was seen to the data's end")
+    parser.add_argument("--window", type=int, help="volumes in a window")
+    parser.add_argument("--consent", default="", help="reference to the consent record")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the fit")
+    parser.add_argument("--replace", action="store_true", help="replace an existing bundle")
+    given = parser.parse_args(arguments)
+    try:
+        bundle = _fit(given)
+        bundle.write(given.out, replace=given.replace)
+    except PhospheneError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(summary(bundle))
+    return 0
+
+
+def search(
+    meta: PreparedMeta, delay_s: float | None, window: int | None, seed: int
+) -> tuple[FitSettings, Grid]:
+    """Say where a fit begins and what it chooses by itself.
+
+    Parameters
+    ----------
+    meta : PreparedMeta
+        Of the data.
+    delay_s : float or None
+        Fixed delay in seconds; None tries the middle of each volume up to 9 s back.
+    window : int or None
+        Fixed window in volumes; None tries one to three.
+    seed : int
+        Of the fit.
+
+    Returns
+    -------
+    FitSettings
+    Grid
+    """
+    if meta.modality == "eeg":
+        span_s = (meta.times_s[-1] - meta.times_s[0]) if len(meta.times_s) > 1 else 1.0
+        settings = FitSettings(
+            window=window or 1, delay_s=delay_s or 0.0, period_s=span_s, normaliser="none",
+            seed=seed,
+        )  # fmt: skip
+        return settings, Grid()
+    delays = np.arange(meta.tr_s / 2, _LONGEST_DELAY_S, meta.tr_s).tolist()
+    settings = FitSettings(
+        window=window or 2,
+        combine="mean" if window is None else "concat",
+        delay_s=delays[0] if delay_s is None else delay_s,
+        period_s=meta.tr_s,
+        seed=seed,
+    )
+    shapes = _SHAPES if window is None else ((window, "mean"), (window, "concat"))
+    return settings, Grid(delays_s=() if delay_s is not None else tuple(delays), shapes=shapes)
+
+
+def summary(bundle: Bundle) -> str:
+    """Word what was fitted and how good it is on runs that were left out."""
+    m = bundle.manifest
+    lines = [
+        f"bundle of {m.person}: {m.features} features, window {m.window.length}, "
+        f"delay {m.window.delay_s:g} s, heads {', '.join(m.heads)}, digest {bundle.digest[:12]}",
+        *(_line(score) for score in m.metrics),
+        f"confidence: Brier {m.calibration.brier:.3f}, always the mean "
+        f"{m.calibration.base_brier:.3f} (n = {m.calibration.n})",
+    ]
+    return "\n".join(lines)
+
+
+def _line(score: Score) -> str:
+    return (
+        f"{score.name}: {score.value:.3f} [{score.low:.3f}, {score.high:.3f}], chance "
+        f"{score.chance:.3f}, shuffled {score.shuffled:.3f}, n = {score.n}, {score.split}"
+    )
+
+
+def _fit(given: argparse.Namespace) -> Bundle:
+    prepared = read_prepared(given.prepared)
+    settings, grid = search(prepared.meta, given.delay, given.window, given.seed)
+    encode: Encode | None = None
+    if any(event.detail for event in prepared.meta.events):
+        encode = WorldEncoder().encode
+    data = make_dataset(prepared, settings.delay_s, settings.period_s, encode)
+    data = _with_groups(data, settings, grid)
+    with tqdm(total=1, desc="fit", unit="fold") as bar:
+
+        def progress(what: str, done: int, total: int) -> None:
+            bar.set_description(what)
+            bar.total, bar.n = total, done
+            bar.refresh()
+
+        return fit_bundle(data, settings, _facts(prepared, given.consent), progress, grid)
+
+
+def _with_groups(data: Dataset, settings: FitSettings, grid: Grid) -> Dataset:
+    """Cut a single run into blocks, so that something can be held out."""
+    if len(data.group_names) > 1:
+        return data
+    longest_s = max((settings.delay_s, *grid.delays_s))
+    longest = max((settings.window, *(window for window, _ in grid.shapes)))
+    rows, names = block_groups(
+        len(data), _BLOCKS, gap=longest + round(longest_s / settings.period_s)
+    )
+    cut = data.select(rows)
+    return Dataset(
+        responses=cut.responses, groups=names, times=cut.times, z=cut.z, c=cut.c, labels=cut.labels
+    )
+
+
+def _facts(prepared: PreparedData, consent: str) -> Facts:
+    meta = prepared.meta
+    settings: dict[str, Any] = json.loads(meta.settings or "{}")
+    fmri = meta.modality == "fmri"
+    return Facts(
+        person=meta.person,
+        modality=meta.modality,
+        mask_hash=meta.mask_hash,
+        target=TargetInfo(
+            id=SPACE_ID, sha256=space_hash(), c_dim=C_DIM, z_shape=Z_SHAPE, categories=CATEGORIES
+        ),
+        prototypes=np.stack([prototype(name) for name in CATEGORIES]),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        consent=consent,
+        mask=prepared.mask if fmri else None,
+        affine=np.array(meta.affine, np.float64).reshape(4, 4) if fmri else None,
+        channels=meta.channels,
+        acquisition=settings,
+        sources=tuple(sorted(set(meta.sources.values()))),
+    )
