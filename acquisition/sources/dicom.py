@@ -8,13 +8,15 @@ the series identifier.
 from __future__ import annotations
 
 import struct
+import warnings
 from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import dcmread
+from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -32,6 +34,18 @@ _MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 _ENHANCED_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4.1"
 _PLAIN_SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 _SHORTEST_DICOM = 132
+_DAMAGE = (
+    AttributeError,
+    BytesLengthException,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What pydicom raises on damaged files."""
 _TAGS = [
     "ImageType",
     "SOPClassUID",
@@ -162,19 +176,23 @@ class DicomReader:
 
 def _parse(raw: bytes, shown: str) -> Dataset:
     try:
-        dataset = dcmread(BytesIO(raw), specific_tags=_WANTED)
-        found = {element.keyword for element in dataset}
+        # half a value at the end of a cut file is found below; a warning would show it
+        with warnings.catch_warnings(), disable_value_validation():
+            warnings.simplefilter("ignore")
+            dataset = dcmread(BytesIO(raw), specific_tags=_WANTED)
+            found = {element.keyword for element in dataset}
+            syntax = dataset.file_meta.get("TransferSyntaxUID")
     except InvalidDicomError as error:
         if len(raw) < _SHORTEST_DICOM:
             raise _truncated(shown, len(raw)) from error
         raise ForeignFileError(
             problem(shown, "no DICM mark", "a DICOM file", "Keep other files out of the folder.")
         ) from error
-    except (EOFError, OSError, ValueError, KeyError, NotImplementedError, struct.error) as error:
+    except _DAMAGE as error:
         raise InputError(
             problem(shown, f"damaged: {error}", "a readable DICOM file", "Copy the file again.")
         ) from error
-    if "SOPClassUID" not in found or "SeriesInstanceUID" not in found:
+    if syntax is None or not {"SOPClassUID", "SeriesInstanceUID"} <= found:
         raise _truncated(shown, len(raw))
     if dataset.SOPClassUID not in (_MR_IMAGE, _ENHANCED_MR_IMAGE):
         raise ForeignFileError(
@@ -182,7 +200,6 @@ def _parse(raw: bytes, shown: str) -> Dataset:
         )
     if "PixelData" not in found:
         raise _truncated(shown, len(raw))
-    syntax = dataset.file_meta.TransferSyntaxUID
     if syntax not in _PLAIN_SYNTAXES:
         raise ForeignFileError(
             problem(shown, syntax.name, "uncompressed little-endian", "Switch compression off.")

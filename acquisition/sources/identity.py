@@ -14,7 +14,7 @@ from pathlib import Path
 
 __all__ = ["keyed_hash", "new_key", "public_name"]
 
-_IDENTIFIER = re.compile(r"\d+(?:\.\d+){4,}")
+_IDENTIFIER = re.compile(r"(?=[\d.]{12})\d+(?:\.\d+){2,}")
 
 
 def new_key() -> bytes:

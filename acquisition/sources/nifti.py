@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from acquisition.errors import ForeignFileError, MatrixError
 from acquisition.fmri.volume import Volume, to_ras
@@ -150,7 +151,7 @@ def _load(raw: bytes, shown: str) -> _Loaded:
         plain = zlib.decompress(raw, wbits=31) if shown.endswith(".gz") else raw
         image = nib.Nifti1Image.from_stream(BytesIO(plain))
         data = np.asanyarray(image.dataobj)
-    except (zlib.error, EOFError, OSError, ValueError) as error:
+    except (zlib.error, EOFError, OSError, ValueError, WrapStructError) as error:
         # both a short file and a short gzip stream end here; neither can be told from damage
         raise TruncatedError(
             problem(shown, f"{len(raw)} bytes ({error})", "a whole NIfTI file",

@@ -1,0 +1,295 @@
+"""DICOM to volumes: geometry, refusals, and what must not come along."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
+from acquisition.fmri.rigid import rotation
+from acquisition.fmri.volume import to_ras
+from acquisition.simulate.head import slice_times_s
+from acquisition.simulate.mosaic import MosaicSeries, make_series, mosaic_bytes, tile
+from acquisition.sources.csa import build_csa, parse_csa
+from acquisition.sources.dicom import DicomReader
+from acquisition.sources.folder import read_folder
+from acquisition.sources.identity import public_name
+from acquisition.sources.mosaic import untile
+from phosphene.errors import InputError, TruncatedError
+
+KEY = b"k" * 32
+RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def oblique(shape: tuple[int, int, int] = (20, 16, 9)) -> np.ndarray:
+    affine = np.eye(4)
+    affine[:3, :3] = rotation(12, -5, 7) @ np.diag([3.0, 3.2, 4.1])
+    affine[:3, 3] = [-30.0, -25.0, -12.0]
+    return affine
+
+
+def series(shape: tuple[int, int, int] = (20, 16, 9), **changes: int) -> MosaicSeries:
+    return make_series(1, oblique(), 1.5, slice_times_s(shape[2], 1.5), **changes)
+
+
+def picture(shape: tuple[int, int, int] = (20, 16, 9), seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 4000, shape).astype(np.int16)
+
+
+def by_nibabel(raw: bytes) -> nib.Nifti1Image:
+    """Read a file by nibabel and turn it to the nearest RAS axes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from nibabel.nicom import dicomwrappers
+
+        wrapped = dicomwrappers.wrapper_from_data(pydicom.dcmread(io.BytesIO(raw)))
+        data = np.asarray(wrapped.get_data(), np.float32)
+        return nib.as_closest_canonical(nib.Nifti1Image(data, RAS @ wrapped.affine))
+
+
+def test_mosaic_comes_back_and_nibabel_agrees() -> None:
+    data = picture()
+    raw = mosaic_bytes(data, series(), index=4)
+    volume = DicomReader(KEY).read(raw, "a.dcm")
+    np.testing.assert_array_equal(volume.data, data)
+    np.testing.assert_allclose(volume.affine, oblique(), atol=1e-5)
+    assert (volume.index, volume.tr_s, volume.slice_axis) == (4, 1.5, 2)
+    np.testing.assert_allclose(volume.slice_times_s, slice_times_s(9, 1.5), atol=1e-9)
+    theirs = by_nibabel(raw)
+    np.testing.assert_array_equal(theirs.get_fdata(), data)
+    np.testing.assert_allclose(theirs.affine, oblique(), atol=1e-5)
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 17))
+def test_tiles_come_back(columns: int, rows: int, slices: int) -> None:
+    stack = np.arange(columns * rows * slices).reshape(columns, rows, slices)
+    np.testing.assert_array_equal(untile(tile(stack), slices), stack)
+
+
+@given(st.permutations(range(3)), st.lists(st.booleans(), min_size=3, max_size=3))
+def test_to_ras_keeps_every_voxel_in_its_place(order: list[int], flips: list[bool]) -> None:
+    data = np.arange(2 * 3 * 4, dtype=np.int16).reshape(2, 3, 4)
+    affine = oblique()[:, [*order, 3]] @ np.diag([*(-1.0 if f else 1.0 for f in flips), 1.0])
+    times = [10.0, 20.0, 30.0, 40.0]
+    turned, moved, axis, new_times = to_ras(data, affine, slice_axis=2, slice_times_s=times)
+    assert (np.argmax(np.abs(moved[:3, :3]), axis=0) == [0, 1, 2]).all()
+    assert (np.diag(moved)[:3] > 0).all()
+    for at in np.ndindex(data.shape):
+        there = np.linalg.solve(moved, affine @ [*at, 1.0])[:3]
+        there = tuple(round(v) for v in there)
+        assert turned[there] == data[at]
+        assert new_times is not None
+        assert new_times[there[axis]] == times[at[2]]
+
+
+WHOLE = mosaic_bytes(picture(), series(), index=0)
+
+
+@given(st.integers(0, len(WHOLE) - 1))
+def test_a_file_cut_anywhere_is_refused(length: int) -> None:
+    with pytest.raises(InputError, match=r"a\.dcm"):
+        DicomReader(KEY).read(WHOLE[:length], "a.dcm")
+
+
+@pytest.mark.parametrize("length", [0, 100, 140, 1000, len(WHOLE) // 2, len(WHOLE) - 1])
+def test_a_short_file_is_called_truncated(length: int) -> None:
+    with pytest.raises(TruncatedError, match="whole file"):
+        DicomReader(KEY).read(WHOLE[:length], "a.dcm")
+
+
+def test_other_files_series_and_sizes_are_refused_with_the_reason() -> None:
+    reader = DicomReader(KEY)
+    reader.read(WHOLE, "a.dcm")
+    with pytest.raises(ForeignFileError, match=r"notes\.txt.*no DICM"):
+        reader.read(b"not an image " * 50, "notes.txt")
+    with pytest.raises(OtherSeriesError, match=r"b\.dcm: got 'series"):
+        reader.read(mosaic_bytes(picture(), series(series_number=8), 0), "b.dcm")
+    with pytest.raises(MatrixError, match=r"\(16, 12, 9\).*\(20, 16, 9\)"):
+        reader.read(mosaic_bytes(picture()[2:-2, 2:-2], series(), 1), "c.dcm")
+    assert reader.read(mosaic_bytes(picture(), series(), 1), "d.dcm").index == 1
+    with pytest.raises(OtherSeriesError, match="series 9"):
+        DicomReader(KEY, series_number=9).read(WHOLE, "a.dcm")
+    with pytest.raises(MatrixError):
+        DicomReader(KEY, shape=(64, 64, 24)).read(WHOLE, "a.dcm")
+
+
+def edited(raw: bytes, **changes: object) -> bytes:
+    dataset = pydicom.dcmread(io.BytesIO(raw))
+    for name, value in changes.items():
+        if value is None:
+            delattr(dataset, name)
+        else:
+            setattr(dataset, name, value)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["InstanceNumber", "ImagePositionPatient", "RepetitionTime"])
+def test_a_missing_element_is_named(name: str) -> None:
+    with pytest.raises(InputError, match=name):
+        DicomReader(KEY).read(edited(WHOLE, **{name: None}), "a.dcm")
+
+
+def test_a_plain_slice_is_no_volume() -> None:
+    with pytest.raises(ForeignFileError, match="mosaic"):
+        DicomReader(KEY).read(edited(WHOLE, ImageType=["ORIGINAL", "PRIMARY", "M"]), "a.dcm")
+
+
+def test_rescale_is_applied() -> None:
+    raw = edited(WHOLE, RescaleSlope="2", RescaleIntercept="-5")
+    np.testing.assert_array_equal(
+        DicomReader(KEY).read(raw, "a.dcm").data, picture().astype(np.float32) * 2 - 5
+    )
+
+
+def test_identity_stays_outside() -> None:
+    dataset = pydicom.dcmread(io.BytesIO(WHOLE))
+    secrets = [
+        str(dataset[name].value)
+        for name in ("PatientName", "PatientID", "StudyInstanceUID", "SeriesInstanceUID")
+    ]
+    volume = DicomReader(KEY).read(WHOLE, "a.dcm")
+    other_key = DicomReader(b"j" * 32).read(WHOLE, "a.dcm")
+    everything = repr({k: v for k, v in vars(volume).items() if k not in ("data", "affine")})
+    assert not [secret for secret in secrets if secret in everything]
+    assert volume.series_hash != other_key.series_hash
+    assert len(volume.series_hash) == 16
+    name = f"/patients/Doe/0001_{dataset.SeriesInstanceUID}.dcm"
+    with pytest.raises(TruncatedError) as caught:
+        DicomReader(KEY).read(WHOLE[:-10], name)
+    assert str(dataset.SeriesInstanceUID) not in str(caught.value)
+    assert "Doe" not in str(caught.value)
+    assert public_name("001_000007_000001.dcm", KEY) == "001_000007_000001.dcm"
+
+
+def test_csa_header_comes_back_and_cuts_are_found() -> None:
+    raw = build_csa({"A": ("US", ["12"]), "B": ("FD", ["1.5", "-2"]), "C": ("LO", [])})
+    assert parse_csa(raw, ["A", "B", "C"]) == {"A": ["12"], "B": ["1.5", "-2"], "C": []}
+    assert parse_csa(raw, ["B"]) == {"B": ["1.5", "-2"]}
+    with pytest.raises(InputError, match="SV10"):
+        parse_csa(b"SV99" + raw[4:], ["A"])
+    for length in range(8, len(raw)):
+        with pytest.raises(TruncatedError):
+            parse_csa(raw[:length], ["A"])
+
+
+def enhanced_bytes(data: np.ndarray, affine: np.ndarray, order: list[int]) -> bytes:
+    """Enhanced file of a stack (columns, rows, slices), frames stored in a given order."""
+    lps = RAS @ affine
+    size = np.linalg.norm(lps[:3, :3], axis=0)
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.4.1")
+    dataset.file_meta.MediaStorageSOPInstanceUID = UID("2.25.1")
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID
+    dataset.SOPInstanceUID = "2.25.1"
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "FMRI", "NONE"]
+    dataset.SeriesInstanceUID, dataset.SeriesNumber, dataset.InstanceNumber = "2.25.2", 7, 3
+    dataset.Rows, dataset.Columns, dataset.NumberOfFrames = data.shape[1], data.shape[0], len(order)
+    dataset.BitsAllocated, dataset.PixelRepresentation, dataset.SamplesPerPixel = 16, 0, 1
+    dataset.BitsStored, dataset.HighBit = 16, 15
+    timing, orientation, measures, shared = Dataset(), Dataset(), Dataset(), Dataset()
+    timing.RepetitionTime = 800.0
+    orientation.ImageOrientationPatient = [f"{v:.9g}" for v in (lps[:3, :2] / size[:2]).T.ravel()]
+    measures.PixelSpacing = [f"{size[1]:.9g}", f"{size[0]:.9g}"]
+    measures.SliceThickness = f"{size[2]:.9g}"
+    shared.MRTimingAndRelatedParametersSequence = Sequence([timing])
+    shared.PlaneOrientationSequence = Sequence([orientation])
+    shared.PixelMeasuresSequence = Sequence([measures])
+    dataset.SharedFunctionalGroupsSequence = Sequence([shared])
+    frames = []
+    for k in order:
+        frame, place, content = Dataset(), Dataset(), Dataset()
+        place.ImagePositionPatient = [f"{v:.9g}" for v in lps[:3, 3] + k * lps[:3, 2]]
+        content.FrameAcquisitionDateTime = f"20000101235959.{100000 * k:06d}"
+        frame.PlanePositionSequence = Sequence([place])
+        frame.FrameContentSequence = Sequence([content])
+        frames.append(frame)
+    dataset.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    dataset.PixelData = data.transpose(2, 1, 0)[order].astype("<u2").tobytes()
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def test_enhanced_frames_are_sorted_by_position() -> None:
+    data = picture((10, 12, 5))
+    stored = enhanced_bytes(data, oblique(), order=[3, 0, 4, 1, 2])
+    volume = DicomReader(KEY).read(stored, "e.dcm")
+    # rows and columns of this stack already run right and anterior
+    np.testing.assert_array_equal(volume.data, data)
+    np.testing.assert_allclose(volume.affine, oblique(), atol=1e-5)
+    assert (volume.index, volume.tr_s) == (2, 0.8)
+    np.testing.assert_allclose(volume.slice_times_s, [0, 0.1, 0.2, 0.3, 0.4], atol=1e-9)
+
+
+def test_enhanced_frames_that_are_no_volume_are_refused() -> None:
+    data = picture((10, 12, 5))
+    with pytest.raises(InputError, match="evenly spaced"):
+        DicomReader(KEY).read(enhanced_bytes(data, oblique(), order=[0, 1, 3, 4]), "e.dcm")
+    with pytest.raises(InputError, match="evenly spaced"):
+        DicomReader(KEY).read(enhanced_bytes(data, oblique(), order=[0, 0, 1, 1]), "e.dcm")
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("folder", "shape", "tr_s", "n"),
+    [
+        ("siemens-mosaic/dicom", (74, 74, 36), 1.97, 155),
+        ("siemens-xa30/dicom", (64, 64, 33), 1.0, 20),
+        ("three-vendors/Siemens_env/funcData", (64, 64, 18), 1.0, 3),
+    ],
+)
+def test_real_series(
+    realdata: Path, folder: str, shape: tuple[int, int, int], tr_s: float, n: int
+) -> None:
+    root = realdata / "fmri" / folder
+    volumes = list(read_folder(root, DicomReader(KEY)))
+    assert [v.index for v in volumes] == list(range(n))
+    assert {v.data.shape for v in volumes} == {shape}
+    assert {v.tr_s for v in volumes} == {tr_s}
+    assert volumes[0].slice_times_s is not None
+    assert 0 <= min(volumes[0].slice_times_s) < max(volumes[0].slice_times_s) < tr_s
+    first = sorted(root.iterdir())[0]
+    theirs = by_nibabel(first.read_bytes())
+    np.testing.assert_array_equal(theirs.get_fdata(), volumes[0].data)
+    np.testing.assert_allclose(theirs.affine, volumes[0].affine, atol=1e-3)
+
+
+@pytest.mark.realdata
+def test_real_mosaic_equals_the_template(realdata: Path) -> None:
+    root = realdata / "fmri" / "siemens-mosaic"
+    raw = (root / "dicom" / "001_000007_000006.dcm").read_bytes()
+    volume = DicomReader(KEY).read(raw, "6.dcm")
+    template = nib.as_closest_canonical(
+        nib.load(root / "epi_template_fanon-0007-00006-000006-01.nii")
+    )
+    np.testing.assert_array_equal(volume.data, template.get_fdata())
+    np.testing.assert_allclose(volume.affine, template.affine, atol=1e-4)
+
+
+@pytest.mark.realdata
+def test_real_institution_stays_outside(realdata: Path) -> None:
+    path = sorted((realdata / "fmri" / "siemens-xa30" / "dicom").iterdir())[0]
+    raw = path.read_bytes()
+    assert b"Indiana" in raw
+    volume = DicomReader(KEY).read(raw, path.name)
+    kept = repr({k: v for k, v in vars(volume).items() if k not in ("data", "affine")})
+    assert "Indiana" not in kept
+    assert "1.3.12" not in kept
+    with pytest.raises(TruncatedError) as caught:
+        DicomReader(KEY).read(raw[:-100], path.name)
+    assert "1.3.12" not in str(caught.value)
