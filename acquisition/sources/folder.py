@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Protocol
@@ -75,6 +75,8 @@ class FolderScan:
         Names to consider; hidden files and the usual temporary endings never are.
     skip_existing : bool
         Whether files that are there at the start belong to something else.
+    skip : collection of str
+        Names of files that belong to something else.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class FolderScan:
         settle_s: float = 1.0,
         pattern: str = "*",
         skip_existing: bool = False,
+        skip: Collection[str] = (),
     ) -> None:
         if not folder.is_dir():
             raise InputError(problem("folder", folder.name, "an existing folder", "Create it."))
@@ -94,7 +97,7 @@ class FolderScan:
         self._settle_s = settle_s
         self._pattern = pattern
         self._tried: dict[str, tuple[tuple[int, int], float, InputError]] = {}
-        self._done: set[str] = set()
+        self._done: set[str] = set(skip)
         if skip_existing:
             self._done.update(path.name for path in self._files())
         self._refused: Counter[str] = Counter()

@@ -1,0 +1,289 @@
+"""The bridge node: pushes a source to LSL, paced by the data's own time or by credits."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import zmq
+
+from acquisition.bridge.bell import ThreadBell
+from acquisition.bridge.ledger import Ledger
+from acquisition.bridge.sources import CHUNK_S, MAX_SPEED_CHUNK_S, LiveFolder, Replay, Source
+from acquisition.bridge.timeline import ChunkItem, Item, MarkerItem, VolumeItem
+from acquisition.lsl.config import configure_lsl
+from acquisition.lsl.formats import EegFormat
+from acquisition.lsl.outlet import EegOutlet, MarkerOutlet, VolumeOutlet
+from acquisition.progress import Progress
+from acquisition.sources.recording import OpenOptions, Recording, open_recording
+from acquisition.streams import lsl_config, stream_names
+from phosphene.bus import Puller
+from phosphene.errors import InputError, NodeError
+from phosphene.messages import Command, Credit
+from phosphene.node import NodeContext
+
+__all__ = ["Bridge", "build"]
+
+T = TypeVar("T")
+_OUTSTANDING_VOLUMES = 8
+_OUTSTANDING_S = 2.0
+_BUSY_S = 0.05
+_SETTLE_S = 3.0
+_EXACT_S = 0.002
+_NOTED = logging.getLogger("bridge")
+
+
+class Bridge:
+    """Pushes the items of a source.
+
+    Parameters
+    ----------
+    context : NodeContext
+        The shell.
+    source : Source
+        What to push.
+    progress : Progress
+        How far an earlier process of this run has come.
+    bell : ThreadBell
+        Wakes the node when a live source has something.
+    """
+
+    def __init__(
+        self, context: NodeContext, source: Source, progress: Progress, bell: ThreadBell
+    ) -> None:
+        plan = context.plan
+        self._context, self._source, self._progress, self._bell = context, source, progress, bell
+        self._lossless, self._speed = plan.lossless, plan.speed or 1.0
+        self._asks = "acquisition" in plan.nodes
+        self._live = plan.session.source.kind == "dicom-folder"
+        self._names = stream_names(plan)
+        self._credits = Puller(context.zmq, context.endpoint("credits"))
+        self._markers = MarkerOutlet(self._names.markers[0][0])
+        self._data: VolumeOutlet | EegOutlet | None = None
+        self._ledger = Ledger({})
+        self._stream = "volumes"
+        self._gone = False
+        self._flowing = False
+        self._ended_s: float | None = None
+        self._complaint = ""
+        self._counts = {"volumes_pushed": 0, "samples_pushed": 0, "markers_pushed": 0}
+        self._open_outlet()
+
+    def _open_outlet(self) -> None:
+        """Make the data outlet as soon as the layout of the data is known."""
+        layout = None if self._data is not None else self._source.layout()
+        if layout is None:
+            return
+        if isinstance(layout, EegFormat):
+            self._data, self._stream = EegOutlet(self._names.data[0], layout), "samples"
+            limit = max(1, round(_OUTSTANDING_S * layout.fs_hz))
+        else:
+            self._data, limit = VolumeOutlet(self._names.data[0], layout), _OUTSTANDING_VOLUMES
+        self._ledger = Ledger({self._stream: limit, "markers": 64})
+        self._ledger.start(self._stream, self._progress.count)
+
+    # ---- what the shell asks -------------------------------------------------------------------
+
+    def sockets(self) -> Sequence[zmq.Socket[bytes]]:
+        """Return the sockets of credits and of the live source's bell."""
+        return (self._credits.socket, self._bell.socket)
+
+    def due_s(self) -> float | None:
+        """Return when the next item is due."""
+        item = self._source.peek() if self._flowing else None
+        if item is None or not self._may_push(item):
+            return None
+        return self._due_of(item)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what was pushed, refused and lost."""
+        lost = {"unacknowledged": self._ledger.unacknowledged}
+        return {**self._counts, **self._source.counts(), **lost}
+
+    def done(self) -> bool:
+        """Return True when everything was pushed and, where credits are given, consumed."""
+        if not self._flowing or not self._source.ended():
+            return False
+        now = self._context.clock.now()
+        self._ended_s = now if self._ended_s is None else self._ended_s
+        patient = self._lossless or now - self._ended_s < _SETTLE_S
+        return not (self._asks and patient) or self._ledger.settled()
+
+    def command(self, command: Command) -> str:
+        """Obey ``go``: begin to push."""
+        if command.action != "go":
+            raise NodeError(f"command {command.action!r} unknown; allowed: go, stop")
+        self._gone = True
+        return "the source flows as soon as it is listened to"
+
+    def close(self) -> None:
+        """Close source, outlets and sockets."""
+        self._source.close()
+        for outlet in (self._data, self._markers):
+            if outlet is not None:
+                outlet.close()
+        self._progress.close()
+        self._credits.close()
+        self._bell.close()
+
+    # ---- pushing -------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Take in credits, then push what is due, for a bounded time."""
+        self._hear()
+        self._open_outlet()
+        self._begin()
+        clock = self._context.clock
+        until_s = clock.now() + _BUSY_S
+        while self._flowing and (item := self._source.peek()) is not None:
+            if not self._may_push(item):
+                break
+            due_s = self._due_of(item)
+            if due_s - clock.now() > _EXACT_S or clock.now() > until_s:
+                break
+            clock.wait_until(due_s)
+            self._push(self._source.take())
+            self._hear()
+
+    def _hear(self) -> None:
+        self._bell.hush()
+        for message in self._credits.receive():
+            if isinstance(message.header, Credit):
+                held = message.header
+                self._ledger.credit(held.stream, held.count, held.epoch)
+        if self._lossless and self._flowing:
+            self._keep(self._ledger.credited(self._stream))
+        complaint = self._source.complaint()
+        if complaint != self._complaint:
+            self._complaint = complaint
+            self._context.note = f"file left out: {complaint}"
+            _NOTED.warning("file left out: %s", complaint)
+
+    def _begin(self) -> None:
+        """Start the clock of the run once somebody listens; nothing pushed before would arrive."""
+        if self._flowing or not self._gone or self._data is None:
+            return
+        listened = self._data.has_reader() and self._markers.has_reader()
+        if not listened or (self._asks and not self._ledger.known):
+            self._context.note = "waiting for acquisition to listen"
+            return
+        self._context.note = ""
+        self._flowing = True
+        if self._progress.t0_s is None:
+            self._progress.store(0, self._context.clock.now())
+
+    def _due_of(self, item: Item) -> float:
+        if self._lossless or self._live:
+            return 0.0
+        return (self._progress.t0_s or 0.0) + item.t_s / self._speed
+
+    def _may_push(self, item: Item) -> bool:
+        if not (self._lossless and self._asks):
+            return True
+        if isinstance(item, MarkerItem):
+            return self._ledger.room("markers")
+        return self._ledger.room(self._stream) and self._ledger.settled("markers")
+
+    def _push(self, item: Item) -> None:
+        if isinstance(item, MarkerItem):
+            self._markers.push(item.t_s, item.label, n=item.number, **item.more)
+            self._ledger.push("markers", item.number + 1)
+            self._counts["markers_pushed"] += 1
+            return
+        if isinstance(item, VolumeItem) and isinstance(self._data, VolumeOutlet):
+            self._data.push(item.volume.data, item.volume.index)
+            reached, added = item.volume.index + 1, 1
+        elif isinstance(item, ChunkItem) and isinstance(self._data, EegOutlet):
+            self._data.push(item.samples, item.first_index)
+            added = len(item.samples)
+            reached = item.first_index + added
+        else:
+            raise NodeError(f"{type(item).__name__} does not fit the stream of {self._stream}")
+        self._counts[f"{self._stream}_pushed"] += added
+        self._ledger.push(self._stream, reached)
+        if not self._lossless:
+            self._keep(reached)
+
+    def _keep(self, reached: int) -> None:
+        if reached != self._progress.count:
+            self._progress.store(reached, self._progress.t0_s or 0.0)
+
+
+# ---- building ----------------------------------------------------------------------------------
+
+
+def _while_beating(context: NodeContext, work: Callable[[], T]) -> T:
+    """Do slow work (reading a large file) in a thread while the node goes on beating."""
+    result: list[T] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            result.append(work())
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="loading")
+    thread.start()
+    while thread.is_alive():
+        context.beat({})
+        thread.join(0.05)
+    if failure:
+        raise failure[0]
+    return result[0]
+
+
+def _load(context: NodeContext) -> Recording:
+    plan = context.plan
+    source = plan.session.source
+    options = OpenOptions(labels=source.labels, tr_s=plan.session.acquisition.fmri.tr_s)
+    recording = open_recording(source.path or Path(), source.run, options)
+    if recording.modality != plan.session.modality:
+        raise NodeError(
+            f"{source.path} holds {recording.modality}, the session is {plan.session.modality}"
+        )
+    return recording
+
+
+def build(context: NodeContext) -> Bridge:
+    """Open the source and offer its streams.
+
+    Raises
+    ------
+    InputError
+        If the source cannot be opened.
+    NodeError
+        If it does not fit the session.
+    """
+    plan = context.plan
+    configure_lsl(lsl_config(plan))
+    progress = Progress(context.folder.path / "bridge.progress")
+    bell = ThreadBell(context.zmq)
+    source: Source
+    if plan.session.source.kind == "dicom-folder":
+        skip = _there_before(context, plan.session.source.path or Path())
+        source = LiveFolder(plan, progress.count, skip, context.clock, bell.ring)
+    else:
+        recording = _while_beating(context, lambda: _load(context))
+        chunk_s = MAX_SPEED_CHUNK_S if plan.lossless else CHUNK_S
+        source = Replay(recording, progress.count, chunk_s)
+    return Bridge(context, source, progress, bell)
+
+
+def _there_before(context: NodeContext, folder: Path) -> list[str]:
+    """Return the names of files that were there before the run; they belong to something else."""
+    kept = context.folder.path / "bridge.before"
+    if not kept.exists():
+        try:
+            names = [path.name for path in folder.iterdir()]
+        except OSError as error:
+            raise InputError(f"folder {folder}: {error.strerror}; create it") from error
+        kept.write_text(json.dumps(names), encoding="utf-8")
+        if names:
+            _NOTED.info("%d files are in the folder already and are left alone", len(names))
+    found: list[str] = json.loads(kept.read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,231 @@
+"""What the bridge pushes next: the items of a recording, or of a folder that fills up."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Protocol
+
+import msgspec
+
+from acquisition.bridge.feed import FolderFeed
+from acquisition.bridge.timeline import (
+    Item,
+    VolumeTimeline,
+    chunk_items,
+    programme_events,
+    volume_items,
+)
+from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
+from acquisition.lsl.formats import EegFormat, VolumeFormat
+from acquisition.sources.recording import EegRun, FmriRecording, Recording
+from phosphene.clock import Clock
+from phosphene.dataset import TimedEvent
+from phosphene.errors import ConfigError, InputError, TruncatedError
+from phosphene.plan import Plan
+from phosphene.stimuli import Programme
+
+__all__ = ["LiveFolder", "Replay", "Source", "planned_events"]
+
+CHUNK_S = 1 / 32
+MAX_SPEED_CHUNK_S = 0.25
+
+
+class Source(Protocol):
+    """Hands out items, one at a time."""
+
+    def layout(self) -> VolumeFormat | EegFormat | None:
+        """Return what the stream carries, or None while that is not known yet."""
+        ...
+
+    def peek(self) -> Item | None:
+        """Return the next item without taking it; None when there is none now."""
+        ...
+
+    def take(self) -> Item:
+        """Take the next item."""
+        ...
+
+    def ended(self) -> bool:
+        """Return True when there will be no further item."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what was refused, repeated or missing."""
+        ...
+
+    def complaint(self) -> str:
+        """Return the newest reason for which something was refused, or an empty text."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is held."""
+        ...
+
+
+_KINDS: tuple[tuple[type[InputError], str], ...] = (
+    (OtherSeriesError, "second_series"),
+    (MatrixError, "other_matrix"),
+    (ForeignFileError, "foreign_files"),
+    (TruncatedError, "truncated"),
+    (InputError, "damaged"),
+)
+
+
+class Replay:
+    """A recording, from its start or from where an earlier process came to.
+
+    Parameters
+    ----------
+    recording : FmriRecording or EegRun
+        One run.
+    first_index : int
+        Volume or sample to begin with.
+    chunk_s : float
+        Length of EEG chunks in seconds.
+    """
+
+    def __init__(self, recording: Recording, first_index: int, chunk_s: float) -> None:
+        self._recording = recording
+        self._refused: Counter[str] = Counter()
+        self._complaint = ""
+        self._items = self._open(first_index, chunk_s)
+        self._next: Item | None = next(self._items, None)
+
+    def _open(self, first_index: int, chunk_s: float) -> Iterator[Item]:
+        made = self._recording
+        if isinstance(made, EegRun):
+            return chunk_items(made.eeg, made.events, chunk_s, first_index)
+        return volume_items(made.volumes(self._refuse), made.events, made.tr_s, first_index)
+
+    def _refuse(self, error: InputError) -> None:
+        self._refused[next(name for kind, name in _KINDS if isinstance(error, kind))] += 1
+        self._complaint = str(error)
+
+    def layout(self) -> VolumeFormat | EegFormat:
+        """Return what the stream carries."""
+        made = self._recording
+        if isinstance(made, FmriRecording):
+            return VolumeFormat(made.shape, made.affine, made.tr_s)
+        return EegFormat(made.eeg.fs_hz, made.eeg.channel_names)
+
+    def peek(self) -> Item | None:
+        """Return the next item without taking it; None at the end."""
+        return self._next
+
+    def take(self) -> Item:
+        """Take the next item."""
+        item, self._next = self._next, next(self._items, None)
+        if item is None:
+            raise InputError("the recording has ended; nothing is left to take")
+        return item
+
+    def ended(self) -> bool:
+        """Return True when everything was taken."""
+        return self._next is None
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the files that could not be used, by reason."""
+        return {name: self._refused[name] for _, name in _KINDS}
+
+    def complaint(self) -> str:
+        """Return why the newest of them could not be used."""
+        return self._complaint
+
+    def close(self) -> None:
+        """Forget the recording."""
+        self._items, self._next = iter(()), None
+
+
+class LiveFolder:
+    """A folder that a scanner writes to; it never ends by itself.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    first_index : int
+        Volume to begin with.
+    skip : collection of str
+        Names of files in the folder that belong to something else.
+    clock : Clock
+        Present time.
+    wake : Callable
+        Called, from another thread, when a volume has come.
+
+    Raises
+    ------
+    ConfigError
+        If the session names no folder.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        first_index: int,
+        skip: Collection[str],
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        source = plan.session.source
+        if source.path is None:
+            raise ConfigError("source.path: a live folder needs one")
+        self._tr_s = plan.session.acquisition.fmri.tr_s
+        self._events = planned_events(plan)
+        self._first = first_index
+        self._feed = FolderFeed(source.path, self._tr_s, source.poll_s, skip, clock, wake)
+        self._layout: VolumeFormat | None = None
+        self._timeline: VolumeTimeline | None = None
+        self._items: deque[Item] = deque()
+
+    def _look(self) -> None:
+        for volume in self._feed.take():
+            if self._timeline is None:
+                tr_s = self._tr_s or volume.tr_s
+                if not tr_s > 0:
+                    raise InputError("the volumes do not tell their TR; set acquisition.fmri.tr_s")
+                x, y, z = volume.data.shape
+                self._layout = VolumeFormat((x, y, z), volume.affine, tr_s)
+                self._timeline = VolumeTimeline(self._events, tr_s, self._first)
+            self._items.extend(self._timeline.take(volume))
+
+    def layout(self) -> VolumeFormat | None:
+        """Return what the stream carries; None before the first volume."""
+        self._look()
+        return self._layout
+
+    def peek(self) -> Item | None:
+        """Return the next item without taking it; None when nothing has come."""
+        self._look()
+        return self._items[0] if self._items else None
+
+    def take(self) -> Item:
+        """Take the next item."""
+        return self._items.popleft()
+
+    def ended(self) -> bool:
+        """Return False: the scanner may always send more."""
+        return False
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what was refused, repeated or missing."""
+        return self._feed.counts()
+
+    def complaint(self) -> str:
+        """Return why the newest refused file was refused."""
+        return self._feed.complaint()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._feed.close()
+
+
+def planned_events(plan: Plan) -> tuple[TimedEvent, ...]:
+    """Return what the synthetic participant of a plan will be shown; empty for everybody else."""
+    if not plan.programme:
+        return ()
+    try:
+        programme = msgspec.json.decode(plan.programme, type=Programme)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ConfigError(f"programme of the plan: cannot be read: {error}") from error
+    return programme_events(programme, plan.run)

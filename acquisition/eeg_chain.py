@@ -1,0 +1,197 @@
+"""From EEG samples and markers to the features that a decoder takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from acquisition.eeg.config import EegConfig
+from acquisition.eeg.core import EegCore, EegStep
+from acquisition.settings import eeg_config, layout_hash
+from phosphene.errors import InputError, problem
+from phosphene.session import EegSettings
+
+__all__ = ["EegChain", "EegResult", "SecondQuality", "columns_of"]
+
+
+@dataclass(frozen=True)
+class EegResult:
+    """One epoch or window.
+
+    Attributes
+    ----------
+    x : ndarray of float32 (channels * times,)
+        Microvolts, channel by channel.
+    kind : str
+        ``eeg-epoch`` or ``eeg-window``.
+    index : int
+        Number since the start of the run.
+    t_data : float
+        Data time of the newest sample used, in seconds.
+    t_event : float or None
+        Data time of the event, in seconds.
+    label : str or None
+        What the event was called; never an input of a decoder.
+    ready : bool
+        False while the filter settles.
+    rejected : bool
+        True when amplitude or channels speak against it.
+    mask_hash : str
+        Channel layout that ``x`` follows.
+    quality : dict of str to float
+        Figures by name with unit.
+    """
+
+    x: npt.NDArray[np.float32] = field(repr=False)
+    kind: Literal["eeg-epoch", "eeg-window"]
+    index: int
+    t_data: float
+    t_event: float | None
+    label: str | None
+    ready: bool
+    rejected: bool
+    mask_hash: str
+    quality: dict[str, float]
+
+
+def columns_of(channels: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Return where the wanted channels are in a stream.
+
+    Raises
+    ------
+    InputError
+        Naming all that are missing.
+    """
+    missing = [name for name in wanted if name not in channels]
+    if missing:
+        raise InputError(
+            problem("channels", f"without {', '.join(missing)}", ", ".join(wanted),
+                    "Use the cap of the calibration, or fit the decoder anew.")
+        )  # fmt: skip
+    return [list(channels).index(name) for name in wanted]
+
+
+class EegChain:
+    """Processes one stream.
+
+    Parameters
+    ----------
+    settings : EegSettings
+        From the session or the bundle.
+    fs_hz : float
+        Sampling rate in hertz.
+    channels : sequence of str
+        Channels of the stream.
+    wanted : sequence of str
+        Channels that a bundle wants, in its order; empty takes all.
+    first_sample : int
+        Number of the first sample expected.
+    first_step : int
+        Number of the first epoch or window.
+
+    Raises
+    ------
+    InputError
+        If the stream lacks wanted channels.
+    ConfigError
+        If the settings do not fit the stream.
+    """
+
+    def __init__(
+        self,
+        settings: EegSettings,
+        fs_hz: float,
+        channels: Sequence[str],
+        wanted: Sequence[str] = (),
+        first_sample: int = 0,
+        first_step: int = 0,
+    ) -> None:
+        names = tuple(wanted or channels)
+        self._columns = columns_of(channels, names)
+        self.config: EegConfig = eeg_config(settings, fs_hz, names)
+        self.mask_hash = layout_hash(self.config)
+        self.core = EegCore(self.config, first_sample)
+        self._first_step = first_step
+
+    def push(self, samples: npt.NDArray[np.float32], first_index: int) -> list[EegResult]:
+        """Take the next samples (n, channels) in microvolts; return what became complete."""
+        steps = self.core.push(samples[:, self._columns], first_index)
+        return [self._result(step) for step in steps]
+
+    def marker(self, t_s: float, label: str) -> list[EegResult]:
+        """Take a marker at `t_s` seconds of data time; a late one may complete at once."""
+        return [self._result(step) for step in self.core.marker(t_s, label)]
+
+    def _result(self, step: EegStep) -> EegResult:
+        epoch = step.kind == "epoch"
+        names = self.config.channel_names
+        ptp_uv = np.ptp(step.features, axis=1)
+        return EegResult(
+            x=step.features.reshape(-1),
+            kind="eeg-epoch" if epoch else "eeg-window",
+            index=self._first_step + step.index,
+            t_data=step.t_last_s,
+            t_event=step.t_event_s if epoch else None,
+            label=step.label,
+            ready=step.ready,
+            rejected=step.rejected,
+            mask_hash=self.mask_hash,
+            quality={
+                "bad_channels": float(np.count_nonzero(step.quality)),
+                "rejected": float(step.rejected),
+                "held_samples": float(step.n_held),
+                **{f"ptp_{n}_uv": float(v) for n, v in zip(names, ptp_uv, strict=True)},
+                **{f"flags_{n}": float(v) for n, v in zip(names, step.quality, strict=True)},
+            },
+        )
+
+
+class SecondQuality:
+    """Root mean square of each channel, once for every full second of data.
+
+    Parameters
+    ----------
+    fs_hz : float
+        Sampling rate in hertz.
+    channels : sequence of str
+        Names of the columns.
+    """
+
+    def __init__(self, fs_hz: float, channels: Sequence[str]) -> None:
+        self._size = max(1, round(fs_hz))
+        self._fs_hz, self._channels = fs_hz, tuple(channels)
+        self._second = -1
+        self._rows: list[npt.NDArray[np.float32]] = []
+
+    def push(
+        self, samples: npt.NDArray[np.float32], first_index: int
+    ) -> list[tuple[int, float, dict[str, float]]]:
+        """Take samples (n, channels); return index, end (seconds) and figures of full seconds."""
+        found = []
+        at = first_index
+        while len(samples):
+            second = at // self._size
+            if second != self._second:
+                self._second, self._rows = second, []
+            count = min(len(samples), (second + 1) * self._size - at)
+            self._rows.append(samples[:count].copy())
+            at, samples = at + count, samples[count:]
+            if at == (second + 1) * self._size:
+                found.append((second, at / self._fs_hz, self._figures()))
+        return found
+
+    def _figures(self) -> dict[str, float]:
+        rows = np.concatenate(self._rows).astype(np.float64)
+        finite = np.isfinite(rows)
+        count = np.maximum(finite.sum(axis=0), 1)
+        mean = np.where(finite, rows, 0.0).sum(axis=0) / count
+        power = np.where(finite, rows - mean, 0.0) ** 2
+        rms = np.sqrt(power.sum(axis=0) / count)
+        values = {f"rms_{n}_uv": float(v) for n, v in zip(self._channels, rms, strict=True)}
+        middle = float(np.median(rms))
+        return {"rms_uv": middle if math.isfinite(middle) else 0.0, **values}

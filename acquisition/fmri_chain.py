@@ -1,0 +1,175 @@
+"""From volumes to the features that a decoder takes: the core, then the bundle's normaliser."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from acquisition.fmri.clean import CleanConfig
+from acquisition.fmri.core import FmriConfig, FmriCore, FmriStep
+from acquisition.fmri.volume import Volume
+from acquisition.settings import FmriPrior
+from phosphene.normalise import RunningNormaliser
+from phosphene.session import FmriSettings
+
+__all__ = ["FmriChain", "FmriResult", "quality_values"]
+
+_FWHM_PER_SIGMA = 2.354820045
+_MOTION = ("motion_x_mm", "motion_y_mm", "motion_z_mm", "pitch_deg", "roll_deg", "yaw_deg")
+
+
+@dataclass(frozen=True)
+class FmriResult:
+    """What one volume gives.
+
+    Attributes
+    ----------
+    x : ndarray of float32 (voxels,) or None
+        Features for the decoder; None when there is quality only.
+    raw : ndarray of float32 (voxels,)
+        Signal of the mask after realignment and smoothing, not normalised.
+    ready : bool
+        Whether the features may be decoded.
+    mask_hash : str
+        Mask that they follow.
+    quality : dict of str to float
+        Figures by name with unit.
+    """
+
+    x: npt.NDArray[np.float32] | None = field(repr=False)
+    raw: npt.NDArray[np.float32] = field(repr=False)
+    ready: bool
+    mask_hash: str
+    quality: dict[str, float]
+
+
+class FmriChain:
+    """Processes one run.
+
+    Parameters
+    ----------
+    settings : FmriSettings
+        From the session or the bundle.
+    tr_s : float
+        Repetition time in seconds.
+    prior : FmriPrior or None
+        The bundle's mask and statistics. None finds the brain and scales by the run itself.
+    rois : mapping of str to ndarray of bool
+        Regions to report.
+    mask : ndarray of bool (X, Y, Z), optional
+        Voxels to take where there is no prior.
+    reference : Volume, optional
+        Volume to align to where there is no prior; by default the first.
+    """
+
+    def __init__(
+        self,
+        settings: FmriSettings,
+        tr_s: float,
+        prior: FmriPrior | None = None,
+        rois: Mapping[str, npt.NDArray[np.bool_]] | None = None,
+        mask: npt.NDArray[np.bool_] | None = None,
+        reference: Volume | None = None,
+    ) -> None:
+        self._settings, self._tr_s, self._prior = settings, tr_s, prior
+        self._rois, self._mask, self._given = dict(rois or {}), mask, reference
+        self._core: FmriCore | None = None
+        self._normaliser: RunningNormaliser | None = None
+        self.trouble = ""
+
+    @property
+    def core(self) -> FmriCore:
+        """The core; made with the first volume, before that an empty one."""
+        return self._core or FmriCore()
+
+    def step(self, volume: Volume) -> FmriResult:
+        """Process the next volume; see `acquisition.fmri.core.FmriCore.step` for the errors."""
+        if self._core is None:
+            self._begin(volume)
+        assert self._core is not None  # noqa: S101
+        began_s = time.perf_counter()
+        step = self._core.step(volume)
+        mask = self._core.mask
+        assert mask is not None  # noqa: S101
+        raw = self._smooth(step.realigned, volume)[mask]
+        x, ready = self._features(step, raw)
+        quality = quality_values(step)
+        quality["step_ms"] = (time.perf_counter() - began_s) * 1e3
+        return FmriResult(x, raw, ready, self._core.mask_hash, quality)
+
+    def _begin(self, first: Volume) -> None:
+        prior = self._prior
+        if prior is not None and prior.mask.shape != first.data.shape:
+            self.trouble = (
+                f"the bundle's mask has {prior.mask.shape} voxels, the volumes {first.data.shape}: "
+                "quality control only; scan with the protocol of the calibration, or fit anew"
+            )
+            prior = self._prior = None
+            self._normaliser, self._refused = None, True
+        else:
+            self._refused = False
+        reference, mask = self._given, self._mask
+        if prior is not None:
+            mask, reference = prior.mask, None
+            if prior.reference is not None:
+                reference = Volume(prior.reference, prior.affine, 0, self._tr_s)
+            self._normaliser = RunningNormaliser(prior.mean, prior.std, prior.weight)
+        self._core = FmriCore(
+            FmriConfig(
+                tr_s=self._tr_s,
+                reference=reference,
+                mask=mask,
+                rois=self._fitting(first),
+                realign=self._settings.realign,
+                cleaning=CleanConfig(warmup_volumes=max(3, self._settings.warmup_volumes)),
+            )
+        )
+
+    def _fitting(self, first: Volume) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return the regions on the volumes' grid; tell of the others."""
+        fits = {n: m for n, m in self._rois.items() if m.shape == first.data.shape and m.any()}
+        for name in self._rois.keys() - fits.keys():
+            self.trouble = self.trouble or (
+                f"region {name!r} has {self._rois[name].shape} voxels, the volumes "
+                f"{first.data.shape}: it is not shown; resample its mask to the volumes"
+            )
+        return fits
+
+    def _features(
+        self, step: FmriStep, raw: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32] | None, bool]:
+        if self._normaliser is not None:
+            return self._normaliser.step(raw), True
+        return (None, False) if self._refused else (step.features, step.ready)
+
+    def _smooth(self, data: npt.NDArray[np.float32], volume: Volume) -> npt.NDArray[np.float32]:
+        fwhm_mm = self._settings.smooth_mm
+        if fwhm_mm == 0:
+            return data
+        sigma = [
+            0.0 if n == 1 else fwhm_mm / _FWHM_PER_SIGMA / mm
+            for n, mm in zip(data.shape, volume.voxel_mm, strict=True)
+        ]
+        smooth: npt.NDArray[np.float32] = ndimage.gaussian_filter(data, sigma)
+        return smooth
+
+
+def quality_values(step: FmriStep) -> dict[str, float]:
+    """Return the figures of one volume by name with unit; those not known yet are left out."""
+    values = {
+        "fd_mm": step.fd_mm,
+        "fd_jenkinson_mm": step.fd_jenkinson_mm,
+        "dvars_psc": step.dvars_psc,
+        "tsnr": step.tsnr,
+        "spike": float(step.spike),
+        "residual": step.residual,
+        **dict(zip(_MOTION, step.motion_mm_deg.tolist(), strict=True)),
+        **{f"roi_{name}_psc": value for name, value in step.roi_psc.items()},
+    }
+    return {name: float(value) for name, value in values.items() if math.isfinite(value)}

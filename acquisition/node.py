@@ -1,0 +1,308 @@
+"""The acquisition node: LSL in, cleaned features, quality and events out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import zmq
+
+from acquisition.flow import FeatureWindow
+from acquisition.intake import Opener
+from acquisition.lsl.config import configure_lsl
+from acquisition.lsl.inlet import Marker, MarkerInlet
+from acquisition.progress import Progress
+from acquisition.streams import lsl_config, stream_names
+from acquisition.take import EegTake, FmriTake, Out, Take
+from phosphene.bundle import Bundle, Expectation
+from phosphene.bus import Publisher, Puller, Pusher
+from phosphene.consent import Scope, why_not
+from phosphene.errors import BundleError, InputError, NodeError
+from phosphene.messages import Command, Credit, Event, Message
+from phosphene.node import NodeContext
+from phosphene.stimuli import SPACE_ID
+
+__all__ = ["AcquisitionNode", "build"]
+
+OUTSTANDING = 32
+READY_TIMEOUT_S = 60.0
+_CREDIT_S = 0.5
+_BUSY_S = 0.05
+_WAIT_S = 0.01
+_LOG = logging.getLogger("acquisition")
+
+
+class AcquisitionNode:
+    """Takes data in and publishes what it says.
+
+    Parameters
+    ----------
+    context : NodeContext
+        The shell.
+    bundle : Bundle or None
+        The person's fitted decoder, for its mask, statistics and settings.
+    trouble : str
+        Why there is no bundle although the session names one, or an empty text.
+    """
+
+    def __init__(self, context: NodeContext, bundle: Bundle | None, trouble: str = "") -> None:
+        plan = context.plan
+        self._context, self._lossless = context, plan.lossless
+        self._trouble = trouble
+        self.out = Publisher(context.zmq, context.endpoint("acquisition"))
+        self._acks = Puller(context.zmq, context.endpoint("acks"))
+        self._records = self._recorder()
+        bridged = "bridge" in plan.nodes
+        self._credits = Pusher(context.zmq, context.endpoint("credits")) if bridged else None
+        self._window = FeatureWindow(OUTSTANDING)
+        self._progress = Progress(context.folder.path / "acquisition.progress")
+        self._features_progress = Progress(context.folder.path / "acquisition.features")
+        names, now = stream_names(plan), context.clock.now
+        local = plan.session.source.kind != "lsl-eeg"
+        self._markers = [MarkerInlet(ids, now, local=local) for ids in names.markers]
+        kind = FmriTake if plan.session.modality == "fmri" else EegTake
+        self._take: Take = kind(
+            plan, bundle, self._progress.count, self._features_progress.count, names.data, now
+        )
+        self._opener = Opener([*self._markers, self._take.inlet])
+        self._next_marker = 0
+        self._end: int | None = None
+        self._credited_s = -_CREDIT_S
+        self._counts = {"features": 0, "events": 0, "markers_late": 0, "duplicates": 0}
+
+    def _recorder(self) -> Pusher | None:
+        """Return the way to the recorder where the person allows brain data to be kept."""
+        context, plan = self._context, self._context.plan
+        denied = why_not(plan.consent, Scope.RECORD_BRAIN, plan.session.person, datetime.now(UTC))
+        if "recorder" not in plan.nodes or denied is not None:
+            return None
+        return Pusher(
+            context.zmq,
+            context.endpoint("records"),
+            block=self._lossless,
+            alive=lambda: context.beat(self.counts()),
+        )
+
+    # ---- what the shell asks -------------------------------------------------------------------
+
+    def sockets(self) -> Sequence[zmq.Socket[bytes]]:
+        """Return the socket of the decoder's acknowledgements."""
+        return (self._acks.socket,)
+
+    def due_s(self) -> float | None:
+        """Return now while data can come: LSL cannot wake the node, its step waits for data."""
+        now = self._context.clock.now()
+        if not self._opener.ready or self._ended():
+            return now + _WAIT_S
+        return now if self._may_take() else now + _WAIT_S
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what came, was lost and was published."""
+        lost = {"features_unacknowledged": self._window.unacknowledged}
+        dropped = {} if self._records is None else {"records_dropped": self._records.dropped}
+        return {**self._counts, **self._take.counts(), **lost, **dropped}
+
+    def done(self) -> bool:
+        """Return True once the end was announced and all before it was taken and acknowledged."""
+        return self._ended() and not (self._lossless and self._decoded() and self._waits())
+
+    def command(self, command: Command) -> str:
+        """Obey ``go``: data is taken as soon as it comes, so there is nothing to begin."""
+        if command.action != "go":
+            raise NodeError(f"command {command.action!r} unknown; allowed: go, stop")
+        return "listening"
+
+    def close(self) -> None:
+        """Close inlets, sockets and files."""
+        self._opener.close()
+        for socket in (self.out, self._acks, self._records, self._credits):
+            if socket is not None:
+                socket.close()
+        self._progress.close()
+        self._features_progress.close()
+
+    def _decoded(self) -> bool:
+        return "decoder" in self._context.plan.nodes
+
+    def _waits(self) -> bool:
+        return self._window.outstanding > 0
+
+    def _ended(self) -> bool:
+        return self._end is not None and self._take.next_index >= self._end
+
+    def _may_take(self) -> bool:
+        """At full speed nothing is taken that could not be passed on."""
+        if not (self._lossless and self._decoded()):
+            return True
+        return self._window.room(self._context.clock.now())
+
+    # ---- work ----------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Take in what has come, for a bounded time, and pass it on."""
+        now = self._context.clock.now()
+        for message in self._acks.receive():
+            if isinstance(message.header, Credit):
+                self._window.acknowledge(message.header.count, message.header.epoch, now)
+        self._window.readers(self.out.subscribers(b"features"), now)
+        if not self._opener.ready:
+            self._context.note = self._opener.trouble
+            return
+        until_s = now + _BUSY_S
+        while self._may_take():
+            self._hear_markers()
+            if not self._take_some() or self._context.clock.now() > until_s:
+                break
+        self._give_credit()
+        self._context.note = self._trouble or self._take.trouble(self._ended())
+
+    def _take_some(self) -> bool:
+        before, published = self._take.next_index, self._counts["features"]
+        for out in self._take.pull(_WAIT_S):
+            self._send(out)
+        now = self._context.clock.now()
+        if self._counts["features"] != published:
+            self._features_progress.store(self._take.next_feature, now)
+        if self._take.next_index == before:
+            return False
+        self._progress.store(self._take.next_index, now)
+        self._give_credit(force=self._lossless)
+        return True
+
+    def _send(self, out: Out) -> None:
+        """Publish (unless it is raw data) and record."""
+        message = self._context.message(
+            out.kind,
+            t_acquired=out.t_acquired,
+            arrays=out.arrays,
+            dims=out.dims,
+            units=out.units,
+            **out.fields,
+        )
+        if not out.raw:
+            self.out.send(message)
+        if out.arrays and not out.raw:
+            self._counts["features"] += 1
+            self._window.sent(message.header.seq + 1)
+        self._record(message)
+
+    def _record(self, message: Message) -> None:
+        if self._records is not None:
+            self._records.send(message)
+
+    # ---- markers -------------------------------------------------------------------------------
+
+    def _hear_markers(self) -> None:
+        for number, inlet in enumerate(self._markers):
+            stream = inlet.link.wanted.source_ids[0]
+            for marker in inlet.pull(0.0):
+                self._hear(marker, stream, ours=number == 0)
+
+    def _hear(self, marker: Marker, stream: str, *, ours: bool) -> None:
+        number = marker.more.get("n") if ours else None
+        if isinstance(number, int):
+            if number < self._next_marker:
+                self._counts["duplicates"] += 1
+                return
+            self._next_marker = number + 1
+            self._give_credit(force=self._lossless)
+        if marker.more.get("end"):
+            self._end = int(marker.more.get("next", 0))
+            return
+        t_s = self._take.data_time_s(marker)
+        if t_s is None:
+            self._counts["markers_late"] += 1
+            _LOG.warning("marker %r came before any data; it has no time", marker.label)
+            return
+        labels = self._context.plan.session.source.labels
+        label = labels.get(marker.label, marker.label)
+        event = self._context.message(
+            Event,
+            t_acquired=marker.stamp_s,
+            t_data=t_s,
+            label=label,
+            stream=stream,
+            detail=_detail(marker),
+        )
+        self.out.send(event)
+        self._record(event)
+        self._counts["events"] += 1
+        for out in self._take.marker(t_s, label, marker.stamp_s):
+            self._send(out)
+
+    # ---- flow control --------------------------------------------------------------------------
+
+    def _give_credit(self, *, force: bool = False) -> None:
+        """Tell the bridge how far this process has come, also again and again for a new bridge."""
+        now = self._context.clock.now()
+        if self._credits is None or not (force or now - self._credited_s >= _CREDIT_S):
+            return
+        self._credited_s = now
+        reached = {self._take.stream: self._take.next_index, "markers": self._next_marker}
+        for stream, count in reached.items():
+            self._credits.send(
+                self._context.message(
+                    Credit, t_acquired=now, stream=stream, count=count, epoch=str(os.getpid())
+                )
+            )
+
+
+def _detail(marker: Marker) -> str:
+    """Return the stimulus as JSON; where only its length is known, that."""
+    detail = str(marker.more.get("detail") or "")
+    duration_s = marker.more.get("duration")
+    if not detail and isinstance(duration_s, int | float) and duration_s > 0:
+        return json.dumps({"duration_s": duration_s})
+    return detail
+
+
+# ---- building ----------------------------------------------------------------------------------
+
+
+def _load(context: NodeContext) -> tuple[Bundle | None, str]:
+    """Return the bundle, or why it cannot be used: quality control goes on without it."""
+    plan = context.plan
+    path = plan.session.decoder.bundle
+    if path is None:
+        return None, ""
+    expect = Expectation(
+        person=plan.session.person, modality=plan.session.modality, target_id=SPACE_ID
+    )
+    try:
+        return Bundle.load(path, expect), ""
+    except BundleError as error:
+        _LOG.error("%s", error)
+        return None, f"quality control only: {error}"
+
+
+def build(context: NodeContext) -> AcquisitionNode:
+    """Load the bundle, start listening, and wait until the decoder listens too.
+
+    Raises
+    ------
+    NodeError
+        If the decoder does not come.
+    """
+    plan = context.plan
+    configure_lsl(lsl_config(plan))
+    bundle, trouble = _load(context)
+    context.beat({}, force=True)
+    try:
+        node = AcquisitionNode(context, bundle, trouble)
+    except (BundleError, InputError) as error:
+        raise NodeError(f"acquisition cannot start: {error}") from error
+    if "decoder" not in plan.nodes:
+        return node
+    deadline_s = time.monotonic() + READY_TIMEOUT_S
+    while context.beat(node.counts()):
+        if node.out.subscribers(b"features"):
+            break
+        if time.monotonic() > deadline_s:
+            node.close()
+            raise NodeError(f"acquisition: no sign of the decoder in {READY_TIMEOUT_S:.0f} s")
+        node.out.socket.poll(20)
+    return node

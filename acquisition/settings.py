@@ -1,0 +1,214 @@
+"""From the session's settings, or a bundle's, to those of the cores."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from acquisition.eeg.config import (
+    EegConfig,
+    EpochConfig,
+    FilterConfig,
+    QualityConfig,
+    WindowConfig,
+)
+from acquisition.sources.nifti import read_mask
+from phosphene.bundle import Bundle
+from phosphene.errors import BundleError, InputError, problem
+from phosphene.session import AcquisitionSettings, EegSettings, explain
+
+__all__ = [
+    "FmriPrior",
+    "dump_settings",
+    "eeg_config",
+    "epoch_times_s",
+    "fmri_prior",
+    "layout_hash",
+    "load_rois",
+    "settings_of",
+]
+
+_HISTORY_S = 30.0
+
+
+@dataclass(frozen=True)
+class FmriPrior:
+    """What a bundle says about a person's voxels.
+
+    Attributes
+    ----------
+    mask : ndarray of bool (X, Y, Z)
+        Decoded voxels.
+    affine : ndarray (4, 4)
+        Voxel to millimetres.
+    mean, std : ndarray (voxels,)
+        Training statistics of the unprocessed signal.
+    weight : float
+        Volumes that the mean is worth.
+    mask_hash : str
+        Identity of the mask that the decoder expects.
+    reference : ndarray of float32 (X, Y, Z) or None
+        Volume that the training runs were aligned to.
+    """
+
+    mask: npt.NDArray[np.bool_] = field(repr=False)
+    affine: npt.NDArray[np.float64] = field(repr=False)
+    mean: npt.NDArray[np.floating] = field(repr=False)
+    std: npt.NDArray[np.floating] = field(repr=False)
+    weight: float
+    mask_hash: str
+    reference: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+
+
+def settings_of(session: AcquisitionSettings, bundle: Bundle | None) -> AcquisitionSettings:
+    """Return the settings that count: a bundle's own, where it carries some.
+
+    Only what changes features comes from the bundle; the repetition time and the regions to show
+    stay the session's.
+
+    Raises
+    ------
+    BundleError
+        If the bundle's settings are not settings; lists every problem.
+    """
+    if bundle is None or not bundle.manifest.acquisition:
+        return session
+    try:
+        held = AcquisitionSettings.model_validate(bundle.manifest.acquisition)
+    except ValidationError as error:
+        lines = "; ".join(explain(error))
+        raise BundleError(f"acquisition settings of the bundle: {lines}") from error
+    own = {"tr_s": session.fmri.tr_s, "rois": session.fmri.rois}
+    return held.model_copy(update={"fmri": held.fmri.model_copy(update=own)})
+
+
+def dump_settings(settings: AcquisitionSettings) -> str:
+    """Return the JSON of settings that goes into prepared data and from there into bundles."""
+    shown = settings.model_dump(mode="json", exclude={"fmri": {"tr_s", "rois"}})
+    return json.dumps(shown, sort_keys=True)
+
+
+def fmri_prior(bundle: Bundle) -> FmriPrior:
+    """Take mask and statistics out of a bundle.
+
+    Raises
+    ------
+    BundleError
+        If something is missing or does not fit together.
+    """
+    mask, affine, held = bundle.mask, bundle.affine, bundle.statistics
+    if mask is None or affine is None or not {"prior_mean", "prior_std"} <= set(held):
+        raise BundleError("the bundle lacks a mask or the statistics of its voxels; fit it anew")
+    voxels = int(mask.sum())
+    if held["prior_mean"].shape != (voxels,) or held["prior_std"].shape != (voxels,):
+        got = (held["prior_mean"].shape, held["prior_std"].shape)
+        raise BundleError(problem("prior_mean, prior_std", got, f"({voxels},)", "Fit it anew."))
+    reference = held.get("reference")
+    if reference is not None and reference.shape != mask.shape:
+        raise BundleError(problem("reference", reference.shape, str(mask.shape), "Fit it anew."))
+    return FmriPrior(
+        mask=mask,
+        affine=affine,
+        mean=held["prior_mean"],
+        std=held["prior_std"],
+        weight=float(bundle.manifest.normaliser.settings.get("prior_weight", 0.0)),
+        mask_hash=bundle.manifest.mask_hash,
+        reference=reference,
+    )
+
+
+def load_rois(rois: Mapping[str, Path]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Read the region masks that a session names.
+
+    Raises
+    ------
+    InputError
+        If one cannot be read; names the region.
+    """
+    masks = {}
+    for name, path in rois.items():
+        try:
+            masks[name] = read_mask(path)[0]
+        except InputError as error:
+            raise InputError(f"region {name!r}: {error}") from error
+    return masks
+
+
+def eeg_config(settings: EegSettings, fs_hz: float, channels: tuple[str, ...]) -> EegConfig:
+    """Return the settings of the EEG core for one stream.
+
+    Parameters
+    ----------
+    settings : EegSettings
+        From the session or the bundle.
+    fs_hz : float
+        Sampling rate in hertz.
+    channels : tuple of str
+        Channel names in order.
+
+    Raises
+    ------
+    ConfigError
+        If they do not fit the stream; lists every problem.
+    """
+    notch = () if settings.notch_hz is None else (settings.notch_hz,)
+    epochs = settings.mode == "epochs"
+    return EegConfig.from_mapping(
+        {
+            "fs_hz": fs_hz,
+            "channel_names": channels,
+            "filter": FilterConfig(
+                low_hz=settings.band_hz[0],
+                high_hz=settings.band_hz[1],
+                # A stream too slow to carry the hum needs no filter against it.
+                notch_hz=tuple(hz for hz in notch if hz < fs_hz / 2),
+            ),
+            "epoch": EpochConfig(
+                start_s=settings.epoch_s[0],
+                stop_s=settings.epoch_s[1],
+                baseline_s=settings.baseline_s,
+            )
+            if epochs
+            else None,
+            "window": None
+            if epochs
+            else WindowConfig(length_s=settings.window_s, hop_s=settings.step_s),
+            "quality": QualityConfig(large_uv=settings.reject_uv),
+            "feature_rate_max_hz": settings.decimated_hz,
+            "reference": settings.reference,
+            "history_s": _HISTORY_S,
+        }
+    )
+
+
+def epoch_times_s(config: EegConfig) -> tuple[float, ...]:
+    """Return the time of each feature sample relative to the event (or window end), in seconds."""
+    if config.epoch is not None:
+        start_s, length_s = config.epoch.start_s, config.epoch.stop_s - config.epoch.start_s
+    elif config.window is not None:
+        start_s, length_s = -config.window.length_s, config.window.length_s
+    else:
+        return ()
+    count = int(round(length_s * config.fs_hz) // config.decimation)
+    middle = (config.decimation - 1) / 2
+    return tuple(start_s + (k * config.decimation + middle) / config.fs_hz for k in range(count))
+
+
+def layout_hash(config: EegConfig) -> str:
+    """Name a feature layout by its content: channels, rate, epoch or window."""
+    told: dict[str, Any] = {
+        "channels": config.channel_names,
+        "fs_hz": config.fs_hz,
+        "decimation": config.decimation,
+        "epoch": config.epoch and config.epoch.model_dump(mode="json"),
+        "window": config.window and config.window.model_dump(mode="json"),
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

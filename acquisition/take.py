@@ -1,0 +1,367 @@
+"""What the acquisition node takes from its data stream, and what it makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from acquisition.eeg_chain import EegChain, EegResult, SecondQuality
+from acquisition.fmri.volume import Volume as BrainVolume
+from acquisition.fmri_chain import FmriChain
+from acquisition.intake import Inlet
+from acquisition.lsl.inlet import EegChunk, EegInlet, Marker, VolumeInlet, VolumeSample
+from acquisition.lsl.staleness import StaleWatch
+from acquisition.settings import fmri_prior, load_rois, settings_of
+from phosphene.bundle import Bundle
+from phosphene.errors import InputError, PhospheneError
+from phosphene.messages import Array, Features, Quality, Samples, Volume
+from phosphene.plan import Plan
+
+__all__ = ["EegTake", "FmriTake", "Out", "Take"]
+
+_CHUNK_S = 1 / 32
+_STATES = {"waiting": 0, "fresh": 0, "amber": 1, "red": 2}
+
+
+@dataclass(frozen=True)
+class Out:
+    """A message to be sent; `raw` ones only go to the recorder."""
+
+    kind: type
+    t_acquired: float
+    fields: Mapping[str, Any]
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    dims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    raw: bool = False
+
+
+class Take(Protocol):
+    """One data stream of a run.
+
+    Attributes
+    ----------
+    inlet : Inlet
+        To be opened by somebody else before anything is pulled.
+    stream : str
+        ``volumes`` or ``samples``.
+    next_index : int
+        Number of the volume or sample expected next.
+    next_feature : int
+        Number of the volume, epoch or window expected next.
+    """
+
+    inlet: Inlet
+    stream: str
+    next_index: int
+    next_feature: int
+
+    def pull(self, wait_s: float) -> list[Out]:
+        """Wait at most `wait_s` seconds for data; return what it gives."""
+        ...
+
+    def marker(self, t_s: float, label: str, t_acquired: float) -> list[Out]:
+        """Take an event at `t_s` seconds of data time; return what became complete with it."""
+        ...
+
+    def data_time_s(self, marker: Marker) -> float | None:
+        """Return a marker's data time in seconds, None while it cannot be told."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what came and what was lost."""
+        ...
+
+    def trouble(self, ended: bool) -> str:
+        """Return what a person should know, or an empty text."""
+        ...
+
+
+def _stale(watch: StaleWatch | None, now_s: float, ended: bool) -> tuple[int, str]:
+    """Return 0, 1 (amber) or 2 (red) and a text about the age of the newest data."""
+    if watch is None or ended:
+        return 0, ""
+    state = watch.state(now_s)
+    text = f"no data for {watch.age_s(now_s):.0f} s" if _STATES[state] else ""
+    return _STATES[state], text
+
+
+class FmriTake:
+    """Volumes in; features and quality out.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    bundle : Bundle or None
+        The person's fitted decoder.
+    next_index : int
+        Volume expected first: 0, or where an earlier process of the run stopped.
+    next_feature : int
+        Not used: features are numbered like volumes.
+    source_ids : tuple of str
+        LSL source of the volumes.
+    now : Callable
+        Present time in seconds.
+
+    Raises
+    ------
+    BundleError, InputError
+        If the bundle or a region's mask cannot be used at all.
+    """
+
+    stream = "volumes"
+
+    def __init__(
+        self,
+        plan: Plan,
+        bundle: Bundle | None,
+        next_index: int,
+        next_feature: int,
+        source_ids: tuple[str, ...],
+        now: Callable[[], float],
+    ) -> None:
+        self._settings = settings_of(plan.session.acquisition, bundle).fmri
+        self._prior = None if bundle is None else fmri_prior(bundle)
+        self._rois = load_rois(self._settings.rois)
+        self._volumes = VolumeInlet(source_ids, now)
+        self.inlet: Inlet = self._volumes
+        self.next_index, self.next_feature = next_index, next_feature
+        self._now, self._ended = now, False
+        self._chain: FmriChain | None = None
+        self._complaint = ""
+        self._counts = {"volumes": 0, "volumes_lost": 0, "volumes_refused": 0, "repeated": 0}
+
+    def pull(self, wait_s: float) -> list[Out]:
+        """Take the next volume, if it comes within `wait_s` seconds."""
+        sample = self._volumes.pull(wait_s)
+        if sample is None:
+            return []
+        if sample.index < self.next_index:
+            self._counts["repeated"] += 1
+            return []
+        self._counts["volumes"] += 1
+        self._counts["volumes_lost"] += sample.index - self.next_index
+        self.next_index = self.next_feature = sample.index + 1
+        return self._process(sample)
+
+    def _process(self, sample: VolumeSample) -> list[Out]:
+        layout = self._volumes.layout
+        # The inlet reuses its buffer; core and messages keep what they are given.
+        volume = BrainVolume(sample.volume.copy(), layout.affine, sample.index, layout.tr_s)
+        if self._chain is None:
+            self._chain = FmriChain(self._settings, layout.tr_s, self._prior, self._rois)
+        made = [self._raw(volume, sample.stamp_s)]
+        try:
+            result = self._chain.step(volume)
+        except InputError as error:
+            self._counts["volumes_refused"] += 1
+            self._complaint = str(error)
+            return made
+        at = {"index": sample.index, "t_data": sample.index * layout.tr_s}
+        made.append(Out(Quality, sample.stamp_s, {**at, "values": result.quality}))
+        if result.x is not None:
+            told = {"kind": "fmri", "mask_hash": result.mask_hash, "ready": result.ready}
+            made.append(_features(sample.stamp_s, {**at, **told}, result.x, ("voxel",)))
+        return made
+
+    def _raw(self, volume: BrainVolume, stamp_s: float) -> Out:
+        layout = self._volumes.layout
+        fields = {
+            "index": volume.index,
+            "t_data": volume.index * layout.tr_s,
+            "tr_s": layout.tr_s,
+            "affine": tuple(float(v) for v in layout.affine.flat),
+        }
+        arrays, dims = {"volume": volume.data}, {"volume": ("x", "y", "z")}
+        return Out(Volume, stamp_s, fields, arrays, dims, {"volume": layout.unit}, raw=True)
+
+    def marker(self, t_s: float, label: str, t_acquired: float) -> list[Out]:
+        """Return nothing: volumes do not wait for events."""
+        return []
+
+    def data_time_s(self, marker: Marker) -> float | None:
+        """Return the marker's own data time; volumes come with no other clock."""
+        return marker.t_s
+
+    def counts(self) -> Mapping[str, int]:
+        """Return volumes taken, lost and refused, and how the stream is."""
+        stale, _ = _stale(self._watch(), self._now(), self._ended)
+        link = self._volumes.link
+        return {**self._counts, "reconnects": link.n_reconnects, "stale": stale}
+
+    def trouble(self, ended: bool) -> str:
+        """Return what is wrong with bundle, volumes or stream."""
+        self._ended = ended
+        chain = "" if self._chain is None else self._chain.trouble
+        stale = _stale(self._watch(), self._now(), ended)[1]
+        return chain or self._complaint or stale or ("" if ended else self._volumes.link.trouble)
+
+    def _watch(self) -> StaleWatch | None:
+        return getattr(self._volumes, "watch", None)
+
+
+class EegTake:
+    """Samples in; epochs or windows and quality out.
+
+    Parameters
+    ----------
+    plan, bundle, source_ids, now
+        As for `FmriTake`.
+    next_index : int
+        Sample expected first.
+    next_feature : int
+        Number of the first epoch or window.
+
+    Raises
+    ------
+    BundleError
+        If the bundle's settings cannot be used.
+    """
+
+    stream = "samples"
+
+    def __init__(
+        self,
+        plan: Plan,
+        bundle: Bundle | None,
+        next_index: int,
+        next_feature: int,
+        source_ids: tuple[str, ...],
+        now: Callable[[], float],
+    ) -> None:
+        self._settings = settings_of(plan.session.acquisition, bundle).eeg
+        self._wanted = () if bundle is None else bundle.manifest.channels
+        self._bridged = plan.session.source.kind != "lsl-eeg"
+        self._samples = EegInlet(source_ids, now, _CHUNK_S, local=self._bridged)
+        self.inlet: Inlet = self._samples
+        self.next_index, self.next_feature = next_index, next_feature
+        self._resumed = next_index > 0
+        self._source, self._now, self._ended = source_ids[0], now, False
+        self._chain: EegChain | None = None
+        self._refused = ""
+        self._second: SecondQuality | None = None
+        self._offset_s: float | None = None
+        self._counts = {
+            "samples": 0, "samples_lost": 0, "epochs": 0, "epochs_rejected": 0, "repeated": 0,
+        }  # fmt: skip
+
+    def pull(self, wait_s: float) -> list[Out]:
+        """Take the samples that come within `wait_s` seconds."""
+        made: list[Out] = []
+        for chunk in self._samples.pull(wait_s):
+            made += self._take(chunk)
+        return made
+
+    def _take(self, chunk: EegChunk) -> list[Out]:
+        data, first, stamps_s = chunk.data, chunk.first_index, chunk.stamps_s
+        if self._bridged and first < self.next_index:
+            skip = min(len(data), self.next_index - first)
+            self._counts["repeated"] += skip
+            data, stamps_s, first = data[skip:], stamps_s[skip:], first + skip
+            if not len(data):
+                return []
+        elif chunk.restarted and not self._bridged:
+            # Another numbering: nothing that came before can be continued.
+            self._chain, self.next_index = None, first
+        elif self._bridged or self._resumed or self._counts["samples"]:
+            self._counts["samples_lost"] += max(0, first - self.next_index)
+        self._counts["samples"] += len(data)
+        self.next_index = first + len(data)
+        fs_hz = self._samples.layout.fs_hz
+        self._offset_s = float(stamps_s[-1]) - (self.next_index - 1) / fs_hz
+        kept = data.copy()
+        chain = self._ensure_chain(first)
+        made = [self._raw(kept, first, float(stamps_s[-1]))]
+        made += self._seconds(kept, first, float(stamps_s[-1]))
+        results = [] if chain is None else chain.push(kept, first)
+        return made + [out for result in results for out in self._outs(result, float(stamps_s[-1]))]
+
+    def _ensure_chain(self, first_sample: int) -> EegChain | None:
+        if self._chain is None and not self._refused:
+            layout = self._samples.layout
+            try:
+                self._chain = EegChain(
+                    self._settings,
+                    layout.fs_hz,
+                    layout.channel_names,
+                    self._wanted,
+                    first_sample,
+                    self.next_feature,
+                )
+            except PhospheneError as error:
+                self._refused = f"quality control only: {error}"
+        return self._chain
+
+    def _seconds(self, data: Array, first: int, stamp_s: float) -> list[Out]:
+        layout = self._samples.layout
+        if self._second is None:
+            self._second = SecondQuality(layout.fs_hz, layout.channel_names)
+        return [
+            Out(Quality, stamp_s, {"index": index, "t_data": t_s, "values": values})
+            for index, t_s, values in self._second.push(data, first)
+        ]
+
+    def _raw(self, data: Array, first: int, stamp_s: float) -> Out:
+        layout = self._samples.layout
+        fields = {
+            "stream": self._source,
+            "first_index": first,
+            "fs_hz": layout.fs_hz,
+            "t_data": first / layout.fs_hz,
+            "channels": layout.channel_names,
+        }
+        arrays, dims = {"samples": data}, {"samples": ("time", "channel")}
+        return Out(Samples, stamp_s, fields, arrays, dims, {"samples": "uV"}, raw=True)
+
+    def _outs(self, result: EegResult, stamp_s: float) -> list[Out]:
+        self.next_feature = max(self.next_feature, result.index + 1)
+        self._counts["epochs"] += 1
+        self._counts["epochs_rejected"] += int(result.rejected)
+        at = {"index": result.index, "t_data": result.t_data}
+        told = {
+            "kind": result.kind,
+            "mask_hash": result.mask_hash,
+            "ready": result.ready,
+            "t_event": result.t_event,
+            "note": "rejected" if result.rejected else "",
+        }
+        return [
+            Out(Quality, stamp_s, {**at, "values": result.quality}),
+            _features(stamp_s, {**at, **told}, result.x, ("feature",)),
+        ]
+
+    def marker(self, t_s: float, label: str, t_acquired: float) -> list[Out]:
+        """Open an epoch; return it at once where all of its samples are there already."""
+        chain = self._ensure_chain(self.next_index)
+        results = [] if chain is None else chain.marker(t_s, label)
+        return [out for result in results for out in self._outs(result, t_acquired)]
+
+    def data_time_s(self, marker: Marker) -> float | None:
+        """Return the marker's own data time, or the one its LSL time stamp stands for."""
+        if marker.t_s is not None:
+            return marker.t_s
+        if not self._samples.layout.counter:
+            return self._samples.clock.data_time_s(marker.stamp_s)
+        return None if self._offset_s is None else marker.stamp_s - self._offset_s
+
+    def counts(self) -> Mapping[str, int]:
+        """Return samples taken and lost, epochs, and how the stream is."""
+        stale, _ = _stale(self._samples.watch, self._now(), self._ended)
+        late = 0 if self._chain is None else self._chain.core.counts.too_late
+        reconnects = self._samples.link.n_reconnects
+        return {**self._counts, "epochs_too_late": late, "reconnects": reconnects, "stale": stale}
+
+    def trouble(self, ended: bool) -> str:
+        """Return what is wrong with bundle, channels or stream."""
+        self._ended = ended
+        stale = _stale(self._samples.watch, self._now(), ended)[1]
+        return self._refused or stale or ("" if ended else self._samples.link.trouble)
+
+
+def _features(stamp_s: float, fields: Mapping[str, Any], x: Array, dims: tuple[str, ...]) -> Out:
+    arrays = {"x": np.ascontiguousarray(x, dtype=np.float32)}
+    return Out(Features, stamp_s, fields, arrays, {"x": dims}, {"x": "1"})
