@@ -42,7 +42,8 @@ def addressed(frame: Message, sink: str, level: int, now_s: float) -> Message | 
     if picture is None:
         return None
     arrays = {"picture": picture}
-    specs = describe(arrays, {"picture": ("height", "width", "colour")}, {})
+    dims = {spec.name: spec.dims for spec in frame.header.arrays}
+    specs = describe(arrays, dims, {})
     header = msgspec.structs.replace(
         frame.header, sink=sink, level=level, t_sent=now_s, arrays=specs
     )

@@ -1,0 +1,120 @@
+"""What is in a recording, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from phosphene.messages import Grant, RunStart, RunStop, topic_of
+from phosphene.recorder.gaps import GapWatch
+from phosphene.recorder.reader import RecordingReader, parts_of
+
+__all__ = ["Contents", "contents", "info"]
+
+
+@dataclass
+class Contents:
+    """What one run's files hold.
+
+    Attributes
+    ----------
+    topics : Counter
+        Messages of each topic.
+    missing : Counter
+        Numbers missing in each topic.
+    first_s, last_s : float or None
+        Earliest and latest time of sending, in seconds.
+    start : RunStart or None
+        First start document.
+    stop : RunStop or None
+        Last stop document.
+    scopes : set of str
+        Consent scopes that held at some time.
+    files : list of tuple
+        Path, whether complete, and damage of each file.
+    """
+
+    topics: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
+    first_s: float | None = None
+    last_s: float | None = None
+    start: RunStart | None = None
+    stop: RunStop | None = None
+    scopes: set[str] = field(default_factory=set)
+    files: list[tuple[Path, bool, str]] = field(default_factory=list)
+
+
+def contents(where: Path, run: str | None = None) -> Contents:
+    """Read a run's files once and sum up what they hold.
+
+    Parameters
+    ----------
+    where : Path
+        Recording file or folder.
+    run : str or None
+        Identifier of the run; None takes the newest.
+    """
+    found = Contents()
+    watch = GapWatch()
+    for path in parts_of(where, run):
+        reader = RecordingReader(path)
+        for message in reader:
+            header = message.header
+            found.topics[topic_of(header).decode()] += 1
+            watch.see(header)
+            found.first_s = min(header.t_sent, found.first_s or header.t_sent)
+            found.last_s = max(header.t_sent, found.last_s or header.t_sent)
+            if isinstance(header, RunStart):
+                found.start = found.start or header
+                found.scopes.update(header.facts.get("consent_scopes", "").split())
+            elif isinstance(header, RunStop):
+                found.stop = header
+            elif isinstance(header, Grant):
+                found.scopes.update(header.scopes)
+        found.files.append((path, reader.ending.complete, reader.ending.damage))
+    found.missing = watch.missing
+    return found
+
+
+def _ending(found: Contents) -> str:
+    if found.stop is None:
+        return "no stop document: the recorder did not end regularly"
+    interrupted = ", interrupted" if found.stop.interrupted else ""
+    return f"{found.stop.exit_status}{interrupted}: {found.stop.reason or 'no reason given'}"
+
+
+def info(where: Path, run: str | None = None) -> str:
+    """Describe a recording.
+
+    Parameters
+    ----------
+    where : Path
+        Recording file or folder.
+    run : str or None
+        Identifier of the run; None takes the newest.
+
+    Returns
+    -------
+    str
+        Several lines.
+    """
+    found = contents(where, run)
+    lines = []
+    for path, complete, damage in found.files:
+        state = "complete" if complete else "cut off: phosphene recover gives it an index"
+        lines.append(f"file      {path.name}, {path.stat().st_size} bytes, {damage or state}")
+    if found.start is not None:
+        start = found.start
+        lines.append(f"run       {start.run}, {start.mode}, {start.modality}, {start.person}")
+    lines.append(f"consent   {' '.join(sorted(found.scopes)) or 'none'}")
+    lines.append(f"end       {_ending(found)}")
+    if found.first_s is not None and found.last_s is not None:
+        lines.append(f"duration  {found.last_s - found.first_s:.1f} s")
+    lines.append(f"percepts  {found.topics['percept']}")
+    lines.append(f"frames    {found.topics['frameinfo']} shown, {found.topics['frame']} recorded")
+    lines.append("topics")
+    for topic, count in sorted(found.topics.items()):
+        gap = found.missing[topic]
+        lines.append(f"  {topic:<10}{count:>8}" + (f"  {gap} missing" if gap else ""))
+    return "\n".join(lines)

@@ -1,0 +1,243 @@
+"""The recorder's shell: takes everything in, keeps what consent allows, never holds anybody up.
+
+It always runs and counts; it writes only when the plan names a folder.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import zmq
+
+from phosphene.bus import Puller
+from phosphene.clock import wall_time_s
+from phosphene.consent import Scope, why_not
+from phosphene.errors import ConfigError, MessageError, NodeError, RecordingError, problem
+from phosphene.messages import Command, Message, RunStart, RunStop, decode, encode
+from phosphene.node import NodeContext
+from phosphene.recorder.backlog import Backlog
+from phosphene.recorder.documents import StopFacts, metadata_of, start_facts
+from phosphene.recorder.gaps import GapWatch
+from phosphene.recorder.names import next_free, number_of
+from phosphene.recorder.recover import recover_all
+from phosphene.recorder.scribe import Scribe
+from phosphene.recorder.writer import RecordingFile
+
+__all__ = ["RecorderNode", "scope_for"]
+
+BRAIN_TOPICS = frozenset({"volume", "samples", "features", "percept"})
+OPEN_TOPICS = frozenset(
+    {"quality", "event", "frameinfo", "view", "grant", "beat", "runstart", "runstop"}
+)
+MESSAGES_PER_STEP = 500
+BACKLOG_BYTES = 128 * 2**20
+CONSENT_CHECK_S = 0.1
+
+
+def scope_for(topic: str) -> Scope | None:
+    """Return the scope that recording a topic needs; None where it needs none.
+
+    Raises
+    ------
+    RecordingError
+        If messages of this topic are never recorded.
+    """
+    if topic in BRAIN_TOPICS:
+        return Scope.RECORD_BRAIN
+    if topic == "frame":
+        return Scope.RECORD_IMAGES
+    if topic in OPEN_TOPICS:
+        return None
+    raise RecordingError(problem("topic", topic, "a recorded topic", "Send it elsewhere."))
+
+
+def _utc_now() -> datetime:
+    return datetime.fromtimestamp(wall_time_s(), UTC)
+
+
+class RecorderNode:
+    """Records one run.
+
+    Parameters
+    ----------
+    context : NodeContext
+        What the shell lends.
+    wall : Callable
+        Returns the present date and time with zone, for the expiry of consent.
+    open_file : Callable, optional
+        Opens the recording; for tests of a failing disk.
+    backlog_bytes : int
+        Room for messages that wait for the disk.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        context: NodeContext,
+        wall: Callable[[], datetime] = _utc_now,
+        open_file: Callable[[Path], BinaryIO] | None = None,
+        backlog_bytes: int = BACKLOG_BYTES,
+    ) -> None:
+        self._context, self._wall, self._plan = context, wall, context.plan
+        self._counts: Counter[str] = Counter()
+        self._gaps = GapWatch()
+        self._stop = StopFacts()
+        self._allowed: dict[Scope, bool] = {}
+        self._consent_checked_s = float("-inf")
+        self._backlog = Backlog(backlog_bytes)
+        self._scribe: Scribe | None = None
+        if self._plan.out is not None:
+            self._scribe = self._begin(self._plan.out, open_file)
+        self._records = Puller(context.zmq, context.endpoint("records"))
+
+    def _begin(self, out: Path, open_file: Callable[[Path], BinaryIO] | None) -> Scribe:
+        context, plan = self._context, self._plan
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            allowed = "a folder that can be written"
+            raise ConfigError(
+                problem("recorder.out", str(out), allowed, f"{error.strerror}: choose another.")
+            ) from error
+        recover_all(out, alive=lambda: context.beat({}))
+        path = next_free(out)
+        file = RecordingFile(path, open_file) if open_file else RecordingFile(path)
+        now = context.clock.now()
+        start = context.message(
+            RunStart,
+            t_acquired=now,
+            person=plan.session.person,
+            mode=plan.mode,
+            modality=plan.session.modality,
+            t_wall=self._wall().timestamp(),
+            facts=start_facts(plan, number_of(path) or 1),
+        )
+        file.note("phosphene.start", metadata_of(start.header))
+        file.add(start, encode(start))
+        file.flush()
+        return Scribe(file, self._backlog, context.clock.now)
+
+    # ---- what the shell asks for ----------------------------------------------------------------
+
+    def sockets(self) -> Sequence[zmq.Socket[bytes]]:
+        """Return the socket whose arrival should wake the node."""
+        return [self._records.socket]
+
+    def due_s(self) -> float | None:
+        """Return None: nothing is timed here."""
+        return None
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the counters: messages by fate, and by topic."""
+        scribe = self._scribe
+        fates = {
+            "received": self._counts["received"],
+            "written": scribe.written if scribe else 0,
+            "withheld": self._counts["withheld"],  # consent does not cover them
+            "dropped": self._counts["dropped"],  # the disk was too slow
+            "lost": scribe.lost if scribe else 0,  # the disk failed
+            "gaps": self._gaps.missing.total(),  # numbers that never arrived
+            "malformed": self._counts["malformed"],
+        }
+        return fates | {k: n for k, n in self._counts.items() if k.startswith("topic_")}
+
+    def done(self) -> bool:
+        """Return False: the recorder goes on until it is told to stop."""
+        return False
+
+    def command(self, command: Command) -> str:
+        """Obey ``go``, ``status`` and ``finish`` (exit_status, reason, interrupted, counts)."""
+        if command.action == "finish":
+            self._stop = StopFacts.from_arguments(command.arguments)
+        elif command.action not in ("go", "status"):
+            raise NodeError(problem("command", command.action, "go, status, finish", "Send one."))
+        if self._scribe is None:
+            return "counting only: no folder to record to"
+        return self._scribe.failure or f"{self._scribe.written} messages written"
+
+    def step(self) -> None:
+        """Take in what has arrived."""
+        scribe = self._scribe
+        if scribe is not None:
+            if not scribe.alive():
+                raise RecordingError("the writing thread has ended unexpectedly; see above")
+            if scribe.failure:
+                self._context.note = scribe.failure
+        for _ in range(MESSAGES_PER_STEP):
+            # In lossless plans a full queue is felt by the senders, who then wait.
+            if self._plan.lossless and not self._backlog.wait_for_room(0.05):
+                return
+            if not self._take():
+                return
+
+    def close(self) -> None:
+        """Take in the rest, write the stop document and finish the file."""
+        while self._take():
+            self._context.beat(self.counts())
+        if self._scribe is not None:
+            now = self._context.clock.now()
+            stop = self._context.message(
+                RunStop,
+                t_acquired=now,
+                exit_status=self._stop.exit_status,
+                reason=self._stop.reason,
+                interrupted=self._stop.interrupted,
+                counts=self._stop.counts,
+            )
+            self._scribe.finish(stop, metadata_of(stop.header))
+            self._context.note = self._scribe.failure
+        self._records.close()
+
+    # ---- messages --------------------------------------------------------------------------------
+
+    def _take(self) -> bool:
+        """Receive one message; return False when none is waiting."""
+        try:
+            frames = self._records.socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        self._counts["received"] += 1
+        try:
+            message = decode(frames)
+            topic = bytes(frames[0]).decode()
+            scope = scope_for(topic)
+        except (MessageError, RecordingError):
+            self._counts["malformed"] += 1
+            return True
+        self._counts[f"topic_{topic}"] += 1
+        self._gaps.see(message.header)
+        if not self._may_keep(scope):
+            self._counts["withheld"] += 1
+        elif self._scribe is not None:
+            self._keep(message, frames)
+        return True
+
+    def _keep(self, message: Message, frames: list[Any]) -> None:
+        while not self._backlog.offer(message, frames):
+            if not self._plan.lossless or self._scribe is None or not self._scribe.alive():
+                self._counts["dropped"] += 1
+                return
+            self._context.beat(self.counts())
+            self._backlog.wait_for_room(0.05)
+
+    def _may_keep(self, scope: Scope | None) -> bool:
+        if scope is None:
+            return True
+        now = self._context.clock.now()
+        if now - self._consent_checked_s >= CONSENT_CHECK_S:
+            self._consent_checked_s = now
+            wall, person = self._wall(), self._plan.session.person
+            self._allowed = {
+                s: why_not(self._plan.consent, s, person, wall) is None
+                for s in (Scope.RECORD_BRAIN, Scope.RECORD_IMAGES)
+            }
+        images_off = scope is Scope.RECORD_IMAGES and not self._plan.session.recorder.images
+        return self._allowed[scope] and not images_off

@@ -1,0 +1,144 @@
+"""Repairing a recording whose writer died: the good prefix, with an index, under its final name."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mcap.records import Channel, Metadata, Schema
+from mcap.records import Message as Record
+from mcap.writer import CompressionType, Writer
+
+from phosphene.errors import RecordingError, problem
+from phosphene.recorder.names import UNFINISHED, finished_name, recordings_in
+from phosphene.recorder.reader import Ending, records_of
+from phosphene.recorder.writer import CHUNK_BYTES, PROFILE
+
+__all__ = ["Recovered", "recover", "recover_all"]
+
+BEAT_EVERY = 200
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a repair has brought back.
+
+    Attributes
+    ----------
+    path : Path
+        The finished recording.
+    messages : int
+        Messages in it.
+    lost_bytes : int
+        Bytes behind the good prefix that could not be used.
+    damage : str
+        What was wrong where the file was not merely cut off; it is then kept beside the result.
+    """
+
+    path: Path
+    messages: int
+    lost_bytes: int
+    damage: str
+
+
+def recover(path: Path, alive: Callable[[], object] = lambda: None) -> Recovered:
+    """Turn an unfinished recording into a finished one.
+
+    Parameters
+    ----------
+    path : Path
+        File named ``.mcap.part``; it is replaced by the finished one.
+    alive : Callable
+        Called now and then while a long file is copied.
+
+    Raises
+    ------
+    RecordingError
+        If it is not an unfinished recording, is still being written, or its final name is taken.
+    """
+    target = finished_name(path)
+    if not path.name.endswith(UNFINISHED) or not path.is_file():
+        allowed = f"an existing file named *{UNFINISHED}"
+        raise RecordingError(problem("recording", str(path), allowed, "Only those need repair."))
+    if target.exists():
+        raise RecordingError(f"{path}: {target.name} exists already; move one of them away")
+    draft = path.with_name(target.name + ".repair")
+    ending = Ending()
+    with path.open("rb") as source:
+        try:
+            fcntl.flock(source.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RecordingError(f"{path}: a recorder is still writing it") from error
+        try:
+            messages = _copy(source, draft, ending, alive)
+        except RecordingError as error:
+            draft.unlink(missing_ok=True)
+            raise RecordingError(f"{path}: {error}") from error
+        size = os.fstat(source.fileno()).st_size
+        draft.rename(target)
+        if ending.damage:
+            path.rename(path.with_name(path.name + ".damaged"))
+        else:
+            path.unlink()
+    lost = 0 if ending.complete else size - ending.read_bytes
+    return Recovered(target, messages, lost, ending.damage)
+
+
+def _copy(source: BinaryIO, draft: Path, ending: Ending, alive: Callable[[], object]) -> int:
+    """Copy the good prefix into a new file and return its number of messages."""
+    messages = 0
+    schemas, channels = {0: 0}, dict[int, int]()
+    with draft.open("wb") as out:
+        writer: Any = Writer(out, chunk_size=CHUNK_BYTES, compression=CompressionType.LZ4)
+        writer.start(profile=PROFILE)
+        for record in records_of(source, ending):
+            if isinstance(record, Schema) and record.id not in schemas:
+                schemas[record.id] = writer.register_schema(
+                    record.name, record.encoding, record.data
+                )
+            elif isinstance(record, Channel) and record.id not in channels:
+                channels[record.id] = writer.register_channel(
+                    record.topic,
+                    record.message_encoding,
+                    schemas[record.schema_id],
+                    record.metadata,
+                )
+            elif isinstance(record, Metadata):
+                writer.add_metadata(record.name, record.metadata)
+            elif isinstance(record, Record):
+                writer.add_message(
+                    channels[record.channel_id],
+                    record.log_time,
+                    record.data,
+                    record.publish_time,
+                    record.sequence,
+                )
+                messages += 1
+                if messages % BEAT_EVERY == 0:
+                    alive()
+        writer.finish()
+        out.flush()
+        os.fsync(out.fileno())
+    return messages
+
+
+def recover_all(folder: Path, alive: Callable[[], object] = lambda: None) -> list[Recovered]:
+    """Repair every unfinished recording of a folder that nobody is writing."""
+    repaired = []
+    for path in recordings_in(folder):
+        if path.name.endswith(UNFINISHED) and not _busy(path):
+            repaired.append(recover(path, alive))
+    return repaired
+
+
+def _busy(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

@@ -1,0 +1,214 @@
+"""One recording file: MCAP, flushed often, a valid prefix at every moment.
+
+The file is named ``.mcap.part`` until it is finished. What has been flushed survives the death of
+the process; `sync` makes it survive the loss of power. When the disk fills up the file is cut
+back to its last flush and closed as a short but valid recording.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
+from mcap.opcode import Opcode
+from mcap.well_known import MessageEncoding
+from mcap.writer import MCAP0_MAGIC, CompressionType, Writer
+from mcap_protobuf.schema import register_schema
+from PIL import Image
+
+from phosphene.errors import ConfigError, problem
+from phosphene.messages import Message, topic_of
+from phosphene.recorder.framing import ENCODING, pack
+from phosphene.recorder.names import finished_name
+
+__all__ = ["PICTURE_TOPIC", "RecordingFile"]
+
+PROFILE = "phosphene"
+PICTURE_TOPIC = "/frames"
+JPEG_QUALITY = 90
+CHUNK_BYTES = 2**20
+
+
+def _open(path: Path) -> BinaryIO:
+    """Create a file without buffer, for its owner only."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
+
+
+def time_ns(seconds: float) -> int:
+    """Return a time in nanoseconds, never below 0 (MCAP times are unsigned)."""
+    return max(0, round(seconds * 1e9))
+
+
+def jpeg(picture: Any) -> bytes:
+    """Compress an RGB picture without thinning out its colours."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.asarray(picture)).save(
+        buffer, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4"
+    )
+    return buffer.getvalue()
+
+
+class RecordingFile:
+    """Writes one recording.
+
+    Parameters
+    ----------
+    path : Path
+        Name of the unfinished file; it must not exist.
+    open_file : Callable
+        Opens it for writing without buffer.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be created.
+    """
+
+    def __init__(self, path: Path, open_file: Callable[[Path], BinaryIO] = _open) -> None:
+        self.path = path
+        try:
+            self._file = open_file(path)
+        except OSError as error:
+            raise ConfigError(
+                problem("recorder.out", str(path.parent), "a folder that can be written",
+                        f"{error.strerror}: choose another.")
+            ) from error  # fmt: skip
+        # The lock tells a repair that somebody is still writing; it ends with the process.
+        fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        stream: Any = _Whole(self._file)
+        self._writer: Any = Writer(stream, chunk_size=CHUNK_BYTES, compression=CompressionType.LZ4)
+        self._channels: dict[str, int] = {}
+        self._writer.start(profile=PROFILE)
+        self._good = self._file.tell()
+
+    def add(self, message: Message, frames: Sequence[Any]) -> None:
+        """Add one message with its frames as they came from the bus: topic, header, buffers.
+
+        The pixels of a frame are stored as a ``foxglove.CompressedImage`` beside its header.
+        """
+        topic = bytes(frames[0]).decode()
+        if topic == "frame":
+            self._put(topic, message, pack(frames[1:2]))
+            self._put_picture(message)
+        else:
+            self._put(topic, message, pack(frames[1:]))
+
+    def note(self, name: str, facts: Mapping[str, str]) -> None:
+        """Add a metadata record."""
+        self._writer.add_metadata(name, dict(facts))
+
+    def flush(self) -> None:
+        """Hand everything to the operating system."""
+        self._writer.flush()
+        self._good = self._file.tell()
+
+    def sync(self) -> None:
+        """Wait until everything flushed is on the disk."""
+        os.fsync(self._file.fileno())
+
+    def finish(self) -> Path:
+        """Write the index, give the file its final name and return it."""
+        self._writer.finish()
+        return self._close()
+
+    def cut_short(self) -> Path:
+        """Close after a failed write: keep everything up to the last flush, without an index.
+
+        Returns
+        -------
+        Path
+            The finished file, or the unfinished one where even its last few bytes had no room.
+        """
+        end = struct.pack("<BQI", Opcode.DATA_END, 4, 0)
+        end += struct.pack("<BQQQI", Opcode.FOOTER, 20, 0, 0, 0)
+        try:
+            self._file.truncate(self._good)
+            self._file.seek(self._good)
+            _Whole(self._file).write(end + MCAP0_MAGIC)
+        except OSError:
+            self._file.truncate(self._good)
+            self._file.close()
+            return self.path
+        return self._close()
+
+    def _close(self) -> Path:
+        self.sync()
+        final = finished_name(self.path)
+        self.path.rename(final)
+        self._file.close()
+        return final
+
+    def _put(self, topic: str, message: Message, data: bytes) -> None:
+        if topic not in self._channels:
+            self._channels[topic] = self._writer.register_channel(
+                topic=topic,
+                message_encoding=ENCODING,
+                schema_id=self._writer.register_schema(
+                    f"phosphene.{topic}", "jsonschema", _schema(type(message.header))
+                ),
+            )
+        self._store(topic, message.header, data)
+
+    def _put_picture(self, message: Message) -> None:
+        if PICTURE_TOPIC not in self._channels:
+            self._channels[PICTURE_TOPIC] = self._writer.register_channel(
+                topic=PICTURE_TOPIC,
+                message_encoding=MessageEncoding.Protobuf,
+                schema_id=register_schema(self._writer, CompressedImage),
+            )
+        picture = CompressedImage(
+            frame_id="world-64", format="jpeg", data=jpeg(message.arrays["picture"])
+        )
+        picture.timestamp.FromNanoseconds(time_ns(message.header.t_sent))
+        self._store(PICTURE_TOPIC, message.header, picture.SerializeToString())
+
+    def _store(self, topic: str, header: Any, data: bytes) -> None:
+        at = time_ns(header.t_sent)
+        self._writer.add_message(
+            self._channels[topic], at, data, at, sequence=header.seq & 0xFFFFFFFF
+        )
+
+
+class _Whole:
+    """An unbuffered file whose every write is complete or fails."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        view = memoryview(data)
+        while view:
+            written = self._file.write(view)
+            view = view[written:]
+        return len(data)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def flush(self) -> None:
+        """Nothing is held back here."""
+
+
+def _schema(header: type) -> bytes:
+    """Describe a topic's records: an array of the header and its buffers."""
+    (described,), components = msgspec.json.schema_components(
+        [header], ref_template="#/$defs/{name}"
+    )
+    return msgspec.json.encode(
+        {
+            "title": f"phosphene.{topic_of(header).decode()}",
+            "type": "array",
+            "description": "The header, then the buffer of each array that it describes.",
+            "prefixItems": [described],
+            "items": {"type": "string", "contentEncoding": "binary"},
+            "$defs": components,
+        }
+    )
