@@ -1,0 +1,232 @@
+"""The node's shell inside Qt's event loop.
+
+Beats leave from the window's own thread, so a frozen window stops beating and the gate blanks.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import zmq
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from gui.model import BLANKED_HERE, RunModel
+from gui.palette import apply
+from gui.receiver import Receiver
+from gui.window import OperatorWindow
+from phosphene.errors import NodeError
+from phosphene.messages import Command
+from phosphene.node import NodeContext, farewell, work
+
+__all__ = ["GuiNode", "GuiOptions", "run"]
+
+TURN_MS = 50
+STOP_NOTE = "stop requested by operator"
+
+
+@dataclass(frozen=True)
+class GuiOptions:
+    """Options of the command line.
+
+    Attributes
+    ----------
+    participant_screen : str or None
+        Name of the participant's screen.
+    screenshot : Path or None
+        File for a picture of the window.
+    after_s : float
+        When it is taken, in seconds after the start.
+    """
+
+    participant_screen: str | None = None
+    screenshot: Path | None = None
+    after_s: float = 5.0
+
+
+class GuiNode:
+    """The operator's window as a node.
+
+    Parameters
+    ----------
+    context : NodeContext
+        Plan, clock and sockets.
+    options : GuiOptions
+        Options of the command line.
+    """
+
+    def __init__(self, context: NodeContext, options: GuiOptions) -> None:
+        self._context = context
+        self._ended = self._stop_asked = False
+        self.model = RunModel(context.plan)
+        self.receiver = Receiver(context, self.model)
+        self.window = OperatorWindow(
+            context.plan,
+            self.model,
+            context.clock,
+            self.ask,
+            self._ask_stop,
+            options.participant_screen,
+        )
+        self.receiver.changed.connect(self._changed)
+        self.receiver.start()
+
+    def _changed(self) -> None:
+        self.receiver.seen()
+        self.window.paint_soon()
+
+    def ask(self, action: str) -> None:
+        """Send a command to the gate without waiting."""
+        command = self._context.message(
+            Command,
+            t_acquired=self._context.clock.now(),
+            id=uuid.uuid4().hex,
+            action=action,
+            arguments={"reason": BLANKED_HERE} if action == "blank" else {},
+        )
+        self.receiver.ask(command)
+
+    def _ask_stop(self) -> None:
+        self._stop_asked = True
+
+    # ---- what the shell asks for ----------------------------------------------------------------
+
+    def sockets(self) -> Sequence[zmq.Socket[bytes]]:
+        """Return nothing: the receiving thread has the sockets."""
+        return []
+
+    def due_s(self) -> float | None:
+        """Return None: Qt's timers keep the time."""
+        return None
+
+    def step(self) -> None:
+        """Keep window and beat in step with the run.
+
+        Raises
+        ------
+        NodeError
+            If the receiving thread has failed.
+        """
+        if fault := self.model.fault:
+            raise NodeError(fault)
+        context = self._context
+        if self._stop_asked:
+            context.state, context.note = "done", STOP_NOTE
+        going = context.state in ("running", "done")
+        self.window.tell_phase(going, self._ended or self._stop_asked)
+        self.window.refresh_pictures()
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the counters of both sinks."""
+        return self.model.counts()
+
+    def done(self) -> bool:
+        """Return False: the window watches until it is told to stop."""
+        return False
+
+    def command(self, command: Command) -> str:
+        """Obey ``go``, ``status`` and ``ended`` (arguments status and reason)."""
+        if command.action == "ended":
+            self._ended = True
+            self.model.say("run ended: " + ", ".join(command.arguments.values()))
+        elif command.action not in ("go", "status"):
+            raise NodeError(
+                f"gui: unknown command {command.action!r}; known: go, status, ended, stop"
+            )
+        return f"window is {self.window.state()}"
+
+    def close(self) -> None:
+        """Close window and thread."""
+        self.receiver.halt()
+        self.window.shut()
+
+
+class _Turns:
+    """Runs the shell's round from a timer and keeps the error that ends it."""
+
+    def __init__(self, app: QApplication, context: NodeContext, node: GuiNode) -> None:
+        self._app, self._context, self._node = app, context, node
+        self.error: Exception | None = None
+        self.timer = QTimer()
+        self.timer.timeout.connect(self.turn)
+        self.timer.start(TURN_MS)
+
+    def turn(self) -> None:
+        try:
+            going = self._context.beat(self._node.counts())
+            work(self._context, self._node)
+        except Exception as error:
+            self.fail(error)
+            return
+        if not going or not self._node.window.isVisible():
+            self._leave()
+
+    def _leave(self) -> None:
+        self.timer.stop()
+        # Not quit(): that asks the windows first, and ours refuses to close during a run.
+        self._app.exit()
+
+    def fail(self, error: Exception) -> None:
+        self.error = self.error or error
+        self._leave()
+
+    def excepthook(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        """End the node on an error in any slot: a window that limps on would not be noticed."""
+        traceback.print_exception(kind, error, trace)
+        self.fail(error if isinstance(error, Exception) else NodeError(repr(error)))
+
+
+def run(context: NodeContext, options: GuiOptions) -> int:
+    """Show the window until the run is over.
+
+    Parameters
+    ----------
+    context : NodeContext
+        From `phosphene.node.prepare`.
+    options : GuiOptions
+        Options of the command line.
+
+    Returns
+    -------
+    int
+        Exit status.
+    """
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        app = QApplication(["phosphene"])
+    app.setQuitOnLastWindowClosed(False)
+    apply(app)
+    context.beat({}, force=True)
+    node = GuiNode(context, options)
+    node.window.show()
+    context.state = "ready"
+    turns = _Turns(app, context, node)
+    previous, sys.excepthook = sys.excepthook, turns.excepthook
+    if options.screenshot is not None:
+        target = options.screenshot
+        QTimer.singleShot(round(options.after_s * 1000), lambda: _grab(node.window, target))
+    try:
+        app.exec()
+    finally:
+        sys.excepthook = previous
+        node.close()
+        status = farewell(context, node.counts(), turns.error)
+        context.close()
+    return status
+
+
+def _grab(window: OperatorWindow, target: Path) -> None:
+    window.refresh_board()
+    # Written aside and renamed, so that whoever waits for the file finds it complete.
+    part = target.with_suffix(".part.png")
+    if not window.grab().save(str(part), "PNG"):
+        raise NodeError(f"screenshot {target}: cannot be written")
+    part.rename(target)

@@ -1,0 +1,282 @@
+"""Everything the window shows, fed by the receiving thread and read by the window. No Qt.
+
+One lock guards it; both sides hold it only for copying, never while they draw or wait.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gui.curves import Curves, Plotted
+from gui.seen import Seen, Timeline
+from phosphene.messages import (
+    Event,
+    Features,
+    Frame,
+    Grant,
+    Message,
+    Percept,
+    Quality,
+    View,
+    topic_of,
+)
+from phosphene.plan import Plan
+from phosphene.sink import Showing, SinkState
+from phosphene.sink.node import total_counts
+
+__all__ = ["BLANKED_HERE", "Board", "Flow", "Pictures", "RunModel"]
+
+GRANT_FRESH_S = 1.0
+MOST_PERCEPTS = 128
+MOST_LOG_LINES = 500
+BLANKED_HERE = "blanked by the operator"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Messages of one kind: how many have come, and when the newest was sent (None: none)."""
+
+    messages: int = 0
+    newest_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the picture panels show at one moment.
+
+    Attributes
+    ----------
+    operator, participant : Showing
+        What the gate lets through to each sink.
+    percept : Percept or None
+        The percept behind the operator's picture.
+    seen : Seen
+        What was really shown when that percept was seen.
+    chance : float or None
+        Confidence of a guess among the decoder's labels.
+    """
+
+    operator: Showing
+    participant: Showing
+    percept: Percept | None
+    seen: Seen
+    chance: float | None
+
+
+@dataclass(frozen=True)
+class Board:
+    """Facts for strip, alarms and status line.
+
+    Attributes
+    ----------
+    scopes : tuple of str or None
+        Consent as the gate grants it; None without a fresh grant.
+    decode_reason : str
+        Why nothing is decoded; empty while decoding is allowed.
+    operator, participant : Showing
+        What the gate lets through.
+    features : Features or None
+        Newest header of cleaned data.
+    step_s : float or None
+        Typical interval between features, in seconds.
+    fd_mm : float or None
+        Framewise displacement of the newest volume, in millimetres.
+    flows : dict of str to Flow
+        What has come, by kind of message.
+    blank_here : bool
+        True after the operator blanked, until the gate has confirmed the opposite.
+    trouble : str
+        An unanswered or refused request, in words.
+    """
+
+    scopes: tuple[str, ...] | None
+    decode_reason: str
+    operator: Showing
+    participant: Showing
+    features: Features | None
+    step_s: float | None
+    fd_mm: float | None
+    flows: dict[str, Flow]
+    blank_here: bool
+    trouble: str
+
+
+class RunModel:
+    """State of the run as the window knows it.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._lock = threading.Lock()
+        self._sinks = {name: SinkState(name) for name in ("operator", "self")}
+        self._curves = Curves(plan.session.modality)
+        self._truth = Timeline()
+        self._percepts: OrderedDict[int, Percept] = OrderedDict()
+        self._grant: Grant | None = None
+        self._features: Features | None = None
+        self._flows: dict[str, Flow] = {}
+        self._log: deque[str] = deque(maxlen=MOST_LOG_LINES)
+        self._decode_words: str | None = None
+        self._blank_here = False
+        self._trouble = ""
+        self._fault = ""
+
+    # ---- written by the receiving thread -------------------------------------------------------
+
+    def take(self, messages: Iterable[tuple[str, Message]], now_s: float) -> int:
+        """Take in messages with the name of the socket each came from; return how many."""
+        count = 0
+        with self._lock:
+            for source, message in messages:
+                self._take_one(source, message, now_s)
+                count += 1
+        return count
+
+    def _take_one(self, source: str, message: Message, now_s: float) -> None:
+        header = message.header
+        if source != "view-self":
+            kind = topic_of(header).decode()
+            self._flows[kind] = Flow(self._flows.get(kind, Flow()).messages + 1, header.t_sent)
+        if isinstance(header, Frame):
+            self._take_frame(source, header, message, now_s)
+        elif isinstance(header, View):
+            self._take_view(source, header, now_s)
+        elif isinstance(header, Features):
+            self._features = header
+            self._curves.on_features(header, message.arrays.get("x"))
+        elif isinstance(header, Quality):
+            self._curves.on_quality(header)
+        elif isinstance(header, Percept):
+            self._percepts[header.seq] = header
+            if len(self._percepts) > MOST_PERCEPTS:
+                self._percepts.popitem(last=False)
+            self._curves.on_percept(header)
+        elif isinstance(header, Event):
+            self._truth.add(header)
+        elif isinstance(header, Grant):
+            self._take_grant(header)
+
+    def _take_frame(self, source: str, header: Frame, message: Message, now_s: float) -> None:
+        sink = self._sinks[source.removeprefix("view-")]
+        sink.on_frame(header, message.arrays["picture"], now_s)
+        if source == "view-operator":
+            self._curves.on_frame(header, self._percepts.get(header.percept_seq))
+
+    def _take_view(self, source: str, header: View, now_s: float) -> None:
+        sink = self._sinks[source.removeprefix("view-")]
+        before = sink.showing(now_s)
+        sink.on_view(header)
+        after = sink.showing(now_s)
+        if before.passing != after.passing:
+            words = "frames pass" if after.passing else f"blank: {after.reason}"
+            self._log.append(f"{sink.name} view: {words}")
+        if source == "view-operator" and not header.passing:
+            self._curves.pause()
+
+    def _take_grant(self, header: Grant) -> None:
+        self._grant = header
+        words = "decoding is allowed" if header.decode else f"no decoding: {header.reason}"
+        if words != self._decode_words:
+            self._decode_words = words
+            self._log.append(words)
+
+    def answered(self, action: str, ok: bool, text: str) -> None:
+        """Note the gate's answer to a request; pictures return only on its confirmation."""
+        with self._lock:
+            if action == "unblank" and ok:
+                self._blank_here = False
+            self._trouble = "" if ok else f"the gate refused to {action}: {text}"
+            self._log.append(f"gate, {action}: {'done' if ok else 'refused'} ({text})")
+
+    def unanswered(self, action: str) -> None:
+        """Note that the gate did not answer a request in time."""
+        with self._lock:
+            self._trouble = f"the gate did not answer {action!r}: pictures are off in this window"
+            if action != "blank":
+                self._trouble = f"the gate did not answer {action!r}"
+            self._log.append(self._trouble)
+
+    def fail(self, fault: str) -> None:
+        """Note what ended the receiving thread."""
+        with self._lock:
+            self._fault = fault
+
+    # ---- written by the window -----------------------------------------------------------------
+
+    def blank(self) -> None:
+        """Take every picture away here at once, whatever the gate does."""
+        with self._lock:
+            self._blank_here = True
+
+    def say(self, line: str) -> None:
+        """Add a line to the log."""
+        with self._lock:
+            self._log.append(line)
+
+    # ---- read by the window --------------------------------------------------------------------
+
+    @property
+    def fault(self) -> str:
+        """What ended the receiving thread; empty while it runs."""
+        with self._lock:
+            return self._fault
+
+    def pictures(self, now_s: float) -> Pictures:
+        """Return what the picture panels show at `now_s` (LSL clock, seconds)."""
+        with self._lock:
+            operator, participant = self._showing("operator", now_s), self._showing("self", now_s)
+            frame = operator.frame
+            percept = None if frame is None else self._percepts.get(frame.percept_seq)
+            if percept is None and operator.frame is None and self._percepts:
+                percept = next(reversed(self._percepts.values()))
+            seen = Seen("unknown") if percept is None else self._truth.at(percept.t_seen)
+            return Pictures(operator, participant, percept, seen, self._curves.chance)
+
+    def board(self, now_s: float) -> Board:
+        """Return the facts for strip, alarms and status line at `now_s` (seconds)."""
+        with self._lock:
+            grant = self._grant
+            if grant is not None and now_s - grant.t_sent > GRANT_FRESH_S:
+                grant = None
+            return Board(
+                scopes=None if grant is None else grant.scopes,
+                decode_reason="" if grant is None or grant.decode else grant.reason,
+                operator=self._showing("operator", now_s),
+                participant=self._showing("self", now_s),
+                features=self._features,
+                step_s=self._curves.step_s(),
+                fd_mm=self._curves.fd_mm(),
+                flows=dict(self._flows),
+                blank_here=self._blank_here,
+                trouble=self._trouble,
+            )
+
+    def plotted(self) -> Plotted:
+        """Return copies of all curves."""
+        with self._lock:
+            return self._curves.plotted(self._truth)
+
+    def log_lines(self) -> list[str]:
+        """Return the log lines that have come since the last call."""
+        with self._lock:
+            lines = list(self._log)
+            self._log.clear()
+            return lines
+
+    def counts(self) -> dict[str, int]:
+        """Return the counters of both sinks (see `phosphene.sink`)."""
+        with self._lock:
+            return total_counts(list(self._sinks.values()))
+
+    def _showing(self, name: str, now_s: float) -> Showing:
+        showing = self._sinks[name].showing(now_s)
+        if self._blank_here:
+            return Showing(None, None, False, BLANKED_HERE, None)
+        return showing

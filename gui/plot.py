@@ -1,0 +1,138 @@
+"""One plot: 1-px pens, no grid, no mouse; built once and fed by `setData`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from gui.history import Curve
+from gui.palette import CURVES, DIM, PANEL, TEXT
+
+__all__ = ["Plot", "figures_html", "legend_html"]
+
+AXIS_WIDTH_PX = 38
+AXIS_HEIGHT_PX = 30
+BARE_AXIS_HEIGHT_PX = 5
+SMALL_PX = 10
+
+
+class Plot(QWidget):
+    """One plot with a heading, a line of figures and a hint while it is empty.
+
+    Parameters
+    ----------
+    heading : str
+        What is plotted, with its unit.
+    hint : str
+        What it is waiting for.
+    curves : int
+        Number of curves.
+    x_words : str
+        Name of the x axis; empty hides its numbers (the plot below has the same axis).
+    """
+
+    def __init__(self, heading: str, hint: str, curves: int = 1, x_words: str = "") -> None:
+        super().__init__()
+        self.heading = QLabel(heading)
+        self.heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
+        self.figures = QLabel("")
+        self.figures.setTextFormat(Qt.TextFormat.RichText)
+        self.figures.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.area = pg.PlotWidget(background=PANEL)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setMinimumHeight(48)
+        self.plot = self.area.getPlotItem()
+        self._ticks: Mapping[float, str] | None = None
+        self._quiet_axes(x_words)
+        self.curves = [self.plot.plot(pen=pg.mkPen(CURVES[k], width=1)) for k in range(curves)]
+        self.hint = QLabel(hint, self.area)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.hint.setStyleSheet(f"color: {DIM}; background: {PANEL}; padding: 2px 8px;")
+        inside = QVBoxLayout(self.area)
+        inside.setContentsMargins(AXIS_WIDTH_PX, 0, 0, AXIS_HEIGHT_PX if x_words else 0)
+        inside.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignCenter)
+        self._lay_out()
+
+    def _quiet_axes(self, x_words: str) -> None:
+        plot = self.plot
+        plot.hideButtons()
+        plot.setMenuEnabled(False)
+        plot.setMouseEnabled(x=False, y=False)
+        plot.disableAutoRange()
+        small = QFont(self.font())
+        small.setPixelSize(SMALL_PX)
+        for side in ("left", "bottom"):
+            axis = plot.getAxis(side)
+            axis.setPen(pg.mkPen(DIM, width=1))
+            axis.setTextPen(pg.mkPen(DIM))
+            axis.setStyle(maxTickLevel=0, tickLength=-4, tickFont=small)
+        plot.getAxis("left").setWidth(AXIS_WIDTH_PX)
+        bottom = plot.getAxis("bottom")
+        bottom.setStyle(showValues=bool(x_words))
+        bottom.setHeight(AXIS_HEIGHT_PX if x_words else BARE_AXIS_HEIGHT_PX)
+        if x_words:
+            bottom.setLabel(x_words, color=DIM, **{"font-size": f"{SMALL_PX}px"})
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.heading)
+        top.addWidget(self.figures, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        column.addLayout(top)
+        column.addWidget(self.area, 1)
+
+    def set_ticks(self, ticks: Mapping[float, str] | None) -> None:
+        """Fix the numbers on the left axis; None lets them follow the range."""
+        if ticks != self._ticks:
+            self._ticks = ticks
+            self.plot.getAxis("left").setTicks(None if ticks is None else [list(ticks.items())])
+
+    def add_level(self, value: float, colour: str) -> pg.InfiniteLine:
+        """Add a horizontal line, for a threshold."""
+        line = pg.InfiniteLine(value, angle=0, pen=pg.mkPen(colour, width=1))
+        self.plot.addItem(line, ignoreBounds=True)
+        return line
+
+    def show_curves(self, curves: list[Curve]) -> bool:
+        """Draw the curves; return False, and show the hint, when there is nothing to draw."""
+        filled = any(len(x) for x, _ in curves)
+        self.hint.setVisible(not filled)
+        for line, (x, y) in zip(self.curves, curves, strict=False):
+            line.setData(x, y)
+        for line in self.curves[len(curves) :]:
+            line.clear()
+        return filled
+
+    def set_range(self, x: tuple[float, float], y: tuple[float, float]) -> None:
+        """Set what is visible."""
+        self.plot.vb.setRange(xRange=x, yRange=y, padding=0)
+
+    def set_heading(self, words: str) -> None:
+        """Set the words above the plot."""
+        if self.heading.text() != words:
+            self.heading.setText(words)
+
+    def set_figures(self, html: str) -> None:
+        """Set the figures on the right of the heading."""
+        if self.figures.text() != html:
+            self.figures.setText(html)
+
+
+def figures_html(text: str) -> str:
+    """Word figures in the quiet colour."""
+    return f"<span style='color:{DIM}'>{text}</span>"
+
+
+def legend_html(names: list[str]) -> str:
+    """Word the names of curves in the curves' colours."""
+    words = [
+        f"<span style='color:{CURVES[k % len(CURVES)]}'>━ {name}</span>"
+        for k, name in enumerate(names)
+    ]
+    return "&nbsp;&nbsp;".join(words)

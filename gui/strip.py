@@ -1,0 +1,126 @@
+"""The strip at the top: mode, state, consent, lamps; and the line of alarms below it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from gui.alarms import Alarm
+from gui.palette import BACKGROUND, DIM, EDGE, PANEL, TEXT
+from gui.words import ALARM_COLOURS, MODE_COLOURS, STATE_COLOURS, State
+
+__all__ = ["AlarmLine", "Lamp", "Strip"]
+
+
+class Lamp(QLabel):
+    """A dot and words; lit in its colour or dim."""
+
+    def __init__(self, colour: str) -> None:
+        super().__init__()
+        self._colour = colour
+        self._told: tuple[bool, str] | None = None
+        self.setMinimumHeight(34)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    def tell(self, lit: bool, words: str) -> None:
+        """Light the lamp or not, with its words."""
+        if (lit, words) == self._told:
+            return
+        self._told = lit, words
+        self.setText(f"{'●' if lit else '○'}  {words}")
+        colour = self._colour if lit else DIM
+        edge = self._colour if lit else EDGE
+        self.setStyleSheet(
+            f"color: {colour}; border: 1px solid {edge}; border-radius: 4px; padding: 0 10px;"
+            f"background: {PANEL}; font-weight: 600;"
+        )
+
+
+class Strip(QFrame):
+    """Mode, state, consent in words, recording lamp and participant lamp; never scrolls.
+
+    Parameters
+    ----------
+    mode : str
+        ``live``, ``replay`` or ``pilot``.
+    """
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.mode = QLabel(mode.upper())
+        self.mode.setStyleSheet(
+            f"background: {MODE_COLOURS[mode]}; color: #0d0f12; font-size: 17px; font-weight: 700;"
+            "padding: 0 16px; border-radius: 4px;"
+        )
+        self.state = QLabel("IDLE")
+        self.state.setMinimumWidth(112)
+        self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.consent = QLabel("")
+        self.consent.setWordWrap(True)
+        self.consent.setTextFormat(Qt.TextFormat.RichText)
+        self.consent.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.recording = Lamp("#ff5c5c")
+        self.participant = Lamp("#4cc38a")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(10)
+        for widget in (self.mode, self.state):
+            widget.setFixedHeight(36)
+            row.addWidget(widget)
+        row.addWidget(self.consent, 1)
+        row.addWidget(self.participant)
+        row.addWidget(self.recording)
+        self._shown: State | None = None
+        self.tell_state("IDLE")
+
+    def tell_state(self, state: State) -> None:
+        """Show the state of the run."""
+        if state == self._shown:
+            return
+        self._shown = state
+        colour = STATE_COLOURS[state]
+        self.state.setText(state)
+        self.state.setStyleSheet(
+            f"color: {colour}; border: 2px solid {colour}; border-radius: 4px; font-size: 15px;"
+            "font-weight: 700;"
+        )
+
+    def tell_consent(self, words: str) -> None:
+        """Show the consent in words."""
+        html = (
+            f"<span style='color:{DIM}'>Consent:</span> <span style='color:{TEXT}'>{words}</span>"
+        )
+        if self.consent.text() != html:
+            self.consent.setText(html)
+
+
+class AlarmLine(QWidget):
+    """The worst alarm in words, and how many more there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label = QLabel("")
+        self.label.setFixedHeight(24)
+        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.label)
+        self._told: list[Alarm] = []
+
+    def tell(self, alarms: list[Alarm]) -> None:
+        """Show the alarms, the worst in full."""
+        if alarms == self._told:
+            return
+        self._told = alarms
+        worst = alarms[0]
+        more = f"   (+{len(alarms) - 1} more)" if len(alarms) > 1 else ""
+        self.label.setText(worst.words() + more)
+        self.label.setToolTip("\n".join(a.words() for a in alarms))
+        colour = ALARM_COLOURS[worst.level]
+        quiet = worst.level in ("none", "info")
+        look = f"color: {colour};" if quiet else f"background: {colour}; color: #0d0f12;"
+        edge = EDGE if quiet else colour
+        self.label.setStyleSheet(
+            f"{look} border: 1px solid {edge}; border-radius: 3px; padding: 0 10px;"
+            f"font-weight: 600;" + ("" if not quiet else f"background: {BACKGROUND};")
+        )

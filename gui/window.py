@@ -1,0 +1,411 @@
+"""The operator's window: puts the panels together and keeps them up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+)
+
+from gui.actions import ACTIONS, help_html
+from gui.alarms import alarms
+from gui.model import Pictures, RunModel
+from gui.palette import DIM
+from gui.participant import ParticipantWindow
+from gui.pictures import PicturePanel
+from gui.plots import Plots
+from gui.seen import Seen
+from gui.status import StatusPanel, node_words, run_words
+from gui.strip import AlarmLine, Strip
+from gui.words import (
+    LEVEL_WORDS,
+    MODE_COLOURS,
+    State,
+    caption,
+    consent_words,
+    recording_words,
+    state_word,
+    unit_word,
+)
+from phosphene.clock import Clock
+from phosphene.errors import ConfigError
+from phosphene.plan import Plan
+from phosphene.sink import Showing
+from phosphene.stimuli import Scene, draw
+
+__all__ = ["OperatorWindow"]
+
+UNIT_PX = 192
+"""Sides are 2, 4/3 and 2/3 of this or multiples: whole multiples of 64 px draw sharpest."""
+SIZE_PX = (1264, 684)
+"""Fits a 1280x720 screen with a title bar."""
+NOT_PICTURE_PX = 300
+BOARD_MS = 125
+FRAME_MS = 16
+
+
+class OperatorWindow(QFrame):
+    """The window of the operator.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    model : RunModel
+        What is shown.
+    clock : Clock
+        Present time.
+    ask : Callable
+        Sends a command, by its name, to the gate without waiting.
+    end_run : Callable
+        Asks the supervisor to end the run.
+    participant_screen : str or None
+        Name of the participant's screen.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        model: RunModel,
+        clock: Clock,
+        ask: Callable[[str], None],
+        end_run: Callable[[], None],
+        participant_screen: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._plan, self._model, self._clock = plan, model, clock
+        self._ask, self._end_run = ask, end_run
+        self._participant_screen = participant_screen
+        self.participant: ParticipantWindow | None = None
+        self.stop_box: QMessageBox | None = None
+        self.help_box: QMessageBox | None = None
+        self._unit = unit_word(plan)
+        self._going = self._ended = self._may_close = False
+        self._scene: Scene | None = None
+        self.recording, self._recording_words = recording_words(plan, datetime.now(UTC))
+        self.setObjectName("operator")
+        self.setWindowTitle(f"Phosphene {plan.mode}: {plan.session.person}, run {plan.run}")
+        # The mode is a frame round everything, never only a word.
+        self.setStyleSheet(f"#operator {{ border: 4px solid {MODE_COLOURS[plan.mode]}; }}")
+        self._make_panels()
+        self.actions_by_id = self._make_actions()
+        self._lay_out()
+        self._start_timers()
+        QGuiApplication.instance().screenRemoved.connect(self._screen_lost)  # type: ignore[union-attr]
+
+    # ---- building ------------------------------------------------------------------------------
+
+    def _make_panels(self) -> None:
+        plan = self._plan
+        self.strip = Strip(plan.mode)
+        self.alarm_line = AlarmLine()
+        self.picture = PicturePanel("Generated from brain data", 2 * UNIT_PX, caption_lines=2)
+        self.seen = PicturePanel("Stimulus really shown", 4 * UNIT_PX // 3)
+        self.thumbnail = PicturePanel("Participant's view", 2 * UNIT_PX // 3, 0)
+        self.thumbnail.card.setStyleSheet(self.thumbnail.card.styleSheet() + "font-size: 11px;")
+        self.thumbnail.card.setMargin(4)
+        self.sink_words = QLabel("")
+        self.sink_words.setWordWrap(True)
+        self.sink_words.setStyleSheet(f"color: {DIM};")
+        self.sink_words.setAlignment(Qt.AlignmentFlag.AlignTop)
+        renderer = plan.session.renderer
+        self.plots = Plots(plan.session.modality, renderer.fps, renderer.min_confidence)
+        self.status = StatusPanel()
+
+    def _make_actions(self) -> dict[str, QAction]:
+        made = {}
+        for action in ACTIONS:
+            item = QAction(action.text, self)
+            item.setObjectName(action.id)
+            item.setShortcut(QKeySequence(action.key))
+            # From every window of this program, the participant's included.
+            item.setShortcutContext(Qt.ShortcutContext.ApplicationShortcut)
+            item.setAutoRepeat(False)
+            item.triggered.connect(lambda _checked=False, do=action.handler: do(self))
+            self.addAction(item)
+            made[action.id] = item
+        return made
+
+    def _button(self, action_id: str) -> QPushButton:
+        item = self.actions_by_id[action_id]
+        key = item.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        button = QPushButton(f"{item.text()}  {key}")
+        button.setObjectName(action_id)
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        button.setMinimumHeight(34)
+        button.clicked.connect(item.trigger)
+        item.changed.connect(lambda: button.setEnabled(item.isEnabled()))
+        if action_id == "blank":
+            button.setStyleSheet(
+                "background: #f2c94c; color: #14171c; font-weight: 700; border-radius: 4px;"
+                "padding: 0 14px;"
+            )
+        return button
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        self.buttons = {a.id: self._button(a.id) for a in ACTIONS}
+        for button in self.buttons.values():
+            buttons.addWidget(button, 1)
+        beside = QVBoxLayout()
+        beside.setSpacing(6)
+        beside.addWidget(self.seen)
+        thumbnail = QGridLayout()
+        thumbnail.setSpacing(3)
+        thumbnail.addWidget(self.thumbnail, 0, 0, 2, 2)
+        thumbnail.addWidget(self.sink_words, 1, 1)
+        thumbnail.setRowMinimumHeight(0, 20)
+        thumbnail.setRowStretch(1, 1)
+        thumbnail.setColumnMinimumWidth(0, 2 * UNIT_PX // 3 + 6)
+        beside.addLayout(thumbnail)
+        beside.addStretch(1)
+        pictures = QHBoxLayout()
+        pictures.setSpacing(12)
+        pictures.addWidget(self.picture, 0, Qt.AlignmentFlag.AlignTop)
+        pictures.addLayout(beside)
+        pictures.addStretch(1)
+        left = QVBoxLayout()
+        left.setSpacing(6)
+        left.addLayout(pictures)
+        left.addLayout(buttons)
+        left.addWidget(self.status, 1)
+        body = QHBoxLayout()
+        body.setSpacing(12)
+        body.addLayout(left)
+        body.addWidget(self.plots, 1)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(10, 8, 10, 8)
+        page.setSpacing(6)
+        page.addWidget(self.strip)
+        page.addWidget(self.alarm_line)
+        page.addLayout(body, 1)
+        self.resize(*SIZE_PX)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Give the pictures the largest whole multiple of their pixels that fits."""
+        super().resizeEvent(event)
+        fits = min(self.width() * 2 // 5, self.height() - NOT_PICTURE_PX) // UNIT_PX
+        side_px = UNIT_PX * max(2, fits)
+        for panel, share in ((self.picture, 3), (self.seen, 2), (self.thumbnail, 1)):
+            panel.set_side(side_px * share // 3)
+
+    def _start_timers(self) -> None:
+        self._painted_s = 0.0
+        self._paint_timer = QTimer(self)
+        self._paint_timer.setSingleShot(True)
+        self._paint_timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._paint_timer.timeout.connect(self.refresh_pictures)
+        self._board_timer = QTimer(self)
+        self._board_timer.timeout.connect(self.refresh_board)
+        self._board_timer.start(BOARD_MS)
+
+    # ---- keeping up to date --------------------------------------------------------------------
+
+    def tell_phase(self, going: bool, ended: bool) -> None:
+        """Tell the window whether the run goes, and whether it has ended."""
+        self._going, self._ended = going, ended
+
+    def state(self) -> State:
+        """Return the state of the run as one word."""
+        passing = self._model.pictures(self._clock.now()).operator.passing
+        return state_word(going=self._going, ended=self._ended, blanked=not passing)
+
+    def paint_soon(self) -> None:
+        """Repaint the pictures now, or one display frame after the last time."""
+        if self._paint_timer.isActive():
+            return
+        since_ms = (self._clock.now() - self._painted_s) * 1000
+        self._paint_timer.start(max(0, round(FRAME_MS - since_ms)))
+
+    def refresh_pictures(self) -> None:
+        """Show the newest pictures, or the words that stand in their place."""
+        now = self._clock.now()
+        self._painted_s = now
+        pictures = self._model.pictures(now)
+        for panel, showing in (
+            (self.picture, pictures.operator),
+            (self.thumbnail, pictures.participant),
+        ):
+            if showing.picture is not None:
+                panel.show_picture(showing.picture)
+            else:
+                panel.show_card(showing.reason)
+        if self.participant is not None:
+            self._refresh_participant(self.participant, pictures)
+        self._refresh_seen(pictures.seen)
+
+    def _refresh_participant(self, window: ParticipantWindow, pictures: Pictures) -> None:
+        if not window.on_right_screen():
+            self._close_participant("its screen has changed")
+            return
+        window.show_picture(pictures.participant.picture)
+
+    def _refresh_seen(self, seen: Seen) -> None:
+        if self._plan.mode == "live":
+            self.seen.show_card("not shown in a live run")
+            return
+        if seen.scene is None:
+            self._scene = None
+            words = {"unknown": "not known (yet)", "rest": "rest: nothing was shown"}
+            self.seen.show_card(words.get(seen.kind, seen.label))
+        elif seen.scene != self._scene:
+            self._scene = seen.scene
+            self.seen.show_picture(draw(seen.scene))
+
+    def refresh_board(self) -> None:
+        """Bring strip, alarms, captions, plots, log and buttons up to date."""
+        self.refresh_pictures()
+        now = self._clock.now()
+        board, pictures, state = self._model.board(now), self._model.pictures(now), self.state()
+        self.strip.tell_state(state)
+        self.strip.tell_consent(consent_words(board.scopes))
+        self.strip.recording.tell(self.recording, self._recording_words)
+        seeing = board.participant.picture is not None
+        words = "participant view on" if seeing else "participant view blank"
+        self.strip.participant.tell(seeing, words)
+        self.alarm_line.tell(alarms(board, state, self._unit, now))
+        self.picture.set_caption(self._caption(pictures))
+        self.seen.set_caption(self._seen_caption(pictures))
+        self._tell_sink_words(board.participant)
+        self.plots.update_from(self._model.plotted())
+        frame = board.operator.frame
+        self.status.tell(
+            run_words(self._plan, self._unit, board.features, frame),
+            node_words(board.flows, now),
+        )
+        self.status.add_lines(self._model.log_lines(), datetime.now().astimezone())
+        for action in ACTIONS:
+            self.actions_by_id[action.id].setEnabled(state in action.states)
+
+    def _tell_sink_words(self, showing: Showing) -> None:
+        words = [LEVEL_WORDS[showing.frame.level if showing.frame else 0]]
+        if self.participant is None:
+            words.append("no second screen in use")
+        else:
+            words.append(f"on screen {self._participant_screen}")
+        if self.sink_words.text() != (text := "\n".join(words)):
+            self.sink_words.setText(text)
+
+    def _caption(self, pictures: Pictures) -> str:
+        percept = pictures.percept
+        label = "" if percept is None else percept.label or ""
+        return caption(pictures.operator, self._unit, pictures.chance, label)
+
+    def _seen_caption(self, pictures: Pictures) -> str:
+        percept = pictures.percept
+        if percept is None or self._plan.mode == "live" or not pictures.seen.label:
+            return ""
+        delay_s = percept.t_data - percept.t_seen
+        return f"<b>{pictures.seen.label}</b> · {delay_s:.1f} s before the data"
+
+    # ---- what the operator can do --------------------------------------------------------------
+
+    def blank(self) -> None:
+        """Take every picture away at once, here and at the gate."""
+        self._model.blank()
+        self._ask("blank")
+        self._model.say("operator: blank")
+        self.refresh_board()
+
+    def unblank(self) -> None:
+        """Ask the gate to let pictures pass again; here they return on its confirmation."""
+        self._ask("unblank")
+        self._model.say("operator: unblank")
+
+    def stop_run(self) -> None:
+        """End the run; while a recording is being written, ask first."""
+        if not self.recording:
+            self._stop_now()
+            return
+        if self.stop_box is not None:
+            self.stop_box.raise_()
+            return
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            "End the run?",
+            "A recording is being written. End the run now?",
+            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
+            self,
+        )
+        box.setDefaultButton(QMessageBox.StandardButton.No)
+        box.setEscapeButton(QMessageBox.StandardButton.No)
+        # Not modal: F8 must go on working while the question stands.
+        box.setModal(False)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.finished.connect(self._stop_answered)
+        self.stop_box = box
+        box.show()
+
+    def _stop_answered(self, answer: int) -> None:
+        self.stop_box = None
+        if answer == QMessageBox.StandardButton.Yes:
+            self._stop_now()
+
+    def _stop_now(self) -> None:
+        self._model.say("operator: stop the run")
+        self._end_run()
+
+    def toggle_participant(self) -> None:
+        """Open or close the participant's window."""
+        if self.participant is not None:
+            self._close_participant("operator")
+            return
+        try:
+            window = ParticipantWindow(self._participant_screen, self.screen())
+        except ConfigError as error:
+            self._model.say(f"participant window not opened: {error}")
+            return
+        self.participant = window
+        window.showFullScreen()
+        self._model.say(f"participant window opened on {self._participant_screen}")
+
+    def _close_participant(self, why: str) -> None:
+        if self.participant is not None:
+            self.participant.close()
+            self.participant.deleteLater()
+            self.participant = None
+            self._model.say(f"participant window closed: {why}")
+
+    def _screen_lost(self) -> None:
+        # The desktop would move the window to a screen that is left, perhaps the operator's.
+        if self.participant is not None:
+            self._close_participant("a screen was disconnected")
+
+    def show_help(self) -> None:
+        """Show what the keys do."""
+        if self.help_box is None:
+            self.help_box = QMessageBox(self)
+            self.help_box.setWindowTitle("Keys")
+            self.help_box.setTextFormat(Qt.TextFormat.RichText)
+            self.help_box.setText(help_html())
+            self.help_box.setModal(False)
+        self.help_box.show()
+
+    # ---- the end -------------------------------------------------------------------------------
+
+    def shut(self) -> None:
+        """Close for good."""
+        self._may_close = True
+        self._board_timer.stop()
+        self._paint_timer.stop()
+        self._close_participant("the run is over")
+        self.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
+        """Close only when the run is over; before that, closing asks to stop it."""
+        if self._may_close or self._ended:
+            event.accept()
+            return
+        event.ignore()
+        self.stop_run()

@@ -1,0 +1,135 @@
+"""The words and colours of the operator's window. No Qt.
+
+Colours of alarms follow the ladder of medical monitors (red, yellow, cyan); nothing is told by
+colour alone, a word or a symbol always goes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Literal
+
+from phosphene.consent import Scope, why_not
+from phosphene.plan import Plan
+from phosphene.sink import Showing
+
+__all__ = [
+    "ALARM_COLOURS",
+    "ALL_STATES",
+    "LEVEL_WORDS",
+    "MODE_COLOURS",
+    "STATE_COLOURS",
+    "AlarmLevel",
+    "State",
+    "caption",
+    "consent_words",
+    "recording_words",
+    "state_word",
+    "unit_word",
+]
+
+State = Literal["IDLE", "RUNNING", "BLANKED", "ENDED"]
+AlarmLevel = Literal["high", "medium", "info", "none"]
+
+ALL_STATES: frozenset[State] = frozenset({"IDLE", "RUNNING", "BLANKED", "ENDED"})
+MODE_COLOURS = {"replay": "#4a90d9", "live": "#e8912d", "pilot": "#9b6bdf"}
+STATE_COLOURS: dict[State, str] = {
+    "IDLE": "#8a94a3",
+    "RUNNING": "#4cc38a",
+    "BLANKED": "#f2c94c",
+    "ENDED": "#8a94a3",
+}
+ALARM_COLOURS: dict[AlarmLevel, str] = {
+    "high": "#ff5c5c",
+    "medium": "#f2c94c",
+    "info": "#56c8d8",
+    "none": "#8a94a3",
+}
+LEVEL_WORDS = ("blank", "one colour", "8x8 pixels", "at most 32x32 pixels", "full picture")
+"""What each abstraction level leaves of a picture."""
+
+_SCOPES = {
+    Scope.VIEW_SELF: "participant view",
+    Scope.VIEW_OPERATOR: "operator view",
+    Scope.VIEW_OBSERVER: "observer view",
+    Scope.RECORD_BRAIN: "save brain data",
+    Scope.RECORD_IMAGES: "save pictures",
+    Scope.EXPORT: "export",
+}
+
+
+def state_word(*, going: bool, ended: bool, blanked: bool) -> State:
+    """Return the state of the run as one word."""
+    if ended:
+        return "ENDED"
+    if not going:
+        return "IDLE"
+    return "BLANKED" if blanked else "RUNNING"
+
+
+def consent_words(scopes: Collection[str] | None) -> str:
+    """Word the consent; None means that the gate has not granted anything lately."""
+    if scopes is None:
+        return "unknown: no grant from the gate"
+    words = [text for scope, text in _SCOPES.items() if scope.value in scopes]
+    return ", ".join(words) if words else "nothing is allowed"
+
+
+def recording_words(plan: Plan, now: datetime) -> tuple[bool, str]:
+    """Tell whether this run is recorded, and what of it.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    now : datetime
+        Present time, with time zone.
+
+    Returns
+    -------
+    tuple of bool and str
+    """
+    if plan.out is None or "recorder" not in plan.nodes:
+        return False, "not recording"
+    person = plan.session.person
+    kept = []
+    if why_not(plan.consent, Scope.RECORD_BRAIN, person, now) is None:
+        kept.append("brain data")
+    wanted = plan.session.recorder.images
+    if wanted and why_not(plan.consent, Scope.RECORD_IMAGES, person, now) is None:
+        kept.append("pictures")
+    return (True, "REC " + " + ".join(kept)) if kept else (True, "REC events only")
+
+
+def unit_word(plan: Plan) -> str:
+    """Return what one step of the data is called."""
+    return "volume" if plan.session.modality == "fmri" else "epoch"
+
+
+def caption(showing: Showing, unit: str, chance: float | None, label: str) -> str:
+    """Word the facts below the reconstructed picture, as HTML of at most two lines.
+
+    Parameters
+    ----------
+    showing : Showing
+        What the operator's sink shows.
+    unit : str
+        ``volume`` or ``epoch``.
+    chance : float or None
+        Confidence of a guess.
+    label : str
+        Decoded label; empty where there is none.
+    """
+    frame = showing.frame
+    if frame is None or showing.age_s is None:
+        return ""
+    age = f"age {showing.age_s * 1000:.0f} ms"
+    if frame.state == "neutral":
+        return f"<b>neutral picture: nothing decoded</b><br>{age}"
+    beside = "" if chance is None else f" (chance {chance:.2f})"
+    name = f"<b>{label}</b> · " if label else ""
+    return (
+        f"{name}confidence <b>{frame.confidence:.2f}</b>{beside}<br>"
+        f"{unit} {frame.percept_index} · {age}"
+    )
