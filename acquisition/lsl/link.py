@@ -1,8 +1,10 @@
 """One connection to one LSL source that survives the source's restart.
 
-liblsl's own recovery matches neither rate nor description, and destroying an inlet while it
-recovers has aborted processes. So recovery is off, a loss shows within milliseconds, and a new
-inlet is made here, after the replacement has been checked.
+liblsl's own recovery matches neither rate nor description, destroying an inlet while it recovers
+has aborted processes, and in 1.18 the first pull during recovery never returns. So recovery is off,
+a loss shows within milliseconds, and a new inlet is made here, after the replacement has been
+checked. The price: samples that arrived but were not pulled before the loss are withheld by liblsl.
+They are counted, and a source must not close before its reader has everything.
 """
 
 from __future__ import annotations
@@ -136,6 +138,8 @@ class StreamLink:
     ----------
     n_reconnects : int
         Replacements accepted so far.
+    n_undelivered : int
+        Samples that had arrived but were withheld when a source went away.
     trouble : str
         Why no replacement was accepted, or "".
     """
@@ -150,6 +154,7 @@ class StreamLink:
     ) -> None:
         self.wanted = wanted
         self.n_reconnects = 0
+        self.n_undelivered = 0
         self.trouble = ""
         self.layout: Any = None
         self._now = now
@@ -171,6 +176,11 @@ class StreamLink:
     def connected(self) -> bool:
         """True while an inlet is open."""
         return self._inlet is not None
+
+    @property
+    def n_waiting(self) -> int:
+        """Samples that have arrived and wait to be pulled."""
+        return 0 if self._inlet is None else int(self._inlet.samples_available())
 
     def offset_s(self) -> float:
         """Return what to add to time stamps to get this machine's LSL time, in seconds.
@@ -213,7 +223,7 @@ class StreamLink:
                 as_numpy=True,
             )
         except LostError:
-            self._drop("the source went away")
+            self._lose()
             return [], [], False
         if len(stamps):
             self._quiet_since_s = self._now()
@@ -249,9 +259,11 @@ class StreamLink:
         self._resolver = None
         self.trouble = ""
 
-    def _drop(self, why: str) -> None:
+    def _lose(self) -> None:
+        # The queue ends with one empty entry that wakes a waiting reader.
+        self.n_undelivered += max(0, self.n_waiting - 1)
         self._inlet = None
-        self.trouble = why
+        self.trouble = "the source went away"
 
     def _found(self) -> list[pylsl.StreamInfo]:
         """Look without waiting: a resolver works in the background from the first call on."""

@@ -158,6 +158,23 @@ def test_a_killed_source_may_come_back_but_not_as_another(start: Start) -> None:
     inlet.close()
 
 
+def test_what_a_dying_source_leaves_unread_is_counted(start: Start) -> None:
+    name = unique()
+    source = start(name, eeg(0, 300, pause=0.0))
+    inlet = EegInlet((name,), time.monotonic)
+    inlet.open()
+    end_s = time.monotonic() + 10
+    while inlet.link.n_waiting < 300 and time.monotonic() < end_s:
+        time.sleep(0.005)
+    source.kill()
+    source.wait(10)
+    n_read = 0
+    while inlet.link.connected and time.monotonic() < end_s:
+        n_read += sum(len(chunk.data) for chunk in inlet.pull(0.01))
+    assert n_read + inlet.link.n_undelivered == 300
+    inlet.close()
+
+
 def test_volumes_and_markers_arrive(start: Start) -> None:
     name = unique()
     start(name, VOLUMES)
