@@ -18,7 +18,7 @@ from acquisition.settings import FmriPrior
 from phosphene.normalise import RunningNormaliser
 from phosphene.session import FmriSettings
 
-__all__ = ["FmriChain", "FmriResult", "quality_values"]
+__all__ = ["FmriChain", "FmriResult", "end_of_volume_s", "quality_values"]
 
 _FWHM_PER_SIGMA = 2.354820045
 _MOTION = ("motion_x_mm", "motion_y_mm", "motion_z_mm", "pitch_deg", "roll_deg", "yaw_deg")
@@ -158,6 +158,11 @@ class FmriChain:
         ]
         smooth: npt.NDArray[np.float32] = ndimage.gaussian_filter(data, sigma)
         return smooth
+
+
+def end_of_volume_s(index: int, tr_s: float) -> float:
+    """Return when the acquisition of a volume ends after the start of volume 0, in seconds."""
+    return (index + 1) * tr_s
 
 
 def quality_values(step: FmriStep) -> dict[str, float]:

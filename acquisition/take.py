@@ -10,7 +10,7 @@ import numpy as np
 
 from acquisition.eeg_chain import EegChain, EegResult, SecondQuality
 from acquisition.fmri.volume import Volume as BrainVolume
-from acquisition.fmri_chain import FmriChain
+from acquisition.fmri_chain import FmriChain, end_of_volume_s
 from acquisition.intake import Inlet
 from acquisition.lsl.inlet import EegChunk, EegInlet, Marker, VolumeInlet, VolumeSample
 from acquisition.lsl.staleness import StaleWatch
@@ -161,7 +161,7 @@ class FmriTake:
             self._counts["volumes_refused"] += 1
             self._complaint = str(error)
             return made
-        at = {"index": sample.index, "t_data": sample.index * layout.tr_s}
+        at = {"index": sample.index, "t_data": end_of_volume_s(sample.index, layout.tr_s)}
         made.append(Out(Quality, sample.stamp_s, {**at, "values": result.quality}))
         if result.x is not None:
             told = {"kind": "fmri", "mask_hash": result.mask_hash, "ready": result.ready}
@@ -172,7 +172,7 @@ class FmriTake:
         layout = self._volumes.layout
         fields = {
             "index": volume.index,
-            "t_data": volume.index * layout.tr_s,
+            "t_data": end_of_volume_s(volume.index, layout.tr_s),
             "tr_s": layout.tr_s,
             "affine": tuple(float(v) for v in layout.affine.flat),
         }

@@ -105,6 +105,8 @@ class PreparedData:
         Onset of the epoch's event, seconds; NaN where there is none.
     mask : ndarray of bool
         Shape (x, y, z) for fMRI, empty for EEG.
+    reference : ndarray of float32 or None
+        Volume (x, y, z) that all runs were aligned to; None where nothing was aligned.
     """
 
     meta: PreparedMeta
@@ -113,6 +115,7 @@ class PreparedData:
     t_data: npt.NDArray[np.float64]
     t_event: npt.NDArray[np.float64]
     mask: npt.NDArray[np.bool_]
+    reference: npt.NDArray[np.float32] | None = None
 
 
 def write_prepared(path: Path, data: PreparedData) -> None:
@@ -126,6 +129,8 @@ def write_prepared(path: Path, data: PreparedData) -> None:
         "t_event": data.t_event.astype(np.float64),
         "mask": data.mask.astype(np.bool_),
     }
+    if data.reference is not None:
+        arrays["reference"] = data.reference.astype(np.float32, copy=False)
     np.savez(temporary, **arrays)
     temporary.replace(path)
 
@@ -148,6 +153,7 @@ def read_prepared(path: Path) -> PreparedData:
                 held["t_data"],
                 held["t_event"],
                 held["mask"],
+                held["reference"] if "reference" in held.files else None,
             )
     except (OSError, KeyError, ValueError, EOFError, msgspec.DecodeError) as error:
         raise InputError(f"prepared data {path}: cannot be read: {error}") from error

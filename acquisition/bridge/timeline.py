@@ -118,15 +118,15 @@ class VolumeTimeline:
     events : sequence of TimedEvent
         In order of time.
     tr_s : float
-        Repetition time in seconds; volume ``index`` is due at ``index * tr_s``.
+        Repetition time in seconds; volume ``index`` is due at its end, ``(index + 1) * tr_s``.
     first_index : int
         Where to begin; earlier volumes, and markers that came with them, are left out.
     """
 
     def __init__(self, events: Sequence[TimedEvent], tr_s: float, first_index: int = 0) -> None:
-        # Float noise must not push the marker of a volume behind it: half a microsecond of slack.
+        # The marker at the start of a volume belongs to it, whatever rounding says.
         self._slack_s = 5e-7
-        after_s = (first_index - 1) * tr_s + self._slack_s if first_index else float("-inf")
+        after_s = first_index * tr_s - self._slack_s if first_index else float("-inf")
         self._markers = _Markers(events, after_s)
         self._tr_s, self._first = tr_s, first_index
         self._t_s, self._next = 0.0, first_index
@@ -135,8 +135,9 @@ class VolumeTimeline:
         """Yield what has to be pushed now that a volume is there: markers, then the volume."""
         if volume.index < self._first:
             return
-        self._t_s, self._next = volume.index * self._tr_s, volume.index + 1
-        yield from self._markers.until(self._t_s + self._slack_s)
+        self._next = volume.index + 1
+        self._t_s = self._next * self._tr_s
+        yield from self._markers.until(self._t_s - self._slack_s)
         yield VolumeItem(self._t_s, volume)
 
     def end(self, count: int) -> Iterator[Item]:

@@ -17,6 +17,8 @@ from phosphene.errors import InputError, problem
 __all__ = ["REST", "blocks_of", "events_beside", "read_attributes", "read_events", "renamed"]
 
 REST = "rest"
+_ALIASES = {"scrambledpix": "scrambled"}
+"""Names that a public data set uses for categories of the procedural world."""
 _ATTRIBUTES = ("attributes_literal.txt", "attributes.txt")
 
 
@@ -90,12 +92,13 @@ def _is_rest(label: str) -> bool:
 
 def renamed(events: Sequence[TimedEvent], labels: Mapping[str, str]) -> tuple[TimedEvent, ...]:
     """Return the events with the labels that `labels` gives, in order of time."""
+    names = {**_ALIASES, **labels}
     changed = [
         TimedEvent(
             run=e.run,
             t_s=e.t_s,
             duration_s=e.duration_s,
-            label=labels.get(e.label, e.label),
+            label=names.get(e.label, e.label),
             detail=e.detail,
         )
         for e in events
