@@ -8,7 +8,7 @@ from pathlib import Path
 
 from phosphene.recorder.info import info
 from phosphene.recorder.names import UNFINISHED
-from phosphene.recorder.recover import Recovered, recover, recover_all
+from phosphene.recorder.recover import recover, recover_all
 
 __all__ = ["info_command", "recover_command"]
 
@@ -32,13 +32,7 @@ def recover_command(argv: Sequence[str]) -> int:
     where = parser.parse_args(argv).recording
     repaired = recover_all(where) if where.is_dir() else [recover(where)]
     for result in repaired:
-        print(_words(result))
+        print(result)
     if not repaired:
         print(f"{where}: nothing to repair")
     return 0
-
-
-def _words(result: Recovered) -> str:
-    tail = f", {result.lost_bytes} bytes at the end could not be used" if result.lost_bytes else ""
-    damage = f"; {result.damage}; the original is kept" if result.damage else ""
-    return f"{result.path}: {result.messages} messages recovered{tail}{damage}"

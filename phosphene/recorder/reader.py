@@ -11,7 +11,7 @@ import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import msgspec
 import numpy as np
@@ -31,7 +31,7 @@ from phosphene.recorder.framing import unpack
 from phosphene.recorder.names import recordings_in
 from phosphene.recorder.writer import PICTURE_TOPIC
 
-__all__ = ["RecordingReader", "parts_of", "read_run", "records_of"]
+__all__ = ["RecordingReader", "modality_of", "parts_of", "read_run", "records_of", "start_of"]
 
 _HEAD_BYTES = 9
 # What a recorder writes outside of chunks; anything else there is damage, not data.
@@ -196,10 +196,10 @@ def parts_of(where: Path, run: str | None = None) -> list[Path]:
     """
     if where.is_file():
         return [where]
-    runs = [(path, _run_of(path)) for path in recordings_in(where)]
-    known = [name for _, name in runs if name is not None]
-    wanted = run if run is not None else (known[-1] if known else None)
-    parts = [path for path, name in runs if name is not None and name == wanted]
+    starts = [(path, start_of(path)) for path in recordings_in(where)]
+    runs = [(path, start.run) for path, start in starts if start is not None]
+    wanted = run if run is not None else (runs[-1][1] if runs else None)
+    parts = [path for path, name in runs if name == wanted]
     if not parts:
         raise RecordingError(
             f"{where}: no recording{'' if run is None else f' of run {run!r}'} here; "
@@ -208,9 +208,24 @@ def parts_of(where: Path, run: str | None = None) -> list[Path]:
     return parts
 
 
-def _run_of(path: Path) -> str | None:
-    first = next((m for m in RecordingReader(path) if isinstance(m.header, RunStart)), None)
-    return None if first is None else str(first.header.run)
+def start_of(path: Path) -> RunStart | None:
+    """Return the start document of a recording file; None where it was cut off before it."""
+    headers = (message.header for message in RecordingReader(path))
+    return next((header for header in headers if isinstance(header, RunStart)), None)
+
+
+def modality_of(where: Path) -> Literal["fmri", "eeg"]:
+    """Return what kind of brain data a recording holds.
+
+    Raises
+    ------
+    RecordingError
+        If it does not say.
+    """
+    start = start_of(parts_of(where)[0])
+    if start is None:
+        raise RecordingError(f"recording {where}: it was cut off before its start document")
+    return start.modality
 
 
 def read_run(where: Path, run: str | None = None) -> Iterator[Message]:

@@ -44,6 +44,13 @@ class Recovered:
     lost_bytes: int
     damage: str
 
+    def __str__(self) -> str:
+        """Say it in words."""
+        words = f"{self.path}: {self.messages} messages recovered"
+        if self.lost_bytes:
+            words += f", {self.lost_bytes} bytes at the end could not be used"
+        return words + (f"; {self.damage}; the original is kept" if self.damage else "")
+
 
 def recover(path: Path, alive: Callable[[], object] = lambda: None) -> Recovered:
     """Turn an unfinished recording into a finished one.
