@@ -1,0 +1,63 @@
+"""A clock for simulated hardware: runs faster on request, and can be stopped from outside."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+from phosphene.clock import MonotonicClock
+
+__all__ = ["HardwareClock", "SwitchedOffError", "stop_on_signals"]
+
+
+class SwitchedOffError(Exception):
+    """The hardware was switched off while it waited."""
+
+
+class HardwareClock:
+    """Present time times `speed`.
+
+    Parameters
+    ----------
+    speed : float
+        Simulated seconds per second.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed, self._real = speed, MonotonicClock()
+        self._start_s = self._real.now()
+        self._off = threading.Event()
+
+    def now(self) -> float:
+        """Return the simulated time in seconds."""
+        return (self._real.now() - self._start_s) * self._speed
+
+    def wait_until(self, due_s: float) -> None:
+        """Return once `due_s` simulated seconds are reached.
+
+        Raises
+        ------
+        SwitchedOffError
+            When switched off before or meanwhile.
+        """
+        while True:
+            left_s = (due_s - self.now()) / self._speed
+            if self._off.wait(max(0.0, left_s)):
+                raise SwitchedOffError
+            if left_s <= 0:
+                return
+
+    def stop(self) -> None:
+        """Switch off."""
+        self._off.set()
+
+
+def stop_on_signals(clock: HardwareClock) -> None:
+    """Switch the hardware off on SIGTERM and SIGINT."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        clock.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
