@@ -6,6 +6,7 @@ gate pass through it, so that the window never waits for an answer.
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
@@ -79,8 +80,8 @@ class Receiver(QThread):
         try:
             self._serve()
         except Exception as error:
+            logging.getLogger(__name__).exception("the receiving thread failed")
             self._model.fail(f"the receiving thread failed: {type(error).__name__}: {error}")
-            raise
 
     def _serve(self) -> None:
         context = self._context

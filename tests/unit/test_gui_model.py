@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gui.model import BLANKED_HERE, RunModel
+from gui.requests import DEADLINE_S, Requests
+from phosphene.consent import Consent
+from phosphene.messages import (
+    Command,
+    Event,
+    Features,
+    Frame,
+    Grant,
+    Message,
+    Percept,
+    Quality,
+    Reply,
+    View,
+)
+from phosphene.plan import Plan
+from phosphene.session import Session
+
+PICTURE = np.full((64, 64, 3), 9, np.uint8)
+
+
+def plan(modality: str = "fmri") -> Plan:
+    source = {"kind": "recording", "path": "x"}
+    session = Session.model_validate({"person": "p01", "modality": modality, "source": source})
+    consent = Consent.for_synthetic("p01", datetime(2026, 1, 1, tzinfo=UTC))
+    return Plan(run="r", folder=Path("/"), mode="replay", session=session, consent=consent)
+
+
+def made(kind: type, t: float, seq: int = 0, **fields: Any) -> Message:
+    return Message(kind(run="r", seq=seq, t_acquired=t, t_sent=t, producer="x", **fields))
+
+
+def view(t: float, sink: str, passing: bool = True, reason: str = "") -> tuple[str, Message]:
+    fields = {"sink": sink, "passing": passing, "reason": reason, "passed": 0}
+    return f"view-{sink}", made(View, t, **fields)
+
+
+def frame(t: float, seq: int = 0, percept_seq: int = 0, sink: str = "operator") -> Any:
+    message = made(
+        Frame, t, seq, t_due=t, t_rendered=t, late=False, skipped=0, render_ms=1.0,
+        state="picture", percept_seq=percept_seq, percept_index=5, confidence=0.5, age_s=0.1,
+        t_percept=t - 0.03, seed=0, model="m", sink=sink, level=4,
+    )  # fmt: skip
+    return f"view-{sink}", Message(message.header, {"picture": PICTURE})
+
+
+def percept(t: float, seq: int, t_data: float, t_seen: float) -> tuple[str, Message]:
+    return "decoder", made(
+        Percept, t, seq, index=seq, t_data=t_data, t_seen=t_seen, t_features=t - 0.01,
+        confidence=0.6, label="cat", probabilities={"cat": 0.6, "shoe": 0.4}, bundle="b",
+    )  # fmt: skip
+
+
+def features(t: float, index: int, late_s: float = 0.05) -> tuple[str, Message]:
+    header = Features(
+        run="r", seq=index, t_acquired=t - late_s, t_sent=t, producer="acquisition", kind="fmri",
+        index=index, t_data=2.0 * (index + 1), mask_hash="m", ready=True,
+    )  # fmt: skip
+    return "acquisition", Message(header, {"x": np.arange(5, dtype=np.float32)})
+
+
+def event(t_data: float, label: str) -> tuple[str, Message]:
+    return "acquisition", made(Event, 0.0, t_data=t_data, label=label, stream="s")
+
+
+def test_the_seen_label_belongs_to_the_percept_of_the_shown_frame() -> None:
+    model = RunModel(plan())
+    model.take([event(0.0, "shoe"), event(10.0, "cat")], 1.0)
+    model.take([percept(1.0, 0, 14.0, 9.0), percept(1.0, 1, 16.0, 11.0)], 1.0)
+    model.take([view(1.0, "operator"), frame(1.0, percept_seq=0)], 1.0)
+    pictures = model.pictures(1.0)
+    assert pictures.operator.picture is PICTURE
+    assert pictures.seen.label == "shoe", "not the label of the newest percept, nor of t_data"
+    assert pictures.chance == 0.5
+    model.take([frame(1.1, seq=1, percept_seq=1)], 1.1)
+    assert model.pictures(1.1).seen.label == "cat"
+
+
+def test_each_sink_shows_only_what_the_gate_lets_through_to_it() -> None:
+    model = RunModel(plan())
+    model.take([view(1.0, "operator"), view(1.0, "self", passing=False, reason="no scope")], 1.0)
+    model.take([frame(1.0), frame(1.0, sink="self")], 1.0)
+    pictures = model.pictures(1.0)
+    assert pictures.operator.picture is PICTURE
+    assert pictures.participant.picture is None
+    assert pictures.participant.reason == "no scope"
+    assert model.counts()["frames_shown"] == model.counts()["frames_blank"] == 1
+
+
+def test_a_silent_gate_blanks() -> None:
+    model = RunModel(plan())
+    model.take([view(1.0, "operator"), frame(1.0)], 1.0)
+    assert model.pictures(1.7).operator.picture is PICTURE
+    assert model.pictures(1.8).operator.picture is None
+
+
+def test_blank_takes_effect_here_at_once_and_only_the_gate_takes_it_back() -> None:
+    model = RunModel(plan())
+    model.take([view(1.0, "operator"), frame(1.0), view(1.0, "self"), frame(1.0, sink="self")], 1.0)
+    model.blank()
+    for showing in (model.pictures(1.0).operator, model.pictures(1.0).participant):
+        assert showing.picture is None
+        assert showing.reason == BLANKED_HERE
+    model.answered("unblank", ok=False, text="no")
+    assert model.board(1.0).blank_here
+    assert "refused" in model.board(1.0).trouble
+    model.answered("unblank", ok=True, text="")
+    assert not model.board(1.0).blank_here
+    assert model.pictures(1.0).operator.picture is PICTURE
+
+
+def test_an_unanswered_request_is_told() -> None:
+    model = RunModel(plan())
+    model.unanswered("blank")
+    assert "did not answer" in model.board(0.0).trouble
+    assert any("did not answer" in line for line in model.log_lines())
+    assert model.log_lines() == []
+
+
+def test_consent_is_what_a_fresh_grant_says() -> None:
+    model = RunModel(plan())
+    assert model.board(0.0).scopes is None
+    fields = {"person": "p01", "scopes": ("view_self",), "decode": False, "reason": "late"}
+    model.take([("grants", made(Grant, 5.0, **fields))], 5.0)
+    assert model.board(5.9).scopes == ("view_self",)
+    assert model.board(5.9).decode_reason == "late"
+    assert model.board(6.1).scopes is None
+
+
+def test_curves_come_from_the_stamps() -> None:
+    model = RunModel(plan())
+    values = {"dvars": 1.0, "fd_mm": 0.3, "roi_FFA": 5.0}
+    model.take([("acquisition", made(Quality, 1.0, index=0, t_data=2.0, values=values))], 1.0)
+    model.take([features(1.0, 0), features(3.0, 1), percept(3.1, 0, 4.0, 0.0)], 3.1)
+    model.take([view(3.2, "operator"), frame(3.2), frame(3.24, seq=1)], 3.24)
+    plotted = model.plotted()
+    assert plotted.quality_name == "fd_mm"
+    assert list(plotted.regions) == ["roi_FFA"]
+    assert plotted.latency_ms["acquire"][1] == pytest.approx([50.0, 50.0])
+    assert plotted.latency_ms["decode"][1] == pytest.approx([10.0])
+    assert plotted.latency_ms["render"][0] == pytest.approx([4.0])
+    assert plotted.latency_ms["render"][1] == pytest.approx([30.0]), "only the first frame counts"
+    assert plotted.interval_ms[1] == pytest.approx([40.0])
+    assert plotted.interval_ms[0] == pytest.approx([0.0])
+    assert model.board(4.0).step_s == pytest.approx(2.0)
+    assert model.board(4.0).fd_mm == pytest.approx(0.3)
+
+
+def test_a_blank_is_no_frame_interval() -> None:
+    model = RunModel(plan())
+    model.take([view(1.0, "operator"), frame(1.0)], 1.0)
+    model.take([view(1.1, "operator", passing=False), view(9.0, "operator"), frame(9.0)], 9.0)
+    assert len(model.plotted().interval_ms[1]) == 0
+
+
+def test_histories_are_bounded_and_forget_a_run_that_starts_over() -> None:
+    model = RunModel(plan())
+    model.take([features(float(k), k) for k in range(1000)], 1000.0)
+    assert len(model.plotted().latency_ms["acquire"][0]) == 600
+    model.take([features(1001.0, 0)], 1001.0)
+    assert list(model.plotted().latency_ms["acquire"][0]) == [2.0]
+
+
+def test_without_regions_the_first_features_are_plotted() -> None:
+    model = RunModel(plan())
+    model.take([features(1.0, 0)], 1.0)
+    assert list(model.plotted().regions) == ["feature 1", "feature 2", "feature 3"]
+
+
+def command(action: str = "blank") -> Message:
+    return made(Command, 0.0, id=action, action=action)
+
+
+def reply(key: str) -> Reply:
+    fields = {"run": "r", "seq": 0, "t_acquired": 0.0, "t_sent": 0.0, "producer": "gate"}
+    return Reply(**fields, id=key, ok=True, text="")
+
+
+def test_a_request_is_sent_once_more_and_then_given_up() -> None:
+    requests = Requests()
+    requests.asked(command(), 0.0)
+    assert requests.overdue(DEADLINE_S - 0.01) == ([], [])
+    again, lost = requests.overdue(DEADLINE_S)
+    assert [m.header.id for m in again] == ["blank"]
+    assert lost == []
+    again, lost = requests.overdue(2 * DEADLINE_S)
+    assert again == []
+    assert [c.action for c in lost] == ["blank"]
+    assert requests.answered(reply("blank")) is None, "too late"
+
+
+def test_an_answer_ends_a_request() -> None:
+    requests = Requests()
+    requests.asked(command(), 0.0)
+    found = requests.answered(reply("blank"))
+    assert found is not None
+    assert found.action == "blank"
+    assert requests.overdue(99.0) == ([], [])
+
+
+def test_the_model_needs_no_qt() -> None:
+    code = (
+        "import sys, gui.model, gui.alarms, gui.actions, gui.words, gui.screens, gui.platform\n"
+        "print([m for m in sys.modules if m.startswith(('PySide6', 'pyqtgraph'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,255 @@
+# ruff: noqa: E402 (the environment must be set before Qt is imported)
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# Two screens side by side and one that mirrors the first; must be set before Qt starts.
+SCREENS = Path(__file__).with_name("gui_screens.json")
+os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={SCREENS}"
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
+from pytestqt.qtbot import QtBot
+
+from gui.actions import ACTIONS
+from gui.model import RunModel
+from gui.palette import apply
+from gui.pictures import PicturePanel
+from gui.window import OperatorWindow
+from phosphene.clock import FakeClock
+from phosphene.messages import Frame, Message, View
+from phosphene.plan import Plan
+from phosphene.session import Session
+
+RNG = np.random.default_rng(0)
+
+
+def plan(folder: Path = Path("/"), **fields: Any) -> Plan:
+    source = {"kind": "recording", "path": "x"}
+    session = Session.model_validate({"person": "p01", "modality": "fmri", "source": source})
+    facts: dict[str, Any] = {"run": "r1", "mode": "replay", "nodes": ("recorder", "gui")}
+    return Plan(**(facts | fields), folder=folder, session=session)
+
+
+def picture() -> npt.NDArray[np.uint8]:
+    return RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+
+
+def stamped(kind: type, t: float, seq: int = 0, **fields: Any) -> Any:
+    return kind(run="r1", seq=seq, t_acquired=t, t_sent=t, producer="gate", **fields)
+
+
+def frame(t: float, pixels: npt.NDArray[np.uint8], seq: int, sink: str) -> tuple[str, Message]:
+    header = stamped(
+        Frame, t, seq, t_due=t, t_rendered=t, late=False, skipped=0, render_ms=1.0,
+        state="picture", percept_seq=0, percept_index=5, confidence=0.5, age_s=0.1,
+        t_percept=t, seed=0, model="m", sink=sink, level=4,
+    )  # fmt: skip
+    return f"view-{sink}", Message(header, {"picture": pixels})
+
+
+def view(t: float, sink: str, passing: bool = True) -> tuple[str, Message]:
+    header = stamped(View, t, sink=sink, passing=passing, reason="", passed=0)
+    return f"view-{sink}", Message(header)
+
+
+def pixels_of(widget: QWidget) -> npt.NDArray[np.uint8]:
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    raw = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
+    return raw[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
+
+
+def enlarged(pixels: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.uint8]:
+    return np.repeat(np.repeat(pixels, factor, axis=0), factor, axis=1)
+
+
+class Bench:
+    """A window with a model, a clock that stands still and a list of what it asked for."""
+
+    def __init__(self, run: Plan, screen: str | None) -> None:
+        self.clock = FakeClock(100.0)
+        self.model = RunModel(run)
+        self.asked: list[str] = []
+        self.stops = 0
+        self.window = OperatorWindow(
+            run, self.model, self.clock, self.asked.append, self._stop, screen
+        )
+        self.window.tell_phase(going=True, ended=False)
+
+    def _stop(self) -> None:
+        self.stops += 1
+
+    def show(self, pixels: npt.NDArray[np.uint8], seq: int = 0) -> None:
+        now = self.clock.now()
+        messages = []
+        for sink in ("operator", "self"):
+            messages += [view(now, sink), frame(now, pixels, seq, sink)]
+        self.model.take(messages, now)
+        self.window.refresh_pictures()
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, qapp: QApplication, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    apply(qapp)
+    fields = dict(getattr(request, "param", {}))
+    made = Bench(plan(**{k: v for k, v in fields.items() if k != "screen"}), fields.get("screen"))
+    made.window.show()
+    QApplication.processEvents()
+    yield made
+    made.window.shut()
+    running = [t for t in made.window.findChildren(QTimer) if t.isActive()]
+    made.window.deleteLater()
+    assert not running, "timers left running"
+
+
+def test_the_picture_panel_shows_exactly_the_pixels(qtbot: QtBot) -> None:
+    panel = PicturePanel("x", 192)
+    qtbot.addWidget(panel)
+    panel.show()
+    pixels = picture()
+    panel.show_picture(pixels)
+    assert np.array_equal(pixels_of(panel.area), enlarged(pixels, 3))
+    small = pixels[:8, :8]
+    panel.show_picture(small)
+    assert np.array_equal(pixels_of(panel.area), enlarged(small, 24)), "another size fills it too"
+    panel.show_card("blank")
+    assert panel.shown is None
+    assert panel.item.image is None, "a blank keeps no pixels"
+
+
+def test_window_fits_a_small_screen(bench: Bench) -> None:
+    bench.show(picture())
+    bench.window.refresh_board()
+    assert bench.window.width() <= 1280
+    assert bench.window.height() <= 700, "room for a title bar"
+    least = bench.window.minimumSizeHint()
+    assert least.width() <= 1280
+    assert least.height() <= 700
+
+
+def test_pictures_take_whole_multiples_of_their_pixels(bench: Bench) -> None:
+    assert bench.window.picture.area.width() == 6 * 64
+    bench.window.resize(1920, 1000)
+    assert bench.window.picture.area.width() == 9 * 64
+    assert bench.window.seen.area.width() == 6 * 64
+
+
+def test_500_repaints_show_the_last_and_add_nothing(bench: Bench) -> None:
+    items = len(bench.window.picture.view.scene().items())
+    children = len(bench.window.findChildren(QWidget))
+    for seq in range(500):
+        last = picture()
+        bench.clock.advance(0.04)
+        bench.show(last, seq)
+        QApplication.processEvents()
+        if seq % 50 == 0:
+            bench.window.refresh_board()
+    assert np.array_equal(pixels_of(bench.window.picture.area), enlarged(last, 6))
+    assert len(bench.window.picture.view.scene().items()) == items
+    assert len(bench.window.findChildren(QWidget)) == children
+
+
+def test_a_silent_gate_blanks_the_window(bench: Bench) -> None:
+    bench.show(picture())
+    assert bench.window.picture.shown is not None
+    bench.clock.advance(0.8)
+    bench.window.refresh_board()
+    assert bench.window.picture.shown is None
+    assert bench.window.thumbnail.shown is None
+    assert bench.window.strip.state.text() == "BLANKED"
+    assert "ALARM" in bench.window.alarm_line.label.text()
+
+
+def test_f8_blanks_here_and_asks_the_gate(bench: Bench, qtbot: QtBot) -> None:
+    bench.show(picture())
+    qtbot.keyClick(bench.window, Qt.Key.Key_F8)
+    assert bench.asked == ["blank"]
+    assert bench.window.picture.shown is None
+    assert bench.window.strip.state.text() == "BLANKED"
+    qtbot.keyClick(bench.window, Qt.Key.Key_F8, Qt.KeyboardModifier.ShiftModifier)
+    assert bench.asked == ["blank", "unblank"]
+    assert bench.window.picture.shown is None, "until the gate has confirmed"
+
+
+def test_unblank_is_off_while_nothing_is_blank(bench: Bench, qtbot: QtBot) -> None:
+    bench.show(picture())
+    bench.window.refresh_board()
+    assert not bench.window.buttons["unblank"].isEnabled()
+    qtbot.keyClick(bench.window, Qt.Key.Key_F8, Qt.KeyboardModifier.ShiftModifier)
+    assert bench.asked == []
+
+
+def test_buttons_take_no_focus_so_that_space_repeats_nothing(bench: Bench, qtbot: QtBot) -> None:
+    assert set(bench.window.buttons) == {a.id for a in ACTIONS}
+    qtbot.mouseClick(bench.window.buttons["blank"], Qt.MouseButton.LeftButton)
+    qtbot.keyClick(bench.window, Qt.Key.Key_Space)
+    assert bench.asked == ["blank"]
+    policies = {b.focusPolicy() for b in bench.window.buttons.values()}
+    assert policies == {Qt.FocusPolicy.NoFocus}
+
+
+def test_stop_without_a_recording_is_immediate(bench: Bench, qtbot: QtBot) -> None:
+    bench.window.refresh_board()
+    qtbot.keyClick(bench.window, Qt.Key.Key_F5, Qt.KeyboardModifier.ShiftModifier)
+    assert bench.stops == 1
+
+
+@pytest.mark.parametrize("bench", [{"out": Path("x")}], indirect=True)
+def test_stop_while_recording_asks_and_f8_works_meanwhile(bench: Bench, qtbot: QtBot) -> None:
+    bench.window.refresh_board()
+    bench.window.close()
+    assert bench.window.isVisible(), "closing the window is stopping the run, and asks too"
+    box = bench.window.stop_box
+    assert box is not None
+    assert box.defaultButton() is box.button(QMessageBox.StandardButton.No)
+    qtbot.keyClick(box, Qt.Key.Key_F8)
+    assert bench.asked == ["blank"]
+    box.button(QMessageBox.StandardButton.No).click()
+    assert (bench.stops, bench.window.stop_box) == (0, None)
+    bench.window.stop_run()
+    assert bench.window.stop_box is not None
+    bench.window.stop_box.button(QMessageBox.StandardButton.Yes).click()
+    assert bench.stops == 1
+
+
+@pytest.mark.parametrize("bench", [{"screen": "PROJECTOR"}], indirect=True)
+def test_participant_window_opens_on_its_own_screen(bench: Bench, qtbot: QtBot) -> None:
+    qtbot.keyClick(bench.window, Qt.Key.Key_F11)
+    window = bench.window.participant
+    assert window is not None
+    assert window.screen().name() == "PROJECTOR"
+    assert (window.width(), window.height()) == (640, 480)
+    pixels = picture()
+    bench.show(pixels)
+    shown = pixels_of(window)
+    assert not shown[:, :80].any(), "black beside the picture"
+    # 480 rows hold 64 pixels 7.5 times; the middle of each is compared.
+    centres = (np.arange(64) * 7.5 + 3.75).astype(int)
+    assert np.array_equal(shown[centres][:, 80 + centres], pixels)
+    qtbot.keyClick(window, Qt.Key.Key_F8)
+    assert not pixels_of(window).any(), "F8 works from the participant's window"
+    qtbot.keyClick(bench.window, Qt.Key.Key_F11)
+    assert bench.window.participant is None
+
+
+@pytest.mark.parametrize(
+    "bench", [{"screen": "CONSOLE"}, {"screen": "MIRROR"}, {"screen": "NONE"}, {}], indirect=True
+)
+def test_participant_window_refuses_other_screens(bench: Bench) -> None:
+    bench.window.toggle_participant()
+    assert bench.window.participant is None
+    assert any("not opened" in line for line in bench.model.log_lines())
+
+
+def test_help_lists_every_action(bench: Bench) -> None:
+    bench.window.show_help()
+    assert bench.window.help_box is not None
+    assert all(a.key in bench.window.help_box.text() for a in ACTIONS)
+    bench.window.help_box.close()
