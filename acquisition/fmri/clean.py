@@ -20,10 +20,12 @@ Vector = npt.NDArray[np.float64]
 
 _TIME_UNIT_S = 300.0
 _FLAT = 1e8
-_DRIFT_SD = 3.0
-_MOTION_SD = 5.0
-_GIVEN_MEAN_SD = 10.0
+_DRIFT_SD = 0.5
+_MOTION_SD = 0.5
+_GIVEN_MEAN_SD = 3.0
 _SHRINK_VOLUMES = 10
+_MEDIAN_OF_SQUARE = 0.4549
+"""Median of the square of a standard normal number."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class CleanConfig:
     Attributes
     ----------
     drift_order : int
-        Highest power of time, 0 to 3; 0 = the running mean only.
+        Highest power of time, 0 to 3; 0 = a wandering mean only, which follows slow drifts too and
+        need not be extrapolated.
     motion : bool
         Whether the six motion numbers are regressors.
     memory_s : float
@@ -44,7 +47,7 @@ class CleanConfig:
         The same when statistics are given.
     """
 
-    drift_order: int = 1
+    drift_order: int = 0
     motion: bool = True
     memory_s: float = 128.0
     warmup_volumes: int = 20
@@ -100,17 +103,18 @@ class CleanStep:
     Attributes
     ----------
     z : array of float32 (voxels,)
-        Deviation from the baseline in standard deviations.
-    residual : array of float64 (voxels,)
-        Deviation from the baseline in the unit of the data.
+        Deviation in standard deviations.
+    deviation : array of float64 (voxels,)
+        What the past did not predict, in the unit of the data, scaled down where the past knows
+        little (Kalman's normalised innovation), so that its noise is as large early as late.
     baseline : array of float64 (voxels,)
-        What was taken off, in the unit of the data.
+        What the past predicts, in the unit of the data.
     ready : bool
         False during the warm-up.
     """
 
     z: npt.NDArray[np.float32] = field(repr=False)
-    residual: Vector = field(repr=False)
+    deviation: Vector = field(repr=False)
     baseline: Vector = field(repr=False)
     ready: bool
 
@@ -126,7 +130,8 @@ class Cleaner:
         Settings.
     stats : BaselineStats, optional
         Statistics of the calibration run: the baseline starts from its mean and goes on learning,
-        the scale is its standard deviation, both corrected for today's overall brightness.
+        the scale is its standard deviation. Both are corrected for today's overall brightness, the
+        scale also for today's overall noise, which depends on where between voxels the head lies.
     """
 
     def __init__(
@@ -152,6 +157,7 @@ class Cleaner:
         self._t_last_s = 0.0
         self._spread = np.zeros(n_voxels)
         self._mean = np.zeros(n_voxels)
+        self._noise = 0.0
 
     def step(
         self, voxels: npt.NDArray[np.float32], t_s: float, motion: Vector, learn: bool = True
@@ -176,17 +182,26 @@ class Cleaner:
         if self._n == 0:
             self._start(voxels, t_s)
         x = self._regressors(t_s, motion)
-        if learn:
-            self._learn(voxels, x, t_s)
+        covariance = self._wander(t_s)
+        known = covariance @ x
+        uncertainty = 1.0 + float(x @ known)
         baseline = x @ self._weights
-        residual = voxels - baseline
+        error = voxels - baseline
+        deviation = error / np.sqrt(uncertainty)
         if learn:
+            # recursive least squares, in which the baseline alone may wander (Kalman 1960)
+            self._weights += np.outer(known / uncertainty, error)
+            self._covariance = covariance - np.outer(known, known) / uncertainty
+            self._t_last_s = t_s
             self._n += 1
-            self._spread += residual**2
+            self._spread += deviation**2
+            if self._stats is not None:
+                relative = deviation / (self._gain * self._stats.sd)
+                self._noise += float(np.median(relative**2)) / _MEDIAN_OF_SQUARE
             self._mean += (voxels - self._mean) / self._n
         return CleanStep(
-            z=(residual / self._sd()).astype(np.float32),
-            residual=residual,
+            z=(deviation / self._sd()).astype(np.float32),
+            deviation=deviation,
             baseline=baseline,
             ready=self._n >= self._warmup,
         )
@@ -212,24 +227,20 @@ class Cleaner:
         powers = np.asarray((t_s / _TIME_UNIT_S) ** np.arange(self._config.drift_order + 1))
         return np.concatenate([powers, motion]) if self._config.motion else powers
 
-    def _learn(self, voxels: npt.NDArray[np.float32], x: Vector, t_s: float) -> None:
-        """Recursive least squares; the baseline alone may wander (Kalman filter, random walk).
+    def _wander(self, t_s: float) -> Vector:
+        """Covariance of the weights now: the baseline may have wandered since the last volume.
 
         A random walk whose step is 1 / n of the noise averages over about n volumes.
         """
-        p = self._covariance
-        p[0, 0] += ((t_s - self._t_last_s) / self._config.memory_s) ** 2
-        self._t_last_s = t_s
-        gain = p @ x / (1.0 + x @ p @ x)
-        error = voxels - x @ self._weights
-        self._weights += gain[:, None] * error
-        p -= np.outer(gain, x @ p)
-        self._covariance = (p + p.T) / 2
+        covariance = self._covariance.copy()
+        covariance[0, 0] += ((t_s - self._t_last_s) / self._config.memory_s) ** 2
+        return covariance
 
     def _sd(self) -> Vector:
         """Return the standard deviation of each voxel; early on drawn towards that of all."""
         if self._stats is not None:
-            return self._gain * np.asarray(self._stats.sd, np.float64)
+            noise = (_SHRINK_VOLUMES + self._noise) / (_SHRINK_VOLUMES + self._n)
+            return self._gain * np.sqrt(noise) * np.asarray(self._stats.sd, np.float64)
         common = float(np.median(self._spread)) / max(self._n, 1)
         total = self._spread + _SHRINK_VOLUMES * common
         sd: Vector = np.sqrt(total / (self._n + _SHRINK_VOLUMES))

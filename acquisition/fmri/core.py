@@ -279,7 +279,7 @@ class _Run:
             return {}
         means = [data[roi].mean(dtype=np.float64) for roi in self._rois.values()]
         clean = self._roi_cleaner.step(np.asarray(means, np.float32), t_s, moved, learn)
-        change = 100 * clean.residual / np.maximum(np.abs(clean.baseline), 1e-6)
+        change = 100 * clean.deviation / np.maximum(np.abs(clean.baseline), 1e-6)
         return dict(zip(self._rois, change.tolist(), strict=True))
 
 

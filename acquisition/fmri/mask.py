@@ -41,13 +41,13 @@ def brain_mask(data: FloatVolume) -> Mask:
     InputError
         If nothing stands out.
     """
+    if not data.max() > data.min():
+        raise _nothing(0)
     flat = data.shape[2] < 3
     sigma = (0.7, 0.7, 0.0 if flat else 0.5)
     smooth = ndimage.gaussian_filter(data, sigma)
     level = otsu_threshold(smooth)
     head = smooth > level
-    if not head.any():
-        raise _nothing(0)
     head = smooth > max(level, 0.5 * float(np.median(smooth[head])))
     structure = ndimage.generate_binary_structure(3, 1)
     if flat:
@@ -69,6 +69,7 @@ def brain_mask(data: FloatVolume) -> Mask:
 def otsu_threshold(data: FloatVolume) -> float:
     """Threshold that separates two classes of intensity best."""
     top = float(np.percentile(data, 99.5))
+    top = top if top > data.min() else float(data.max())
     counts, edges = np.histogram(data, bins=_N_BINS, range=(float(data.min()), top))
     middle = (edges[1:] + edges[:-1]) / 2
     below = np.cumsum(counts)

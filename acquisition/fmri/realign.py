@@ -30,6 +30,7 @@ _MAD_TO_SD = 1.4826
 _SEARCH_FWHM_MM = (20.0, 10.0)
 _N_SEARCH_POINTS = 4000
 _SAME_IMAGE = 1e-4
+_LEAST_POINTS = 100
 
 
 @dataclass(frozen=True)
@@ -225,12 +226,12 @@ class _Level:
         smooth = self._smooth(reference)
         gradient: FloatVolume = np.stack([*np.gradient(smooth)], -1)  # (X, Y, Z, 3), per voxel
         index = _choose(np.linalg.norm(gradient / voxel_mm, axis=-1), region, n_points)
-        self.level = float(np.abs(smooth[index]).mean())
-        if len(index[0]) < 100 or self.level == 0:
+        if len(index[0]) < _LEAST_POINTS:
             raise InputError(
-                problem("reference", f"{len(index[0])} points with structure", "100 or more",
+                problem("reference", f"{len(index[0])} points with structure", f"{_LEAST_POINTS} or more",
                         "Check that the first volume shows a head.")
             )  # fmt: skip
+        self.level = float(np.abs(smooth[index]).mean())
         self._values = smooth[index].astype(np.float32)
         voxels = np.stack(index, -1).astype(np.float64)
         self._points = np.c_[voxels @ affine[:3, :3].T + affine[:3, 3], np.ones(len(voxels))]

@@ -17,9 +17,10 @@ Field = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 _CENTRE_MM = (0.0, 0.0, -4.0)
-_SCALP_MM = (76.0, 94.0, 61.0)
-_SKULL_MM = (72.0, 90.0, 57.0)
+_SCALP_MM = (79.0, 96.0, 64.0)
+_SKULL_MM = (74.0, 91.0, 59.0)
 _BRAIN_MM = (66.0, 83.0, 51.0)
+_FLUID_LAYER_MM = 2.0
 _BRIGHTNESS = {"grey": 900.0, "white": 720.0, "fluid": 1250.0, "scalp": 260.0, "skull": 30.0}
 _DROPOUTS = (((0.0, 62.0, -32.0), 16.0, 0.75), ((52.0, 2.0, -38.0), 12.0, 0.5),
              ((-52.0, 2.0, -38.0), 12.0, 0.5))  # fmt: skip
@@ -87,19 +88,20 @@ def build_anatomy(
     grey = inside * _soft(5.0 + 9.0 * folds - depth)
     ventricles = inside * _ventricles(at)
     grey *= 1.0 - ventricles
-    # fluid fills the gap to the skull and the cleft between the hemispheres
-    gap = _soft(_depth_mm(at, _SKULL_MM)) * (1.0 - inside)
+    # fluid lies around the brain and in the cleft between the hemispheres
+    layer = _soft(depth + _FLUID_LAYER_MM) - inside
     cleft = inside * _soft(1.5 - np.abs(at[0])) * _soft(20.0 - depth)
-    fluid = np.clip(ventricles + 0.5 * gap + 0.7 * cleft, 0.0, 1.0)
+    fluid = np.clip(ventricles + 0.7 * layer + 0.7 * cleft, 0.0, 1.0)
     grey *= 1.0 - 0.7 * cleft
     white: Field = np.clip(inside - grey - ventricles - 0.7 * cleft, 0.0, 1.0)
-    scalp = _soft(_depth_mm(at, _SCALP_MM)) * (1.0 - _soft(_depth_mm(at, _SKULL_MM) + 4.0))
+    skull = _soft(_depth_mm(at, _SKULL_MM))
+    scalp = _soft(_depth_mm(at, _SCALP_MM)) - skull
     image = (
         _BRIGHTNESS["grey"] * grey
         + _BRIGHTNESS["white"] * white
         + _BRIGHTNESS["fluid"] * fluid
         + _BRIGHTNESS["scalp"] * scalp
-        + _BRIGHTNESS["skull"] * np.clip(gap - 0.5 * gap, 0.0, 1.0)
+        + _BRIGHTNESS["skull"] * np.clip(skull - inside - layer, 0.0, 1.0)
     )
     image *= _sensitivity(at) * _dropout(at)
     # width of one voxel: the point spread of an echo-planar read-out
