@@ -240,7 +240,8 @@ class Cleaner:
         """Return the standard deviation of each voxel; early on drawn towards that of all."""
         if self._stats is not None:
             noise = (_SHRINK_VOLUMES + self._noise) / (_SHRINK_VOLUMES + self._n)
-            return self._gain * np.sqrt(noise) * np.asarray(self._stats.sd, np.float64)
+            given: Vector = np.asarray(self._stats.sd, np.float64)
+            return self._gain * float(np.sqrt(noise)) * given
         common = float(np.median(self._spread)) / max(self._n, 1)
         total = self._spread + _SHRINK_VOLUMES * common
         sd: Vector = np.sqrt(total / (self._n + _SHRINK_VOLUMES))

@@ -228,8 +228,8 @@ class _Level:
         index = _choose(np.linalg.norm(gradient / voxel_mm, axis=-1), region, n_points)
         if len(index[0]) < _LEAST_POINTS:
             raise InputError(
-                problem("reference", f"{len(index[0])} points with structure", f"{_LEAST_POINTS} or more",
-                        "Check that the first volume shows a head.")
+                problem("reference", f"{len(index[0])} points with structure",
+                        f"{_LEAST_POINTS} or more", "Check that the first volume shows a head.")
             )  # fmt: skip
         self.level = float(np.abs(smooth[index]).mean())
         self._values = smooth[index].astype(np.float32)

@@ -2,7 +2,7 @@
 
 Each shear moves whole lines of voxels along one axis, so it is a one-dimensional shift with the
 same weights for the whole line, which arrays do fast. The idea (and the choice of the order of axes
-that keeps the shears small) follows Cox & Jesmanowicz (1999), Magn. Reson. Med. 42:1014-1018; the
+that keeps the shears small) follows Cox & Jesmanowicz (1999), Magnetic Resonance in Medicine 42:1014; the
 shift is a seventh-order Lagrange interpolation (eight neighbours).
 """
 
