@@ -19,7 +19,10 @@ MOST_POINTS = 600
 MOST_INTERVALS = 240
 MOST_REGIONS = 3
 MOST_BLOCKS = 64
-_EEG_QUALITY = ("flagged", "rejected", "unusable", "usable", "peak_to_peak")
+_QUALITY = {"fmri": ("fd_mm",), "eeg": ("bad_channels", "rms_uv")}
+"""What is plotted as quality, the best first."""
+_REGIONS = {"fmri": ("roi_", "_psc"), "eeg": ("rms_", "_uv")}
+"""Beginning and end of the names of what is plotted as signal."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,16 @@ class Plotted:
 
     Attributes
     ----------
+    version : int
+        Grows whenever anything but the frame interval has changed.
     quality_name : str
         Key of the quality figure that is plotted.
     quality : Curve
         Framewise displacement in millimetres (fMRI) or a channel figure (EEG).
     regions : dict of str to Curve
-        Means of regions, or the first features.
+        Means of regions, amplitudes of the first channels, or the first features.
+    measured : bool
+        False while `regions` holds plain features.
     blocks : list of Block
         Conditions.
     confidence : Curve
@@ -46,9 +53,11 @@ class Plotted:
         Time between frames in milliseconds; x is seconds before the newest frame.
     """
 
+    version: int
     quality_name: str
     quality: Curve
     regions: dict[str, Curve]
+    measured: bool
     blocks: list[Block]
     confidence: Curve
     chance: float | None
@@ -67,9 +76,11 @@ class Curves:
 
     def __init__(self, modality: Literal["fmri", "eeg"]) -> None:
         self._modality = modality
+        self._version = 0
         self._quality_name = ""
         self._quality = Series(MOST_POINTS)
         self._regions: dict[str, Series] = {}
+        self._measured = False
         self._confidence = Series(MOST_POINTS)
         self._latency = {stage: Series(MOST_POINTS) for stage in STAGES}
         self._interval = Series(MOST_INTERVALS)
@@ -80,28 +91,38 @@ class Curves:
         self.chance: float | None = None
 
     def on_quality(self, header: Quality) -> None:
-        """Take in quality figures; ROI means (``roi...``) go to the curves of regions."""
-        if not self._quality_name:
-            self._quality_name = _quality_name(self._modality, list(header.values))
-        if self._quality_name in header.values:
-            self._quality.add(header.t_data, header.values[self._quality_name])
+        """Take in quality figures; those of regions or channels go to the curves of the signal."""
+        self._version += 1
+        best = next((n for n in _QUALITY[self._modality] if n in header.values), "")
+        if best and self._better(best):
+            self._quality_name, self._quality = best, Series(MOST_POINTS)
+        if best and best == self._quality_name:
+            self._quality.add(header.t_data, header.values[best])
+        first, last = _REGIONS[self._modality]
         for name, value in header.values.items():
-            if name.startswith("roi"):
-                self._add_region(name, header.t_data, value)
+            region = name.removeprefix(first).removesuffix(last)
+            if region and name == f"{first}{region}{last}":
+                self._add_region(region, header.t_data, value, measured=True)
+
+    def _better(self, name: str) -> bool:
+        order = (*_QUALITY[self._modality], "")
+        return order.index(name) < order.index(self._quality_name)
 
     def on_features(self, header: Features, x: npt.NDArray[np.generic] | None) -> None:
         """Take in features: latency, step, and the first features where no region is known."""
+        self._version += 1
         self._latency["acquire"].add(header.t_data, (header.t_sent - header.t_acquired) * 1000)
         if self._last_step_s is not None and header.t_data > self._last_step_s:
             self._steps.add(header.t_data, header.t_data - self._last_step_s)
         self._last_step_s = header.t_data
-        if x is None or any(name.startswith("roi") for name in self._regions):
+        if x is None or self._measured:
             return
         for k, value in enumerate(np.ravel(x)[:MOST_REGIONS]):
-            self._add_region(f"feature {k + 1}", header.t_data, float(value))
+            self._add_region(f"feature {k + 1}", header.t_data, float(value), measured=False)
 
     def on_percept(self, header: Percept) -> None:
         """Take in a percept: confidence, chance and latency."""
+        self._version += 1
         self._confidence.add(header.t_data, header.confidence)
         self._latency["decode"].add(header.t_data, (header.t_sent - header.t_features) * 1000)
         if len(header.probabilities) > 1:
@@ -113,9 +134,14 @@ class Curves:
             self._interval.add(header.t_sent, (header.t_sent - self._last_frame.t_sent) * 1000)
         self._last_frame = header
         if percept is not None and header.percept_seq != self._last_percept_seq:
+            self._version += 1
             self._last_percept_seq = header.percept_seq
             late_ms = (header.t_sent - header.t_percept) * 1000
             self._latency["render"].add(percept.t_data, late_ms)
+
+    def on_event(self) -> None:
+        """Note that the conditions have changed."""
+        self._version += 1
 
     def pause(self) -> None:
         """Forget the last frame: the time until the next one is no frame interval."""
@@ -127,7 +153,7 @@ class Curves:
 
     def fd_mm(self) -> float | None:
         """Return the newest framewise displacement in millimetres, fMRI only."""
-        return self._quality.last() if self._quality_name.startswith("fd") else None
+        return self._quality.last() if self._quality_name == "fd_mm" else None
 
     def plotted(self, truth: Timeline) -> Plotted:
         """Return copies of all curves, with the conditions of `truth` as blocks."""
@@ -135,9 +161,11 @@ class Curves:
         times, interval_ms = self._interval.curve()
         ago_s = times - times[-1] if len(times) else times
         return Plotted(
+            version=self._version,
             quality_name=self._quality_name,
             quality=self._quality.curve(),
             regions={name: series.curve() for name, series in self._regions.items()},
+            measured=self._measured,
             blocks=truth.blocks(until_s, MOST_BLOCKS),
             confidence=self._confidence.curve(),
             chance=self.chance,
@@ -145,18 +173,10 @@ class Curves:
             interval_ms=(ago_s, interval_ms),
         )
 
-    def _add_region(self, name: str, x: float, y: float) -> None:
-        if name.startswith("roi"):
-            for other in [n for n in self._regions if not n.startswith("roi")]:
-                del self._regions[other]
+    def _add_region(self, name: str, x: float, y: float, *, measured: bool) -> None:
+        if measured and not self._measured:
+            # Regions or channels replace the plain features that stood in for them.
+            self._measured = True
+            self._regions.clear()
         if name in self._regions or len(self._regions) < MOST_REGIONS:
             self._regions.setdefault(name, Series(MOST_POINTS)).add(x, y)
-
-
-def _quality_name(modality: str, names: list[str]) -> str:
-    wanted = ("fd",) if modality == "fmri" else _EEG_QUALITY
-    for part in wanted:
-        for name in names:
-            if name.lower().startswith(part) or (modality == "eeg" and part in name.lower()):
-                return name
-    return ""

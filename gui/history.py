@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 __all__ = ["Curve", "Series", "median"]
 
+START_OVER_S = 10.0
+
 Curve = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
@@ -29,8 +31,8 @@ class Series:
         return len(self._x)
 
     def add(self, x: float, y: float) -> None:
-        """Add a point; going back on the x axis (a run that starts over) forgets the past."""
-        if self._x and x < self._x[-1]:
+        """Add a point; going far back on the x axis (a run that starts over) forgets the past."""
+        if self._x and x < self._x[-1] - START_OVER_S:
             self._x.clear()
             self._y.clear()
         self._x.append(x)

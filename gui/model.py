@@ -160,6 +160,7 @@ class RunModel:
             self._curves.on_percept(header)
         elif isinstance(header, Event):
             self._truth.add(header)
+            self._curves.on_event()
         elif isinstance(header, Grant):
             self._take_grant(header)
 

@@ -41,6 +41,8 @@ class PicturePanel(QWidget):
         self.view.setCentralItem(self.box)
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.view.setFrameShape(QFrame.Shape.NoFrame)
+        # The picture covers the view: nothing behind it needs painting.
+        self.view.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.card = QLabel("")
         self.card.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.card.setWordWrap(True)

@@ -16,6 +16,11 @@ __all__ = ["Plots"]
 
 WINDOW_S = {"fmri": 240.0, "eeg": 60.0}
 INTERVAL_WINDOW_S = 8.0
+SIGNAL = {
+    "fmri": "Signal of regions, % change",
+    "eeg": "Channel amplitude (rms), µV",
+    "features": "Signal: first features",
+}
 NOTE_COLOUR, HIGH_COLOUR, AIM_COLOUR = "#8a7a3a", "#b04a4a", "#4a7a4a"
 
 
@@ -34,8 +39,9 @@ class Plots(QWidget):
 
     def __init__(self, modality: str, fps: float, min_confidence: float) -> None:
         super().__init__()
-        self._fmri, self._fps = modality == "fmri", fps
+        self._modality, self._fmri, self._fps = modality, modality == "fmri", fps
         self._window_s = WINDOW_S[modality]
+        self._version = -1
         unit = "volume" if self._fmri else "epoch"
         heading = "Head motion (FD), mm" if self._fmri else "Channel quality"
         self.quality = Plot(heading, f"waiting for the first {unit}")
@@ -69,7 +75,11 @@ class Plots(QWidget):
         self.interval.set_range((-INTERVAL_WINDOW_S, 0.0), (0.0, tops[-1]))
 
     def update_from(self, plotted: Plotted) -> None:
-        """Draw what is given."""
+        """Draw what is given; what has not changed costs nothing."""
+        self._update_interval(plotted)
+        if plotted.version == self._version:
+            return
+        self._version = plotted.version
         times = [plotted.confidence, plotted.latency_ms["acquire"], plotted.quality]
         end_s = max([float(x[-1]) for x, _ in times if len(x)], default=0.0)
         span = (max(0.0, end_s - self._window_s), max(end_s, min(60.0, self._window_s)))
@@ -77,7 +87,6 @@ class Plots(QWidget):
         self._update_regions(plotted, span)
         self._update_confidence(plotted, span)
         self._update_latency(plotted, span)
-        self._update_interval(plotted)
 
     def _update_quality(self, plotted: Plotted, span: tuple[float, float]) -> None:
         if not self.quality.show_curves([plotted.quality]):
@@ -112,7 +121,8 @@ class Plots(QWidget):
         low, high = low - margin, high + 4 * margin
         self.regions.set_ticks(None)
         self.regions.set_range(span, (low, high))
-        self.regions.set_figures(legend_html([n.removeprefix("roi_") for n in plotted.regions]))
+        self.regions.set_heading(SIGNAL[self._modality if plotted.measured else "features"])
+        self.regions.set_figures(legend_html(list(plotted.regions)))
         self._bands.show(plotted.blocks, low, high)
 
     def _update_confidence(self, plotted: Plotted, span: tuple[float, float]) -> None:

@@ -140,13 +140,13 @@ def test_consent_is_what_a_fresh_grant_says() -> None:
 
 def test_curves_come_from_the_stamps() -> None:
     model = RunModel(plan())
-    values = {"dvars": 1.0, "fd_mm": 0.3, "roi_FFA": 5.0}
+    values = {"dvars": 1.0, "fd_mm": 0.3, "roi_FFA_psc": 5.0}
     model.take([("acquisition", made(Quality, 1.0, index=0, t_data=2.0, values=values))], 1.0)
     model.take([features(1.0, 0), features(3.0, 1), percept(3.1, 0, 4.0, 0.0)], 3.1)
     model.take([view(3.2, "operator"), frame(3.2), frame(3.24, seq=1)], 3.24)
     plotted = model.plotted()
     assert plotted.quality_name == "fd_mm"
-    assert list(plotted.regions) == ["roi_FFA"]
+    assert list(plotted.regions) == ["FFA"]
     assert plotted.latency_ms["acquire"][1] == pytest.approx([50.0, 50.0])
     assert plotted.latency_ms["decode"][1] == pytest.approx([10.0])
     assert plotted.latency_ms["render"][0] == pytest.approx([4.0])
@@ -155,6 +155,25 @@ def test_curves_come_from_the_stamps() -> None:
     assert plotted.interval_ms[0] == pytest.approx([0.0])
     assert model.board(4.0).step_s == pytest.approx(2.0)
     assert model.board(4.0).fd_mm == pytest.approx(0.3)
+
+
+def test_the_version_of_the_curves_grows_with_everything_but_frames() -> None:
+    model = RunModel(plan())
+    model.take([view(1.0, "operator"), frame(1.0), frame(1.04, seq=1)], 1.04)
+    versions = [model.plotted().version]
+    values = {"fd_mm": 0.1}
+    for item in (
+        ("acquisition", made(Quality, 1.0, index=0, t_data=2.0, values=values)),
+        features(1.0, 0),
+        event(0.0, "cat"),
+        percept(1.1, 0, 2.0, 0.0),
+        frame(1.2, seq=2),
+    ):
+        model.take([item], 1.2)
+        versions.append(model.plotted().version)
+    assert versions == sorted(set(versions)), "each of these changes what is drawn"
+    model.take([frame(1.24, seq=3)], 1.24)
+    assert model.plotted().version == versions[-1]
 
 
 def test_a_blank_is_no_frame_interval() -> None:
@@ -170,6 +189,22 @@ def test_histories_are_bounded_and_forget_a_run_that_starts_over() -> None:
     assert len(model.plotted().latency_ms["acquire"][0]) == 600
     model.take([features(1001.0, 0)], 1001.0)
     assert list(model.plotted().latency_ms["acquire"][0]) == [2.0]
+
+
+def test_eeg_plots_bad_channels_and_the_amplitude_of_the_first_channels() -> None:
+    model = RunModel(plan("eeg"))
+    values = {"rms_uv": 8.0, **{f"rms_{n}_uv": 7.0 for n in ("F3", "Fz", "F4", "Cz")}}
+    model.take([features(1.0, 0)], 1.0)
+    model.take([("acquisition", made(Quality, 1.0, index=0, t_data=1.0, values=values))], 1.0)
+    assert model.plotted().quality_name == "rms_uv"
+    assert list(model.plotted().regions) == ["F3", "Fz", "F4"]
+    values = {"bad_channels": 2.0, "ptp_F3_uv": 40.0}
+    model.take([("acquisition", made(Quality, 1.0, index=0, t_data=0.8, values=values))], 1.0)
+    values = {"rms_uv": 8.0}
+    model.take([("acquisition", made(Quality, 1.0, index=1, t_data=2.0, values=values))], 1.0)
+    plotted = model.plotted()
+    assert plotted.quality_name == "bad_channels"
+    assert list(plotted.quality[1]) == [2.0]
 
 
 def test_without_regions_the_first_features_are_plotted() -> None:
