@@ -43,16 +43,18 @@ class Snapshot:
         Newest beat of each node.
     ended : frozenset of str
         Tools that have run to their end.
+    counts : mapping
+        Counters of each node, summed over its restarts.
     """
 
     elapsed_s: float
     beats: Mapping[str, Beat]
     ended: frozenset[str]
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def count(self, node: str, name: str) -> int:
-        """Return a counter of a node; 0 when it is not known."""
-        beat = self.beats.get(node)
-        return 0 if beat is None else beat.counts.get(name, 0)
+        """Return a counter of a node, summed over its restarts; 0 when it is not known."""
+        return self.counts.get(node, {}).get(name, 0)
 
 
 @dataclass
@@ -219,7 +221,8 @@ class Supervisor:
     def snapshot(self) -> Snapshot:
         """Return the present state of the run."""
         elapsed_s = self._clock.now() - self._started_s
-        return Snapshot(elapsed_s, dict(self._room.beats), frozenset(self._ended))
+        ended = frozenset(self._ended)
+        return Snapshot(elapsed_s, dict(self._room.beats), ended, self._total_counts())
 
     # ---- fallen nodes --------------------------------------------------------------------------
 

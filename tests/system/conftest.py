@@ -48,7 +48,7 @@ def participant(tmp_path_factory: pytest.TempPathFactory) -> Participant:
     module("decoder.fit", [data, "--out", bundle])
     module(simulate, ["programme", "--seed", 11, "--seconds", VOLUMES * TR_S, "--out", programme])
     module(simulate, ["scanner", "--seed", 3, "--to", dicom, "--tr", TR_S, "--volumes", VOLUMES,
-                      "--programme", programme, "--speed", "max"])  # fmt: skip
+                      "--programme", programme, "--speed", 1000])  # fmt: skip
     from phosphene.bundle import Bundle
 
     person = Bundle.load(bundle).manifest.person

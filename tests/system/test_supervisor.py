@@ -59,11 +59,11 @@ def test_a_killed_node_comes_back_and_the_run_is_marked(
 
     def until(_s: Supervisor, now: Snapshot) -> str | None:
         beat = now.beats.get("a")
-        if not killed and beat is not None and now.count("a", "went") == 1:
+        if not killed and beat is not None and beat.counts == {"went": 1}:
             killed.append(beat.pid)
             os.kill(beat.pid, number)
         back = killed and beat is not None and beat.pid != killed[0]
-        return "back" if back and now.count("a", "went") == 1 else None
+        return "back" if back and now.count("a", "went") == 2 else None
 
     outcome = supervise(plan, [fake("a"), fake("b")], until, tmp_path)
     assert (outcome.status, outcome.interrupted) == ("success", True)
@@ -76,11 +76,11 @@ def test_a_hung_node_ends_itself_and_comes_back(plan: Plan, tmp_path: Path) -> N
 
     def until(s: Supervisor, now: Snapshot) -> str | None:
         beat = now.beats.get("a")
-        if not first and beat is not None and now.count("a", "went") == 1:
+        if not first and beat is not None and beat.counts == {"went": 1}:
             first.append(beat.pid)
             s._room.send("a", "hang")
         back = first and beat is not None and beat.pid != first[0]
-        return "back" if back and now.count("a", "went") == 1 else None
+        return "back" if back and now.count("a", "went") == 2 else None
 
     outcome = supervise(plan, [fake("a")], until, tmp_path)
     assert outcome.interrupted
