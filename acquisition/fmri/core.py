@@ -93,7 +93,7 @@ class FmriStep:
     tsnr : float
         Stability so far.
     spike : bool
-        Whether the volume stands out; nothing is learned from it.
+        Whether the volume stands out or no head was found; nothing is learned from it.
     missing : int
         Volumes missing just before this one.
     roi_psc : dict of str to float
@@ -249,8 +249,8 @@ class _Run:
         brain = data[self.mask]
         quality = self._quality.step(motion.params, motion.matrix, brain)
         t_s, moved = index * self._tr_s, motion.params - self._start
-        learn = not quality.spike
-        clean = self._cleaner.step(brain, t_s, moved, learn)
+        spike = quality.spike or motion.lost
+        clean = self._cleaner.step(brain, t_s, moved, learn=not spike)
         return FmriStep(
             features=clean.z,
             ready=clean.ready,
@@ -261,9 +261,9 @@ class _Run:
             fd_jenkinson_mm=quality.fd_jenkinson_mm,
             dvars_psc=quality.dvars_psc,
             tsnr=quality.tsnr,
-            spike=quality.spike,
+            spike=spike,
             missing=missing,
-            roi_psc=self._roi_psc(data, t_s, moved, learn),
+            roi_psc=self._roi_psc(data, t_s, moved, learn=not spike),
             realigned=data,
             residual=motion.residual if self._realigner is not None else float("nan"),
         )

@@ -8,7 +8,7 @@ keeps activation, eyes and artefacts from pulling the head.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,9 @@ _SEARCH_FWHM_MM = (20.0, 10.0)
 _N_SEARCH_POINTS = 4000
 _SAME_IMAGE = 1e-4
 _LEAST_POINTS = 100
+_FARTHEST_MM = 50.0
+_FARTHEST_DEG = 25.0
+_WORST_RESIDUAL = 0.3
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class Motion:
         Iterations that were needed.
     converged : bool
         Whether the last step was below the tolerance.
+    lost : bool
+        Whether no head was found; the position is then that of the volume before.
     """
 
     params: Matrix
@@ -89,6 +94,7 @@ class Motion:
     residual: float
     iterations: int
     converged: bool
+    lost: bool = False
 
 
 def can_realign(shape: tuple[int, ...]) -> bool:
@@ -172,6 +178,9 @@ class Realigner:
         if lost or not motion.converged or not np.isfinite(self._best_residual):
             searched = self._search(data, spline, to_voxel)
             motion = min(motion, searched, key=lambda m: m.residual)
+        if not _plausible(motion):
+            params = params_of(self._last, self._centre)
+            return replace(motion, params=params, matrix=self._last, converged=False, lost=True)
         self._last = motion.matrix
         if motion.residual > _SAME_IMAGE:  # the reference itself says nothing about noise
             self._best_residual = min(self._best_residual, motion.residual)
@@ -279,6 +288,16 @@ class _Level:
         size = np.sqrt(np.diag(normal)) + 1e-12
         solution = np.linalg.lstsq(normal / np.outer(size, size), right / size, rcond=1e-9)[0]
         return solution[:6] / size[:6], scale / self.level
+
+
+def _plausible(motion: Motion) -> bool:
+    """Whether a head in a coil can be where realignment ended up."""
+    return bool(
+        np.isfinite(motion.params).all()
+        and np.abs(motion.params[:3]).max() < _FARTHEST_MM
+        and np.abs(motion.params[3:]).max() < _FARTHEST_DEG
+        and motion.residual < _WORST_RESIDUAL
+    )
 
 
 def _choose(

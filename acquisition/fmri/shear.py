@@ -1,9 +1,9 @@
 """Fast resampling under rigid motion: a small rotation is a product of four shears.
 
 Each shear moves whole lines of voxels along one axis, so it is a one-dimensional shift with the
-same weights for the whole line, which arrays do fast. The idea (and the choice of the order of axes
-that keeps the shears small) follows Cox & Jesmanowicz (1999), Magnetic Resonance in Medicine 42:1014; the
-shift is a seventh-order Lagrange interpolation (eight neighbours).
+same weights for the whole line, which arrays do fast. The idea, and the choice of the order of axes
+that keeps the shears small, follow Cox & Jesmanowicz (1999), Magnetic Resonance in Medicine
+42:1014; the shift is a seventh-order Lagrange interpolation (eight neighbours).
 """
 
 from __future__ import annotations

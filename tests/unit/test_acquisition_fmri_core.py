@@ -150,6 +150,15 @@ def test_a_spike_is_marked() -> None:
     assert np.flatnonzero([s.spike for s in steps]).tolist() == [25, 26]
 
 
+def test_an_empty_volume_ends_nothing() -> None:
+    volumes = run(30)
+    empty = replace(volumes[25], data=np.zeros(HEAD.shape, np.float32))
+    steps = process((*volumes[:25], empty, *volumes[26:]))
+    assert steps[25].spike
+    assert np.isfinite(steps[25].features).all()
+    assert np.abs(steps[29].features).mean() < 1.2
+
+
 def test_single_slice_runs_without_realignment_and_says_so() -> None:
     volumes = tuple(replace(v, data=v.data[:, :, 8:9].copy()) for v in run(12))
     core = FmriCore()

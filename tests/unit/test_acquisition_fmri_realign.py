@@ -88,6 +88,23 @@ def test_a_jump_in_the_middle_of_a_run_is_followed() -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["empty", "noise"])
+def test_a_volume_without_a_head_is_lost_and_the_next_is_found(kind: str) -> None:
+    volumes = run(4, seed=2)
+    realigner = Realigner(image(volumes[0]), HEAD.affine)
+    before = [realigner.estimate(image(v)) for v in volumes[:3]][-1]
+    shape, rng = HEAD.shape, np.random.default_rng(0)
+    bad = np.zeros(shape) if kind == "empty" else rng.uniform(0, 1000, shape)
+    lost = realigner.estimate(bad.astype(np.float32))
+    assert lost.lost
+    assert not lost.converged
+    np.testing.assert_array_equal(lost.matrix, before.matrix)
+    assert np.isfinite(realigner.resample(bad.astype(np.float32), lost)).all()
+    again = realigner.estimate(image(volumes[3]))
+    assert not again.lost
+    np.testing.assert_allclose(again.params, volumes[3].motion, atol=0.06)
+
+
 def test_activity_brightness_and_a_local_artefact_are_not_movement() -> None:
     first, second = run(2, step_mm=0.0, step_deg=0.0)
     changed = image(second)
