@@ -123,6 +123,7 @@ class RunModel:
         self._features: Features | None = None
         self._flows: dict[str, Flow] = {}
         self._log: deque[str] = deque(maxlen=MOST_LOG_LINES)
+        self._passing: dict[str, bool] = {}
         self._decode_words: str | None = None
         self._blank_here = False
         self._trouble = ""
@@ -172,14 +173,20 @@ class RunModel:
 
     def _take_view(self, source: str, header: View, now_s: float) -> None:
         sink = self._sinks[source.removeprefix("view-")]
-        before = sink.showing(now_s)
+        # A silence that this view ends is told first.
+        self._note_passing(sink, now_s)
         sink.on_view(header)
-        after = sink.showing(now_s)
-        if before.passing != after.passing:
-            words = "frames pass" if after.passing else f"blank: {after.reason}"
-            self._log.append(f"{sink.name} view: {words}")
+        self._note_passing(sink, now_s)
         if source == "view-operator" and not header.passing:
             self._curves.pause()
+
+    def _note_passing(self, sink: SinkState, now_s: float) -> None:
+        """Log when a view turns blank or comes back, a silent gate included."""
+        showing = sink.showing(now_s)
+        if showing.passing != self._passing.get(sink.name):
+            self._passing[sink.name] = showing.passing
+            words = "frames pass" if showing.passing else f"blank: {showing.reason}"
+            self._log.append(f"{sink.name} view: {words}")
 
     def _take_grant(self, header: Grant) -> None:
         self._grant = header
@@ -243,6 +250,8 @@ class RunModel:
     def board(self, now_s: float) -> Board:
         """Return the facts for strip, alarms and status line at `now_s` (seconds)."""
         with self._lock:
+            for sink in self._sinks.values():
+                self._note_passing(sink, now_s)
             grant = self._grant
             if grant is not None and now_s - grant.t_sent > GRANT_FRESH_S:
                 grant = None

@@ -6,19 +6,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence, QResizeEvent
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QMessageBox,
-    QPushButton,
     QVBoxLayout,
 )
 
-from gui.actions import ACTIONS, help_html
+from gui.actions import ACTIONS
 from gui.alarms import alarms
+from gui.controls import help_box, make_actions, make_button, stop_question
 from gui.model import Pictures, RunModel
 from gui.palette import DIM
 from gui.participant import ParticipantWindow
@@ -98,7 +98,7 @@ class OperatorWindow(QFrame):
         # The mode is a frame round everything, never only a word.
         self.setStyleSheet(f"#operator {{ border: 4px solid {MODE_COLOURS[plan.mode]}; }}")
         self._make_panels()
-        self.actions_by_id = self._make_actions()
+        self.actions_by_id = make_actions(self, self)
         self._lay_out()
         self._start_timers()
         QGuiApplication.instance().screenRemoved.connect(self._screen_lost)  # type: ignore[union-attr]
@@ -122,52 +122,21 @@ class OperatorWindow(QFrame):
         self.plots = Plots(plan.session.modality, renderer.fps, renderer.min_confidence)
         self.status = StatusPanel()
 
-    def _make_actions(self) -> dict[str, QAction]:
-        made = {}
-        for action in ACTIONS:
-            item = QAction(action.text, self)
-            item.setObjectName(action.id)
-            item.setShortcut(QKeySequence(action.key))
-            # From every window of this program, the participant's included.
-            item.setShortcutContext(Qt.ShortcutContext.ApplicationShortcut)
-            item.setAutoRepeat(False)
-            item.triggered.connect(lambda _checked=False, do=action.handler: do(self))
-            self.addAction(item)
-            made[action.id] = item
-        return made
-
-    def _button(self, action_id: str) -> QPushButton:
-        item = self.actions_by_id[action_id]
-        key = item.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        button = QPushButton(f"{item.text()}  {key}")
-        button.setObjectName(action_id)
-        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        button.setMinimumHeight(34)
-        button.clicked.connect(item.trigger)
-        item.changed.connect(lambda: button.setEnabled(item.isEnabled()))
-        if action_id == "blank":
-            button.setStyleSheet(
-                "background: #f2c94c; color: #14171c; font-weight: 700; border-radius: 4px;"
-                "padding: 0 14px;"
-            )
-        return button
-
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        self.buttons = {a.id: self._button(a.id) for a in ACTIONS}
+        self.buttons = {name: make_button(item) for name, item in self.actions_by_id.items()}
         for button in self.buttons.values():
             buttons.addWidget(button, 1)
         beside = QVBoxLayout()
         beside.setSpacing(6)
         beside.addWidget(self.seen)
-        thumbnail = QGridLayout()
+        self._thumbnail_grid = thumbnail = QGridLayout()
         thumbnail.setSpacing(3)
         thumbnail.addWidget(self.thumbnail, 0, 0, 2, 2)
         thumbnail.addWidget(self.sink_words, 1, 1)
         thumbnail.setRowMinimumHeight(0, 20)
         thumbnail.setRowStretch(1, 1)
-        thumbnail.setColumnMinimumWidth(0, 2 * UNIT_PX // 3 + 6)
         beside.addLayout(thumbnail)
         beside.addStretch(1)
         pictures = QHBoxLayout()
@@ -199,6 +168,7 @@ class OperatorWindow(QFrame):
         side_px = UNIT_PX * max(2, fits)
         for panel, share in ((self.picture, 3), (self.seen, 2), (self.thumbnail, 1)):
             panel.set_side(side_px * share // 3)
+        self._thumbnail_grid.setColumnMinimumWidth(0, side_px // 3 + 6)
 
     def _start_timers(self) -> None:
         self._painted_s = 0.0
@@ -331,21 +301,9 @@ class OperatorWindow(QFrame):
         if self.stop_box is not None:
             self.stop_box.raise_()
             return
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
-            "End the run?",
-            "A recording is being written. End the run now?",
-            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
-            self,
-        )
-        box.setDefaultButton(QMessageBox.StandardButton.No)
-        box.setEscapeButton(QMessageBox.StandardButton.No)
-        # Not modal: F8 must go on working while the question stands.
-        box.setModal(False)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.finished.connect(self._stop_answered)
-        self.stop_box = box
-        box.show()
+        self.stop_box = stop_question(self)
+        self.stop_box.finished.connect(self._stop_answered)
+        self.stop_box.show()
 
     def _stop_answered(self, answer: int) -> None:
         self.stop_box = None
@@ -385,11 +343,7 @@ class OperatorWindow(QFrame):
     def show_help(self) -> None:
         """Show what the keys do."""
         if self.help_box is None:
-            self.help_box = QMessageBox(self)
-            self.help_box.setWindowTitle("Keys")
-            self.help_box.setTextFormat(Qt.TextFormat.RichText)
-            self.help_box.setText(help_html())
-            self.help_box.setModal(False)
+            self.help_box = help_box(self)
         self.help_box.show()
 
     # ---- the end -------------------------------------------------------------------------------

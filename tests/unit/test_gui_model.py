@@ -105,6 +105,17 @@ def test_a_silent_gate_blanks() -> None:
     assert model.pictures(1.8).operator.picture is None
 
 
+def test_the_log_tells_each_turn_of_a_view_once() -> None:
+    model = RunModel(plan())
+    model.take([view(1.0, "operator"), view(1.1, "operator"), frame(1.1)], 1.1)
+    model.board(1.2)
+    model.board(3.0)
+    model.take([view(5.0, "operator"), view(5.1, "operator", passing=False, reason="why")], 5.1)
+    lines = [line for line in model.log_lines() if line.startswith("operator")]
+    turns = ["not spoken", "pass", "silent", "pass", "why"]
+    assert [word in line for word, line in zip(turns, lines, strict=True)] == [True] * 5, lines
+
+
 def test_blank_takes_effect_here_at_once_and_only_the_gate_takes_it_back() -> None:
     model = RunModel(plan())
     model.take([view(1.0, "operator"), frame(1.0), view(1.0, "self"), frame(1.0, sink="self")], 1.0)
