@@ -58,7 +58,7 @@ def contents(where: Path, run: str | None = None) -> Contents:
     found = Contents()
     watch = GapWatch()
     for path in parts_of(where, run):
-        reader = RecordingReader(path)
+        reader = RecordingReader(path, pictures=False)
         for message in reader:
             header = message.header
             found.topics[topic_of(header).decode()] += 1

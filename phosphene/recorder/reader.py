@@ -123,6 +123,8 @@ class RecordingReader:
     ----------
     path : Path
         Finished or unfinished recording.
+    pictures : bool
+        False: frames come without their pictures, which are then not decoded.
 
     Attributes
     ----------
@@ -130,9 +132,10 @@ class RecordingReader:
         Filled in by the end of an iteration.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, pictures: bool = True) -> None:
         self.path = path
         self.ending = Ending()
+        self._pictures = pictures
 
     def __iter__(self) -> Iterator[Message]:
         """Yield messages in the order of recording; a frame comes with its decoded picture.
@@ -153,7 +156,7 @@ class RecordingReader:
                     elif isinstance(record, Record):
                         topic = topics.get(record.channel_id, "")
                         if topic == PICTURE_TOPIC and frame is not None:
-                            yield _with_picture(frame, record.data)
+                            yield self._complete(frame, record.data)
                             frame = None
                         elif topic == "frame":
                             frame = decode_header(record.data)
@@ -163,6 +166,9 @@ class RecordingReader:
             raise RecordingError(f"recording {self.path}: {error.strerror}") from error
         except RecordingError as error:
             raise RecordingError(f"recording {self.path}: {error}") from error
+
+    def _complete(self, frame: Frame, data: bytes) -> Message:
+        return _with_picture(frame, data) if self._pictures else Message(frame)
 
 
 def decode_header(data: bytes) -> Frame:

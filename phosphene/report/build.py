@@ -1,0 +1,113 @@
+"""From the recordings of a run to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from phosphene.report import figures
+from phosphene.report.accuracy import Joined, accuracy, join
+from phosphene.report.html import page
+from phosphene.report.latency import latencies_ms
+from phosphene.report.load import RunData, frames_of, load
+from phosphene.report.pictures import PictureKeeper, pairs_of
+from phosphene.report.preview import PreviewFilm, film_rate_hz
+from phosphene.report.strip import png_bytes, strip
+from phosphene.report.summary import split_of, summarise, write_json
+from phosphene.report.truth import Shown, from_events, from_programme
+from phosphene.stimuli import Programme
+
+__all__ = ["Truth", "build"]
+
+Truth = Programme | Sequence[Shown]
+
+
+def build(out: Path, truth: Truth | None = None, *, run: str | None = None) -> Path:
+    """Write ``report.json``, ``report.html`` and, where pictures were recorded, ``preview.mp4``.
+
+    Everything comes from the recordings; a run that was interrupted or recorded in part gets a
+    report too, with the reasons for what is missing. Without recorded pictures, which need the
+    consent scope ``record_images``, no picture appears anywhere.
+
+    Parameters
+    ----------
+    out : Path
+        Folder with the recordings (or one recording file); the report is written there.
+    truth : Programme or sequence of Shown, optional
+        What was shown; by default the recorded events, then the recorded programme.
+    run : str, optional
+        Identifier, where the folder holds several runs; by default the newest.
+
+    Returns
+    -------
+    Path
+        ``report.html``.
+
+    Raises
+    ------
+    RecordingError
+        If there is no recording.
+    """
+    folder = out if out.is_dir() else out.parent
+    with tqdm(total=5, desc="report", unit="step", leave=False) as bar:
+        data = load(out, run)
+        shown = _truth(data, truth)
+        bar.update()
+        keeper = _pass_frames(data, shown, folder / "preview.mp4")
+        bar.update()
+        joined = join(data.percepts, shown)
+        scores = accuracy(joined, keeper.pictures, split_of(data))
+        summary = summarise(data, scores, folder)
+        write_json(folder / "report.json", summary)
+        bar.update()
+        drawn = _drawn(data, joined, shown, keeper)
+        bar.update()
+        path = folder / "report.html"
+        path.write_text(page(summary, drawn), encoding="utf-8")
+        bar.update()
+    return path
+
+
+def _truth(data: RunData, given: Truth | None) -> list[Shown]:
+    if isinstance(given, Programme):
+        return from_programme(given)
+    if given is not None:
+        return sorted(given, key=lambda s: s.onset_s)
+    if shown := from_events(data.events):
+        return shown
+    text = data.facts.get("programme", "")
+    return from_programme(msgspec.json.decode(text, type=Programme)) if text else []
+
+
+def _pass_frames(data: RunData, shown: Sequence[Shown], film: Path) -> PictureKeeper:
+    """Go once through the recorded pictures: into the film, and the last of each percept kept."""
+    keeper = PictureKeeper()
+    headers = [m.header for m in data.percepts]
+    rate_hz = film_rate_hz(data.fps, [h.t_data for h in headers])
+    seen_s = {h.t_sent: h.t_seen for h in headers}
+    with PreviewFilm(film, rate_hz, shown, seen_s, timed=data.fps is not None) as preview:
+        frames = tqdm(
+            frames_of(data), total=len(data.frames), desc="preview", unit="frame", leave=False
+        )
+        for message in frames if data.frames else ():
+            preview.add(message)
+            keeper.see(message)
+    return keeper
+
+
+def _drawn(
+    data: RunData, joined: Sequence[Joined], shown: Sequence[Shown], keeper: PictureKeeper
+) -> Mapping[str, bytes | None]:
+    pictures = strip(pairs_of(joined, keeper.pictures))
+    made: dict[str, Figure | None] = {
+        "confidence": figures.confidence(data, joined, shown),
+        "regions": figures.regions(data, shown),
+        "motion": figures.motion(data),
+        "latency": figures.latency(latencies_ms(data)),
+    }
+    drawn = {name: None if f is None else figures.png(f) for name, f in made.items()}
+    return {**drawn, "strip": None if pictures is None else png_bytes(pictures)}

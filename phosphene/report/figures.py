@@ -1,0 +1,155 @@
+"""The report's figures, drawn without a display."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from phosphene.report.accuracy import Joined
+from phosphene.report.load import RunData
+from phosphene.report.strip import png_bytes
+from phosphene.report.truth import Shown
+
+__all__ = ["confidence", "latency", "motion", "png", "regions"]
+
+WIDTH_IN = 10.0
+DPI = 100
+GOOD, BAD, GREY = "#2a7f62", "#c0392b", "#666666"
+TRANSLATION = ("motion_x_mm", "motion_y_mm", "motion_z_mm")
+ROTATION = ("pitch_deg", "roll_deg", "yaw_deg")
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG file that says what it is."""
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return png_bytes(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def _figure(rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI)
+    # Fixed margins: laying out automatically would take twice as long as drawing.
+    figure.subplots_adjust(0.07, 0.5 / height_in, 0.99, 1 - 0.3 / height_in, hspace=0.35)
+    axes = figure.subplots(rows, 1, squeeze=False)[:, 0]
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, list(axes)
+
+
+def _shade(ax: Axes, shown: Sequence[Shown]) -> None:
+    """Mark when stimuli were on show, one colour for each label."""
+    names = sorted({s.label for s in shown})
+    for s in shown:
+        colour = f"C{names.index(s.label) % 10}"
+        ax.axvspan(s.onset_s, s.onset_s + s.duration_s, color=colour, alpha=0.15, lw=0)
+    if 0 < len(names) <= 10:
+        patches = [Patch(color=f"C{k}", alpha=0.3, label=name) for k, name in enumerate(names)]
+        # Kept as an artist of its own, so that the lines can have their legend too.
+        ax.add_artist(
+            ax.legend(handles=patches, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=7,
+                      ncols=len(names), frameon=False)
+        )  # fmt: skip
+
+
+def _series(data: RunData, name: str) -> tuple[list[float], list[float]]:
+    rows = [(q.t_data, q.values[name]) for q in data.qualities if name in q.values]
+    return [t for t, _ in rows], [v for _, v in rows]
+
+
+def _lines(ax: Axes, data: RunData, names: Sequence[str], unit: str) -> bool:
+    drawn = False
+    for name in names:
+        t, v = _series(data, name)
+        if t:
+            ax.plot(t, v, lw=1, label=name.removesuffix("_" + unit).removeprefix("motion_"))
+            drawn = True
+    ax.set_ylabel(unit)
+    if drawn:
+        ax.legend(loc="upper right", fontsize=7, ncols=6, frameon=False)
+    return drawn
+
+
+def motion(data: RunData) -> Figure | None:
+    """Movement and volume-to-volume change of fMRI; amplitude and bad channels of EEG."""
+    names = {name for q in data.qualities for name in q.values}
+    if "fd_mm" in names:
+        figure, axes = _figure(4, 7.0)
+        _lines(axes[0], data, TRANSLATION, "mm")
+        _lines(axes[1], data, ROTATION, "deg")
+        _lines(axes[2], data, ["fd_mm", "fd_jenkinson_mm"], "mm")
+        _lines(axes[3], data, ["dvars_psc"], "psc")
+    elif "rms_uv" in names:
+        figure, axes = _figure(2, 4.0)
+        _lines(axes[0], data, ["rms_uv"], "uv")
+        _lines(axes[1], data, ["bad_channels", "rejected"], "count")
+    else:
+        return None
+    axes[-1].set_xlabel("time in the recording (s)")
+    return figure
+
+
+def regions(data: RunData, shown: Sequence[Shown]) -> Figure | None:
+    """Mean signal of each region over the blocks of the run."""
+    names = sorted({n for q in data.qualities for n in q.values if n.startswith("roi_")})
+    if not names:
+        return None
+    figure, (ax,) = _figure(1, 3.2)
+    for name in names:
+        ax.plot(*_series(data, name), lw=1, label=name.removeprefix("roi_").removesuffix("_psc"))
+    _shade(ax, shown)
+    ax.legend(loc="upper right", fontsize=7, frameon=False)
+    ax.set_xlabel("time in the recording (s); blocks as shown, not delayed")
+    ax.set_ylabel("% signal change")
+    return figure
+
+
+def latency(measured: Mapping[str, Sequence[float]]) -> Figure | None:
+    """One histogram for each stage of the chain."""
+    stages = {name: values for name, values in measured.items() if values}
+    if not stages:
+        return None
+    rows = -(-len(stages) // 3)
+    figure = Figure(figsize=(WIDTH_IN, 2.6 * rows), dpi=DPI)
+    figure.subplots_adjust(0.05, 0.22 / rows, 0.99, 1 - 0.12 / rows, hspace=0.6, wspace=0.15)
+    axes: Any = figure.subplots(rows, 3, squeeze=False)
+    for ax in axes.flat[len(stages) :]:
+        ax.set_axis_off()
+    for ax, (name, values) in zip(axes.flat, stages.items(), strict=False):
+        ax.hist(values, bins=40, color="#4472a8")
+        ax.axvline(float(np.percentile(values, 95)), color=BAD, lw=1)
+        ax.set_title(name.replace("_", " "), fontsize=9)
+        ax.set_xlabel("ms; red line: 95 %", fontsize=8)
+        ax.ticklabel_format(useOffset=False)
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def confidence(data: RunData, joined: Sequence[Joined], shown: Sequence[Shown]) -> Figure | None:
+    """Confidence of every percept; right and wrong where that is known."""
+    if not data.percepts:
+        return None
+    figure, (ax,) = _figure(1, 3.0)
+    headers = [m.header for m in data.percepts]
+    ax.plot([h.t_seen for h in headers], [h.confidence for h in headers], lw=0.7, color=GREY)
+    named = [j for j in joined if j.percept.header.label is not None]
+    for right, colour, word in ((True, GOOD, "label right"), (False, BAD, "label wrong")):
+        dots = [
+            j.percept.header for j in named if (j.percept.header.label == j.shown.label) is right
+        ]
+        ax.scatter(
+            [h.t_seen for h in dots], [h.confidence for h in dots], s=12, color=colour, label=word,
+            zorder=3,
+        )  # fmt: skip
+    _shade(ax, shown)
+    if named:
+        ax.legend(loc="lower right", fontsize=7, frameon=False)
+    ax.set_ylim(0, 1.02)
+    ax.set_ylabel("confidence")
+    ax.set_xlabel("when it was seen, time in the recording (s)")
+    return figure

@@ -1,0 +1,190 @@
+"""The report as one page that needs nothing else: pictures inline, no scripts, no links."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+__all__ = ["page"]
+
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1020px; margin: 2em auto;
+       padding: 0 1em; }
+h1 { margin-bottom: 0; } h2 { margin-top: 2em; border-bottom: 1px solid #ddd; }
+table { border-collapse: collapse; margin: .6em 0; } img { max-width: 100%; }
+td, th { padding: .2em .8em .2em 0; text-align: left; vertical-align: top; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+.label { background: #fff3cd; border: 1px solid #e6c200; padding: .4em .8em; }
+.why { color: #666; } .bad { color: #a02020; font-weight: 600; } .ok { color: #1e6b50; }
+small { color: #666; }
+"""
+SCORE_NAMES = {
+    "two_way": "2-way identification, embedding",
+    "two_way_per_clip": "2-way identification, embedding, per stimulus",
+    "two_way_picture": "2-way identification, picture",
+    "two_way_picture_per_clip": "2-way identification, picture, per stimulus",
+    "n_way": "n-way identification, embedding, per stimulus",
+    "label": "label, per percept",
+    "label_per_block": "label, per block",
+    "auc": "area under the ROC curve",
+}
+
+
+def _number(value: Any, digits: int = 3) -> str:
+    if value is None or (isinstance(value, float) and value != value):
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.{digits}f}"
+    return escape(str(value))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> str:
+    def line(cells: Sequence[str], tag: str) -> str:
+        made = (
+            f"<{tag}{' class=n' if k >= numbers_from else ''}>{cell}</{tag}>"
+            for k, cell in enumerate(cells)
+        )
+        return f"<tr>{''.join(made)}</tr>"
+
+    top = line(head, "th") if head else ""
+    return f"<table>{top}{''.join(line(row, 'td') for row in rows)}</table>"
+
+
+def _why(text: str) -> str:
+    return f'<p class="why">{escape(text)}</p>'
+
+
+def _image(png: bytes | None, alt: str, instead: str) -> str:
+    if png is None:
+        return _why(instead)
+    data = base64.b64encode(png).decode()
+    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
+
+
+def _head(s: Mapping[str, Any]) -> str:
+    status = s["exit_status"] + (", interrupted" if s["interrupted"] else "")
+    kind = "ok" if status == "success" else "bad"
+    duration = "-" if s["duration_s"] is None else f"{s['duration_s']:.0f} s"
+    consent = s["consent"]
+    scopes = ", ".join(consent["scopes"]) or "NONE"
+    rows = [
+        ("person", _number(s["person"])),
+        ("mode", f"{_number(s['mode'])}, {_number(s['modality'])}, {duration}"),
+        ("end", f'<span class="{kind}">{escape(status)}</span> {escape(s["reason"] or "")}'),
+        ("CONSENT", f"<b>{escape(scopes)}</b>, until {_number(consent['expires'])}"),
+        ("levels", escape(", ".join(f"{k} {v}" for k, v in consent["levels"].items()))),
+    ]
+    return (
+        f"<h1>Run {_number(s['run'])}</h1>"
+        f'<p class="label">Every decoded picture here is {escape(s["label"])}: a guess of a '
+        "generator from measured activity, not a photograph of a thought.</p>"
+        + _table((), [(f"<b>{k}</b>", v) for k, v in rows], numbers_from=9)
+    )
+
+
+def _accuracy(s: Mapping[str, Any]) -> str:
+    rows: list[list[str]] = []
+    rules: list[str] = []
+    why: list[str] = []
+    for key, name in SCORE_NAMES.items():
+        score = s["accuracy"].get(key)
+        if score is None:
+            why.append(f"{name}: {s['accuracy']['reasons'].get(key, 'not known')}")
+            continue
+        mark = len(rules) + 1
+        rules.append(f"{mark}. {escape(score['rule'])}")
+        interval = f"{_number(score['low'], 2)} to {_number(score['high'], 2)}"
+        figures = [_number(score[k]) for k in ("value", "chance", "shuffled")]
+        rows.append([f"{name} <sup>{mark}</sup>", *figures, interval, _number(score["n"])])
+    if not rows:
+        return "".join(_why(line) for line in why)
+    head = ("measure", "value", "chance", "shuffled", "95 % interval", "n")
+    split = next(s["accuracy"][k]["split"] for k in SCORE_NAMES if s["accuracy"].get(k))
+    small = "<br>".join([*rules, "Split: " + escape(split)])
+    return _table(head, rows) + f"<small>{small}</small>" + "".join(_why(line) for line in why)
+
+
+def _latency(s: Mapping[str, Any]) -> str:
+    rows = []
+    for name, figures in s["latency_ms"].items():
+        words = name.replace("_", " ")
+        if figures is None:
+            rows.append([words, "-", "-", "-", "0"])
+        else:
+            cells = [_number(figures[k], 1) for k in ("p50", "p95", "p99")]
+            rows.append([words, *cells, str(figures["n"])])
+    return _table(("stage", "median ms", "95 %", "99 %", "n"), rows)
+
+
+def _quality(s: Mapping[str, Any]) -> str:
+    rows = [
+        [escape(name), *(_number(v[k]) for k in ("mean", "p95", "max")), str(v["n"])]
+        for name, v in s["quality"].items()
+    ]
+    if not rows:
+        return _why("no quality figures were recorded")
+    return _table(("figure", "mean", "95 %", "largest", "n"), rows)
+
+
+def _notes(s: Mapping[str, Any]) -> str:
+    lines = [f"{k}: {v}" for k, v in s["reasons"].items()]
+    lines += [f"{sink} view was blank: {why}" for sink, v in s["views"].items()
+              for why in v["blank_because"]]  # fmt: skip
+    lines += [f"damaged: {d}" for d in s["damage"]]
+    lines += [f"{n} numbers missing in {topic}" for topic, n in s["missing"].items()]
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else _why("nothing")
+
+
+def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str:
+    """Make the page.
+
+    Parameters
+    ----------
+    summary : mapping
+        Made by `phosphene.report.summary.summarise`.
+    figures : mapping of str to bytes or None
+        PNG files by name: strip, confidence, regions, motion, latency.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    s = summary
+    no_pictures = s["reasons"].get("pictures", "no percept with a recorded picture was seen "
+                                   "during a stimulus")  # fmt: skip
+    counts = [[escape(k.replace("_", " ")), str(v)] for k, v in s["counts"].items()]
+    facts = [[escape(k), escape(v)] for k, v in sorted(s["facts"].items()) if v]
+    image = figures.get
+    parts = [
+        _head(s),
+        "<h2>Seen and decoded</h2>",
+        _image(image("strip"), "seen above decoded, in time order", no_pictures),
+        "<small>Of each stimulus the percept seen nearest to its middle, in time order; "
+        "not chosen by hand.</small>",
+        "<h2>Accuracy</h2>",
+        _accuracy(s),
+        _image(image("confidence"), "confidence over time", "no percepts were recorded"),
+        "<h2>Regions</h2>",
+        _image(image("regions"), "signal of regions", "no regions were given"),
+        "<h2>Signal quality</h2>",
+        _image(image("motion"), "movement and change", "no quality figures were recorded"),
+        _quality(s),
+        "<h2>Latency</h2>",
+        _image(image("latency"), "latency histograms", "nothing to measure was recorded"),
+        _latency(s),
+        "<h2>Counts</h2>",
+        _table(("", "count"), counts),
+        "<h2>Notes</h2>",
+        _notes(s),
+        "<h2>Facts</h2>",
+        _table((), facts, numbers_from=9),
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>Phosphene run {_number(s['run'])}</title><style>{STYLE}</style></head>"
+        f"<body>{''.join(parts)}</body></html>"
+    )

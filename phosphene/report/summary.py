@@ -1,0 +1,183 @@
+"""The figures of a run as one JSON document."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from phosphene.messages import View
+from phosphene.report.latency import latencies_ms, summary_of
+from phosphene.report.load import RunData
+
+__all__ = ["split_of", "summarise", "write_json"]
+
+SCHEMA = 1
+NOT_RECORDED = {
+    "acquired_to_features": "no features were recorded (needs the consent scope record_brain)",
+    "features_to_percept": "no percepts were recorded (needs the consent scope record_brain)",
+    "percept_to_frame": "no frame showed a percept",
+    "acquired_to_frame": "no frame showed a percept",
+    "acquired_to_passed": "no pictures were recorded (needs the consent scope record_images)",
+    "frame_interval": "at full speed frames follow the data, there is no frame rate",
+}
+
+
+def split_of(data: RunData) -> str:
+    """Say what the accuracy of this run stands on."""
+    if "split" in data.facts:
+        return data.facts["split"]
+    bundles = sorted({m.header.bundle[:12] for m in data.percepts})
+    words = (
+        f"run {data.parts[0].name if data.start is None else data.start.run}: every percept of the "
+        f"run that was seen during a stimulus, decoded causally by bundle "
+        f"{', '.join(bundles) or '(none)'} as it was before the run"
+    )
+    if data.start is not None and data.start.mode == "replay":
+        words += "; whether that bundle was fitted on this same recording is not known here"
+    return words
+
+
+def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    """Gather everything that is known about a run.
+
+    Parameters
+    ----------
+    data : RunData
+        The run.
+    accuracy : mapping
+        Made by `phosphene.report.accuracy`.
+    out : Path
+        Folder that file names are given relative to.
+
+    Returns
+    -------
+    dict
+        Ready for JSON; what is missing is None, with the reason under ``reasons``.
+    """
+    start, stop = data.start, data.stop
+    measured = latencies_ms(data)
+    latency = {name: summary_of(values) for name, values in measured.items()}
+    reasons = {f"latency_ms.{n}": NOT_RECORDED[n] for n, s in latency.items() if s is None}
+    if stop is None:
+        reasons["exit_status"] = "the recorder did not end regularly"
+    if not data.frames:
+        reasons["pictures"] = why_no_pictures(data)
+    return {
+        "schema": SCHEMA,
+        "label": "generated from brain data",
+        "run": start.run if start else None,
+        "person": start.person if start else None,
+        "mode": start.mode if start else None,
+        "modality": start.modality if start else None,
+        "exit_status": stop.exit_status if stop else "fail",
+        "reason": stop.reason if stop else reasons["exit_status"],
+        # A second file means that the recorder itself fell and came back.
+        "interrupted": len(data.parts) > 1 or stop is None or stop.interrupted,
+        "duration_s": data.last_s - data.first_s if data.topics else None,
+        "consent": _consent(data),
+        "counts": counts_of(data),
+        "counters": data.counters(),
+        "latency_ms": latency,
+        "quality": quality_of([q.values for q in data.qualities]),
+        "accuracy": dict(accuracy),
+        "views": _views(data.views),
+        "recorded": dict(data.topics),
+        "missing": dict(data.missing),
+        "damage": data.damage,
+        "files": [path.name for path in data.parts],
+        "facts": {k: v for k, v in data.facts.items() if k != "programme"},
+        "reasons": reasons | {f"accuracy.{k}": v for k, v in accuracy["reasons"].items()},
+    }
+
+
+def why_no_pictures(data: RunData) -> str:
+    """Say why there is no recorded picture."""
+    if "record_images" not in _scopes(data):
+        return "no picture is shown: the consent does not include record_images"
+    if data.facts.get("record_images") == "false":
+        return "no picture is shown: recording of images was switched off"
+    return "no picture is shown: no frame passed the gate to the recorder"
+
+
+def counts_of(data: RunData) -> dict[str, int]:
+    """Return the main counters; the nodes' own where they were kept, else what was recorded."""
+    nodes = data.counters()
+    acquisition, renderer = nodes.get("acquisition", {}), nodes.get("renderer", {})
+    decoder, gate = nodes.get("decoder", {}), nodes.get("gate", {})
+    late = sum(int(i.late) + i.skipped for i in data.frameinfos)
+    lost = max(data.volumes, default=-1) + 1 - len(data.volumes)
+    return {
+        "volumes": acquisition.get("volumes", len(data.volumes)),
+        "volumes_lost": acquisition.get("volumes_lost", lost),
+        "samples": acquisition.get("samples", data.samples),
+        "samples_lost": acquisition.get("samples_lost", 0),
+        "epochs": acquisition.get("epochs", 0),
+        "events": acquisition.get("events", len(data.events)),
+        "percepts": decoder.get("percepts", len(data.percepts)),
+        "frames": renderer.get("frames", len(data.frameinfos)),
+        "frames_late": renderer.get("frames_late", late),
+        "frames_passed": gate.get("frames_passed", 0),
+        "frames_blanked": gate.get("frames_blanked", 0),
+        "frames_recorded": len(data.frames),
+    }
+
+
+def quality_of(values: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Return mean, 95th percentile, largest and number of every quality figure."""
+    names = sorted({name for row in values for name in row})
+    summary = {}
+    for name in names:
+        series = np.array([row[name] for row in values if name in row])
+        series = series[np.isfinite(series)]
+        if len(series):
+            summary[name] = {
+                "mean": float(series.mean()),
+                "p95": float(np.percentile(series, 95)),
+                "max": float(series.max()),
+                "n": len(series),
+            }
+    return summary
+
+
+def _scopes(data: RunData) -> set[str]:
+    return data.scopes | set(data.facts.get("consent_scopes", "").split())
+
+
+def _consent(data: RunData) -> dict[str, Any]:
+    facts = data.facts
+    return {
+        "person": facts.get("consent_person") or None,
+        "scopes": sorted(_scopes(data)),
+        "expires": facts.get("consent_expires") or None,
+        "levels": {k.removeprefix("level_"): int(v) for k, v in facts.items() if "level_" in k},
+    }
+
+
+def _views(views: Sequence[View]) -> dict[str, Any]:
+    """Return for each sink the reasons it was blank for, in order of appearance."""
+    found: dict[str, list[str]] = {}
+    for view in views:
+        reasons = found.setdefault(view.sink, [])
+        if not view.passing and view.reason not in reasons:
+            reasons.append(view.reason)
+    return {sink: {"blank_because": reasons} for sink, reasons in found.items()}
+
+
+def write_json(path: Path, summary: Mapping[str, Any]) -> None:
+    """Write a summary; numbers that are not finite become null, as JSON has none."""
+    path.write_text(json.dumps(_finite(summary), indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import av
+import msgspec
+import numpy as np
+import pytest
+
+from phosphene.errors import RecordingError
+from phosphene.messages import (
+    Beat,
+    Event,
+    Features,
+    Frame,
+    FrameInfo,
+    Message,
+    Percept,
+    Quality,
+    RunStart,
+    RunStop,
+    View,
+    describe,
+    encode,
+)
+from phosphene.recorder.writer import RecordingFile
+from phosphene.report import Shown, build
+from phosphene.stimuli import CATEGORIES, Programme, draw, embed, make_programme
+
+DELAY_S = 5.0
+
+
+class Script:
+    """Makes the messages of a run whose decoder is right up to some noise."""
+
+    def __init__(self, programme: Programme, noise: float = 0.3, fps: float = 4.0) -> None:
+        self.programme, self.noise, self.fps = programme, noise, fps
+        self.rng = np.random.default_rng(1)
+        self.seq: dict[str, int] = {}
+
+    def head(self, producer: str, kind: str, t_sent: float, t_acquired: float) -> dict[str, Any]:
+        key = producer + kind
+        self.seq[key] = self.seq.get(key, -1) + 1
+        return {
+            "run": "r1",
+            "seq": self.seq[key],
+            "t_acquired": t_acquired,
+            "t_sent": t_sent,
+            "producer": producer,
+        }
+
+    def start(self, **facts: str) -> Message:
+        known = {"fps": str(self.fps), "speed": "1", "consent_scopes": "record_brain record_images"}
+        return Message(
+            RunStart(
+                **self.head("recorder", "start", 99.0, 99.0), person="p01", mode="pilot",
+                modality="fmri", t_wall=0.0, facts=known | facts,
+            )
+        )  # fmt: skip
+
+    def stop(self, **facts: Any) -> Message:
+        known: dict[str, Any] = {"exit_status": "success", "reason": "the end", "counts": {}}
+        known |= {"interrupted": False} | facts
+        return Message(RunStop(**self.head("recorder", "stop", 999.0, 999.0), **known))
+
+    def events(self) -> Iterable[Message]:
+        for block in self.programme.blocks:
+            at = 100.0 + block.onset_s
+            detail = msgspec.json.encode(block.clip).decode()
+            yield Message(
+                Event(
+                    **self.head("acquisition", "event", at, at), t_data=block.onset_s,
+                    label=block.clip.start.category, stream="s", detail=detail,
+                )
+            )  # fmt: skip
+
+    def volume(self, k: int) -> Iterable[Message]:
+        """Everything that one volume causes: quality, features, percept, frames."""
+        at = 100.0 + k
+        values = {"fd_mm": 0.1 + 0.01 * (k % 5), "dvars_psc": 1.0, "motion_x_mm": 0.01 * k,
+                  "pitch_deg": 0.1, "tsnr": 60.0, "roi_ffa_psc": float(np.sin(k))}  # fmt: skip
+        stamp = self.head("acquisition", "quality", at + 0.02, at)
+        yield Message(Quality(**stamp, index=k, t_data=float(k), values=values))
+        x = {"x": np.zeros(5, np.float32)}
+        yield Message(
+            Features(
+                **self.head("acquisition", "features", at + 0.02, at),
+                arrays=describe(x, {"x": ("feature",)}, {}), kind="fmri", index=k,
+                t_data=float(k), mask_hash="m", ready=True,
+            ), x,
+        )  # fmt: skip
+        yield from self.percept(k, at)
+
+    def percept(self, k: int, at: float) -> Iterable[Message]:
+        t_seen = k - DELAY_S
+        scene = self.programme.scene_at(t_seen)
+        c = embed(scene) if scene else np.zeros(17, np.float32)
+        c = (c + self.noise * self.rng.standard_normal(17)).astype(np.float32)
+        odds = np.exp(3 * np.clip(c[:8], -9, 9))
+        p = odds / odds.sum()
+        arrays = {"c": c}
+        sent = at + 0.05
+        header = Percept(
+            **self.head("decoder", "percept", sent, at),
+            arrays=describe(arrays, {"c": ("c",)}, {}), index=k, t_data=float(k), t_seen=t_seen,
+            t_features=at + 0.02, confidence=float(p.max()), label=CATEGORIES[int(p.argmax())],
+            probabilities=dict(zip(CATEGORIES, map(float, p), strict=True)), bundle="b" * 64,
+        )  # fmt: skip
+        yield Message(header, arrays)
+        picture = draw(scene) if scene else np.full((64, 64, 3), 128, np.uint8)
+        noise = 60 * self.noise * self.rng.standard_normal(picture.shape)
+        picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
+        for n in range(int(self.fps)):
+            due = sent + 0.01 + n / self.fps
+            yield from self.frame(header, picture, due, at)
+
+    def frame(
+        self, percept: Percept, picture: np.ndarray, due: float, at: float
+    ) -> Iterable[Message]:
+        facts: dict[str, Any] = {
+            "t_due": due, "t_rendered": due + 0.001, "late": False, "skipped": 0, "render_ms": 5.0,
+            "state": "picture", "percept_seq": percept.seq, "percept_index": percept.index,
+            "confidence": percept.confidence, "age_s": 0.1, "t_percept": percept.t_sent, "seed": 0,
+            "model": "m",
+        }  # fmt: skip
+        yield Message(FrameInfo(**self.head("renderer", "frameinfo", due + 0.001, at), **facts))
+        arrays = {"picture": picture}
+        specs = describe(arrays, {"picture": ("y", "x", "rgb")}, {})
+        stamp = self.head("renderer", "frame", due + 0.002, at)
+        yield Message(Frame(**stamp, arrays=specs, **facts, sink="recorder"), arrays)
+
+    def all(self) -> list[Message]:
+        messages = [self.start(), *self.events()]
+        for k in range(int(self.programme.duration_s + DELAY_S)):
+            messages += self.volume(k)
+        return [*messages, self.stop()]
+
+
+def write(out: Path, messages: Iterable[Message], name: str = "recording.mcap.part") -> Path:
+    out.mkdir(exist_ok=True)
+    file = RecordingFile(out / name)
+    for message in messages:
+        file.add(message, encode(message))
+    return file.finish()
+
+
+def report(out: Path, *arguments: Any) -> dict[str, Any]:
+    assert build(out, *arguments) == out / "report.html"
+    loaded: dict[str, Any] = json.loads((out / "report.json").read_text())
+    return loaded
+
+
+PROGRAMME = make_programme(3, 6, clip_s=4.0, rest_s=1.0, lead_in_s=1.0)
+
+
+@pytest.fixture
+def figureless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the plots out where only the numbers are looked at: they take most of the time."""
+    for name in ("confidence", "regions", "motion", "latency"):
+        monkeypatch.setattr(f"phosphene.report.figures.{name}", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    out = tmp_path_factory.mktemp("whole")
+    write(out, Script(PROGRAMME).all())
+    return out, report(out)
+
+
+def without(kinds: tuple[type, ...]) -> Callable[[Message], bool]:
+    return lambda message: not isinstance(message.header, kinds)
+
+
+def test_the_report_of_a_whole_run_has_every_part(whole: tuple[Path, dict[str, Any]]) -> None:
+    out, found = whole
+    assert (found["run"], found["person"], found["exit_status"]) == ("r1", "p01", "success")
+    assert found["interrupted"] is False
+    assert found["counts"]["percepts"] == 36
+    assert found["counts"]["frames"] == found["counts"]["frames_recorded"] == 36 * 4
+    assert found["quality"]["fd_mm"]["max"] == pytest.approx(0.14)
+    assert found["reasons"] == {"accuracy.auc": found["accuracy"]["reasons"]["auc"]}
+    page = (out / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 5
+    assert "generated from brain data" in page
+    assert "record_brain, record_images" in page
+    assert not re.search(r'(src|href)="(?!data:)', page), "the page needs nothing else"
+
+
+def test_latencies_are_those_of_the_stamps(whole: tuple[Path, dict[str, Any]]) -> None:
+    latency = whole[1]["latency_ms"]
+    expected = {
+        "acquired_to_features": 20, "features_to_percept": 30, "percept_to_frame": 11,
+        "acquired_to_frame": 61, "acquired_to_passed": 62, "frame_interval": 0,
+    }  # fmt: skip
+    for stage, ms in expected.items():
+        assert latency[stage]["p50"] == pytest.approx(ms, abs=0.01), stage
+    assert latency["percept_to_frame"]["n"] == 36
+
+
+def test_a_good_decoder_scores_high_and_its_shuffled_control_at_chance(
+    whole: tuple[Path, dict[str, Any]],
+) -> None:
+    scores = whole[1]["accuracy"]
+    for name in ("two_way", "two_way_per_clip", "two_way_picture", "two_way_picture_per_clip"):
+        score = scores[name]
+        assert score["value"] > 0.8, name
+        assert score["chance"] == 0.5
+        assert abs(score["shuffled"] - 0.5) < 0.12, name
+        assert "b" * 12 in score["split"]
+        assert "2-way identification" in score["rule"]
+    assert scores["two_way"]["n"] == 24
+    assert scores["two_way_per_clip"]["n"] == 6
+    assert scores["n_way"]["ways"] == 6
+    assert scores["n_way"]["chance"] == pytest.approx(1 / 6)
+    assert scores["label_per_block"]["value"] == 1.0
+    assert scores["label"]["chance"] == 1 / 8
+
+
+def test_the_preview_shows_seen_beside_decoded(whole: tuple[Path, dict[str, Any]]) -> None:
+    with av.open(str(whole[0] / "preview.mp4")) as film:
+        stream = film.streams.video[0]
+        frames = [f.to_ndarray(format="rgb24") for f in film.decode(stream)]
+        assert stream.average_rate == 4
+        assert film.metadata["comment"] == "generated from brain data"
+    assert len(frames) == 36 * 4
+    assert frames[0].shape == (256 + 24, 512, 3)
+    scene = PROGRAMME.scene_at(8.0 - DELAY_S)
+    assert scene is not None
+    left, right = frames[8 * 4 + 3][:256, :256], frames[8 * 4 + 3][:256, 256:]
+    truth = np.repeat(np.repeat(draw(scene), 4, axis=0), 4, axis=1).astype(float)
+    assert np.abs(left - truth).mean() < 12
+    assert np.corrcoef(right.ravel(), truth.ravel())[0, 1] > 0.7
+
+
+def test_a_decoder_of_noise_scores_at_chance(tmp_path: Path, figureless: None) -> None:
+    programme = make_programme(5, 16, clip_s=4.0, rest_s=1.0, lead_in_s=1.0)
+    messages = Script(programme, noise=1000.0, fps=1.0).all()
+    write(tmp_path, filter(without((Frame,)), messages))
+    scores = report(tmp_path)["accuracy"]
+    assert abs(scores["two_way"]["value"] - 0.5) < 0.1
+    assert scores["two_way"]["low"] < 0.5 < scores["two_way"]["high"]
+    assert scores["label"]["value"] < 0.3
+
+
+def test_without_recorded_pictures_none_appears_anywhere(tmp_path: Path, figureless: None) -> None:
+    script = Script(PROGRAMME)
+    messages = script.all()
+    messages[0] = script.start(consent_scopes="record_brain")
+    (tmp_path / "preview.mp4").write_bytes(b"of an earlier report")
+    write(tmp_path, filter(without((Frame,)), messages))
+    found = report(tmp_path)
+    assert not (tmp_path / "preview.mp4").exists()
+    page = (tmp_path / "report.html").read_text()
+    assert 'alt="seen above decoded' not in page
+    assert "the consent does not include record_images" in page
+    assert found["accuracy"]["two_way_picture"] is None
+    assert found["latency_ms"]["acquired_to_passed"] is None
+    assert found["accuracy"]["two_way"]["value"] > 0.8
+
+
+def test_without_any_consent_quality_is_still_reported(tmp_path: Path, figureless: None) -> None:
+    brain = (Features, Percept, Frame, FrameInfo, Event)
+    script = Script(PROGRAMME)
+    messages = [script.start(consent_scopes=""), *list(filter(without(brain), script.all()))[1:]]
+    view = View(
+        **script.head("gate", "view", 100.0, 100.0), sink="self", passing=False,
+        reason="no consent file was given", passed=0,
+    )  # fmt: skip
+    write(tmp_path, [*messages, Message(view)])
+    found = report(tmp_path)
+    assert found["counts"]["percepts"] == 0
+    assert set(found["latency_ms"].values()) == {None}
+    assert found["quality"]["tsnr"]["n"] == 36
+    assert found["views"]["self"]["blank_because"] == ["no consent file was given"]
+    assert (
+        "needs the consent scope record_brain" in found["reasons"]["latency_ms.features_to_percept"]
+    )
+
+
+def test_an_interrupted_run_gets_a_report_from_all_its_parts(
+    tmp_path: Path, figureless: None
+) -> None:
+    messages = Script(PROGRAMME).all()
+    script = Script(PROGRAMME)
+    beats = [
+        Message(Beat(**script.head("renderer", "beat", 101.0 + pid, 101.0), pid=pid,
+                     state="running", counts={"frames": 10 * pid}))
+        for pid in (1, 2)
+    ]  # fmt: skip
+    first = write(tmp_path, messages[:200])
+    data = first.read_bytes()
+    first.unlink()
+    (tmp_path / "recording.mcap.part").write_bytes(data[: len(data) * 9 // 10])
+    write(tmp_path, [messages[0], *messages[200:-1], *beats], "recording-002.mcap.part")
+    found = report(tmp_path)
+    assert found["interrupted"] is True
+    assert found["exit_status"] == "fail"
+    assert found["counts"]["frames"] == 30, "summed over the renderer's two lives"
+    assert found["files"] == ["recording.mcap.part", "recording-002.mcap"]
+    assert found["accuracy"]["two_way"]["value"] > 0.8
+
+
+@pytest.mark.parametrize(
+    "keep", [(RunStart,), (Quality,), (RunStart, Percept), (FrameInfo, RunStart)]
+)
+def test_any_part_of_a_recording_gives_a_report(tmp_path: Path, keep: tuple[type, ...]) -> None:
+    messages = [m for m in Script(PROGRAMME).all() if isinstance(m.header, (*keep, RunStart))]
+    write(tmp_path, messages)
+    found = report(tmp_path)
+    assert found["exit_status"] == "fail"
+    assert (found["accuracy"]["two_way"] is None) == (keep != (Event, Percept))
+    for name, score in found["accuracy"].items():
+        assert name == "reasons" or score is not None or found["accuracy"]["reasons"][name]
+
+
+def test_labels_alone_give_accuracy_and_auc(tmp_path: Path, figureless: None) -> None:
+    programme = make_programme(2, 8, 4.0, 1.0, 1.0, categories=("face", "house"))
+    script = Script(programme, fps=1.0)
+    messages = list(filter(without((Event, Frame)), script.all()))
+    events = [
+        Message(
+            Event(
+                **script.head("a", "e", 100.0, 100.0), t_data=b.onset_s,
+                label=b.clip.start.category, stream="s", detail='{"duration_s": 4.0}',
+            )
+        )
+        for b in programme.blocks
+    ]  # fmt: skip
+    write(tmp_path, [messages[0], *events, *messages[1:]])
+    scores = report(tmp_path)["accuracy"]
+    assert scores["auc"]["value"] > 0.9
+    assert abs(scores["auc"]["shuffled"] - 0.5) < 0.1
+    assert scores["label"]["n"] == 32
+    assert scores["two_way"] is None
+
+
+def test_truth_can_be_given(tmp_path: Path, figureless: None) -> None:
+    write(tmp_path, filter(without((Event, Frame)), Script(PROGRAMME).all()))
+    assert report(tmp_path)["accuracy"]["two_way"] is None
+    assert report(tmp_path, PROGRAMME)["accuracy"]["two_way"]["value"] > 0.8
+    shown = [Shown(b.onset_s, b.duration_s, b.clip.start.category) for b in PROGRAMME.blocks]
+    scores = report(tmp_path, shown)["accuracy"]
+    assert scores["two_way"] is None
+    assert scores["label"]["n"] == 24
+
+
+def test_a_folder_without_a_recording_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="no recording"):
+        build(tmp_path)
