@@ -11,10 +11,11 @@ from decoder.classify import fit_lda
 from decoder.dataset import Dataset
 from decoder.linear import Space
 from decoder.model import LinearModel, averaged, known_labels, label_order
+from decoder.ridge import fit_ridge
 from decoder.samples import learn_priors, make_samples
 from decoder.settings import FitSettings
 
-__all__ = ["Grid", "best_of", "choose", "label_loss"]
+__all__ = ["Grid", "best_of", "choose", "held_out_loss"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Grid:
 
 
 def choose(data: Dataset, start: FitSettings, grid: Grid, empty: LinearModel) -> FitSettings:
-    """Choose settings stage by stage, each by the held-out probability of the true labels.
+    """Choose settings stage by stage, each by `held_out_loss`.
 
     Parameters
     ----------
@@ -69,17 +70,41 @@ def choose(data: Dataset, start: FitSettings, grid: Grid, empty: LinearModel) ->
 
 
 def best_of(data: Dataset, candidates: Sequence[FitSettings], empty: LinearModel) -> FitSettings:
-    """Return the candidate with the smallest `label_loss`; the first one among equals."""
+    """Return the candidate with the smallest `held_out_loss`; the first one among equals."""
     if len(candidates) == 1:
         return candidates[0]
-    losses = [label_loss(data, settings, empty) for settings in candidates]
+    losses = [held_out_loss(data, settings, empty) for settings in candidates]
     return candidates[int(np.argmin(losses))]
 
 
-def label_loss(data: Dataset, settings: FitSettings, empty: LinearModel) -> float:
-    """Mean negative log-probability of the true labels on left-out groups of the data, in nats."""
+def held_out_loss(data: Dataset, settings: FitSettings, empty: LinearModel) -> float:
+    """Loss on left-out groups of the data.
+
+    Parameters
+    ----------
+    data : Dataset
+        Training runs only.
+    settings : FitSettings
+        Candidate.
+    empty : LinearModel
+        Unfitted, with the target space.
+
+    Returns
+    -------
+    float
+        Where c is known, the squared error of c relative to that of the mean; otherwise the mean
+        negative log-probability of the true labels, in nats.
+    """
     samples = make_samples(data, settings, learn_priors(data, settings))
     X, _ = averaged(samples.X, settings)
+    if samples.c is not None:
+        seen = np.asarray(np.isfinite(samples.c).all(axis=1))
+        return min(
+            fit_ridge(
+                Space.of(X[seen]), samples.c[seen], samples.groups[seen], settings.penalties,
+                settings.folds, settings.seed,
+            ).errors
+        )  # fmt: skip
     names = known_labels(empty, samples)
     known = names != ""
     labels = label_order(empty.categories, names[known])

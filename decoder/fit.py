@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -49,6 +50,8 @@ class Facts:
         Embedding of each category of the target space.
     mask : array of bool (X, Y, Z), optional
         Decoded voxels; needed for fMRI, with `affine` (4, 4), voxel to mm.
+    reference : array (X, Y, Z) float32, optional
+        Volume that the training runs were aligned to.
     """
 
     person: str
@@ -61,6 +64,7 @@ class Facts:
     licence: str = "not to be shared"
     mask: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
     affine: npt.NDArray[np.float64] | None = None
+    reference: npt.NDArray[np.float32] | None = field(default=None, repr=False)
     channels: tuple[str, ...] = ()
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
@@ -156,6 +160,8 @@ def fit_bundle(
     )
     fitted = fit_decoder(data, start, grid or Grid(), empty, progress)
     statistics = {"prior_mean": fitted.priors.mean, "prior_std": fitted.priors.std}
+    if facts.reference is not None:
+        statistics["reference"] = facts.reference
     draft = _manifest(data, facts, fitted)
     return pack_bundle(draft, fitted.model.export(), statistics, facts.mask, facts.affine)
 
@@ -190,22 +196,30 @@ def _score(held: HeldOut, logp: Array, seed: int) -> tuple[Score, ...]:
             )
         )  # fmt: skip
     for name, decoded, true in (("z", held.z, held.z_true), ("c", held.c, held.c_true)):
-        if decoded is None or true is None:
-            continue
-        rows = np.isfinite(true).all(axis=1)
-        pair = (decoded[rows], true[rows])
-        common["clusters"] = held.groups[rows]
-        found.append(
-            score_items(f"{name}_two_way", two_way, *pair, chance=0.5, permutations=3, **common)
-        )
-        if rows.sum() >= 10:
-            found.append(
-                score_items(
-                    f"{name}_10_way", lambda a, b: n_way_top1(a, b, 10), *pair,
-                    chance=0.1, permutations=3, **common,
-                )
-            )  # fmt: skip
+        if decoded is not None and true is not None:
+            found += _identification(name, decoded, true, held.groups, common)
     return tuple(found)
+
+
+def _identification(
+    name: str, decoded: Array, true: Array, groups: Array, common: Mapping[str, Any]
+) -> list[Score]:
+    """How well decoded vectors find their own truth among those of the same run."""
+    known = np.asarray(np.isfinite(true).all(axis=1))
+    decoded, true, groups = decoded[known], true[known], groups[known]
+    least = int(np.unique(groups, return_counts=True)[1].min())
+    ways: dict[str, tuple[Any, float]] = {"two_way": (two_way, 0.5)}
+    if least >= 10:
+        ways["10_way"] = (partial(n_way_top1, n_way=10), 0.1)
+    if least < 2:
+        return []
+    return [
+        score_items(
+            f"{name}_{way}", metric, decoded, true, chance=chance, clusters=groups, within=True,
+            permutations=3, **common,
+        )
+        for way, (metric, chance) in ways.items()
+    ]  # fmt: skip
 
 
 def _manifest(data: Dataset, facts: Facts, fitted: Fitted) -> Manifest:

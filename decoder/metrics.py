@@ -20,6 +20,8 @@ __all__ = ["auc", "correct", "n_way_top1", "pix_corr", "row_correlations", "ssim
 
 Array = npt.NDArray[Any]
 _K1, _K2, _SIDE = 0.01, 0.03, 7
+_TIE = 1e-9
+"""Correlations nearer than this are a tie: beyond it lies only rounding."""
 
 
 def row_correlations(a: Array, b: Array) -> Array:
@@ -64,7 +66,7 @@ def two_way(decoded: Array, true: Array) -> Array:
     r = row_correlations(decoded, true)
     own = np.diag(r)[:, None]
     off = ~np.eye(len(r), dtype=bool)
-    wins = (own > r) + 0.5 * (own == r)
+    wins = (own > r + _TIE) + 0.5 * (np.abs(own - r) <= _TIE)
     return np.asarray((wins * off).sum(axis=1) / (len(r) - 1))
 
 
@@ -87,7 +89,7 @@ def n_way_top1(decoded: Array, true: Array, n_way: int) -> Array:
     """
     _need_items(decoded, true, max(n_way, 2))
     r = row_correlations(decoded, true)
-    beaten = (r < np.diag(r)[:, None]).sum(axis=1)
+    beaten = (r + _TIE < np.diag(r)[:, None]).sum(axis=1)
     k = n_way - 1
     possible = beaten >= k
     log_share = _log_choose(np.maximum(beaten, k), k) - _log_choose(len(r) - 1, k)
@@ -102,8 +104,8 @@ def correct(decoded: Array, true: Array) -> Array:
 def pix_corr(decoded: Array, true: Array) -> Array:
     """Pearson correlation of each decoded picture with its own, over pixels and channels.
 
-    The level of a control (not 0) is the correlation with other people's truth: pictures share
-    a mean.
+    Its level without information is not 0, as pictures share a mean: read it beside the shuffled
+    control.
 
     Parameters
     ----------

@@ -175,4 +175,4 @@ def target_rows(data: Dataset, present: Rows, delay_s: float, period_s: float) -
 
 def windows(X: Array, rows: Rows) -> npt.NDArray[np.float32]:
     """Lay the volumes of each window side by side: (windows, length * features) float32."""
-    return np.asarray(X[rows].reshape(len(rows), -1), np.float32)
+    return np.asarray(X[rows].reshape(len(rows), rows.shape[1] * X.shape[1]), np.float32)
