@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,11 @@ def run_module(module: str, arguments: Sequence[str]) -> None:
     NodeError
         If it fails; it has told why on standard error.
     """
-    done = subprocess.run([sys.executable, "-m", module, *arguments], check=False)
+    # Many small matrices: threads that wait for each other cost far more than they give.
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], check=False, env=environment
+    )
     if done.returncode != 0:
         raise NodeError(f"{module} failed (exit {done.returncode}); its message stands above")
 
