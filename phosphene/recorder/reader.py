@@ -28,7 +28,7 @@ from PIL import Image
 from phosphene.errors import RecordingError
 from phosphene.messages import Frame, Message, RunStart, decode
 from phosphene.recorder.framing import unpack
-from phosphene.recorder.names import recordings_in
+from phosphene.recorder.names import finished_name, recordings_in
 from phosphene.recorder.writer import PICTURE_TOPIC
 
 __all__ = ["RecordingReader", "modality_of", "parts_of", "read_run", "records_of", "start_of"]
@@ -149,7 +149,7 @@ class RecordingReader:
         topics: dict[int, str] = {}
         frame: Frame | None = None
         try:
-            with self.path.open("rb") as file:
+            with _present(self.path).open("rb") as file:
                 for record in records_of(file, self.ending):
                     if isinstance(record, Channel):
                         topics[record.id] = record.topic
@@ -169,6 +169,12 @@ class RecordingReader:
 
     def _complete(self, frame: Frame, data: bytes) -> Message:
         return _with_picture(frame, data) if self._pictures else Message(frame)
+
+
+def _present(path: Path) -> Path:
+    """Return the finished file where an unfinished one has been repaired since it was found."""
+    finished = finished_name(path)
+    return finished if not path.exists() and finished.exists() else path
 
 
 def decode_header(data: bytes) -> Frame:

@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import zmq
 
-from phosphene.bus import Pusher, RunFolder, Subscriber
+from phosphene.bus import Publisher, Pusher, RunFolder, Subscriber
 from phosphene.consent import Consent, Scope
-from phosphene.messages import Beat, Message, View, decode
+from phosphene.messages import Beat, Frame, Message, View, decode, describe
 from phosphene.plan import SINKS, Plan
 
 # A peer that only beats; it stands for any node of the chain.
@@ -40,13 +41,14 @@ with zmq.Context() as context, Pusher(context, folder.endpoint("bonds")) as bond
 class Run:
     """The gate and one peer as processes; this test plays supervisor and sinks."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, speed: float | None = 1.0) -> None:
         source = {"kind": "recording", "path": "x"}
         plan = Plan.model_validate(
             {
                 "run": "r",
                 "folder": folder,
                 "mode": "pilot",
+                "speed": speed,
                 "session": {"person": "p01", "modality": "fmri", "source": source},
                 "nodes": ("gate", "renderer"),
                 "consent": Consent(
@@ -146,3 +148,44 @@ def test_the_gate_tells_its_sinks_and_the_supervisor_when_it_stops(run: Run) -> 
     assert run.gate.wait(5) == 0
     run.turn()
     assert {"ready", "stopped"} <= run.gate_states
+
+
+def frame(seq: int) -> Message:
+    arrays = {"picture": np.full((64, 64, 3), seq % 256, np.uint8)}
+    now = time.monotonic()
+    header = Frame(
+        run="r", seq=seq, t_acquired=now, t_sent=now, producer="renderer",
+        arrays=describe(arrays, {"picture": ("y", "x", "rgb")}, {}), t_due=now, t_rendered=now,
+        late=False, skipped=0, render_ms=1.0, state="picture", percept_seq=seq, percept_index=seq,
+        confidence=0.9, age_s=0.1, t_percept=now, seed=0, model="m",
+    )  # fmt: skip
+    return Message(header, arrays)
+
+
+def test_at_full_speed_a_slow_sink_is_waited_for_and_bonds_hold_meanwhile() -> None:
+    frames = 600  # several times what queues and socket buffers hold
+    with tempfile.TemporaryDirectory(prefix="ph-") as path:
+        run = Run(Path(path), speed=None)
+        try:
+            with (
+                Publisher(run.zmq, f"ipc://{path}/renderer") as renderer,
+                Subscriber(run.zmq, [f"ipc://{path}/view-operator"], [b"frame"]) as sink,
+            ):
+                renderer.socket.setsockopt(zmq.XPUB_NODROP, 1)
+                renderer.wait_for_subscribers(b"frame", 1, 20.0)
+                run.until(OPEN, 20.0)
+                for seq in range(frames):
+                    renderer.send(frame(seq))
+                stalled_until_s = time.monotonic() + 1.5
+                while time.monotonic() < stalled_until_s:
+                    run.turn()
+                    assert run.newest["self"].passing, run.newest["self"].reason
+                assert run.newest["operator"].passed < frames, "nothing was waited for"
+                seen: list[int] = []
+                while len(seen) < frames:
+                    assert sink.socket.poll(5000), f"only {len(seen)} frames came"
+                    seen += [m.header.seq for m in sink.receive()]
+                    run.turn()
+                assert seen == list(range(frames))
+        finally:
+            run.close()

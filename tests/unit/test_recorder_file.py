@@ -242,6 +242,13 @@ def test_a_recording_that_exists_is_never_overwritten(tmp_path: Path) -> None:
         recover(path)
 
 
+def test_a_file_repaired_between_finding_and_reading_is_still_read(tmp_path: Path) -> None:
+    write(tmp_path / "recording.mcap.part", MIXED[:3]).finish()
+    assert len(list(RecordingReader(tmp_path / "recording.mcap.part"))) == 3
+    with pytest.raises(RecordingError, match="No such file"):
+        list(RecordingReader(tmp_path / "recording-002.mcap.part"))
+
+
 def test_gaps_are_counted_and_restarts_are_not_gaps() -> None:
     watch = GapWatch()
     gaps = [watch.see(quality(seq).header) for seq in (5, 6, 9, 10, 0, 1, 4)]
