@@ -158,7 +158,14 @@ class AcquisitionNode:
             if not self._take_some() or self._context.clock.now() > until_s:
                 break
         self._give_credit()
-        self._context.note = self._trouble or self._take.trouble(self._ended())
+        self._context.note = self._troubles()
+
+    def _troubles(self) -> str:
+        """Return what a person should know, or an empty text."""
+        ended = self._ended()
+        found = [self._trouble, self._take.trouble(ended)]
+        lost = [inlet.link for inlet in self._markers if not (ended or inlet.link.connected)]
+        return "; ".join(filter(None, [*found, *(f"markers: {link.trouble}" for link in lost)]))
 
     def _take_some(self) -> bool:
         before, published = self._take.next_index, self._counts["features"]

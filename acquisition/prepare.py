@@ -34,6 +34,7 @@ from acquisition.sources.recording import (
     open_recording,
     runs_of,
 )
+from phosphene.commands.options import pairs
 from phosphene.dataset import PreparedData, PreparedMeta, write_prepared
 from phosphene.errors import ConfigError, InputError, PhospheneError, problem
 from phosphene.session import AcquisitionSettings, explain
@@ -262,7 +263,7 @@ def chosen_runs(text: str | None, known: Sequence[str]) -> list[str]:
 
 def _recordings(arguments: argparse.Namespace, tr_s: float | None) -> list[Recording]:
     sources: list[Path] = arguments.source
-    options = OpenOptions(labels=_labels(arguments.labels), tr_s=tr_s)
+    options = OpenOptions(labels=pairs("--labels", arguments.labels), tr_s=tr_s)
     if len(sources) == 1:
         runs = chosen_runs(arguments.runs, runs_of(sources[0]))
         single = len(runs_of(sources[0])) == 1
@@ -282,14 +283,6 @@ def _as_run(recording: Recording, run: str) -> Recording:
     """Name a run after its place in the list; every file calls its only run the same."""
     events = tuple(structs.replace(event, run=run) for event in recording.events)
     return replace(recording, run=run, events=events)
-
-
-def _labels(text: str) -> dict[str, str]:
-    pairs = [item.partition("=") for item in text.split(",") if item]
-    bad = ["".join(pair) for pair in pairs if not (pair[0] and pair[1] and pair[2])]
-    if bad:
-        raise ConfigError(problem("--labels", bad, "VALUE=NAME,VALUE=NAME", "Correct it."))
-    return {value.strip(): name.strip() for value, _, name in pairs}
 
 
 def _settings(text: str) -> AcquisitionSettings:

@@ -12,7 +12,7 @@ class Ledger:
 
     All counts are absolute ("everything below this number"), so a repeated or late credit does no
     harm. When the consumer is another process than before (its epoch changes), what was pushed but
-    not yet credited is taken as lost and no longer waited for.
+    not yet credited never reached it, and is pushed again or written off.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Ledger:
         self._pushed = dict.fromkeys(limits, 0)
         self._credited = dict.fromkeys(limits, 0)
         self._epoch: str | None = None
-        self.unacknowledged = 0
+        self._changed = False
 
     @property
     def known(self) -> bool:
@@ -42,13 +42,22 @@ class Ledger:
 
     def credit(self, stream: str, count: int, epoch: str) -> None:
         """Note that everything of `stream` below `count` has been consumed by process `epoch`."""
-        if self._epoch is not None and epoch != self._epoch:
-            self.unacknowledged += sum(self.outstanding(s) for s in self._limits)
-            self._credited = dict(self._pushed)
+        self._changed |= self._epoch is not None and epoch != self._epoch
         self._epoch = epoch
         if stream in self._credited:
             below = min(count, self._pushed[stream])
             self._credited[stream] = max(self._credited[stream], below)
+
+    def changed(self) -> bool:
+        """Tell, once, that the consumer is a new process."""
+        changed, self._changed = self._changed, False
+        return changed
+
+    def write_off(self) -> int:
+        """Wait no longer for what is outstanding; return how much that is."""
+        count = sum(self.outstanding(s) for s in self._limits)
+        self._credited = dict(self._pushed)
+        return count
 
     def credited(self, stream: str) -> int:
         """Return the number below which everything of `stream` has been consumed."""

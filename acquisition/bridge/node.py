@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -70,7 +71,9 @@ class Bridge:
         self._flowing = False
         self._ended_s: float | None = None
         self._complaint = ""
-        self._counts = {"volumes_pushed": 0, "samples_pushed": 0, "markers_pushed": 0}
+        self._outstanding: deque[Item] = deque()
+        names = ("volumes_pushed", "samples_pushed", "markers_pushed", "repeated", "unacknowledged")
+        self._counts = dict.fromkeys(names, 0)
         self._open_outlet()
 
     def _open_outlet(self) -> None:
@@ -101,8 +104,7 @@ class Bridge:
 
     def counts(self) -> Mapping[str, int]:
         """Return what was pushed, refused and lost."""
-        lost = {"unacknowledged": self._ledger.unacknowledged}
-        return {**self._counts, **self._source.counts(), **lost}
+        return {**self._counts, **self._source.counts()}
 
     def done(self) -> bool:
         """Return True when everything was pushed and, where credits are given, consumed."""
@@ -155,21 +157,55 @@ class Bridge:
             if isinstance(message.header, Credit):
                 held = message.header
                 self._ledger.credit(held.stream, held.count, held.epoch)
-        if self._lossless and self._flowing:
-            self._keep(self._ledger.credited(self._stream))
+        if self._flowing:
+            self._settle()
         complaint = self._source.complaint()
         if complaint != self._complaint:
             self._complaint = complaint
             self._context.note = f"file left out: {complaint}"
             _NOTED.warning("file left out: %s", complaint)
 
+    def _settle(self) -> None:
+        """Forget what was consumed; what a fallen consumer took with it is pushed again.
+
+        At real time nothing is repeated: what is late helps nobody, so it is only counted.
+        """
+        changed = self._ledger.changed()
+        if not self._lossless:
+            if changed:
+                self._counts["unacknowledged"] += self._ledger.write_off()
+            return
+        waiting = self._outstanding
+        while waiting and self._reach(waiting[0])[1] <= self._ledger.credited(
+            self._reach(waiting[0])[0]
+        ):
+            waiting.popleft()
+        self._keep(self._ledger.credited(self._stream))
+        if changed:
+            self._counts["repeated"] += len(waiting)
+            for item in waiting:
+                self._send(item)
+
+    def _reach(self, item: Item) -> tuple[str, int]:
+        """Return an item's stream, and the count that a credit for it has at least."""
+        if isinstance(item, MarkerItem):
+            return "markers", item.number + 1
+        if isinstance(item, VolumeItem):
+            return self._stream, item.volume.index + 1
+        return self._stream, item.first_index + len(item.samples)
+
     def _begin(self) -> None:
         """Start the clock of the run once somebody listens; nothing pushed before would arrive."""
         if self._flowing or not self._gone or self._data is None:
             return
-        listened = self._data.has_reader() and self._markers.has_reader()
-        if not listened or (self._asks and not self._ledger.known):
-            self._context.note = "waiting for acquisition to listen"
+        heard = {
+            "to the data": self._data.has_reader(),
+            "to the markers": self._markers.has_reader(),
+            "and give credit": self._ledger.known or not self._asks,
+        }
+        missing = [what for what, there in heard.items() if not there]
+        if missing:
+            self._context.note = f"waiting for acquisition to listen {', '.join(missing)}"
             return
         self._context.note = ""
         self._flowing = True
@@ -189,24 +225,25 @@ class Bridge:
         return self._ledger.room(self._stream) and self._ledger.settled("markers")
 
     def _push(self, item: Item) -> None:
+        self._send(item)
+        stream, reached = self._reach(item)
+        self._ledger.push(stream, reached)
+        many = len(item.samples) if isinstance(item, ChunkItem) else 1
+        self._counts[f"{stream}_pushed"] += many
+        if self._lossless:
+            self._outstanding.append(item)
+        elif stream == self._stream:
+            self._keep(reached)
+
+    def _send(self, item: Item) -> None:
         if isinstance(item, MarkerItem):
             self._markers.push(item.t_s, item.label, n=item.number, **item.more)
-            self._ledger.push("markers", item.number + 1)
-            self._counts["markers_pushed"] += 1
-            return
-        if isinstance(item, VolumeItem) and isinstance(self._data, VolumeOutlet):
+        elif isinstance(item, VolumeItem) and isinstance(self._data, VolumeOutlet):
             self._data.push(item.volume.data, item.volume.index)
-            reached, added = item.volume.index + 1, 1
         elif isinstance(item, ChunkItem) and isinstance(self._data, EegOutlet):
             self._data.push(item.samples, item.first_index)
-            added = len(item.samples)
-            reached = item.first_index + added
         else:
             raise NodeError(f"{type(item).__name__} does not fit the stream of {self._stream}")
-        self._counts[f"{self._stream}_pushed"] += added
-        self._ledger.push(self._stream, reached)
-        if not self._lossless:
-            self._keep(reached)
 
     def _keep(self, reached: int) -> None:
         if reached != self._progress.count:

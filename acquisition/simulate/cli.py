@@ -24,6 +24,7 @@ from acquisition.simulate.mosaic import make_series
 from acquisition.simulate.pace import HardwareClock, SwitchedOffError, stop_on_signals
 from acquisition.simulate.scanner import Fault, ScannerScript, run_scanner
 from phosphene.commands.base import CliCommand
+from phosphene.commands.replay import speed_of
 from phosphene.dataset import write_prepared
 from phosphene.errors import ConfigError, PhospheneError, problem
 from phosphene.stimuli import Programme
@@ -65,7 +66,7 @@ def _kind(
 def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--programme", type=Path, help="what is shown (JSON); default: by seed")
     parser.add_argument("--noise-seed", type=int, help="seed of noise and movement")
-    parser.add_argument("--speed", type=float, default=1.0, help="times faster than real time")
+    parser.add_argument("--speed", default="1", help="times faster than real time, or max")
 
 
 def _scanner_options(parser: argparse.ArgumentParser) -> None:
@@ -105,9 +106,7 @@ def _shown(arguments: argparse.Namespace, seconds: float) -> Programme:
 
 
 def _clock(arguments: argparse.Namespace) -> HardwareClock:
-    if not 0 < arguments.speed <= 1000:
-        raise ConfigError(problem("--speed", arguments.speed, "above 0, at most 1000", "Try 1."))
-    clock = HardwareClock(arguments.speed)
+    clock = HardwareClock(speed_of(arguments.speed))
     stop_on_signals(clock)
     return clock
 
@@ -148,6 +147,8 @@ def _scanner(arguments: argparse.Namespace) -> int:
 def _eeg(arguments: argparse.Namespace) -> int:
     programme = _shown(arguments, arguments.seconds)
     config = EegSimConfig(participant_seed=arguments.seed, run_seed=_noise_seed(arguments))
+    if arguments.speed == "max":
+        raise ConfigError(problem("--speed", "max", "a number", "Replay a recording for that."))
     clock = _clock(arguments)
     configure_lsl(LslConfig(session_id=arguments.session))
     try:

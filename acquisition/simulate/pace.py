@@ -20,17 +20,20 @@ class HardwareClock:
 
     Parameters
     ----------
-    speed : float
-        Simulated seconds per second.
+    speed : float or None
+        Simulated seconds per second; None never waits.
     """
 
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float | None = 1.0) -> None:
         self._speed, self._real = speed, MonotonicClock()
         self._start_s = self._real.now()
+        self._reached_s = 0.0
         self._off = threading.Event()
 
     def now(self) -> float:
         """Return the simulated time in seconds."""
+        if self._speed is None:
+            return self._reached_s
         return (self._real.now() - self._start_s) * self._speed
 
     def wait_until(self, due_s: float) -> None:
@@ -41,8 +44,9 @@ class HardwareClock:
         SwitchedOffError
             When switched off before or meanwhile.
         """
+        self._reached_s = max(self._reached_s, due_s)
         while True:
-            left_s = (due_s - self.now()) / self._speed
+            left_s = 0.0 if self._speed is None else (due_s - self.now()) / self._speed
             if self._off.wait(max(0.0, left_s)):
                 raise SwitchedOffError
             if left_s <= 0:

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tests.system.acquisition_rig import Rig, bits, write_run
+
+VOLUMES, TR_S = 36, 0.1
+
+
+def fmri_session(path: Path, kind: str = "recording") -> dict[str, object]:
+    return {"person": "t", "modality": "fmri", "source": {"kind": kind, "path": str(path)}}
+
+
+def write_muse(folder: Path, seconds: int = 6) -> Path:
+    rng = np.random.default_rng(3)
+    rows = []
+    for k in range(seconds * 256):
+        values = ",".join(f"{v:.3f}" for v in 20 * rng.standard_normal(4))
+        marker = 1 + (k // 150) % 2 if k % 150 == 149 else 0
+        rows.append(f"{100 + k / 256:.6f},{values},{marker}")
+    path = folder / "muse.csv"
+    path.write_text("\n".join(["timestamps,TP9,AF7,AF8,TP10,Marker0", *rows]) + "\n")
+    return path
+
+
+def replayed(rig: Rig) -> None:
+    rig.start("acquisition", "bridge")
+    rig.go("acquisition", "bridge")
+    rig.until(lambda: rig.done("acquisition", "bridge"))
+
+
+def test_full_speed_loses_nothing_and_gives_the_bits_of_real_time(tmp_path: Path) -> None:
+    session = fmri_session(write_run(tmp_path, VOLUMES, TR_S))
+    found = []
+    for speed in (None, None, 1.0):
+        with Rig(session, speed=speed) as rig:
+            replayed(rig)
+            rig.until(lambda: len(rig.of("volume")) == VOLUMES)
+            found.append(bits(rig.features()))
+            events = [(e.header.t_data, e.header.label) for e in rig.events()]
+            assert [label for _, label in events] == ["house", "face"] * 2
+            np.testing.assert_allclose([t for t, _ in events], [0.0, 0.4, 0.8, 1.2], atol=1e-6)
+            assert rig.count("acquisition", "volumes_lost") == 0
+            assert rig.count("bridge", "unacknowledged") == 0
+            assert len(rig.of("features")) == len(rig.of("quality")) == VOLUMES
+    assert found[0] == found[1] == found[2]
+    assert [index for index, _, _ in found[0]] == list(range(VOLUMES))
+    assert len({x for _, _, x in found[0]}) == VOLUMES
+
+
+def test_without_acknowledgement_full_speed_waits_instead_of_losing(tmp_path: Path) -> None:
+    session = fmri_session(write_run(tmp_path, 90, TR_S))
+    with Rig(session, speed=None) as rig:
+        rig.acknowledge = False
+        rig.start("acquisition", "bridge")
+        rig.go("acquisition", "bridge")
+        rig.until(lambda: len(rig.features()) == 32)
+        # 32 features on their way, 8 volumes beyond them: then everybody waits.
+        rig.until(lambda: rig.count("bridge", "volumes_pushed") == 40)
+        still = rig.clock.now() + 1.0
+        rig.until(lambda: rig.clock.now() > still)
+        assert len(rig.features()) == 32
+        assert rig.count("bridge", "volumes_pushed") == 40
+        rig.acknowledge = True
+        rig.until(lambda: rig.done("acquisition", "bridge"))
+        assert [m.header.index for m in rig.features()] == list(range(90))
+        assert rig.count("acquisition", "features_unacknowledged") == 0
+
+
+def test_eeg_epochs_are_the_same_bits_at_any_speed(tmp_path: Path) -> None:
+    source = {
+        "kind": "recording",
+        "path": str(write_muse(tmp_path)),
+        "labels": {"1": "house", "2": "face"},
+    }
+    session = {"person": "t", "modality": "eeg", "source": source}
+    found = []
+    for speed in (None, 1.0):
+        with Rig(session, speed=speed) as rig:
+            replayed(rig)
+            assert rig.count("acquisition", "samples") == 6 * 256
+            assert rig.count("acquisition", "samples_lost") == 0
+            assert {e.header.label for e in rig.events()} == {"house", "face"}
+            found.append(bits(rig.features()))
+    assert found[0] == found[1]
+    assert len(found[0]) >= 8
+
+
+def test_a_watched_folder_survives_every_fault_of_a_scanner(tmp_path: Path) -> None:
+    (tmp_path / "old.dcm").write_bytes(b"of an earlier series")
+    session = fmri_session(tmp_path, "dicom-folder")
+    faults = ["2:duplicate", "4:foreign", "5:other_series", "6:slow_copy", "7:truncate", "9:drop"]
+    with Rig(session, mode="live") as rig:
+        rig.start("acquisition", "bridge")
+        rig.go("acquisition", "bridge")
+        command = [sys.executable, "-m", "acquisition.simulate", "scanner", "--to", str(tmp_path)]
+        command += ["--volumes", "14", "--tr", "1.0", "--speed", "4", "--seed", "1"]
+        command += [part for fault in faults for part in ("--fault", fault)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        rig.until(lambda: rig.count("acquisition", "volumes") == 12)
+        indices = [m.header.index for m in rig.features()]
+        assert indices == [k for k in range(14) if k not in (7, 9)]
+        rig.until(lambda: rig.count("acquisition", "volumes_lost") == 2)
+        assert rig.count("bridge", "duplicates") == 1
+        assert rig.count("bridge", "second_series") == 1
+        assert rig.count("bridge", "gaps") == 2
+        rig.until(lambda: rig.count("bridge", "foreign_files") == 1)
+        rig.until(lambda: rig.count("bridge", "truncated") == 1)
+        assert "file left out" in rig.note("bridge")
+
+
+def killed(rig: Rig, name: str, features: int) -> None:
+    """Kill a node once there are so many features, and start it again as a supervisor does."""
+    rig.until(lambda: len(rig.features()) >= features)
+    process = rig.processes.pop(name)
+    process.kill()
+    process.wait()
+    rig.start(name)
+    rig.go(name)
+
+
+def test_full_speed_loses_nothing_when_either_end_is_killed(tmp_path: Path) -> None:
+    session = fmri_session(write_run(tmp_path, 70, 1.0))
+    with Rig(session, speed=None) as rig:
+        rig.acknowledge = False
+        rig.start("acquisition", "bridge")
+        rig.go("acquisition", "bridge")
+        rig.until(lambda: rig.count("bridge", "volumes_pushed") == 40)
+        killed(rig, "acquisition", 32)
+        rig.until(lambda: rig.count("bridge", "repeated") > 0)
+        killed(rig, "bridge", 40)
+        rig.acknowledge = True
+        rig.until(lambda: rig.done("acquisition", "bridge"))
+        assert [m.header.index for m in rig.features()] == list(range(70))
+        assert rig.count("acquisition", "volumes_lost") == 0
+
+
+def test_in_real_time_what_a_killed_end_missed_is_counted(tmp_path: Path) -> None:
+    session = fmri_session(write_run(tmp_path, 150, 0.1))
+    with Rig(session, speed=1.0) as rig:
+        rig.start("acquisition", "bridge")
+        rig.go("acquisition", "bridge")
+        killed(rig, "acquisition", 10)
+        rig.until(lambda: rig.count("acquisition", "volumes_lost") > 0)
+        killed(rig, "bridge", 20)
+        rig.until(lambda: bool(rig.features()) and rig.features()[-1].header.index == 149)
+        rig.until(lambda: rig.done("bridge"))
+        lost = rig.count("acquisition", "volumes_lost")
+        indices = [m.header.index for m in rig.features()]
+        assert indices == sorted(set(indices)), "a volume came twice or out of order"
+        assert len(indices) + lost == 150
