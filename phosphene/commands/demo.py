@@ -14,7 +14,7 @@ import msgspec
 from phosphene.bundle import Bundle
 from phosphene.commands.base import CliCommand
 from phosphene.commands.fit import run_module
-from phosphene.commands.options import add_output_options, headless, validated
+from phosphene.commands.options import add_output_options, gui_arguments, headless, validated
 from phosphene.consent import Consent
 from phosphene.errors import ConfigError, problem
 from phosphene.run import RunOptions, run_chain
@@ -114,6 +114,7 @@ def _run(arguments: argparse.Namespace) -> int:
         options = RunOptions(
             mode="pilot",
             headless=headless(arguments),
+            gui_arguments=gui_arguments(arguments),
             consent=Consent.for_synthetic(person, datetime.now(UTC)),
             tools=(_hardware(arguments, folder, programme_file, lsl_session),),
             programme=programme_file.read_text(encoding="utf-8"),

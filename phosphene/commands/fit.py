@@ -26,9 +26,7 @@ def run_module(module: str, arguments: Sequence[str]) -> None:
     """
     # Many small matrices: threads that wait for each other cost far more than they give.
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], check=False, env=environment
-    )
+    done = subprocess.run([sys.executable, "-m", module, *arguments], check=False, env=environment)
     if done.returncode != 0:
         raise NodeError(f"{module} failed (exit {done.returncode}); its message stands above")
 

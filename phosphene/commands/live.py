@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from phosphene.commands.base import CliCommand
-from phosphene.commands.options import add_output_options, headless
+from phosphene.commands.options import add_output_options, gui_arguments, headless
 from phosphene.consent import load_consent
 from phosphene.run import RunOptions, run_chain
 from phosphene.session import Session, load_session
@@ -37,6 +37,7 @@ def _run(arguments: argparse.Namespace) -> int:
     options = RunOptions(
         mode="live",
         headless=headless(arguments),
+        gui_arguments=gui_arguments(arguments),
         consent=None if consent_path is None else load_consent(consent_path),
         programme=arguments.programme.read_text() if arguments.programme else "",
         lsl_session=arguments.lsl_session

@@ -9,7 +9,7 @@ from typing import Literal
 
 from phosphene.bundle import Bundle
 from phosphene.commands.base import CliCommand
-from phosphene.commands.options import add_output_options, headless, pairs, validated
+from phosphene.commands.options import add_output_options, gui_arguments, headless, pairs, validated
 from phosphene.consent import Consent, consent_beside, load_consent
 from phosphene.errors import ConfigError, InputError, problem
 from phosphene.run import RunOptions, run_chain
@@ -109,6 +109,7 @@ def _run(arguments: argparse.Namespace) -> int:
         mode="replay",
         speed=speed_of(arguments.speed),
         headless=headless(arguments),
+        gui_arguments=gui_arguments(arguments),
         consent=consent,
         unit="volume" if session.modality == "fmri" else "epoch",
         facts={"started": datetime.now(UTC).isoformat(), "recording": arguments.recording.name},
