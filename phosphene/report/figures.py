@@ -121,11 +121,12 @@ def latency(measured: Mapping[str, Sequence[float]]) -> Figure | None:
     for ax in axes.flat[len(stages) :]:
         ax.set_axis_off()
     for ax, (name, values) in zip(axes.flat, stages.items(), strict=False):
-        ax.hist(values, bins=40, color="#4472a8")
+        low, high = min(values), max(values)
+        room = max(0.0, 1.0 - (high - low)) / 2  # at least a millisecond wide
+        ax.hist(values, bins=40, range=(low - room, high + room), color="#4472a8")
         ax.axvline(float(np.percentile(values, 95)), color=BAD, lw=1)
         ax.set_title(name.replace("_", " "), fontsize=9)
         ax.set_xlabel("ms; red line: 95 %", fontsize=8)
-        ax.ticklabel_format(useOffset=False)
         ax.spines[["top", "right"]].set_visible(False)
     return figure
 
