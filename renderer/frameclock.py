@@ -58,7 +58,7 @@ class FrameClock:
         return max(0.0, self.next_due_s - now_s)
 
     def poll(self, now_s: float) -> Tick | None:
-        """The newest frame due at `now_s`, or None if none is due yet.
+        """Return the newest frame due at `now_s`, or None if none is due yet.
 
         After a call the next frame is always due later than `now_s`.
 

@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
+from phosphene.engine import OnnxEngine
 from phosphene.errors import ConfigError, InputError, check_all, problem
 from phosphene.stimuli.space import C_DIM, Z_SHAPE
 
@@ -52,8 +52,6 @@ class Generator:
     """
 
     def __init__(self, weights: Path = WEIGHTS, threads: int = 1) -> None:
-        if threads < 1:
-            raise ConfigError(problem("threads", threads, "1 or more", "Use 1 on a busy machine."))
         try:
             text = (weights / "model.json").read_bytes()
             self.description = msgspec.json.decode(text, type=Description)
@@ -64,8 +62,8 @@ class Generator:
             ) from cause
         self.space_id = self.description.space.id
         self.space_hash = self.description.space.sha256
-        self._flow = self._session(weights / "generator.onnx", threads)
-        self._decoder = self._session(weights / "decoder.onnx", threads)
+        self._flow = OnnxEngine(self._content(weights / "generator.onnx"), threads)
+        self._decoder = OnnxEngine(self._content(weights / "decoder.onnx"), threads)
 
     def render(
         self,
@@ -112,27 +110,28 @@ class Generator:
             "has_c": np.full(1, embedding is not None, np.float32),
         }
         latent = self._flow_to_data(noise[None], feed, steps)
-        picture: npt.NDArray[np.uint8] = self._decoder.run(None, {"z": latent})[0]
-        return picture[0]
+        return self._decoded(latent)
 
     def decode(self, z: Array) -> npt.NDArray[np.uint8]:
         """Picture of a latent as it stands, without the generator; for comparison."""
         check_all(_shape_problem("z", z, Z_SHAPE), ConfigError, "Generator.decode")
-        picture: npt.NDArray[np.uint8] = self._decoder.run(None, {"z": z[None]})[0]
-        return picture[0]
+        return self._decoded(z[None])
+
+    def _decoded(self, latent: Array) -> npt.NDArray[np.uint8]:
+        pictures: npt.NDArray[np.uint8] = self._decoder.run({"z": latent})["pictures"]
+        picture: npt.NDArray[np.uint8] = pictures[0]
+        return picture
 
     def _flow_to_data(self, latent: Array, feed: dict[str, Array], steps: int) -> Array:
-        """z <- z - h u(z, t, h) from t = 1 (noise) to t = 0 (data) in equal jumps."""
+        """Follow z <- z - h u(z, t, h) from t = 1 (noise) to t = 0 (data) in equal jumps."""
         h = np.full(1, 1.0 / steps, np.float32)
         for k in range(steps):
             t = np.full(1, 1.0 - k / steps, np.float32)
-            u: Array = self._flow.run(None, {**feed, "z_t": latent, "t": t, "h": h})[0]
+            u: Array = self._flow.run({**feed, "z_t": latent, "t": t, "h": h})["u"]
             latent = latent - h[0] * u
         return latent
 
-    def _check(
-        self, z: Array | None, c: Array | None, noise: Array, steps: int, mode: str
-    ) -> None:
+    def _check(self, z: Array | None, c: Array | None, noise: Array, steps: int, mode: str) -> None:
         problems = _shape_problem("noise", noise, Z_SHAPE)
         if z is not None:
             problems += _shape_problem("z", z, Z_SHAPE)
@@ -146,13 +145,15 @@ class Generator:
             given = "".join(name for name, value in (("z", z), ("c", c)) if value is not None)
             problems.append(
                 problem(
-                    "conditions", f"{given or 'none'} with mode {mode}", "z, c or both, as the mode",
+                    "conditions",
+                    f"{given or 'none'} with mode {mode}",
+                    "z, c or both, as the mode",
                     "Show the neutral frame when there is no percept.",
                 )
             )
         check_all(problems, ConfigError, "Generator.render")
 
-    def _session(self, file: Path, threads: int) -> onnxruntime.InferenceSession:
+    def _content(self, file: Path) -> bytes:
         try:
             content = file.read_bytes()
         except OSError as cause:
@@ -166,15 +167,11 @@ class Generator:
                 f"weights {file} have SHA-256 {found}, model.json says {wanted}: the files do not "
                 "belong together. Take both from the same export."
             )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return content
 
 
 def seeded_noise(seed: int) -> Array:
-    """Standard normal noise float32 (4, 16, 16) of a seed."""
+    """Draw standard normal noise float32 (4, 16, 16) of a seed."""
     return np.random.default_rng(seed).standard_normal(Z_SHAPE, dtype=np.float32)
 
 

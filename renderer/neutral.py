@@ -10,7 +10,7 @@ CROSS = 32
 
 
 def neutral_frame(size_px: int = 64) -> npt.NDArray[np.uint8]:
-    """The neutral frame, uint8 (size_px, size_px, 3).
+    """Paint the neutral frame, uint8 (size_px, size_px, 3).
 
     The cross has arms of an eighth of the side and lies exactly in the middle; its lines are two
     pixels wide per 64, so that it is symmetric for every even side.

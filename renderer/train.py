@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from safetensors.torch import load_file, save_file
+from torch.multiprocessing.spawn import spawn as start_workers
 
 from renderer.training.autoencoder import Autoencoder
 from renderer.training.autoencoder_stage import encode_all, train_autoencoder
@@ -51,9 +53,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="checkpoints, samples, cache")
     parser.add_argument("--weights", type=Path, default=ROOT / "weights")
-    parser.add_argument(
-        "--encoder-folder", type=Path, default=ROOT.parent / "phosphene" / "data"
-    )
+    parser.add_argument("--encoder-folder", type=Path, default=ROOT.parent / "phosphene" / "data")
     return parser.parse_args(arguments)
 
 
@@ -84,25 +84,21 @@ def train_first(options: argparse.Namespace) -> None:
 
 def train_second(options: argparse.Namespace) -> None:
     """Stage 2: the generator, by `--threads` workers of one thread each."""
-    render_set(TRAINING_SEED, options.scenes, options.out / "cache")
+    _latents(options)  # so that the workers find them
     with tempfile.TemporaryDirectory() as folder:
         address = f"file://{folder}/meeting"
-        torch.multiprocessing.spawn(_work, (options, address), options.threads)  # type: ignore[no-untyped-call]
+        start_workers(_work, (options, address), options.threads)
 
 
 def _work(rank: int, options: argparse.Namespace, address: str) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     team = Team(rank, options.threads, address)
-    pictures, c = render_set(TRAINING_SEED, options.scenes, options.out / "cache")
-    autoencoder = _trained(options.out / "autoencoder", Autoencoder(), "autoencoder")[0]
-    z = encode_all(autoencoder, pictures)
-    del pictures
-    LOG.info("latents: mean %.3f, standard deviation %.3f", z.mean(), z.std())
+    autoencoder, z, c = _latents(options)
     budget = Budget(options.steps, options.minutes)
     train_generator(
         z,
-        torch.from_numpy(c),
+        c,
         autoencoder,
         budget,
         options.out / "generator",
@@ -112,6 +108,19 @@ def _work(rank: int, options: argparse.Namespace, address: str) -> None:
     if team.leads:
         _note(options, budget)
     team.close()
+
+
+def _latents(options: argparse.Namespace) -> tuple[Autoencoder, torch.Tensor, torch.Tensor]:
+    """Encode the training pictures, once per autoencoder; with their embeddings."""
+    autoencoder, made = _trained(options.out / "autoencoder", Autoencoder(), "autoencoder")
+    file = options.out / "cache" / f"latents_{options.scenes}_{made.step}.safetensors"
+    if not file.exists():
+        pictures, c = render_set(TRAINING_SEED, options.scenes, options.out / "cache")
+        z = encode_all(autoencoder, pictures).contiguous()
+        LOG.info("latents: mean %.3f, standard deviation %.3f", z.mean(), z.std())
+        save_file({"z": z, "c": torch.from_numpy(c)}, file)
+    stored = load_file(file)
+    return autoencoder, stored["z"], stored["c"]
 
 
 def export(options: argparse.Namespace) -> int:

@@ -49,7 +49,7 @@ class Clip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     duration_s: float
 
     def scene_at(self, t_s: float) -> Scene:
-        """The scene `t_s` seconds into the clip; the ends are held before and after it."""
+        """Return the scene `t_s` seconds into the clip; the ends are held before and after it."""
         t = min(max(t_s, 0.0), self.duration_s)
         s = self.start
         return msgspec.structs.replace(
@@ -78,7 +78,7 @@ class Programme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blocks: tuple[Block, ...]
 
     def scene_at(self, t_s: float) -> Scene | None:
-        """The scene on show at `t_s` seconds, or None during rest."""
+        """Return the scene on show at `t_s` seconds, or None during rest."""
         for block in self.blocks:
             if block.onset_s <= t_s < block.onset_s + block.duration_s:
                 return block.clip.scene_at(t_s - block.onset_s)

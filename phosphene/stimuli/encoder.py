@@ -11,8 +11,8 @@ from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
+from phosphene.engine import OnnxEngine
 from phosphene.errors import ConfigError, InputError, problem
 from phosphene.stimuli.space import Z_SHAPE
 
@@ -21,7 +21,7 @@ PICTURE_SHAPE = (64, 64, 3)
 
 
 def encoder_bytes() -> bytes:
-    """The encoder file as shipped.
+    """Read the encoder file as shipped.
 
     Raises
     ------
@@ -53,17 +53,9 @@ class WorldEncoder:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        if threads < 1:
-            raise ConfigError(problem("threads", threads, "1 or more", "Use 1 on a busy machine."))
         content = encoder_bytes()
         self.space_hash = hashlib.sha256(content).hexdigest()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
-        )
+        self._engine = OnnxEngine(content, threads)
 
     def encode(self, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Latents of pictures.
@@ -91,5 +83,5 @@ class WorldEncoder:
             )
         if not len(batch):
             return np.empty((0, *Z_SHAPE), np.float32)
-        z: npt.NDArray[np.float32] = self._session.run(None, {"pictures": batch})[0]
+        z: npt.NDArray[np.float32] = self._engine.run({"pictures": batch})["z"]
         return z[0] if single else z

@@ -22,7 +22,7 @@ OUTLINE = 0.05
 
 
 def tone(hue: float, saturation: float, value: float) -> Colour:
-    """RGB of a hue in turns."""
+    """Return the RGB of a hue in turns."""
     return colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
 
 
@@ -56,6 +56,7 @@ class Easel:
 
 
 def face(e: Easel, hue: float, variant: int) -> None:
+    """Paint a head with hair, eyes, a nose and a mouth; three kinds of hair."""
     u, v = e.u, e.v
     skin, hair = tone(hue, 0.38, 0.97), tone(hue, 0.85, 0.38)
     side = np.abs(u)  # the two halves of a face are painted at once
@@ -78,6 +79,7 @@ def face(e: Easel, hue: float, variant: int) -> None:
 
 
 def house(e: Easel, hue: float, variant: int) -> None:
+    """Paint a wall, a roof, a door and windows."""
     u, v = e.u, e.v
     wall, roof = tone(hue, 0.5, 0.92), tone(hue + 0.04, 0.85, 0.45)
     glass = (1.0, 0.93, 0.55)
@@ -101,6 +103,7 @@ def house(e: Easel, hue: float, variant: int) -> None:
 
 
 def cat(e: Easel, hue: float, variant: int) -> None:
+    """Paint a sitting cat with its tail to one side; three coats."""
     u, v = e.u, e.v
     fur, dark = tone(hue, 0.6, 0.82), tone(hue, 0.75, 0.45)
     side = np.abs(u + np.float32(0.12))
@@ -130,6 +133,7 @@ def cat(e: Easel, hue: float, variant: int) -> None:
 
 
 def bottle(e: Easel, hue: float, variant: int) -> None:
+    """Paint a bottle with cap and label; three shapes."""
     u, v = e.u, e.v
     glass, dark = tone(hue, 0.8, 0.72), tone(hue, 0.9, 0.4)
     width = (0.36, 0.44, 0.32)[variant]
@@ -150,6 +154,7 @@ def bottle(e: Easel, hue: float, variant: int) -> None:
 
 
 def scissors(e: Easel, hue: float, variant: int) -> None:
+    """Paint open scissors; three openings."""
     u, v = e.u, e.v
     handle, steel = tone(hue, 0.85, 0.85), (0.80, 0.83, 0.87)
     opening = (0.28, 0.42, 0.55)[variant]
@@ -169,6 +174,7 @@ def scissors(e: Easel, hue: float, variant: int) -> None:
 
 
 def shoe(e: Easel, hue: float, variant: int) -> None:
+    """Paint a shoe from the side: low shoe, trainer or boot."""
     u, v = e.u, e.v
     leather, dark = tone(hue, 0.75, 0.85), tone(hue, 0.85, 0.42)
     top = (0.22, 0.28, 0.75)[variant]  # low shoe, trainer, boot
@@ -190,6 +196,7 @@ def shoe(e: Easel, hue: float, variant: int) -> None:
 
 
 def chair(e: Easel, hue: float, variant: int) -> None:
+    """Paint a chair seen from above its front; three backs."""
     u, v = e.u, e.v
     wood, dark = tone(hue, 0.7, 0.8), tone(hue, 0.8, 0.45)
     rear = np.minimum(
@@ -223,7 +230,7 @@ def chair(e: Easel, hue: float, variant: int) -> None:
 
 
 def scrambled(e: Easel, hue: float, texture: int) -> None:
-    """A square of tiles with the colours of a picture but none of its order."""
+    """Paint a square of tiles with the colours of a picture but none of its order."""
     n = 6
     rng = np.random.default_rng(texture)
     value, saturation = rng.uniform(0.1, 1.0, (n, n)), rng.uniform(0.1, 0.95, (n, n))

@@ -63,7 +63,5 @@ def convex(u: Grid, v: Grid, corners: Sequence[Point]) -> Grid:
         plane = (u - u0) * (side_v / length) - (v - v0) * (side_u / length)
         distance = plane if distance is None else np.maximum(distance, plane, out=distance)
     if distance is None:
-        raise ValueError(
-            "convex needs corners: got none, give at least 3 in counter-clockwise order"
-        )
+        raise ConfigError(problem("corners", "none", "3 or more", "List them counter-clockwise."))
     return distance

@@ -110,7 +110,7 @@ def attributes_of(c: Embedding) -> Attributes:
 
 
 def scene_of(c: Embedding) -> Scene:
-    """The scene that an embedding describes, with the plain style 0."""
+    """Return the scene that an embedding describes, with the plain style 0."""
     found = attributes_of(c)
     return Scene(category=category_of(c)[0], **msgspec.structs.asdict(found))
 

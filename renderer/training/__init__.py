@@ -1,1 +1,1 @@
-"""Training of the generator: needs the `train` extra (torch, diffusers); never imported at run time."""
+"""Training of the generator: needs the `train` extra, never imported at run time."""

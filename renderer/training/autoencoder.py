@@ -23,7 +23,8 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x + self.body(x))  # (n, channels, h, w)
+        """Keep the shape, (n, channels, h, w)."""
+        return torch.relu(x + self.body(x))
 
 
 class Encoder(nn.Module):
@@ -45,6 +46,7 @@ class Encoder(nn.Module):
         self.standard = nn.BatchNorm2d(4, affine=False, momentum=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Pixels (n, 3, 64, 64) to latents (n, 4, 16, 16)."""
         z: Tensor = self.standard(self.body(x))
         return z
 
@@ -68,6 +70,7 @@ class Decoder(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
+        """Latents (n, 4, 16, 16) to pixels (n, 3, 64, 64)."""
         x: Tensor = self.body(z)
         return x
 
@@ -100,4 +103,5 @@ def to_unit(pictures: Tensor) -> Tensor:
 def to_bytes(x: Tensor) -> Tensor:
     """Float (n, 3, h, w) in [-1, 1] to uint8 (n, h, w, 3)."""
     y = (x.permute(0, 2, 3, 1) * 127.5 + 127.5).clamp(0.0, 255.0)
-    return (y + 0.5).floor().clamp(0.0, 255.0).to(torch.uint8)
+    rounded: Tensor = (y + 0.5).floor().clamp(0.0, 255.0).to(torch.uint8)
+    return rounded

@@ -12,7 +12,13 @@ from tqdm import tqdm
 
 from renderer.training.autoencoder import Autoencoder, to_bytes, to_unit
 from renderer.training.grids import save_grid
-from renderer.training.progress import Budget, cosine_rate, load_checkpoint, save_checkpoint
+from renderer.training.progress import (
+    Budget,
+    channels_last,
+    cosine_rate,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 LOG = logging.getLogger(__name__)
 BATCH = 32
@@ -27,7 +33,8 @@ def train_autoencoder(
     `half` computes the forward pass in bfloat16, twice as fast on CPUs that have it.
     """
     torch.manual_seed(seed)
-    model = Autoencoder().to(memory_format=torch.channels_last)
+    model = Autoencoder()
+    channels_last(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=TOP_RATE, weight_decay=1e-4)
     load_checkpoint(folder, budget, {"autoencoder": model}, optimizer)
     stored = torch.from_numpy(pictures)
@@ -42,7 +49,7 @@ def train_autoencoder(
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             loss = model.loss(to_unit(stored[chosen]))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         budget.step += 1

@@ -8,8 +8,8 @@ The network sees all strengths of this, from none to hopeless.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from phosphene.stimuli.space import N_CATEGORIES
 
@@ -32,14 +32,14 @@ def corrupt_z(z: Tensor, generator: torch.Generator) -> Tensor:
     def strength(top: float) -> Tensor:
         return top * torch.rand(n, 1, 1, 1, generator=generator)
 
-    narrow = F.avg_pool2d(F.pad(z, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    wide = F.avg_pool2d(F.pad(z, (3, 3, 3, 3), mode="replicate"), 7, stride=1)
+    narrow = functional.avg_pool2d(functional.pad(z, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    wide = functional.avg_pool2d(functional.pad(z, (3, 3, 3, 3), mode="replicate"), 7, stride=1)
     blur = strength(2.0)  # 0: sharp, 1: mean of 3x3, 2: mean of 7x7
     near = z + (narrow - z) * blur.clamp(max=1.0)
     blurred = near + (wide - near) * (blur - 1.0).clamp(min=0.0)
     # coarse noise resembles the errors of a linear decoder better than white noise does
     white = torch.randn(z.shape, generator=generator)
-    coarse = F.interpolate(
+    coarse = functional.interpolate(
         torch.randn((n, z.shape[1], 4, 4), generator=generator), size=z.shape[2:], mode="bilinear"
     )
     noise = strength(0.8) * white + strength(0.8) * coarse
@@ -57,7 +57,7 @@ def corrupt_c(c: Tensor, generator: torch.Generator) -> Tensor:
     code = (1.0 - weight) * c[:, :N_CATEGORIES] + weight * other
     mixed = torch.cat([code, c[:, N_CATEGORIES:]], dim=1)
     shrink = 1.0 - 0.6 * torch.rand(n, 1, generator=generator)
-    sigma = 0.5 * torch.rand(n, 1, generator=generator).square()
+    sigma = 0.6 * torch.rand(n, 1, generator=generator)
     noisy = shrink * mixed + sigma * torch.randn(c.shape, generator=generator)
     clean = torch.rand(n, 1, generator=generator) < 0.15
     return torch.where(clean, c, noisy)

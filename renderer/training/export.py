@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from phosphene.engine import OnnxEngine
 from phosphene.stimuli.space import C_DIM
 from renderer.training.autoencoder import Autoencoder, to_bytes, to_unit
 from renderer.training.network import FlowMapNet
@@ -81,7 +81,9 @@ def halve_weights(model: onnx.ModelProto, smallest: int = 256) -> None:
             continue
         short = f"{weight.name}_f16"
         kept.append(onnx.numpy_helper.from_array(values.astype(np.float16), short))
-        casts.append(onnx.helper.make_node("Cast", [short], [weight.name], to=onnx.TensorProto.FLOAT))
+        casts.append(
+            onnx.helper.make_node("Cast", [short], [weight.name], to=onnx.TensorProto.FLOAT)
+        )
     del graph.initializer[:]
     graph.initializer.extend(kept)
     nodes = list(graph.node)
@@ -105,7 +107,8 @@ def _export(module: nn.Module, example: dict[str, Tensor], output: str, file: Pa
             dynamo=True,
             verbose=False,
         )
-    assert program is not None
+    if program is None:
+        raise RuntimeError(f"{file.name}: the exporter gave no graph")
     model = program.model_proto
     for node in model.graph.node:  # traces of the exporting machine's files do not belong here
         node.doc_string = ""
@@ -113,13 +116,15 @@ def _export(module: nn.Module, example: dict[str, Tensor], output: str, file: Pa
     if output == "u":
         halve_weights(model)
     onnx.save_model(model, file)
-    session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
-    got = session.run(None, {k: v.numpy() for k, v in example.items()})[0]
+    engine = OnnxEngine(file.read_bytes())
+    got = engine.run({k: v.numpy() for k, v in example.items()})[output]
     with torch.no_grad():
         wanted = module(*example.values()).numpy()
     error = float(np.abs(got.astype(np.float64) - wanted).max())
     # one grey level where rounding falls apart; float16 storage moves u by about 0.001
     allowed = {"pictures": 1.0, "z": 1e-3, "u": 2e-2}[output]
     if error > allowed:
-        raise RuntimeError(f"{file.name}: ONNX Runtime is {error} away from torch; allowed {allowed}")
+        raise RuntimeError(
+            f"{file.name}: ONNX Runtime is {error} away from torch; allowed {allowed}"
+        )
     LOG.info("%s: %.2f MB, largest error %.1e", file.name, file.stat().st_size / 1e6, error)

@@ -30,7 +30,7 @@ class Condition(NamedTuple):
     has_c: Tensor
 
     def part(self, start: int, stop: int) -> Condition:
-        """The samples from `start` up to `stop`."""
+        """Return the samples from `start` up to `stop`."""
         return Condition(*(field[start:stop] for field in self))
 
 

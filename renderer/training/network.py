@@ -1,7 +1,8 @@
 """The flow-map network u(z_t, t, h, z_low, c): average velocity from time t back to t - h.
 
 A small diffusers UNet on the 16x16 latent. Three conditions reach it: h through the slot for an
-embedded guidance scale, c as four cross-attention tokens, and z_low as extra input channels
+embedded guidance scale, c as four cross-attention tokens and, because that is learnt much faster,
+also as scale and shift of every block by the class embedding, and z_low as extra input channels
 with a mask channel that says whether it is given at all.
 """
 
@@ -9,8 +10,8 @@ from __future__ import annotations
 
 import math
 
+import diffusers
 import torch
-from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from phosphene.stimuli.space import C_DIM
@@ -31,9 +32,9 @@ def sinusoids(value: Tensor, dim: int) -> Tensor:
 class FlowMapNet(nn.Module):
     """Predicts the average velocity of the flow from noise (t = 1) to data (t = 0)."""
 
-    def __init__(self, channels: tuple[int, int] = (64, 96)) -> None:
+    def __init__(self, channels: tuple[int, int] = (48, 64)) -> None:
         super().__init__()
-        self.unet = UNet2DConditionModel(
+        self.unet: nn.Module = diffusers.UNet2DConditionModel(
             sample_size=16,
             in_channels=9,
             out_channels=4,
@@ -43,9 +44,12 @@ class FlowMapNet(nn.Module):
             mid_block_type="UNetMidBlock2DCrossAttn",
             up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
             cross_attention_dim=TOKEN_DIM,
-            attention_head_dim=16,
+            attention_head_dim=2,  # diffusers takes this as the number of heads, here of 32
             norm_num_groups=16,
             time_cond_proj_dim=STEP_DIM,
+            class_embed_type="projection",
+            projection_class_embeddings_input_dim=C_DIM + 1,
+            resnet_time_scale_shift="scale_shift",
         )
         self.tokens = nn.Sequential(
             nn.Linear(C_DIM, 128), nn.SiLU(), nn.Linear(128, N_TOKENS * TOKEN_DIM)
@@ -70,6 +74,11 @@ class FlowMapNet(nn.Module):
         flat = self.tokens(c * known) * known + self.no_tokens * (1.0 - known)
         tokens = flat.reshape(-1, N_TOKENS, TOKEN_DIM)
         u: Tensor = self.unet(
-            x, 1000.0 * t, tokens, timestep_cond=sinusoids(h, STEP_DIM), return_dict=False
+            x,
+            1000.0 * t,
+            tokens,
+            class_labels=torch.cat([c * known, known], dim=1),
+            timestep_cond=sinusoids(h, STEP_DIM),
+            return_dict=False,
         )[0]
         return u

@@ -35,7 +35,7 @@ class Team:
         return self.rank == 0
 
     def agree(self, value: float) -> float:
-        """The leader's value, the same for all workers."""
+        """Return the leader's value, the same for all workers."""
         if self.size == 1:
             return value
         shared = torch.tensor([value], dtype=torch.float64)
