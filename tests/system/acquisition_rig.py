@@ -57,9 +57,8 @@ class Rig:
             run=run,
             folder=self.folder.path,
             session=Session.model_validate(session),
-            nodes=nodes,
             lsl_session=f"test-{uuid.uuid4().hex[:8]}",
-            **{"mode": "replay", "consent": consent, **plan},
+            **{"mode": "replay", "consent": consent, "nodes": nodes, **plan},
         )
         self.plan_file = self.plan.save()
         self.zmq: zmq.Context[Any] = zmq.Context()

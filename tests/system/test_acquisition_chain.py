@@ -90,6 +90,30 @@ def test_eeg_epochs_are_the_same_bits_at_any_speed(tmp_path: Path) -> None:
     assert len(found[0]) >= 8
 
 
+def test_a_live_amplifier_with_its_markers(tmp_path: Path) -> None:
+    source_id = "amplifier-of-a-test"
+    source = {"kind": "lsl-eeg", "source_ids": [source_id, f"{source_id}-markers"]}
+    session = {"person": "t", "modality": "eeg", "source": source}
+    programme = tmp_path / "programme.json"
+    module = [sys.executable, "-m", "acquisition.simulate"]
+    made = [*module, "programme", "--seconds", "22", "--out", str(programme)]
+    subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
+    nodes = ("recorder", "decoder", "acquisition")
+    with Rig(session, mode="live", nodes=nodes) as rig:
+        rig.start("acquisition")
+        rig.go("acquisition")
+        command = [*module, "eeg", "--programme", str(programme), "--source-id", source_id]
+        command += ["--session", rig.plan.lsl_session, "--speed", "4"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as amplifier:
+            rig.until(lambda: rig.count("acquisition", "epochs") == 6)
+            assert amplifier.wait(20) == 0
+        events = rig.events()
+        assert [e.header.t_data for e in events] == [6.0 + k for k in range(6)]
+        assert all('"category"' in e.header.detail for e in events)
+        assert [m.header.t_event for m in rig.features()] == [6.0 + k for k in range(6)]
+        assert rig.count("acquisition", "samples_lost") == 0
+
+
 def test_a_watched_folder_survives_every_fault_of_a_scanner(tmp_path: Path) -> None:
     (tmp_path / "old.dcm").write_bytes(b"of an earlier series")
     session = fmri_session(tmp_path, "dicom-folder")
