@@ -53,21 +53,22 @@ class AcquisitionNode:
         plan = context.plan
         self._context, self._lossless = context, plan.lossless
         self._trouble = trouble
+        self._progress = Progress(context.folder.path / "acquisition.progress")
+        self._features_progress = Progress(context.folder.path / "acquisition.features")
+        names, now = stream_names(plan), context.clock.now
+        local = plan.session.source.kind != "lsl-eeg"
+        # What can fail comes before the sockets, which only `close` gives back.
+        self._markers = [MarkerInlet(ids, now, local=local) for ids in names.markers]
+        kind = FmriTake if plan.session.modality == "fmri" else EegTake
+        self._take: Take = kind(
+            plan, bundle, self._progress.count, self._features_progress.count, names.data, now
+        )
         self.out = Publisher(context.zmq, context.endpoint("acquisition"))
         self._acks = Puller(context.zmq, context.endpoint("acks"))
         self._records = self._recorder()
         bridged = "bridge" in plan.nodes
         self._credits = Pusher(context.zmq, context.endpoint("credits")) if bridged else None
         self._window = FeatureWindow(OUTSTANDING)
-        self._progress = Progress(context.folder.path / "acquisition.progress")
-        self._features_progress = Progress(context.folder.path / "acquisition.features")
-        names, now = stream_names(plan), context.clock.now
-        local = plan.session.source.kind != "lsl-eeg"
-        self._markers = [MarkerInlet(ids, now, local=local) for ids in names.markers]
-        kind = FmriTake if plan.session.modality == "fmri" else EegTake
-        self._take: Take = kind(
-            plan, bundle, self._progress.count, self._features_progress.count, names.data, now
-        )
         self._opener = Opener([*self._markers, self._take.inlet])
         self._next_marker = 0
         self._end: int | None = None

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,8 +63,8 @@ class Bridge:
         self._asks = "acquisition" in plan.nodes
         self._live = plan.session.source.kind == "dicom-folder"
         self._names = stream_names(plan)
-        self._credits = Puller(context.zmq, context.endpoint("credits"))
         self._markers = MarkerOutlet(self._names.markers[0][0])
+        self._credits = Puller(context.zmq, context.endpoint("credits"))
         self._data: VolumeOutlet | EegOutlet | None = None
         self._ledger = Ledger({})
         self._stream = "volumes"
@@ -74,7 +75,6 @@ class Bridge:
         self._outstanding: deque[Item] = deque()
         names = ("volumes_pushed", "samples_pushed", "markers_pushed", "repeated", "unacknowledged")
         self._counts = dict.fromkeys(names, 0)
-        self._open_outlet()
 
     def _open_outlet(self) -> None:
         """Make the data outlet as soon as the layout of the data is known."""
@@ -296,19 +296,24 @@ def build(context: NodeContext) -> Bridge:
     NodeError
         If it does not fit the session.
     """
+    configure_lsl(lsl_config(context.plan))
+    with ExitStack() as undo:
+        progress = undo.enter_context(Progress(context.folder.path / "bridge.progress"))
+        bell = undo.enter_context(closing(ThreadBell(context.zmq)))
+        source = undo.enter_context(closing(_source(context, progress, bell)))
+        bridge = Bridge(context, source, progress, bell)
+        undo.pop_all()  # from here on the bridge closes them
+    return bridge
+
+
+def _source(context: NodeContext, progress: Progress, bell: ThreadBell) -> Source:
     plan = context.plan
-    configure_lsl(lsl_config(plan))
-    progress = Progress(context.folder.path / "bridge.progress")
-    bell = ThreadBell(context.zmq)
-    source: Source
     if plan.session.source.kind == "dicom-folder":
         skip = _there_before(context, plan.session.source.path or Path())
-        source = LiveFolder(plan, progress.count, skip, context.clock, bell.ring)
-    else:
-        recording = _while_beating(context, lambda: _load(context))
-        chunk_s = MAX_SPEED_CHUNK_S if plan.lossless else CHUNK_S
-        source = Replay(recording, progress.count, chunk_s)
-    return Bridge(context, source, progress, bell)
+        return LiveFolder(plan, progress.count, skip, context.clock, bell.ring)
+    recording = _while_beating(context, lambda: _load(context))
+    chunk_s = MAX_SPEED_CHUNK_S if plan.lossless else CHUNK_S
+    return Replay(recording, progress.count, chunk_s)
 
 
 def _there_before(context: NodeContext, folder: Path) -> list[str]:
