@@ -172,6 +172,7 @@ def _facts(prepared: PreparedData, consent: str) -> Facts:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         consent=consent,
         mask=prepared.mask if fmri else None,
+        reference=prepared.reference,
         affine=np.array(meta.affine, np.float64).reshape(4, 4) if fmri else None,
         channels=meta.channels,
         acquisition=settings,

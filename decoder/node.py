@@ -19,6 +19,7 @@ from phosphene.errors import CausalityError, ConfigError, InputError, NodeError
 from phosphene.messages import Array, Command, Credit, Features, Grant, Message, Percept
 from phosphene.node import NodeContext
 from phosphene.stimuli import SPACE_ID
+from phosphene.stimuli.encoder import space_hash
 
 __all__ = ["DecoderNode", "build"]
 
@@ -27,6 +28,8 @@ GRANT_PATIENCE_S = 5.0
 READY_TIMEOUT_S = 60.0
 OUTSTANDING = 32
 ACK_EVERY = 4
+# Windows decoded between two beats.
+AT_ONCE = 8
 
 
 class DecoderNode:
@@ -118,7 +121,9 @@ class DecoderNode:
         for message in self._render_acks.receive():
             self._flow.acknowledge(message.header.count, message.header.epoch, now)
         self._waiting.extend(self._features.receive())
-        while self._waiting and self._may_go_on():
+        for _ in range(AT_ONCE):
+            if not self._waiting or not self._may_go_on():
+                break
             self._take(self._waiting.popleft())
         self._acknowledge(force=not self._waiting)
 
@@ -226,7 +231,10 @@ def _load(context: NodeContext) -> tuple[Bundle | None, Engine | None]:
     if path is None:
         return None, None
     expect = Expectation(
-        person=plan.session.person, modality=plan.session.modality, target_id=SPACE_ID
+        person=plan.session.person,
+        modality=plan.session.modality,
+        target_id=SPACE_ID,
+        target_sha256=space_hash(),
     )
     bundle = Bundle.load(path, expect)
     return bundle, OnnxEngine(bundle.graph, threads=plan.session.decoder.threads)

@@ -107,10 +107,17 @@ class Publisher(_Socket):
         Context of this process.
     endpoint : str
         Address to bind.
+    block : bool
+        True: `send` waits, at most a second, for a subscriber whose queue is full, instead of
+        letting it miss the message.
     """
 
-    def __init__(self, context: zmq.Context[Any], endpoint: str) -> None:
+    def __init__(self, context: zmq.Context[Any], endpoint: str, *, block: bool = False) -> None:
         super().__init__(context, zmq.XPUB, linger_ms=200)
+        if block:
+            self.socket.setsockopt(zmq.XPUB_NODROP, 1)
+            self.socket.setsockopt(zmq.SNDTIMEO, 1000)
+        self.missed = 0
         self.socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         self.socket.sndhwm = HWM
         self.socket.bind(endpoint)
@@ -144,7 +151,10 @@ class Publisher(_Socket):
     def send(self, message: Message) -> None:
         """Publish a message; a subscriber that is too slow misses it and sees the gap in `seq`."""
         self.subscribers(b"")
-        self.socket.send_multipart(encode(message), copy=False)
+        try:
+            self.socket.send_multipart(encode(message), copy=False)
+        except zmq.Again:
+            self.missed += 1
 
 
 class Subscriber(_Socket):

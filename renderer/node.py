@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ class RendererNode:
         plan = context.plan
         self._lossless = plan.lossless
         self._percepts = Subscriber(context.zmq, [context.endpoint("decoder")], [b"percept"])
-        self._out = Publisher(context.zmq, context.endpoint("renderer"))
+        self._out = Publisher(context.zmq, context.endpoint("renderer"), block=plan.lossless)
         self._records = Pusher(
             context.zmq,
             context.endpoint("records"),
@@ -56,6 +57,7 @@ class RendererNode:
         self._clock: FrameClock | None = None
         self._lead = Lead(0.6 / plan.session.renderer.fps)
         self._last_seq = -1
+        self._waiting: deque[Message] = deque()
         self._counts = dict.fromkeys(
             ("percepts", "percepts_missed", "frames", "frames_late", "frames_neutral"), 0
         )
@@ -66,6 +68,8 @@ class RendererNode:
 
     def due_s(self) -> float | None:
         """Return when the next frame has to be begun."""
+        if self._waiting:
+            return self._context.clock.now()
         if self._lossless or self._clock is None:
             return None
         return self._clock.next_due_s - self._lead.seconds
@@ -107,9 +111,15 @@ class RendererNode:
 
     def step(self) -> None:
         """Take in percepts; render what is due."""
-        for message in self._percepts.receive():
-            self._see(message)
-        if self._clock is None or self._lossless:
+        self._waiting.extend(self._percepts.receive())
+        if self._lossless:
+            # One at a time, so that beats and commands are never far apart.
+            if self._waiting:
+                self._see(self._waiting.popleft())
+            return
+        while self._waiting:
+            self._see(self._waiting.popleft())
+        if self._clock is None:
             return
         now = self._context.clock.now()
         tick = self._clock.poll(now + self._lead.seconds)

@@ -35,6 +35,7 @@ SCORES = (
     "two_way_picture_per_clip",
     "n_way",
     "label",
+    "n_way_label",
     "label_per_block",
     "auc",
 )
@@ -110,8 +111,12 @@ def accuracy(joined: Sequence[Joined], pictures: Pictures, split: str) -> dict[s
     attempt(
         ("two_way_picture", "two_way_picture_per_clip"), lambda: _pictures(joined, pictures, split)
     )
-    attempt(("label", "label_per_block"), lambda: _labels(joined, split))
+    attempt(("label", "n_way_label", "label_per_block"), lambda: _labels(joined, split))
     attempt(("auc",), lambda: _auc(joined, split))
+    if scores["n_way"] is None and scores["n_way_label"] is not None:
+        # Where no picture is known, the n ways are the labels.
+        scores["n_way"] = scores["n_way_label"]
+        reasons.pop("n_way", None)
     return {**scores, "reasons": reasons}
 
 
@@ -208,7 +213,9 @@ def _labels(joined: Sequence[Joined], split: str) -> dict[str, Any]:
     said_block = np.array(known)[mean.argmax(axis=1)]
     true_block = np.array([true[of_row == k][0] for k in range(len(blocks))])
     chance = 1.0 / len(known)
+    said_known = np.array(known)[table.argmax(axis=1)]
     rule = f"share of percepts whose label ({len(known)} known) is that of the stimulus on show"
+    among = f"largest probability among {len(known)} known labels, rest left out, per percept"
     per_block = f"label of the largest probability ({len(known)} known), averaged over each block"
 
     every = np.arange(len(blocks))
@@ -216,6 +223,10 @@ def _labels(joined: Sequence[Joined], split: str) -> dict[str, Any]:
         "label": scored(
             lambda truths: (said == true[truths]).astype(float),
             of_row, chance=chance, rule=rule, split=split,
+        ),
+        "n_way_label": scored(
+            lambda truths: (said_known == true[truths]).astype(float),
+            of_row, chance=chance, rule=among, split=split,
         ),
         "label_per_block": scored(
             lambda truths: (said_block == true_block[truths]).astype(float),

@@ -25,8 +25,9 @@ SCORE_NAMES = {
     "two_way_per_clip": "2-way identification, embedding, per stimulus",
     "two_way_picture": "2-way identification, picture",
     "two_way_picture_per_clip": "2-way identification, picture, per stimulus",
-    "n_way": "n-way identification, embedding, per stimulus",
-    "label": "label, per percept",
+    "n_way": "n-way identification",
+    "n_way_label": "label among those known, per percept",
+    "label": "label or rest, per percept",
     "label_per_block": "label, per block",
     "auc": "area under the ROC curve",
 }
@@ -89,7 +90,7 @@ def _accuracy(s: Mapping[str, Any]) -> str:
     rules: list[str] = []
     why: list[str] = []
     for key, name in SCORE_NAMES.items():
-        score = s["accuracy"].get(key)
+        score = s["accuracy"]["detail"].get(key)
         if score is None:
             why.append(f"{name}: {s['accuracy']['reasons'].get(key, 'not known')}")
             continue
@@ -101,7 +102,7 @@ def _accuracy(s: Mapping[str, Any]) -> str:
     if not rows:
         return "".join(_why(line) for line in why)
     head = ("measure", "value", "chance", "shuffled", "95 % interval", "n")
-    split = next(s["accuracy"][k]["split"] for k in SCORE_NAMES if s["accuracy"].get(k))
+    split = s["accuracy"]["split"]
     small = "<br>".join([*rules, "Split: " + escape(split)])
     return _table(head, rows) + f"<small>{small}</small>" + "".join(_why(line) for line in why)
 

@@ -84,7 +84,7 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
         "counters": data.counters(),
         "latency_ms": latency,
         "quality": quality_of([q.values for q in data.qualities]),
-        "accuracy": dict(accuracy),
+        "accuracy": flattened(accuracy),
         "views": _views(data.views),
         "recorded": dict(data.topics),
         "missing": dict(data.missing),
@@ -93,6 +93,24 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
         "facts": {k: v for k, v in data.facts.items() if k != "programme"},
         "reasons": reasons | {f"accuracy.{k}": v for k, v in accuracy["reasons"].items()},
     }
+
+
+def flattened(accuracy: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay the scores out for a reader who wants one number beside its chance and control.
+
+    Returns
+    -------
+    dict
+        Each score's value under its name, ``chance``, ``shuffled`` and ``n`` by the same names,
+        ``split`` in words, and everything about each score under ``detail``.
+    """
+    scores = {name: score for name, score in accuracy.items() if name != "reasons"}
+    known = {name: score for name, score in scores.items() if score is not None}
+    flat: dict[str, Any] = {n: None if s is None else s["value"] for n, s in scores.items()}
+    for part in ("chance", "shuffled", "n"):
+        flat[part] = {name: score[part] for name, score in known.items()}
+    flat["split"] = next((score["split"] for score in known.values()), None)
+    return {**flat, "detail": scores, "reasons": dict(accuracy["reasons"])}
 
 
 def why_no_pictures(data: RunData) -> str:
