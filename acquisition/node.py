@@ -22,7 +22,7 @@ from phosphene.bundle import Bundle, Expectation
 from phosphene.bus import Publisher, Puller, Pusher
 from phosphene.consent import Scope, why_not
 from phosphene.errors import BundleError, InputError, NodeError
-from phosphene.messages import Command, Credit, Event, Message
+from phosphene.messages import Command, Credit, Event, Message, Quality
 from phosphene.node import NodeContext
 from phosphene.stimuli import SPACE_ID
 
@@ -76,10 +76,11 @@ class AcquisitionNode:
         self._counts = {"features": 0, "events": 0, "markers_late": 0, "duplicates": 0}
 
     def _recorder(self) -> Pusher | None:
-        """Return the way to the recorder where the person allows brain data to be kept."""
+        """Return the way to the recorder; brain data takes it only where the person allows that."""
         context, plan = self._context, self._context.plan
         denied = why_not(plan.consent, Scope.RECORD_BRAIN, plan.session.person, datetime.now(UTC))
-        if "recorder" not in plan.nodes or denied is not None:
+        self._brain_allowed = denied is None
+        if "recorder" not in plan.nodes:
             return None
         return Pusher(
             context.zmq,
@@ -199,7 +200,8 @@ class AcquisitionNode:
         self._record(message)
 
     def _record(self, message: Message) -> None:
-        if self._records is not None:
+        open_to_all = isinstance(message.header, Quality | Event)
+        if self._records is not None and (open_to_all or self._brain_allowed):
             self._records.send(message)
 
     # ---- markers -------------------------------------------------------------------------------

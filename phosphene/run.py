@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Never
 
 from tqdm import tqdm
 
@@ -185,11 +185,11 @@ def set_aside(out: Path) -> Path | None:
     return aside
 
 
-def _bar(options: RunOptions) -> tqdm[None]:
+def _bar(options: RunOptions) -> tqdm[Never]:
     return tqdm(total=options.expected, unit=options.unit, dynamic_ncols=True, leave=True)
 
 
-def _watcher(bar: tqdm[None]) -> Callable[[Snapshot], None]:
+def _watcher(bar: tqdm[Never]) -> Callable[[Snapshot], None]:
     def watch(now: Snapshot) -> None:
         done = max(now.count("acquisition", "volumes"), now.count("acquisition", "epochs"))
         if done > bar.n:

@@ -121,7 +121,12 @@ def _run(arguments: argparse.Namespace) -> int:
             lsl_session=lsl_session,
             expected=None if arguments.eeg else int(arguments.seconds / TR_S),
             unit="epoch" if arguments.eeg else "volume",
-            facts={"started": datetime.now(UTC).isoformat(), "seed": str(arguments.seed)},
+            facts={
+                "started": datetime.now(UTC).isoformat(),
+                "seed": str(arguments.seed),
+                "split": "calibration and session are of the same synthetic person, with other "
+                "clips and other noise; everything shown in the session counts",
+            },
         )
         outcome = run_chain(session, options)
     print(f"see {arguments.out / 'report.html'} and {arguments.out / 'preview.mp4'}")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from phosphene.bundle import Bundle
+from phosphene.bundle import Bundle, sha256_hex
 from phosphene.commands.base import CliCommand
 from phosphene.commands.options import add_output_options, gui_arguments, headless, pairs, validated
 from phosphene.consent import Consent, consent_beside, load_consent
@@ -15,7 +15,7 @@ from phosphene.errors import ConfigError, InputError, problem
 from phosphene.run import RunOptions, run_chain
 from phosphene.session import Session
 
-__all__ = ["REPLAY", "speed_of"]
+__all__ = ["REPLAY", "speed_of", "split_of"]
 
 
 def speed_of(text: str) -> float | None:
@@ -75,6 +75,38 @@ def _modality(recording: Path, bundle: Bundle | None) -> Literal["fmri", "eeg"]:
     return "eeg" if recording.suffix.lower() in eeg else "fmri"
 
 
+def split_of(bundle: Bundle, recording: Path, run: str | None) -> str:
+    """Say whether a replayed run was held out of the bundle's training data.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The fitted decoder, which names its training runs and the hashes of their files.
+    recording : Path
+        What is replayed.
+    run : str or None
+        Which run of it.
+    """
+    training = bundle.manifest.training
+    runs = ", ".join(training.groups)
+    if run is not None:
+        if run in training.groups:
+            return f"NOT held out: run {run} is among the runs that the bundle was fitted on"
+        return f"run {run} held out; the bundle was fitted on runs {runs}"
+    if recording.is_file():
+        if sha256_hex(recording.read_bytes()) in training.data_sha256:
+            return "NOT held out: the bundle was fitted on this very file"
+        return f"file held out; the bundle was fitted on {len(training.data_sha256)} other file(s)"
+    return f"a recording that the bundle does not name; it was fitted on runs {runs}"
+
+
+def _facts(arguments: argparse.Namespace, bundle: Bundle | None) -> dict[str, str]:
+    facts = {"started": datetime.now(UTC).isoformat(), "recording": arguments.recording.name}
+    if bundle is not None:
+        facts["split"] = split_of(bundle, arguments.recording, arguments.run)
+    return facts
+
+
 def _run(arguments: argparse.Namespace) -> int:
     if not arguments.recording.exists():
         raise InputError(f"recording {arguments.recording}: does not exist")
@@ -112,7 +144,7 @@ def _run(arguments: argparse.Namespace) -> int:
         gui_arguments=gui_arguments(arguments),
         consent=consent,
         unit="volume" if session.modality == "fmri" else "epoch",
-        facts={"started": datetime.now(UTC).isoformat(), "recording": arguments.recording.name},
+        facts=_facts(arguments, bundle),
     )
     return 0 if run_chain(session, options).status == "success" else 1
 

@@ -17,16 +17,21 @@ Grid = npt.NDArray[np.float32]
 Point = tuple[float, float]
 
 
+def _length(du: Grid, dv: Grid) -> Grid:
+    length: Grid = np.sqrt(du * du + dv * dv)
+    return length
+
+
 def circle(u: Grid, v: Grid, centre: Point, radius: float) -> Grid:
     """Distance to a disc of the given radius."""
     du, dv = u - centre[0], v - centre[1]
-    return np.sqrt(du * du + dv * dv) - radius
+    return _length(du, dv) - np.float32(radius)
 
 
 def ellipse(u: Grid, v: Grid, centre: Point, radii: Point) -> Grid:
     """First-order distance to an axis-parallel ellipse with half axes `radii`."""
     du, dv = (u - centre[0]) / radii[0], (v - centre[1]) / radii[1]
-    norm = np.sqrt(du * du + dv * dv)
+    norm = _length(du, dv)
     return (norm - 1.0) * np.float32(min(radii))
 
 
@@ -35,8 +40,9 @@ def box(u: Grid, v: Grid, centre: Point, half: Point, corner: float = 0.0) -> Gr
     du = np.abs(u - centre[0]) - (half[0] - corner)
     dv = np.abs(v - centre[1]) - (half[1] - corner)
     outside_u, outside_v = np.maximum(du, 0.0), np.maximum(dv, 0.0)
-    outside = np.sqrt(outside_u * outside_u + outside_v * outside_v)
-    return outside + np.minimum(np.maximum(du, dv), 0.0) - corner
+    outside = _length(outside_u, outside_v)
+    inside: Grid = np.minimum(np.maximum(du, dv), 0.0)
+    return outside + inside - np.float32(corner)
 
 
 def capsule(u: Grid, v: Grid, start: Point, end: Point, radius: float) -> Grid:
@@ -46,7 +52,7 @@ def capsule(u: Grid, v: Grid, start: Point, end: Point, radius: float) -> Grid:
     along = np.clip((du * line_u + dv * line_v) / (line_u**2 + line_v**2), 0.0, 1.0)
     du -= along * line_u
     dv -= along * line_v
-    return np.sqrt(du * du + dv * dv) - radius
+    return _length(du, dv) - np.float32(radius)
 
 
 def ring(u: Grid, v: Grid, centre: Point, radius: float, width: float) -> Grid:
