@@ -24,6 +24,8 @@ __all__ = ["LostError", "StreamLink", "StreamWanted", "mismatches", "resolve"]
 
 _FORMATS = {pylsl.cf_float32: "float32", pylsl.cf_string: "string", pylsl.cf_double64: "double64"}
 _TWIN_WAIT_S = 0.8  # liblsl asks known peers for the first time after half a second
+_FORGET_AFTER_S = 2.0
+_SURELY_ALIVE_S = _FORGET_AFTER_S + 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ class StreamLink:
         self._resolver: Any = None
         self._uid = ""
         self._foreign = False
+        self._lost_s: float | None = None
         self._quiet_since_s = now()
 
     def open(self, timeout_s: float = 5.0) -> None:
@@ -253,7 +256,7 @@ class StreamLink:
             info.nominal_srate(),
             self.wanted.local,
         )
-        self._inlet, self._uid = inlet, info.uid()
+        self._inlet, self._uid, self._lost_s = inlet, info.uid(), None
         self._foreign = info.hostname() != socket.gethostname()
         self._quiet_since_s = self._now()
         self._resolver = None
@@ -263,17 +266,24 @@ class StreamLink:
         # The queue ends with one empty entry that wakes a waiting reader.
         self.n_undelivered += max(0, self.n_waiting - 1)
         self._inlet = None
+        self._lost_s = self._now()
         self.trouble = "the source went away"
 
     def _found(self) -> list[pylsl.StreamInfo]:
         """Look without waiting: a resolver works in the background from the first call on."""
         if self._resolver is None:
-            self._resolver = pylsl.ContinuousResolver(pred=self.wanted.predicate, forget_after=2.0)
+            self._resolver = pylsl.ContinuousResolver(
+                pred=self.wanted.predicate, forget_after=_FORGET_AFTER_S
+            )
         results: list[pylsl.StreamInfo] = self._resolver.results()
         return results
 
     def _reconnect(self) -> bool:
-        found = [info for info in self._found() if info.uid() != self._uid]
+        # The lost outlet itself may still be listed for a while. When it outlives that, it has
+        # never gone: only the connection broke, and it is taken back.
+        since_s = 0.0 if self._lost_s is None else self._now() - self._lost_s
+        alive = since_s > _SURELY_ALIVE_S
+        found = [info for info in self._found() if alive or info.uid() != self._uid]
         if not found:
             return False
         try:
