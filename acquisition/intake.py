@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Protocol
 
 from phosphene.errors import PhospheneError
@@ -26,53 +26,51 @@ class Inlet(Protocol):
 
 
 class Opener:
-    """Tries to open inlets, in a thread, until all are open.
+    """Tries to open inlets, each in a thread of its own, until all are open.
 
     Parameters
     ----------
     inlets : sequence of Inlet
-        In the order in which they are opened; nobody may use one before `ready`.
-    wake : Callable, optional
-        Called, in the thread, when all are open.
+        Nobody else may use one before `ready`.
     """
 
-    def __init__(self, inlets: list[Inlet], wake: Callable[[], None] | None = None) -> None:
-        self._inlets, self._wake = inlets, wake
+    def __init__(self, inlets: Sequence[Inlet]) -> None:
+        self._inlets = tuple(inlets)
         self._closing = threading.Event()
-        self._opened = threading.Event()
-        self.trouble = "looking for the streams"
-        self._thread = threading.Thread(target=self._run, name="opening-streams")
-        self._thread.start()
+        self._troubles = ["looking for the stream"] * len(self._inlets)
+        self._threads = [
+            threading.Thread(target=self._open, args=(number,), name=f"opening-stream-{number}")
+            for number in range(len(self._inlets))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def ready(self) -> bool:
         """True once all inlets are open."""
-        return self._opened.is_set()
+        return not any(self._troubles)
+
+    @property
+    def trouble(self) -> str:
+        """Why an inlet is not open yet, or an empty text."""
+        return next(filter(None, self._troubles), "")
 
     def close(self) -> None:
         """Give up and close the inlets."""
         self._closing.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         for inlet in self._inlets:
             inlet.close()
 
-    def _run(self) -> None:
-        for inlet in self._inlets:
-            if not self._open(inlet):
-                return
-        self.trouble = ""
-        self._opened.set()
-        if self._wake is not None:
-            self._wake()
-
-    def _open(self, inlet: Inlet) -> bool:
+    def _open(self, number: int) -> None:
         while not self._closing.is_set():
             try:
-                inlet.open(_TRY_S)
+                self._inlets[number].open(_TRY_S)
             except (PhospheneError, RuntimeError) as error:  # RuntimeError: liblsl's timeouts
-                self.trouble = str(error)
+                self._troubles[number] = str(error)
                 # A stream that is there but not as wanted is refused at once: do not spin on it.
                 self._closing.wait(0.1)
             else:
-                return True
-        return False
+                self._troubles[number] = ""
+                return
