@@ -16,20 +16,46 @@ from phosphene.bundle import Bundle, Expectation
 from phosphene.bus import Publisher, Puller, Pusher, Subscriber
 from phosphene.engine import Engine, OnnxEngine
 from phosphene.errors import CausalityError, ConfigError, InputError, NodeError
+from phosphene.manifest import REST
 from phosphene.messages import Array, Command, Credit, Features, Grant, Message, Percept
 from phosphene.node import NodeContext
 from phosphene.stimuli import SPACE_ID
 from phosphene.stimuli.encoder import space_hash
 
-__all__ = ["DecoderNode", "build"]
+__all__ = ["DecoderNode", "build", "label_of"]
 
 GRANT_VALID_S = 1.0
 GRANT_PATIENCE_S = 5.0
 READY_TIMEOUT_S = 60.0
 OUTSTANDING = 32
 ACK_EVERY = 4
+LIKELY = 0.5
 # Windows decoded between two beats.
 AT_ONCE = 8
+
+
+def label_of(probabilities: Mapping[str, float], confidence: float) -> str | None:
+    """Name what a percept is of.
+
+    Parameters
+    ----------
+    probabilities : mapping of str to float
+        Of each category and, where the decoder knows it, of rest.
+    confidence : float
+        Calibrated probability that the most probable category was seen.
+
+    Returns
+    -------
+    str or None
+        The most probable category; ``rest`` where that is known and the category is more likely
+        wrong than right; None without probabilities.
+    """
+    categories = [name for name in probabilities if name != REST]
+    if not categories:
+        return None
+    if REST in probabilities and confidence < LIKELY:
+        return REST
+    return max(categories, key=lambda name: probabilities[name])
 
 
 class DecoderNode:
@@ -189,6 +215,7 @@ class DecoderNode:
         if "log_probabilities" in result:
             values = np.exp(result["log_probabilities"][0].astype(np.float64))
             probabilities = dict(zip(manifest.labels, map(float, values), strict=True))
+        confidence = float(np.clip(result["confidence"].reshape(-1)[0], 0.0, 1.0))
         seen_s = header.t_data - manifest.window.delay_s
         percept = self._context.message(
             Percept,
@@ -199,8 +226,8 @@ class DecoderNode:
             t_data=header.t_data,
             t_seen=seen_s if header.t_event is None else header.t_event,
             t_features=header.t_sent,
-            confidence=float(np.clip(result["confidence"].reshape(-1)[0], 0.0, 1.0)),
-            label=max(probabilities, key=probabilities.__getitem__) if probabilities else None,
+            confidence=confidence,
+            label=label_of(probabilities, confidence),
             probabilities=probabilities,
             bundle=self._bundle.digest,
         )

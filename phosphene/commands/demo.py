@@ -26,6 +26,8 @@ __all__ = ["DEMO", "demo_programme"]
 
 TR_S = 1.0
 CLIP_S, REST_S, LEAD_IN_S = 6.0, 2.0, 6.0
+# Short flashes, one a second, for EEG.
+FLASH_S, PAUSE_S, EEG_LEAD_IN_S = 0.5, 0.5, 4.0
 # The haemodynamic response to the last clip arrives after the clip has ended.
 TAIL_S = 8.0
 EEG_SOURCE_ID = "phosphene-simulated-eeg"
@@ -33,8 +35,11 @@ EEG_SOURCE_ID = "phosphene-simulated-eeg"
 SESSION_SEED_STEP = 7919
 
 
-def demo_programme(seed: int, seconds: float) -> Programme:
+def demo_programme(seed: int, seconds: float, *, eeg: bool) -> Programme:
     """Make the session's stimulus programme so that it fills about `seconds` seconds."""
+    if eeg:
+        flashes = max(2, int((seconds - EEG_LEAD_IN_S) // (FLASH_S + PAUSE_S)))
+        return make_programme(seed, flashes, FLASH_S, PAUSE_S, EEG_LEAD_IN_S)
     blocks = max(2, int((seconds - LEAD_IN_S - TAIL_S) // (CLIP_S + REST_S)))
     return make_programme(seed, blocks, CLIP_S, REST_S, LEAD_IN_S)
 
@@ -106,7 +111,9 @@ def _run(arguments: argparse.Namespace) -> int:
         folder = Path(name)
         bundle = _calibrated(folder, arguments.seed, "eeg" if arguments.eeg else "fmri")
         person = Bundle.load(bundle).manifest.person
-        programme = demo_programme(arguments.seed + SESSION_SEED_STEP, arguments.seconds)
+        programme = demo_programme(
+            arguments.seed + SESSION_SEED_STEP, arguments.seconds, eeg=arguments.eeg
+        )
         programme_file = folder / "programme.json"
         programme_file.write_bytes(msgspec.json.encode(programme))
         lsl_session = f"phosphene-{uuid.uuid4().hex[:10]}"

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decoder.flow import AckWindow
+from decoder.node import label_of
 
 
 def test_a_full_window_waits_for_an_acknowledgement() -> None:
@@ -46,3 +47,11 @@ def test_never_more_outstanding_than_allowed(steps: list[tuple[bool, int]]) -> N
             sent += 1
             window.sent(sent, 0.0)
         assert sent - acknowledged <= 4
+
+
+def test_the_label_is_the_likeliest_category_or_rest() -> None:
+    probabilities = {"face": 0.3, "house": 0.1, "rest": 0.6}
+    assert label_of(probabilities, 0.7) == "face"
+    assert label_of(probabilities, 0.4) == "rest"
+    assert label_of({"face": 0.4, "house": 0.6}, 0.1) == "house"
+    assert label_of({}, 0.9) is None
