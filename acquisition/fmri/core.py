@@ -279,8 +279,13 @@ class _Run:
             return {}
         means = [data[roi].mean(dtype=np.float64) for roi in self._rois.values()]
         clean = self._roi_cleaner.step(np.asarray(means, np.float32), t_s, moved, learn)
-        change = 100 * clean.deviation / np.maximum(np.abs(clean.baseline), 1e-6)
-        return dict(zip(self._rois, change.tolist(), strict=True))
+        # The very first volume has no past, hence no baseline and no change from it.
+        known = np.abs(clean.baseline) > 1e-3 * np.abs(means)
+        return {
+            name: float(100 * clean.deviation[k] / abs(clean.baseline[k]))
+            for k, name in enumerate(self._rois)
+            if known[k]
+        }
 
 
 def _realigner(config: FmriConfig, reference: Volume) -> tuple[Realigner | None, str]:
