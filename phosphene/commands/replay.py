@@ -96,7 +96,7 @@ def split_of(bundle: Bundle, recording: Path, run: str | None) -> str:
     if recording.is_file():
         if sha256_hex(recording.read_bytes()) in training.data_sha256:
             return "NOT held out: the bundle was fitted on this very file"
-        return f"file held out; the bundle was fitted on {len(training.data_sha256)} other file(s)"
+        return f"file held out; the bundle was fitted on {len(training.groups)} other run(s)"
     return f"a recording that the bundle does not name; it was fitted on runs {runs}"
 
 
