@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from phosphene.messages import encode
+from phosphene.recorder.writer import RecordingFile
 from tests.system.acquisition_rig import Rig, bits, write_run
 
 VOLUMES, TR_S = 36, 0.1
@@ -50,6 +52,23 @@ def test_full_speed_loses_nothing_and_gives_the_bits_of_real_time(tmp_path: Path
     assert found[0] == found[1] == found[2]
     assert [index for index, _, _ in found[0]] == list(range(VOLUMES))
     assert len({x for _, _, x in found[0]}) == VOLUMES
+
+
+def test_an_own_recording_replays_to_the_same_bits(tmp_path: Path) -> None:
+    first_session = fmri_session(write_run(tmp_path, 20, 1.0))
+    with Rig(first_session, speed=None) as rig:
+        replayed(rig)
+        rig.until(lambda: len(rig.of("features")) == len(rig.of("volume")) == 20)
+        first, shown = bits(rig.features()), [e.header.label for e in rig.events()]
+        recording = RecordingFile(tmp_path / "recording.mcap.part")
+        for message in rig.recorded:
+            recording.add(message, encode(message))
+        path = recording.finish()
+    with Rig(fmri_session(path), speed=None) as rig:
+        replayed(rig)
+        assert bits(rig.features()) == first
+        assert [e.header.label for e in rig.events()] == shown
+        assert rig.events()[0].header.detail == '{"duration_s": 2.0}'
 
 
 def test_without_acknowledgement_full_speed_waits_instead_of_losing(tmp_path: Path) -> None:
