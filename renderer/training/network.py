@@ -14,8 +14,11 @@ import diffusers
 import torch
 from torch import Tensor, nn
 
+from phosphene.stimuli.scene import PLACE_LIMIT, SIZE_RANGE, TILT_LIMIT_RAD
 from phosphene.stimuli.space import C_DIM
 
+N_PLACE = 12
+_SIZE_MID, _SIZE_HALF = sum(SIZE_RANGE) / 2, (SIZE_RANGE[1] - SIZE_RANGE[0]) / 2
 N_TOKENS = 4
 TOKEN_DIM = 64
 STEP_DIM = 64
@@ -29,6 +32,37 @@ def sinusoids(value: Tensor, dim: int) -> Tensor:
     return torch.cat([angle.cos(), angle.sin()], dim=1)
 
 
+class LocalFrame(nn.Module):
+    """Says to each latent pixel where it lies, in the picture and relative to the thing.
+
+    Convolutions do not know where they are, so they learn only slowly to put a thing where c says.
+    Place, size and tilt in c define a frame; each pixel gets its coordinates (u, v) in it, with
+    sines and cosines of them, and its coordinates in the picture.
+    """
+
+    grid: Tensor
+
+    def __init__(self, side: int = 16) -> None:
+        super().__init__()
+        axis = (torch.arange(side) + 0.5) * (2.0 / side) - 1.0
+        grid = torch.stack([axis.expand(side, side), -axis[:, None].expand(side, side)])
+        self.register_buffer("grid", grid[None].contiguous(), persistent=False)
+
+    def forward(self, c: Tensor, has_c: Tensor) -> Tensor:
+        """Channels (n, N_PLACE, 16, 16); those of the thing are 0 where c is not given."""
+        place = c[:, 10:12, None, None] * PLACE_LIMIT
+        size = (_SIZE_MID + _SIZE_HALF * c[:, 12]).clamp(min=SIZE_RANGE[0] / 2)
+        tilt = c[:, 13] * TILT_LIMIT_RAD
+        away = (self.grid - place) / size[:, None, None, None]  # (n, 2, 16, 16)
+        cos, sin = tilt.cos()[:, None, None], tilt.sin()[:, None, None]
+        u = away[:, 0] * cos + away[:, 1] * sin
+        v = away[:, 1] * cos - away[:, 0] * sin
+        local = torch.stack([u, v], dim=1).clamp(-2.5, 2.5)
+        waves = [f(k * math.pi * local) for k in (1.0, 2.0) for f in (torch.sin, torch.cos)]
+        thing = torch.cat([local, *waves], dim=1) * has_c[:, None, None, None]
+        return torch.cat([thing, self.grid.expand(c.shape[0], -1, -1, -1)], dim=1)
+
+
 class FlowMapNet(nn.Module):
     """Predicts the average velocity of the flow from noise (t = 1) to data (t = 0)."""
 
@@ -36,7 +70,7 @@ class FlowMapNet(nn.Module):
         super().__init__()
         self.unet: nn.Module = diffusers.UNet2DConditionModel(
             sample_size=16,
-            in_channels=9,
+            in_channels=9 + N_PLACE,
             out_channels=4,
             layers_per_block=1,
             block_out_channels=channels,
@@ -51,6 +85,7 @@ class FlowMapNet(nn.Module):
             projection_class_embeddings_input_dim=C_DIM + 1,
             resnet_time_scale_shift="scale_shift",
         )
+        self.frame = LocalFrame()
         self.tokens = nn.Sequential(
             nn.Linear(C_DIM, 128), nn.SiLU(), nn.Linear(128, N_TOKENS * TOKEN_DIM)
         )
@@ -69,7 +104,8 @@ class FlowMapNet(nn.Module):
         """Average velocity, (n, 4, 16, 16)."""
         given = has_z[:, None, None, None]
         mask = given.expand(-1, 1, z_t.shape[2], z_t.shape[3])
-        x = torch.cat([z_t, z_low * given, mask], dim=1)  # (n, 9, 16, 16)
+        where = self.frame(c, has_c)  # (n, N_PLACE, 16, 16)
+        x = torch.cat([z_t, z_low * given, mask, where], dim=1)  # (n, 9 + N_PLACE, 16, 16)
         known = has_c[:, None]
         flat = self.tokens(c * known) * known + self.no_tokens * (1.0 - known)
         tokens = flat.reshape(-1, N_TOKENS, TOKEN_DIM)

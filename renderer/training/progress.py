@@ -54,7 +54,7 @@ def channels_last(network: nn.Module) -> None:
 class MovingAverage:
     """Exponential moving average of a network's weights, slower as training goes on."""
 
-    def __init__(self, model: nn.Module, shadow: nn.Module, decay: float = 0.999) -> None:
+    def __init__(self, model: nn.Module, shadow: nn.Module, decay: float = 0.998) -> None:
         self.model, self.shadow, self.decay = model, shadow, decay
         shadow.load_state_dict(model.state_dict())
         shadow.eval().requires_grad_(False)
