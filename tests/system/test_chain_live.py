@@ -1,0 +1,106 @@
+"""A live session on a folder that another process, the simulated scanner, writes to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.system.chain import percepts, phosphene, report, running, wait_for
+from tests.system.conftest import TR_S, Participant
+
+SESSION = """
+person = "{person}"
+modality = "fmri"
+[source]
+kind = "dicom-folder"
+path = "incoming"
+[decoder]
+bundle = "{bundle}"
+"""
+VOLUMES = 24
+FAULTS = {4: "truncate", 7: "duplicate", 9: "other_series", 11: "foreign", 13: "other_matrix"}
+
+
+def scanner(participant: Participant, folder: Path, *faults: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [
+            sys.executable, "-m", "acquisition.simulate", "scanner", "--seed", "3", "--to",
+            str(folder), "--tr", str(TR_S), "--volumes", str(VOLUMES),
+            "--programme", str(participant.programme), *faults,
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def live(participant: Participant, tmp_path: Path, *faults: str) -> tuple[Path, str]:
+    """Run a live session to the end of a simulated scan; return its folder and its words."""
+    (tmp_path / "incoming").mkdir()
+    session, out = tmp_path / "session.toml", tmp_path / "out"
+    session.write_text(SESSION.format(person=participant.person, bundle=participant.bundle))
+    with running(
+        "live", session, "--consent", participant.consent, "--out", out,
+        "--programme", participant.programme, runtime=tmp_path / "run", log=tmp_path / "log",
+    ) as run:  # fmt: skip
+        wait_for("readiness", lambda: "all nodes are ready" in run.said(), 60)
+        with scanner(participant, tmp_path / "incoming", *faults) as hardware:
+            assert hardware.wait(60) == 0
+        bridge = out / "logs" / "bridge.log"
+        # Ctrl-C ends a live session; the last volume needs a moment to come through.
+        wait_for("the last volume", lambda: newest(run.said()) >= VOLUMES - 3, 20)
+        assert run.end() == 0
+    return out, bridge.read_text()
+
+
+def newest(said: str) -> int:
+    """Return the largest volume count that the progress line has shown."""
+    numbers = [
+        int(word.removesuffix("volume"))
+        for line in said.replace("\r", "\n").splitlines()
+        for word in line.split(" ")[:1]
+        if word.endswith("volume") and word.removesuffix("volume").isdigit()
+    ]
+    return max(numbers, default=0)
+
+
+def test_a_live_session_shows_pictures_and_ends_on_ctrl_c(
+    participant: Participant, tmp_path: Path
+) -> None:
+    out, _words = live(participant, tmp_path)
+    found = report(out)
+    assert found["exit_status"] == "abort"
+    assert found["counts"]["volumes"] == VOLUMES
+    assert found["counts"]["volumes_lost"] == 0
+    assert found["counts"]["frames_passed"] > 100
+    assert len(percepts(out)) > VOLUMES // 2
+
+
+def test_bad_files_are_named_and_the_session_goes_on(
+    participant: Participant, tmp_path: Path
+) -> None:
+    faults = [part for k, kind in FAULTS.items() for part in ("--fault", f"{k}:{kind}")]
+    out, words = live(participant, tmp_path, *faults)
+    counts = report(out)["counts"]
+    # Only the truncated file and the one of another size had the volume's only data.
+    assert VOLUMES - 3 <= counts["volumes"] <= VOLUMES
+    assert counts["volumes"] + counts["volumes_lost"] == VOLUMES
+    assert len(percepts(out)) > 5
+    for cause in ("whole file", "series", "no DICM mark", "matrix (60, 60, 24)"):
+        assert cause in words, words
+    assert "Traceback" not in words
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [(b"", "empty"), (b"XDF:" + bytes(40), "no streams"), (b"not a recording", "XDF")],
+)
+def test_an_unusable_xdf_is_told(tmp_path: Path, content: bytes, cause: str) -> None:
+    file = tmp_path / "bad.xdf"
+    file.write_bytes(content)
+    said = phosphene("replay", file, "--speed", "max", runtime=tmp_path / "run", check=False)
+    assert "bad.xdf" in said
+    assert cause in said
+    assert "Traceback" not in said
