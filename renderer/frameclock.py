@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from phosphene.errors import CausalityError, ConfigError, problem
 
 
-class Tick(NamedTuple):
+@dataclass(frozen=True)
+class Tick:
     """A frame that is due now.
 
     `index` counts due times from the start, skipped ones included; `late_s` is how long after

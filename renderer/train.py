@@ -18,6 +18,7 @@ import logging
 import os
 import platform
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,7 +88,8 @@ def train_second(options: argparse.Namespace) -> None:
     _latents(options)  # so that the workers find them
     with tempfile.TemporaryDirectory() as folder:
         address = f"file://{folder}/meeting"
-        start_workers(_work, (options, address), options.threads)
+        start: Callable[..., object] = start_workers
+        start(_work, (options, address), options.threads)
 
 
 def _work(rank: int, options: argparse.Namespace, address: str) -> None:

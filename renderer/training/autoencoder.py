@@ -24,7 +24,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Keep the shape, (n, channels, h, w)."""
-        return torch.relu(x + self.body(x))
+        y: Tensor = torch.relu(x + self.body(x))
+        return y
 
 
 class Encoder(nn.Module):
@@ -92,7 +93,8 @@ class Autoencoder(nn.Module):
         y = self.decoder(z + latent_noise * torch.randn_like(z))
         error = y.float() - x
         edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
-        return error.abs().mean() + error.square().mean() + edges
+        total: Tensor = error.abs().mean() + error.square().mean() + edges
+        return total
 
 
 def to_unit(pictures: Tensor) -> Tensor:

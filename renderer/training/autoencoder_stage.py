@@ -49,7 +49,7 @@ def train_autoencoder(
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             loss = model.loss(to_unit(stored[chosen]))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         budget.step += 1

@@ -101,7 +101,7 @@ def train_generator(
         chosen = torch.randint(len(z), (batch,), generator=rng)
         loss = batch_loss(net, shadow, z[chosen], c[chosen], rng, fraction >= PHASE_A)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         team.average_gradients(net)
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()

@@ -71,7 +71,7 @@ def train_judge(n: int = 8000, epochs: int = 8, seed: int = 0) -> Judge:
         loss = functional.cross_entropy(read[:, :N_CATEGORIES], category[chosen])
         loss = loss + functional.mse_loss(read[:, N_CATEGORIES:], wanted[chosen, N_CATEGORIES:])
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         optimizer.step()
     return judge.eval()
 

@@ -9,6 +9,7 @@ with a mask channel that says whether it is given at all.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import diffusers
 import torch
@@ -68,7 +69,8 @@ class FlowMapNet(nn.Module):
 
     def __init__(self, channels: tuple[int, int] = (48, 64)) -> None:
         super().__init__()
-        self.unet: nn.Module = diffusers.UNet2DConditionModel(
+        make_unet: Any = diffusers.UNet2DConditionModel
+        self.unet: nn.Module = make_unet(
             sample_size=16,
             in_channels=9 + N_PLACE,
             out_channels=4,
