@@ -371,9 +371,7 @@ def _shape(volume: Volume) -> tuple[int, int, int]:
 def _eeg(path: Path, run: str, options: OpenOptions) -> EegRun:
     eeg = read_eeg(path, EegReadOptions(labels=dict(options.labels)))
     events = tuple(
-        TimedEvent(
-            run=run, t_s=m.t_s, duration_s=m.duration_s, label=m.label, detail=m.detail
-        )
+        TimedEvent(run=run, t_s=m.t_s, duration_s=m.duration_s, label=m.label, detail=m.detail)
         for m in eeg.markers
     )
     return EegRun(run, eeg, events, {path.name: _sha256([path])})

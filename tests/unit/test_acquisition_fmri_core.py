@@ -21,9 +21,7 @@ from acquisition.sources.nifti import read_mask, read_series
 from phosphene.errors import CausalityError, ConfigError, InputError
 from phosphene.stimuli import make_programme
 
-HEAD = SyntheticHead(
-    seed=3, shape=(32, 32, 14), voxel_mm=(6.0, 6.0, 7.0), n_early=80, n_higher=80
-)
+HEAD = SyntheticHead(seed=3, shape=(32, 32, 14), voxel_mm=(6.0, 6.0, 7.0), n_early=80, n_higher=80)
 PROGRAMME = make_programme(seed=2, n_blocks=8)
 
 
