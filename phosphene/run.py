@@ -15,11 +15,14 @@ from typing import Literal, Never
 
 from tqdm import tqdm
 
+from phosphene.bundle import Bundle, Expectation
 from phosphene.bus import RunFolder
 from phosphene.consent import Consent, Scope, why_not
 from phosphene.errors import ConfigError
 from phosphene.plan import Plan
 from phosphene.session import Session
+from phosphene.stimuli import SPACE_ID
+from phosphene.stimuli.encoder import space_hash
 from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
 
 __all__ = ["RunOptions", "Settling", "has_display", "run_chain", "set_aside"]
@@ -224,7 +227,10 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     ------
     ConfigError
         If the output folder cannot be written.
+    BundleError
+        If the bundle is for another person, modality or target space, or damaged.
     """
+    _check_bundle(session)
     run = uuid.uuid4().hex[:10]
     out = session.recorder.out
     if out is not None:
@@ -259,6 +265,18 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         _report(out)
     _tell_outcome(outcome)
     return outcome
+
+
+def _check_bundle(session: Session) -> None:
+    """Refuse a bundle that does not belong here before anything is started."""
+    if session.decoder.bundle is not None:
+        expect = Expectation(
+            person=session.person,
+            modality=session.modality,
+            target_id=SPACE_ID,
+            target_sha256=space_hash(),
+        )
+        Bundle.load(session.decoder.bundle, expect)
 
 
 def _tell_consent(consent: Consent | None, person: str) -> None:
