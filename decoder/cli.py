@@ -23,7 +23,7 @@ from phosphene.bundle import Bundle
 from phosphene.dataset import PreparedData, PreparedMeta, read_prepared
 from phosphene.errors import PhospheneError
 from phosphene.manifest import Score, TargetInfo
-from phosphene.stimuli import C_DIM, CATEGORIES, SPACE_ID, Z_SHAPE, prototype
+from phosphene.stimuli import C_DIM, CATEGORIES, SPACE_ID, Z_SHAPE, typical
 from phosphene.stimuli.encoder import WorldEncoder, space_hash
 
 __all__ = ["main", "search", "summary"]
@@ -168,7 +168,7 @@ def _facts(prepared: PreparedData, consent: str) -> Facts:
         target=TargetInfo(
             id=SPACE_ID, sha256=space_hash(), c_dim=C_DIM, z_shape=Z_SHAPE, categories=CATEGORIES
         ),
-        prototypes=np.stack([prototype(name) for name in CATEGORIES]),
+        prototypes=np.stack([typical(name) for name in CATEGORIES]),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         consent=consent,
         mask=prepared.mask if fmri else None,

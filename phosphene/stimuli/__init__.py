@@ -14,6 +14,7 @@ from phosphene.stimuli.space import (
     embed,
     prototype,
     scene_of,
+    typical,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "sample_clip",
     "sample_scene",
     "scene_of",
+    "typical",
 ]

@@ -37,6 +37,9 @@ _OFF = -1.0 / (N_CATEGORIES - 1)
 _SIZE_MID, _SIZE_HALF = sum(SIZE_RANGE) / 2, (SIZE_RANGE[1] - SIZE_RANGE[0]) / 2
 _LIGHT_MID, _LIGHT_HALF = sum(LIGHTNESS_RANGE) / 2, (LIGHTNESS_RANGE[1] - LIGHTNESS_RANGE[0]) / 2
 
+# Skin, brick, ginger, glass, red handles, blue leather, wood, anything.
+_TYPICAL_HUE = (0.07, 0.02, 0.09, 0.35, 0.98, 0.6, 0.08, 0.5)
+
 
 class Attributes(msgspec.Struct, frozen=True):
     """Attributes read back from an embedding, in the units of `Scene`."""
@@ -83,6 +86,27 @@ def prototype(category: str) -> Embedding:
     The mean of cos and sin over all hues is 0, so a prototype has no hue at all.
     """
     return np.concatenate([category_code(category), np.zeros(C_DIM - N_CATEGORIES, np.float32)])
+
+
+def typical(category: str) -> Embedding:
+    """Embedding of a plain, typical picture of a category, float32 (C_DIM,).
+
+    Where only the category is decoded, a generator needs some colour, place and size to draw it
+    with; `prototype` has none, and a picture of no hue at all is in no training set.
+    """
+    category_code(category)  # refuses an unknown name
+    return embed(
+        Scene(
+            category=category,
+            hue=_TYPICAL_HUE[CATEGORIES.index(category)],
+            x=0.0,
+            y=0.0,
+            size=0.7,
+            tilt_rad=0.0,
+            background_hue=0.58,
+            background_lightness=0.6,
+        )
+    )
 
 
 def category_of(c: Embedding) -> tuple[str, Embedding]:

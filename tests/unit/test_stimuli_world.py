@@ -20,6 +20,7 @@ from phosphene.stimuli import (
     prototype,
     sample_scene,
     scene_of,
+    typical,
 )
 from phosphene.stimuli.scene import LIGHTNESS_RANGE, PLACE_LIMIT, SIZE_RANGE, TILT_LIMIT_RAD
 
@@ -143,3 +144,12 @@ def test_embeddings_of_another_shape_or_not_finite_are_refused() -> None:
         attributes_of(np.full(C_DIM, np.nan, np.float32))
     with pytest.raises(ConfigError, match="category"):
         prototype("dog")
+    with pytest.raises(ConfigError, match="dog"):
+        typical("dog")
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_a_typical_embedding_is_that_of_a_drawable_scene(category: str) -> None:
+    scene = scene_of(typical(category))
+    assert scene.category == category
+    np.testing.assert_allclose(embed(scene), typical(category), atol=1e-5)
