@@ -12,11 +12,12 @@ import zmq
 from pydantic import ValidationError
 
 from phosphene.bus import Publisher, Pusher, Subscriber
-from phosphene.errors import ConfigError
+from phosphene.errors import BundleError, ConfigError
 from phosphene.messages import Command, Credit, Frame, FrameInfo, Message, Percept
 from phosphene.node import NodeContext
 from phosphene.session import RendererSettings, explain
 from phosphene.stimuli import C_DIM
+from phosphene.stimuli.encoder import space_hash
 from renderer.frameclock import FrameClock, Tick
 from renderer.generator import Generator, seeded_noise
 from renderer.pacing import Lead
@@ -219,6 +220,11 @@ def build(context: NodeContext) -> RendererNode:
     """Load the generator, render a few frames to warm it up, and make the node."""
     settings = context.plan.session.renderer
     generator = Generator(threads=settings.threads)
+    if generator.space_hash != space_hash():
+        raise BundleError(
+            f"generator: drawn for target space {generator.space_hash[:12]}, this installation's "
+            f"encoder is {space_hash()[:12]}; take both from one export"
+        )
     context.beat({}, force=True)
     embedding = np.zeros(C_DIM, np.float32)
     for _ in range(WARM_UP_FRAMES):
