@@ -50,6 +50,8 @@ class SourceSettings(_Settings):
         Exact LSL source ids that may be taken: first the EEG stream, then marker streams.
     run : str or None
         Which run of a recording that holds several, for instance ``"12"``.
+    events : Path or None
+        BIDS ``events.tsv`` that tells what was shown in a recording, instead of what lies beside it.
     labels : dict
         Renames marker labels, for instance ``{"1": "house"}``.
     poll_s : float or None
@@ -61,6 +63,7 @@ class SourceSettings(_Settings):
     path: Path | None = None
     source_ids: tuple[str, ...] = ()
     run: str | None = None
+    events: Path | None = None
     labels: dict[str, str] = {}
     poll_s: Annotated[float, Field(gt=0, le=60)] | None = None
 

@@ -277,7 +277,9 @@ def _while_beating(context: NodeContext, work: Callable[[], T]) -> T:
 def _load(context: NodeContext) -> Recording:
     plan = context.plan
     source = plan.session.source
-    options = OpenOptions(labels=source.labels, tr_s=plan.session.acquisition.fmri.tr_s)
+    options = OpenOptions(
+        labels=source.labels, tr_s=plan.session.acquisition.fmri.tr_s, events=source.events
+    )
     recording = open_recording(source.path or Path(), source.run, options)
     if recording.modality != plan.session.modality:
         raise NodeError(

@@ -62,10 +62,13 @@ class OpenOptions:
         New names of labels, for example ``{"1": "house"}``.
     tr_s : float or None
         Repetition time in seconds where the file is silent or wrong.
+    events : Path or None
+        BIDS ``events.tsv`` that tells what was shown, instead of what lies beside the recording.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
     tr_s: float | None = None
+    events: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -190,7 +193,10 @@ def open_recording(
             problem(str(path), "no repetition time", "a TR above 0 s",
                     "Set acquisition.fmri.tr_s in the session file.")
         )  # fmt: skip
-    return replace(recording, events=renamed(recording.events, options.labels))
+    events = recording.events
+    if options.events is not None:
+        events = read_events(options.events, recording.run)
+    return replace(recording, events=renamed(events, options.labels))
 
 
 def _check_exists(path: Path) -> None:

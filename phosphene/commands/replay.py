@@ -50,6 +50,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--consent", type=Path, help="consent file; default: one beside it")
     parser.add_argument("--person", help="pseudonym; default: that of bundle or consent")
     parser.add_argument("--labels", default="", help="rename markers, for instance 1=house,2=face")
+    parser.add_argument("--events", type=Path, help="BIDS events.tsv; default: one beside it")
     parser.add_argument("--roi", action="append", default=[], help="NAME=MASK.nii, may be repeated")
     parser.add_argument("--fps", type=float, default=24.0, help="frames per second")
     parser.add_argument("--steps", type=int, default=1, help="denoising steps: 1, 2 or 4")
@@ -124,6 +125,7 @@ def _run(arguments: argparse.Namespace) -> int:
                 "kind": "recording",
                 "path": arguments.recording.resolve(),
                 "run": arguments.run,
+                "events": arguments.events and arguments.events.resolve(),
                 "labels": pairs("--labels", arguments.labels),
             },
             "acquisition": {"fmri": {"rois": _rois(arguments.roi)}},

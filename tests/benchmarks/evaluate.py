@@ -27,7 +27,7 @@ from phosphene.messages import Quality
 from phosphene.recorder.reader import read_run
 
 HAXBY_RUNS = 12
-SIEMENS_VOLUMES, SIEMENS_SKIPPED = 155, 5
+SIEMENS_VOLUMES, SIEMENS_SKIPPED, SIEMENS_TR_S = 155, 5, 1.97
 XDF_SAMPLES = 34320
 # First and last volume of each regulation block of the Siemens run, counted from 1 behind the
 # skipped volumes (protocol file of that recording).
@@ -128,10 +128,12 @@ def siemens(bench: Bench, step: Callable[[], None], speeds: Sequence[str]) -> li
     folder = bench.data / "fmri" / "siemens-mosaic"
     masks = sorted(folder.glob("**/*ROI*/*.nii*"))
     rois = [part for mask in masks for part in ("--roi", f"{mask.stem.split('.')[0]}={mask}")]
+    events = bench.work / "siemens_events.tsv"
+    events.write_text(regulation_events())
     rows = []
     for speed in speeds:
         name = f"siemens-{speed}"
-        report = bench.replay(folder / "dicom", name, "--speed", speed, *rois)
+        report = bench.replay(folder / "dicom", name, "--speed", speed, "--events", events, *rois)
         counts, quality = report["counts"], quality_series(bench.outputs / name)
         found = [
             f"{key.removeprefix('roi_')} r = {block_correlation(values):.2f}"
@@ -153,6 +155,15 @@ def siemens(bench: Bench, step: Callable[[], None], speeds: Sequence[str]) -> li
     return rows
 
 
+def regulation_events() -> str:
+    """Write the regulation blocks as a BIDS events file."""
+    lines = ["onset\tduration\ttrial_type"]
+    for begin, end in REGULATION:
+        onset_s = (SIEMENS_SKIPPED + begin - 1) * SIEMENS_TR_S
+        lines.append(f"{onset_s:.3f}\t{(end - begin + 1) * SIEMENS_TR_S:.3f}\tregulation")
+    return "\n".join(lines) + "\n"
+
+
 def quality_series(out: Path) -> dict[str, npt.NDArray[np.float64]]:
     """Collect every quality figure of a recording in the order of volumes."""
     series: dict[str, dict[int, float]] = {}
@@ -171,11 +182,10 @@ def block_correlation(values: npt.NDArray[np.float64]) -> float:
 
     The protocol alternates 20 volumes of rest with 10 of regulation behind the first 5 volumes.
     """
-    tr_s = 1.97
     boxcar = np.zeros(len(values))
     for begin, end in REGULATION:
         boxcar[SIEMENS_SKIPPED + begin - 1 : SIEMENS_SKIPPED + end] = 1.0
-    t = np.arange(0, 30, tr_s)
+    t = np.arange(0, 30, SIEMENS_TR_S)
     response = t**5 * np.exp(-t) / 120 - t**15 * np.exp(-t) / (6 * 1.307674368e12)
     expected = np.convolve(boxcar, response)[: len(values)]
     kept = slice(SIEMENS_SKIPPED, None)
