@@ -51,7 +51,7 @@ class SourceSettings(_Settings):
     run : str or None
         Which run of a recording that holds several, for instance ``"12"``.
     events : Path or None
-        BIDS ``events.tsv`` that tells what was shown in a recording, instead of what lies beside it.
+        BIDS ``events.tsv`` that tells what was shown, instead of one beside the recording.
     labels : dict
         Renames marker labels, for instance ``{"1": "house"}``.
     poll_s : float or None
