@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -144,7 +145,7 @@ def read_prepared(path: Path) -> PreparedData:
         If the file is missing, truncated or not of this kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             meta = msgspec.json.decode(held["meta"].tobytes(), type=PreparedMeta)
             data = PreparedData(
                 meta,
@@ -155,7 +156,14 @@ def read_prepared(path: Path) -> PreparedData:
                 held["mask"],
                 held["reference"] if "reference" in held.files else None,
             )
-    except (OSError, KeyError, ValueError, EOFError, msgspec.DecodeError) as error:
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        EOFError,
+        BadZipFile,
+        msgspec.DecodeError,
+    ) as error:
         raise InputError(f"prepared data {path}: cannot be read: {error}") from error
     rows = {len(data.responses), len(data.runs), len(data.t_data), len(data.t_event)}
     if len(rows) != 1:

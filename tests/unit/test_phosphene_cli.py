@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from phosphene.cli import main
+from phosphene.commands.demo import demo_programme
+from phosphene.commands.options import pairs
+from phosphene.commands.replay import speed_of
+from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent, read_prepared, write_prepared
+from phosphene.doctor import CHECKS, Finding
+from phosphene.errors import ConfigError, InputError, check_all, problem
+from phosphene.run import check_out, set_aside
+
+
+@pytest.mark.parametrize(("text", "speed"), [("1", 1.0), ("2.5", 2.5), ("max", None)])
+def test_speeds_are_read(text: str, speed: float | None) -> None:
+    assert speed_of(text) == speed
+
+
+@pytest.mark.parametrize("text", ["banana", "0", "-1", "nan", "1e9", ""])
+def test_other_speeds_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="--speed"):
+        speed_of(text)
+
+
+def test_pairs_are_read_or_refused() -> None:
+    assert pairs("--labels", "1=house,2=face") == {"1": "house", "2": "face"}
+    assert pairs("--labels", "") == {}
+    with pytest.raises(ConfigError, match="--labels: got '2'"):
+        pairs("--labels", "1=house,2")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["replay", "/nowhere/recording"],
+        ["live", "/nowhere/session.toml"],
+        ["info", "/nowhere/recording.mcap"],
+        ["recover", "/nowhere/recording.mcap"],
+        ["report", "/nowhere/out"],
+        ["fit", "/nowhere/run.csv", "--out", "/nowhere/bundle"],
+        ["demo", "--seconds", "1"],
+    ],
+)
+def test_a_told_error_ends_with_status_1(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("phosphene: ")
+    assert "Traceback" not in said
+
+
+def test_an_unknown_command_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["dance"])
+    assert caught.value.code == 2
+    assert "dance" in capsys.readouterr().err
+
+
+def test_an_earlier_run_is_renamed_and_never_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert set_aside(out) is None
+    for number in (1, 2):
+        out.mkdir()
+        (out / "report.json").write_text(str(number))
+        assert set_aside(out) == tmp_path / f"out_old{number}"
+    assert [(tmp_path / f"out_old{n}" / "report.json").read_text() for n in (1, 2)] == ["1", "2"]
+
+
+def test_an_unwritable_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="cannot be written"):
+        check_out(tmp_path / "file" / "out")
+
+
+def test_all_problems_are_told_together() -> None:
+    lines = [problem("a", 1, "2", "Do b."), problem("c", 3, "4", "Do d.")]
+    with pytest.raises(InputError, match=r"thing: 2 problem\(s\)") as caught:
+        check_all(lines, InputError, "thing")
+    assert all(line in str(caught.value) for line in lines)
+    check_all([], InputError, "thing")
+
+
+@pytest.mark.parametrize("eeg", [False, True])
+def test_the_demo_fits_its_time_and_other_seeds_show_other_clips(eeg: bool) -> None:
+    programme = demo_programme(1, 60.0, eeg=eeg)
+    assert 30.0 < programme.duration_s <= 60.0
+    assert programme == demo_programme(1, 60.0, eeg=eeg)
+    others = {b.clip for b in demo_programme(2, 60.0, eeg=eeg).blocks}
+    assert not others & {b.clip for b in programme.blocks}
+
+
+def test_prepared_data_is_read_as_written(tmp_path: Path) -> None:
+    meta = PreparedMeta(
+        person="p", modality="fmri", kind="fmri", mask_hash="m", tr_s=1.0, affine=(), channels=(),
+        times_s=(), settings="{}", sources={"a": "b"},
+        events=[TimedEvent(run="1", t_s=0.0, duration_s=1.0, label="face")],
+    )  # fmt: skip
+    data = PreparedData(
+        meta,
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.array(["1", "1"]),
+        np.array([1.0, 2.0]),
+        np.array([np.nan, np.nan]),
+        np.ones((1, 3, 1), bool),
+    )
+    file = tmp_path / "d.npz"
+    write_prepared(file, data)
+    held = read_prepared(file)
+    assert held.meta == meta
+    np.testing.assert_array_equal(held.responses, data.responses)
+    np.testing.assert_array_equal(held.runs, data.runs)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_cut_prepared_data_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "d.npz"
+    file.write_bytes(b"PK\x03\x04 not all of it")
+    with pytest.raises(InputError, match=r"d\.npz"):
+        read_prepared(file)
+
+
+@pytest.mark.parametrize("check", [c for c in CHECKS if not c.slow], ids=lambda c: c.name)
+def test_every_quick_check_gives_a_finding_with_a_fix_where_it_is_not_ok(check: object) -> None:
+    finding = check.look()  # type: ignore[attr-defined]
+    assert isinstance(finding, Finding)
+    assert finding.text
+    assert (finding.level == "ok") == (finding.fix == "")
