@@ -192,7 +192,7 @@ class RendererSettings(_Settings):
     mode: Literal["z", "c", "zc"] = "zc"
     smoothing_s: Seconds = 0.5
     noise_s: Seconds = 60.0
-    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
+    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.1
     stale_s: Annotated[float, Field(gt=0)] = 10.0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     threads: Annotated[int, Field(ge=1, le=64)] = 1
