@@ -85,7 +85,7 @@ def rendered(generator: Generator, held: Held, steps: int, mode: Mode) -> Pictur
 def psnr_db(a: Pictures, b: Pictures) -> float:
     """Peak signal-to-noise ratio over all pictures, in decibels."""
     error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
-    return float(10.0 * np.log10(255.0**2 / error))
+    return float(10.0 * np.log10(255.0**2 / error)) if error else float("inf")
 
 
 def sharpness(pictures: Pictures) -> float:
