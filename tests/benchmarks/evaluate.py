@@ -36,20 +36,21 @@ REGULATION = tuple((begin, begin + 9) for begin in range(11, 140, 20))
 NOTES = """\
 How to read this:
 
-- **Haxby.** Eight-way means the most probable of the eight categories; "rest", which the decoder also
-  knows, is left out, as every scored volume shows something. Window and delay are chosen on the eleven
-  training runs. The family of models (discriminant with rest, running mean) was chosen while looking
-  at all twelve runs.
-- **Muse.** Filter band, epoch and shrinkage are fixed defaults that were found while looking at all six
-  runs of this one recording; choosing them within the training runs only gave a mean AUC of 0.694.
-- **Siemens.** ROI curves are causal (drift removed as it comes); the blocks are convolved with a
-  canonical haemodynamic response before they are compared.
-- **Synthetic.** The participant's brain responds to pooled picture features and to c plus noise, so
-  figures say that the chain works, not how well people can be decoded. Identification is of the decoded
-  embedding among the session's other clips; calibration and session share the person, not clips or
-  noise.
-- Latency counts from the moment the volume or sample was pushed to LSL to the moment the first frame
-  that shows it was published; the haemodynamic delay is not in it.
+- **Haxby.** Eight-way means the most probable of the eight categories; "rest", which the
+  decoder also knows, is left out, as every scored volume shows something. Window and delay are
+  chosen on the eleven training runs. The family of models (discriminant with rest, running
+  mean) was chosen while looking at all twelve runs.
+- **Muse.** Filter band, epoch and shrinkage are fixed defaults that were found while looking at
+  all six runs of this one recording; choosing them within the training runs only gave a mean
+  AUC of 0.694.
+- **Siemens.** ROI curves are causal (drift removed as it comes); the blocks are convolved with
+  a canonical haemodynamic response before they are compared.
+- **Synthetic.** The participant's brain responds to pooled picture features and to c plus
+  noise, so figures say that the chain works, not how well people can be decoded. Identification
+  is of the decoded embedding among the session's other clips; calibration and session share the
+  person, not clips or noise.
+- Latency counts from the moment the volume or sample was pushed to LSL to the moment the first
+  frame that shows it was published; the haemodynamic delay is not in it.
 """
 
 
