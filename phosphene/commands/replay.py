@@ -53,7 +53,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=Path, help="BIDS events.tsv; default: one beside it")
     parser.add_argument("--roi", action="append", default=[], help="NAME=MASK.nii, may be repeated")
     parser.add_argument("--fps", type=float, default=24.0, help="frames per second")
-    parser.add_argument("--steps", type=int, default=1, help="denoising steps: 1, 2 or 4")
+    parser.add_argument("--steps", type=int, default=2, help="denoising steps: 1, 2 or 4")
     parser.add_argument("--mode", choices=("z", "c", "zc"), default="zc", help="what conditions")
     parser.add_argument("--seed", type=int, default=0, help="seed of the renderer's noise")
     add_output_options(parser)
