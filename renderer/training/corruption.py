@@ -16,6 +16,8 @@ from phosphene.stimuli.space import N_CATEGORIES
 DROP_Z = 0.15
 DROP_C = 0.15
 DROP_BOTH = 0.05
+DROP_HUE = 0.15
+HUE, BACKGROUND_HUE = slice(8, 10), slice(14, 16)
 
 
 def drop_masks(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -56,6 +58,8 @@ def corrupt_c(c: Tensor, generator: torch.Generator) -> Tensor:
     weight = weight * (torch.rand(n, 1, generator=generator) < 0.3)
     code = (1.0 - weight) * c[:, :N_CATEGORIES] + weight * other
     mixed = torch.cat([code, c[:, N_CATEGORIES:]], dim=1)
+    for pair in (HUE, BACKGROUND_HUE):  # a prototype of a category has no hue
+        mixed[:, pair] *= (torch.rand(n, 1, generator=generator) >= DROP_HUE).float()
     shrink = 1.0 - 0.6 * torch.rand(n, 1, generator=generator)
     sigma = 0.6 * torch.rand(n, 1, generator=generator)
     noisy = shrink * mixed + sigma * torch.randn(c.shape, generator=generator)
