@@ -25,10 +25,14 @@ from phosphene.stimuli import SPACE_ID
 from phosphene.stimuli.encoder import space_hash
 from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
 
-__all__ = ["RunOptions", "Settling", "has_display", "run_chain", "set_aside"]
+__all__ = ["RunOptions", "Settling", "end_of", "has_display", "run_chain", "set_aside"]
 
 SETTLE_S = 1.5
-_WATCHED = ("acquisition", "decoder")
+_WATCHED = ("bridge", "acquisition", "decoder")
+# At full speed these are busy with percepts for a while after the decoder has made its last.
+_WATCHED_LOSSLESS = ("renderer", "gate")
+# What a run leaves in its output folder.
+_OF_A_RUN = ("recording*.mcap*", "report.*", "preview.mp4", "logs/*.log")
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,11 @@ class Settling:
         return now_s - self._since_s >= self._quiet_s
 
 
-def _end_of(options: RunOptions) -> Callable[[Snapshot], str | None]:
+def end_of(options: RunOptions) -> Callable[[Snapshot], str | None]:
     """Make the function that recognises the end of a run."""
     settling = Settling()
     tools = frozenset(tool.name for tool in options.tools)
+    watched = _WATCHED + (_WATCHED_LOSSLESS if options.speed is None else ())
 
     def until(now: Snapshot) -> str | None:
         if options.seconds is not None and now.elapsed_s >= options.seconds:
@@ -117,7 +122,7 @@ def _end_of(options: RunOptions) -> Callable[[Snapshot], str | None]:
         hardware_done = bool(tools) and tools <= now.ended
         counters = tuple(
             value
-            for name in (*_WATCHED, "bridge")
+            for name in watched
             if name in now.beats
             for value in now.beats[name].counts.values()
         )
@@ -169,12 +174,19 @@ def check_out(out: Path) -> None:
 def set_aside(out: Path) -> Path | None:
     """Rename an output folder that already holds a run; nothing recorded is ever overwritten.
 
+    A folder with other things in it is nobody's to rename: the run is written beside them.
+
     Returns
     -------
     Path or None
         Where the earlier run lies now; None when there was none.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be renamed.
     """
-    if not out.is_dir() or not any(out.iterdir()):
+    if not any(any(out.glob(pattern)) for pattern in _OF_A_RUN):
         return None
     for part in out.glob("*.mcap.part"):
         from phosphene.recorder.recover import recover
@@ -183,7 +195,13 @@ def set_aside(out: Path) -> Path | None:
     number = 1
     while (aside := out.with_name(f"{out.name}_old{number}")).exists():
         number += 1
-    out.rename(aside)
+    try:
+        out.rename(aside)
+    except OSError as error:
+        raise ConfigError(
+            f"output folder {out}: holds an earlier run and cannot be renamed "
+            f"({error.strerror}); choose another with --out"
+        ) from error
     print(f"{out} held an earlier run; it is now {aside}")
     return aside
 
@@ -258,7 +276,7 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         bar = _bar(options)
         with bar:
             supervisor = Supervisor(plan, specs, logs, bar.write)
-            outcome = supervisor.run(_end_of(options), _watcher(bar))
+            outcome = supervisor.run(end_of(options), _watcher(bar))
     finally:
         shutil.rmtree(folder.path, ignore_errors=True)
     if out is not None:
@@ -293,7 +311,12 @@ def _tell_consent(consent: Consent | None, person: str) -> None:
 def _report(out: Path) -> None:
     from phosphene.report import build  # slow import, only needed at the end
 
-    build(out)
+    try:
+        build(out)
+    except OSError as error:
+        name = error.filename or out
+        print(f"report {name}: cannot be written ({error.strerror}); the recording is kept; "
+              f"make room, then: phosphene report {out}")  # fmt: skip
 
 
 def _tell_outcome(outcome: Outcome) -> None:

@@ -71,6 +71,12 @@ def test_an_earlier_run_is_renamed_and_never_overwritten(tmp_path: Path) -> None
     assert [(tmp_path / f"out_old{n}" / "report.json").read_text() for n in (1, 2)] == ["1", "2"]
 
 
+def test_a_folder_without_a_run_is_never_renamed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert set_aside(tmp_path) is None
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
 def test_an_unwritable_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="cannot be written"):

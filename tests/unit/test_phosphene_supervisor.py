@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phosphene.run import Settling
-from phosphene.supervisor import RestartPolicy
+from phosphene.messages import Beat
+from phosphene.run import RunOptions, Settling, end_of
+from phosphene.supervisor import RestartPolicy, Snapshot
 
 
 @given(st.lists(st.floats(0, 500, allow_nan=False), max_size=60))
@@ -29,3 +31,22 @@ def test_counters_have_settled_once_they_stand_still() -> None:
     assert not settling.settled((2,), 10.9)
     assert not settling.settled((2,), 11.8)
     assert settling.settled((2,), 11.9)
+
+
+def snapshot(elapsed_s: float, frames: int) -> Snapshot:
+    counts = {"bridge": {"pushed": 9}, "decoder": {"percepts": 9}, "renderer": {"frames": frames}}
+    beats = {
+        name: Beat(run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer=name, pid=1,
+                   state="done" if name == "bridge" else "running", counts=held)
+        for name, held in counts.items()
+    }  # fmt: skip
+    return Snapshot(elapsed_s, beats, frozenset())
+
+
+@pytest.mark.parametrize(("speed", "waits"), [(None, True), (1.0, False)])
+def test_a_lossless_run_ends_after_its_last_frame(speed: float | None, waits: bool) -> None:
+    until = end_of(RunOptions(mode="replay", speed=speed))
+    ends = [until(snapshot(0.5 * step, frames=step)) for step in range(10)]
+    assert (ends[-1] is None) is waits
+    until(snapshot(5.0, frames=10))
+    assert until(snapshot(6.5, frames=10)) == "the recording has ended"
