@@ -39,13 +39,19 @@ class RunFolder:
     Raises
     ------
     ConfigError
-        If others may enter the folder or its path is too long for a socket.
+        If others may enter or own the folder, or its path is too long for a socket.
     """
 
     def __init__(self, path: Path) -> None:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        held = path.stat()
+        mode = stat.S_IMODE(held.st_mode)
         if mode & 0o077:
             raise ConfigError(problem("run folder", oct(mode), "0o700", f"chmod 700 {path}"))
+        if held.st_uid != os.getuid():
+            allowed = f"user {os.getuid()}"
+            raise ConfigError(
+                problem("run folder", f"{path} of user {held.st_uid}", allowed, "Remove it.")
+            )
         if len(os.fsencode(path)) > _IPC_PATH_BYTES - 20:
             raise ConfigError(
                 problem("run folder", str(path), "a path below 80 bytes", "Set XDG_RUNTIME_DIR.")
@@ -55,10 +61,13 @@ class RunFolder:
     @classmethod
     def create(cls, run: str, base: Path | None = None) -> RunFolder:
         """Make the folder for a new run below `base` (default: the user's runtime folder)."""
-        root = base or Path(os.environ.get("XDG_RUNTIME_DIR", f"/tmp/phosphene-{os.getuid()}"))  # noqa: S108
+        common = Path(f"/tmp/phosphene-{os.getuid()}")  # noqa: S108 (checked below)
+        root = base or Path(os.environ.get("XDG_RUNTIME_DIR", common))
         if base is None and not os.access(root.parent if not root.exists() else root, os.W_OK):
-            root = Path(f"/tmp/phosphene-{os.getuid()}")  # noqa: S108
+            root = common
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if root == common:
+            cls(root)  # anybody could have made it before us
         path = root / f"ph-{run}"
         path.mkdir(mode=0o700)
         return cls(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -61,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 success, 1 a told error, 2 wrong usage.
     """
     arguments = _parser().parse_args(argv)
+    # Recordings, reports and logs are about a person: what is written is for its owner only.
+    os.umask(0o077)
     try:
         status: int = arguments.run_command(arguments)
     except PhospheneError as error:

@@ -99,7 +99,8 @@ def _copy(source: BinaryIO, draft: Path, ending: Ending, alive: Callable[[], obj
     """Copy the good prefix into a new file and return its number of messages."""
     messages = 0
     schemas, channels = {0: 0}, dict[int, int]()
-    with draft.open("wb") as out:
+    # For its owner only, like the original.
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
         writer: Any = Writer(out, chunk_size=CHUNK_BYTES, compression=CompressionType.LZ4)
         writer.start(profile=PROFILE)
         for record in records_of(source, ending):

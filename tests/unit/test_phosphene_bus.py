@@ -46,6 +46,15 @@ def test_an_open_folder_is_refused(tmp_path: Path) -> None:
         RunFolder(tmp_path)
 
 
+def test_a_folder_of_somebody_else_is_refused(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = folder.path.stat().st_uid
+    monkeypatch.setattr("os.getuid", lambda: owner + 1)
+    with pytest.raises(ConfigError, match=f"of user {owner}"):
+        RunFolder(folder.path)
+
+
 def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 90)
     deep.mkdir(mode=0o700)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,7 @@ def test_a_recording_cut_anywhere_is_an_exact_prefix_and_can_be_repaired(
         path.write_bytes(recorded[:cut])
         back = list(RecordingReader(path))
         result = recover(path)
+        assert stat.S_IMODE(result.path.stat().st_mode) == 0o600
         again = list(RecordingReader(result.path))
     assert all(
         same(a, b) if isinstance(a, Message) else a == b.header
