@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class Consent(BaseModel):
     @classmethod
     def for_synthetic(cls, person: str, now: datetime) -> Consent:
         """Return the consent that a synthetic participant carries: everything, for a day."""
-        return cls(person=person, scopes=frozenset(Scope), expires=now.replace(year=now.year + 1))
+        return cls(person=person, scopes=frozenset(Scope), expires=now + timedelta(days=1))
 
 
 def why_not(consent: Consent | None, scope: Scope, person: str, now: datetime) -> str | None:

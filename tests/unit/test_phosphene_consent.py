@@ -33,6 +33,14 @@ def test_another_persons_consent_allows_nothing() -> None:
     assert reason == "the consent is for 'p01', the session is of 'p02'"
 
 
+def test_a_synthetic_participant_allows_everything_for_a_day_even_on_a_leap_day() -> None:
+    leap = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    held = Consent.for_synthetic("synthetic", leap)
+    late = leap + timedelta(days=1)
+    assert all(why_not(held, s, "synthetic", leap) is None for s in Scope)
+    assert all(why_not(held, s, "synthetic", late) is not None for s in Scope)
+
+
 def test_an_expired_consent_allows_nothing() -> None:
     reason = why_not(consent(frozenset(Scope), days=0), Scope.VIEW_SELF, "p01", NOW)
     assert reason == "the consent expired on 2026-06-01"
