@@ -197,7 +197,8 @@ class NodeContext:
         faulthandler.cancel_dump_traceback_later()
         self._bond.close()
         self._control.close()
-        self.zmq.term()
+        # Not term(): it would wait for ever for the sockets of a node that failed half-built.
+        self.zmq.destroy()
 
 
 def _obey(context: NodeContext, node: Node) -> None:

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import zmq
+
+from phosphene.bus import RunFolder
+from phosphene.clock import FakeClock
+from phosphene.node import NodeContext
+from phosphene.plan import Plan
+
+
+def test_a_half_built_node_with_an_open_socket_still_ends(tmp_path: Path) -> None:
+    plan = Plan.model_validate(
+        {
+            "run": "r",
+            "folder": RunFolder.create("t", tmp_path).path,
+            "mode": "pilot",
+            "session": {
+                "person": "p",
+                "modality": "fmri",
+                "source": {"kind": "recording", "path": "x"},
+            },
+        }
+    )
+    context = NodeContext("n", plan, FakeClock())
+    left = context.zmq.socket(zmq.PULL)
+    closing = threading.Thread(target=context.close)
+    closing.start()
+    closing.join(10)
+    ended = not closing.is_alive()
+    left.close()
+    closing.join()
+    assert ended
