@@ -98,7 +98,7 @@ class Scribe:
             self._synced_s = self._now()
 
     def _fail(self, error: OSError, unwritten: int) -> None:
-        self.failure = f"recording ended: {error.strerror or error}"
+        self.failure = f"recording {self._file.path} ended: {error.strerror or error}"
         self.lost += self._unflushed + unwritten
         self._unflushed = 0
         self.result = self._file.cut_short()

@@ -24,7 +24,7 @@ from mcap.writer import MCAP0_MAGIC, CompressionType, Writer
 from mcap_protobuf.schema import register_schema
 from PIL import Image
 
-from phosphene.errors import ConfigError, problem
+from phosphene.errors import ConfigError, RecordingError, problem
 from phosphene.messages import Message, topic_of
 from phosphene.recorder.framing import ENCODING, pack
 from phosphene.recorder.names import finished_name
@@ -70,6 +70,8 @@ class RecordingFile:
     ------
     ConfigError
         If the file cannot be created.
+    RecordingError
+        If there is no room for its first bytes.
     """
 
     def __init__(self, path: Path, open_file: Callable[[Path], BinaryIO] = _open) -> None:
@@ -86,7 +88,11 @@ class RecordingFile:
         stream: Any = _Whole(self._file)
         self._writer: Any = Writer(stream, chunk_size=CHUNK_BYTES, compression=CompressionType.LZ4)
         self._channels: dict[str, int] = {}
-        self._writer.start(profile=PROFILE)
+        try:
+            self._writer.start(profile=PROFILE)
+        except OSError as error:
+            self._file.close()
+            raise RecordingError(f"recording {path}: cannot be begun: {error.strerror}") from error
         self._good = self._file.tell()
 
     def add(self, message: Message, frames: Sequence[Any]) -> None:

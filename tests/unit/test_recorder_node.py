@@ -259,7 +259,8 @@ def test_a_full_disk_ends_the_recording_but_not_the_recorder(folder: Path) -> No
         while scribe._backlog._items or not scribe.failure:
             b.node.step()
         b.node.step()
-        assert b.context.note == "recording ended: No space left on device"
+        part = folder / "out" / "recording.mcap.part"
+        assert b.context.note == f"recording {part} ended: No space left on device"
         b.one_of_each()
         assert b.node.counts()["received"] == b.sent
     counts = b.node.counts()
