@@ -8,6 +8,7 @@ and leaves nothing behind.
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ __all__ = ["Outcome", "Snapshot", "Supervisor"]
 
 READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 8.0
+# A node's own watchdog comes first; this is for one that is stopped altogether.
+BEAT_GRACE_S = 2.0
 REPLY_TIMEOUT_S = 3.0
 TICK_S = 0.05
 
@@ -116,6 +119,7 @@ class Supervisor:
         self._started_s = 0.0
         self.outcome = Outcome()
         self._interrupts = 0
+        self._told: set[tuple[str, str]] = set()
 
     # ---- life of a run -------------------------------------------------------------------------
 
@@ -141,7 +145,10 @@ class Supervisor:
             self._start()
             self._watch(until, watch)
         except NodeError as error:
-            self.outcome.status, self.outcome.reason = "fail", str(error)
+            if self._interrupts:
+                self.outcome.status, self.outcome.reason = "abort", "stopped by Ctrl-C"
+            else:
+                self.outcome.status, self.outcome.reason = "fail", str(error)
             self._say(str(error))
         finally:
             self._stop_all()
@@ -202,6 +209,7 @@ class Supervisor:
     ) -> None:
         while True:
             self._tick("running")
+            self._tell_notes()
             self._look_after()
             snapshot = self.snapshot()
             watch(snapshot)
@@ -224,12 +232,23 @@ class Supervisor:
         ended = frozenset(self._ended)
         return Snapshot(elapsed_s, dict(self._room.beats), ended, self._total_counts())
 
+    def _tell_notes(self) -> None:
+        """Tell what a node reports, once; the numbers in it may change without being told again."""
+        for name, beat in self._room.beats.items():
+            kind = (name, re.sub(r"\d+", "#", beat.note))
+            if beat.note and kind not in self._told:
+                self._told.add(kind)
+                self._say(f"{name}: {beat.note}")
+
     # ---- fallen nodes --------------------------------------------------------------------------
 
     def _look_after(self) -> None:
         for spec in self._specs:
             child = self._children[spec.name]
             code = child.exit_code()
+            if code is None and self._silent(spec.name):
+                self._say(f"{spec.name} gives no sign of life: killed")
+                child.signal(signal.SIGKILL)
             if code is None or spec.name in self._ended:
                 continue
             if spec.kind == "tool":
@@ -238,6 +257,12 @@ class Supervisor:
                     raise NodeError(f"{spec.name} failed (exit {code}):\n{child.last_words()}")
                 continue
             self._raise_again(spec, code)
+
+    def _silent(self, name: str) -> bool:
+        """Return whether a node that has beaten before stands still, its watchdog included."""
+        beat = self._room.beats.get(name)
+        most_s = self._plan.watchdog_s + BEAT_GRACE_S
+        return beat is not None and self._clock.now() - beat.t_sent > most_s
 
     def _raise_again(self, spec: NodeSpec, code: int) -> None:
         child = self._children[spec.name]

@@ -14,7 +14,7 @@ from phosphene.node import NodeContext, serve
 
 
 class FakeNode:
-    """Beats; ``hang`` stops its loop, ``refuse`` is refused, ``finish`` makes it done."""
+    """Beats; ``hang`` stops its loop, ``note`` is reported, ``finish`` makes it done."""
 
     def __init__(self, context: NodeContext) -> None:
         self._context = context
@@ -43,6 +43,8 @@ class FakeNode:
             self._went += 1
         elif command.action == "hang":
             self._hang = True
+        elif command.action == "note":
+            self._context.note = command.arguments["text"]
         elif command.action == "finish":
             self._done = True
         else:

@@ -87,6 +87,45 @@ def test_a_hung_node_ends_itself_and_comes_back(plan: Plan, tmp_path: Path) -> N
     assert "Timeout" in (tmp_path / "a.log").read_text()
 
 
+def test_a_stopped_node_is_killed_and_comes_back(plan: Plan, tmp_path: Path) -> None:
+    first: list[int] = []
+
+    def until(_s: Supervisor, now: Snapshot) -> str | None:
+        beat = now.beats.get("a")
+        if not first and beat is not None and beat.counts == {"went": 1}:
+            first.append(beat.pid)
+            os.kill(beat.pid, signal.SIGSTOP)
+        back = first and beat is not None and beat.pid != first[0]
+        return "back" if back and now.count("a", "went") == 2 else None
+
+    outcome = supervise(plan, [fake("a")], until, tmp_path)
+    assert (outcome.status, outcome.interrupted) == ("success", True)
+
+
+def test_ctrl_c_before_everything_is_ready_is_no_failure(plan: Plan, tmp_path: Path) -> None:
+    supervisor = Supervisor(plan, [fake("a")], tmp_path, lambda _line: None)
+    supervisor._interrupt(signal.SIGINT, None)
+    outcome = supervisor.run(lambda _now: "never reached", lambda _now: None)
+    assert (outcome.status, outcome.reason) == ("abort", "stopped by Ctrl-C")
+
+
+def test_what_a_node_reports_is_told_once(plan: Plan, tmp_path: Path) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(plan, [fake("a")], tmp_path, said.append)
+    beats: list[int] = []
+
+    def until(now: Snapshot) -> str | None:
+        beat = now.beats["a"]
+        if not beats:
+            supervisor._room.send("a", "note", {"text": "file 1.dcm left out"})
+        beats.append(beat.seq)
+        told = [line for line in said if line == "a: file 1.dcm left out"]
+        return "told" if told and beats[-1] > beats[0] + 10 else None
+
+    supervisor.run(until, lambda _now: None)
+    assert [line for line in said if "left out" in line] == ["a: file 1.dcm left out"]
+
+
 def test_a_node_that_cannot_start_is_told_with_its_own_words(plan: Plan, tmp_path: Path) -> None:
     outcome = supervise(
         plan, [fake("a"), fake("broken")], lambda _s, _now: "never reached", tmp_path
