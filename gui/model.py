@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gui.curves import Curves, Plotted
 from gui.seen import Seen, Timeline
+from phosphene.gate.levels import abstract
 from phosphene.messages import (
     Event,
     Features,
@@ -64,6 +65,19 @@ class Pictures:
     percept: Percept | None
     seen: Seen
     chance: float | None
+
+    def thumbnail(self) -> Showing:
+        """Return the participant's picture as the operator may see it: never more than their own.
+
+        What the participant may see is not the operator's: without a picture of their own there is
+        none, and detail beyond their own abstraction level is taken out.
+        """
+        mine, theirs = self.operator, self.participant
+        if theirs.picture is None:
+            return theirs
+        if mine.frame is None:
+            return Showing(None, None, theirs.passing, f"not for the operator: {mine.reason}", None)
+        return replace(theirs, picture=abstract(theirs.picture, mine.frame.level))
 
 
 @dataclass(frozen=True)

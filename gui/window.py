@@ -205,7 +205,7 @@ class OperatorWindow(QFrame):
         pictures = self._model.pictures(now)
         for panel, showing in (
             (self.picture, pictures.operator),
-            (self.thumbnail, pictures.participant),
+            (self.thumbnail, pictures.thumbnail()),
         ):
             if showing.picture is not None:
                 panel.show_picture(showing.picture)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from gui.model import BLANKED_HERE, RunModel
 from gui.requests import DEADLINE_S, Requests
@@ -96,6 +97,23 @@ def test_each_sink_shows_only_what_the_gate_lets_through_to_it() -> None:
     assert pictures.participant.picture is None
     assert pictures.participant.reason == "no scope"
     assert model.counts()["frames_shown"] == model.counts()["frames_blank"] == 1
+
+
+def test_the_participants_picture_never_shows_the_operator_more_than_their_own() -> None:
+    model = RunModel(plan())
+    mine, theirs = frame(1.0), frame(1.0, sink="self")
+    model.take([view(1.0, "operator", passing=False, reason="no scope"), view(1.0, "self")], 1.0)
+    model.take([mine, theirs], 1.0)
+    thumbnail = model.pictures(1.0).thumbnail()
+    assert thumbnail.picture is None
+    assert "no scope" in thumbnail.reason
+    assert model.pictures(1.0).participant.picture is PICTURE, "the participant still sees it"
+
+    reduced = structs.replace(mine[1].header, seq=1, level=2)
+    model.take([view(1.1, "operator"), ("view-operator", Message(reduced, mine[1].arrays))], 1.1)
+    picture = model.pictures(1.1).thumbnail().picture
+    assert picture is not None
+    assert picture.shape == (8, 8, 3)
 
 
 def test_a_silent_gate_blanks() -> None:
