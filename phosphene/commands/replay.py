@@ -7,15 +7,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from mcap.writer import MCAP0_MAGIC
+
 from phosphene.bundle import Bundle, sha256_hex
 from phosphene.commands.base import CliCommand
 from phosphene.commands.options import add_output_options, gui_arguments, headless, pairs, validated
 from phosphene.consent import Consent, consent_beside, load_consent
 from phosphene.errors import ConfigError, InputError, problem
+from phosphene.messages import RunStart
+from phosphene.recorder.names import recordings_in
+from phosphene.recorder.reader import parts_of, start_of
 from phosphene.run import RunOptions, run_chain
 from phosphene.session import Session
 
-__all__ = ["REPLAY", "speed_of", "split_of"]
+__all__ = ["REPLAY", "person_of", "speed_of", "split_of"]
 
 
 def speed_of(text: str) -> float | None:
@@ -64,14 +69,52 @@ def _consent(arguments: argparse.Namespace) -> Consent | None:
     return None if path is None else load_consent(path)
 
 
-def _modality(recording: Path, bundle: Bundle | None) -> Literal["fmri", "eeg"]:
-    """Tell the modality from the bundle, or from the recording's name and content."""
+def _own_start(recording: Path, run: str | None) -> RunStart | None:
+    """Return the start document of a recording of our own; None for all others."""
+    if recording.is_file():
+        with recording.open("rb") as file:
+            own = file.read(len(MCAP0_MAGIC)) == MCAP0_MAGIC
+    else:
+        own = bool(recordings_in(recording))
+    return start_of(parts_of(recording, run)[0]) if own else None
+
+
+def person_of(
+    asked: str | None, own: RunStart | None, bundle: Bundle | None, consent: Consent | None
+) -> str:
+    """Tell whose brain data is replayed; a recording of our own knows that itself.
+
+    Parameters
+    ----------
+    asked : str or None
+        What the command line says.
+    own : RunStart or None
+        Start document of a recording of our own.
+    bundle, consent
+        Of this replay; they only name the person where nothing else does.
+
+    Raises
+    ------
+    ConfigError
+        If the recording is of somebody else than the command line says: a consent covers the
+        person who gave it, not whoever is named.
+    """
+    if own is not None:
+        if asked not in (None, own.person):
+            raise ConfigError(problem("--person", asked, own.person, "It is in the recording."))
+        return own.person
+    named = bundle.manifest.person if bundle else consent.person if consent else "unknown"
+    return asked or named
+
+
+def _modality(
+    recording: Path, own: RunStart | None, bundle: Bundle | None
+) -> Literal["fmri", "eeg"]:
+    """Tell the modality from the recording itself, the bundle, or the recording's name."""
+    if own is not None:
+        return own.modality
     if bundle is not None:
         return bundle.manifest.modality
-    if recording.suffix.lower() == ".mcap":
-        from phosphene.recorder.reader import modality_of
-
-        return modality_of(recording)
     eeg = {".xdf", ".csv", ".edf", ".bdf", ".vhdr", ".set", ".fif"}
     return "eeg" if recording.suffix.lower() in eeg else "fmri"
 
@@ -113,14 +156,12 @@ def _run(arguments: argparse.Namespace) -> int:
         raise InputError(f"recording {arguments.recording}: does not exist")
     bundle = None if arguments.bundle is None else Bundle.load(arguments.bundle)
     consent = _consent(arguments)
-    person = arguments.person or (
-        bundle.manifest.person if bundle else consent.person if consent else "unknown"
-    )
+    own = _own_start(arguments.recording, arguments.run)
     session = validated(
         Session,
         {
-            "person": person,
-            "modality": _modality(arguments.recording, bundle),
+            "person": person_of(arguments.person, own, bundle, consent),
+            "modality": _modality(arguments.recording, own, bundle),
             "source": {
                 "kind": "recording",
                 "path": arguments.recording.resolve(),

@@ -11,7 +11,7 @@ import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
@@ -31,7 +31,7 @@ from phosphene.recorder.framing import unpack
 from phosphene.recorder.names import finished_name, recordings_in
 from phosphene.recorder.writer import PICTURE_TOPIC
 
-__all__ = ["RecordingReader", "modality_of", "parts_of", "read_run", "records_of", "start_of"]
+__all__ = ["RecordingReader", "parts_of", "read_run", "records_of", "start_of"]
 
 _HEAD_BYTES = 9
 # What a recorder writes outside of chunks; anything else there is damage, not data.
@@ -224,20 +224,6 @@ def start_of(path: Path) -> RunStart | None:
     """Return the start document of a recording file; None where it was cut off before it."""
     headers = (message.header for message in RecordingReader(path))
     return next((header for header in headers if isinstance(header, RunStart)), None)
-
-
-def modality_of(where: Path) -> Literal["fmri", "eeg"]:
-    """Return what kind of brain data a recording holds.
-
-    Raises
-    ------
-    RecordingError
-        If it does not say.
-    """
-    start = start_of(parts_of(where)[0])
-    if start is None:
-        raise RecordingError(f"recording {where}: it was cut off before its start document")
-    return start.modality
 
 
 def read_run(where: Path, run: str | None = None) -> Iterator[Message]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 from phosphene.cli import main
 from phosphene.commands.demo import demo_programme
 from phosphene.commands.options import pairs
-from phosphene.commands.replay import speed_of
+from phosphene.commands.replay import person_of, speed_of
+from phosphene.consent import Consent, Scope
 from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent, read_prepared, write_prepared
 from phosphene.doctor import CHECKS, Finding
 from phosphene.errors import ConfigError, InputError, check_all, problem
+from phosphene.messages import RunStart
 from phosphene.run import check_out, set_aside
 
 
@@ -59,6 +62,19 @@ def test_an_unknown_command_ends_with_status_2(capsys: pytest.CaptureFixture[str
         main(["dance"])
     assert caught.value.code == 2
     assert "dance" in capsys.readouterr().err
+
+
+def test_an_own_recording_says_itself_whose_brain_it_is() -> None:
+    own = RunStart(
+        run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="recorder", person="p01",
+        mode="live", modality="eeg", t_wall=0.0, facts={},
+    )  # fmt: skip
+    other = Consent(person="p02", scopes=frozenset(Scope), expires=datetime(2099, 1, 1, tzinfo=UTC))
+    assert person_of(None, own, None, other) == "p01", "a consent names nobody else's data"
+    assert person_of("p01", own, None, other) == "p01"
+    with pytest.raises(ConfigError, match="--person: got 'p02'; allowed: p01"):
+        person_of("p02", own, None, other)
+    assert person_of(None, None, None, other) == "p02"
 
 
 def test_an_earlier_run_is_renamed_and_never_overwritten(tmp_path: Path) -> None:
