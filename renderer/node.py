@@ -57,6 +57,7 @@ class RendererNode:
         self._acks = Pusher(context.zmq, context.endpoint("render-acks"))
         self._clock: FrameClock | None = None
         self._lead = Lead(0.6 / plan.session.renderer.fps)
+        self._asked_s = 0.0
         self._last_seq = -1
         self._waiting: deque[Message] = deque()
         self._counts = dict.fromkeys(
@@ -123,7 +124,9 @@ class RendererNode:
         if self._clock is None:
             return
         now = self._context.clock.now()
-        tick = self._clock.poll(now + self._lead.seconds)
+        # A lead that shrinks (cheap neutral frames after a stall) never turns the clock back.
+        self._asked_s = max(self._asked_s, now + self._lead.seconds)
+        tick = self._clock.poll(self._asked_s)
         if tick is not None:
             self._frame(tick, now)
         elif self._clock.next_due_s - self._lead.seconds - now < NEAR_S:
