@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,12 +22,22 @@ def realdata() -> Path:
     return path
 
 
+def _bound(me: psutil.Process) -> set[str]:
+    """Sockets of this process that others can connect to: bound ipc files, listening ports."""
+    return {
+        str(c.laddr)
+        for c in me.net_connections("all")
+        if c.laddr and (isinstance(c.laddr, str) or c.status == psutil.CONN_LISTEN)
+    }
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test that leaves a child process, thread or socket behind."""
     me = psutil.Process()
     children = {c.pid for c in me.children(recursive=True)}
     threads = {t.ident for t in threading.enumerate()}
+    bound = _bound(me)
     yield
     left = [c for c in me.children(recursive=True) if c.pid not in children]
     _gone, alive = psutil.wait_procs(left, timeout=2)
@@ -38,3 +50,13 @@ def nothing_left_behind() -> Iterator[None]:
         thread.join(2)
     alive_threads = [t.name for t in late if t.is_alive()]
     assert not alive_threads, f"threads left behind: {alive_threads}"
+    assert not (open_now := _bound_after(me, bound)), f"sockets left behind: {open_now}"
+
+
+def _bound_after(me: psutil.Process, before: set[str], patience_s: float = 2.0) -> set[str]:
+    """Return new bound sockets; libraries close theirs in threads of their own, shortly after."""
+    deadline = time.monotonic() + patience_s
+    while (left := _bound(me) - before) and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.01)
+    return left
