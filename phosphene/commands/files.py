@@ -12,7 +12,7 @@ __all__ = ["INFO", "RECOVER", "REPORT"]
 
 
 def _file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="recording (.mcap or .mcap.part)")
+    parser.add_argument("file", type=Path, help="recording (.mcap or .mcap.part), or its folder")
 
 
 def _folder(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +33,14 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _recover(arguments: argparse.Namespace) -> int:
-    from phosphene.recorder.recover import recover
+    from phosphene.recorder.recover import recover, recover_all
 
-    print(f"recovered: {recover(_existing(arguments.file))}")
+    where = _existing(arguments.file)
+    repaired = recover_all(where) if where.is_dir() else [recover(where)]
+    for result in repaired:
+        print(result)
+    if not repaired:
+        print(f"{where}: nothing to repair")
     return 0
 
 
