@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import stat
 from pathlib import Path
 
 import psutil
@@ -34,6 +35,8 @@ def test_full_speed_loses_nothing(first: Path) -> None:
 def test_every_part_of_the_report_is_there(first: Path) -> None:
     for name in ("report.json", "report.html", "preview.mp4", "recording.mcap"):
         assert (first / name).stat().st_size > 1000, name
+    for path in (first, *first.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, f"{path} is open to others"
     assert not list(first.glob("*.part"))
     latency = report(first)["latency_ms"]
     for stage in ("acquired_to_features", "features_to_percept", "percept_to_frame"):
