@@ -26,6 +26,8 @@ from renderer.studio import Picture, Seen, Studio
 __all__ = ["RendererNode", "build"]
 
 NEAR_S = 0.004
+# A frame this many periods behind its due time counts as late.
+LATE_PERIODS = 0.5
 WARM_UP_FRAMES = 3
 
 
@@ -180,7 +182,7 @@ class RendererNode:
 
     def _publish(self, picture: Picture, tick: Tick, begun: float) -> None:
         now = self._context.clock.now()
-        late = not self._lossless and now - tick.due_s > 1.0 / self._studio.settings.fps
+        late = not self._lossless and now - tick.due_s > LATE_PERIODS / self._studio.settings.fps
         self._counts["frames"] += 1
         self._counts["frames_late"] += tick.skipped + int(late)
         self._counts["frames_neutral"] += int(picture.state == "neutral")

@@ -51,6 +51,7 @@ How to read this:
   person, not clips or noise.
 - Latency counts from the moment the volume or sample was pushed to LSL to the moment the first
   frame that shows it was published; the haemodynamic delay is not in it.
+- A frame is late when it is out more than half a period after its due time, or skipped.
 """
 
 
