@@ -171,6 +171,9 @@ class DecoderNode:
         self._counts["features"] += 1
         if self._last_seq >= 0 and header.seq > self._last_seq + 1:
             self._counts["features_missed"] += header.seq - self._last_seq - 1
+        if header.seq <= self._last_seq:
+            # Acquisition is a new process and numbers from 0 again; so do its acknowledgements.
+            self._consumed = self._acked = -1
         self._last_seq = header.seq
         self._consumed = max(self._consumed, header.seq)
         window = self._windowed(message) if self._bundle is not None else None
