@@ -102,10 +102,11 @@ class FolderFeed:
             "damaged": found["damaged"],
             "gaps": found["gaps"],
             "late": found["late"],
+            "folder_outages": found["outages"],
         }
 
     def complaint(self) -> str:
-        """Return the newest reason for which a file was refused, or an empty text."""
+        """Return the newest reason for which something was left out, or an empty text."""
         return self._scan.refusals[-1] if self._scan.refusals else ""
 
     def close(self) -> None:

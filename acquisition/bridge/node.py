@@ -162,8 +162,8 @@ class Bridge:
         complaint = self._source.complaint()
         if complaint != self._complaint:
             self._complaint = complaint
-            self._context.note = f"file left out: {complaint}"
-            _NOTED.warning("file left out: %s", complaint)
+            self._context.note = complaint
+            _NOTED.warning("%s", complaint)
 
     def _settle(self) -> None:
         """Forget what was consumed; what a fallen consumer took with it is pushed again.

@@ -55,7 +55,7 @@ class Source(Protocol):
         ...
 
     def complaint(self) -> str:
-        """Return the newest reason for which something was refused, or an empty text."""
+        """Return the newest reason for which something was left out, or an empty text."""
         ...
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class Replay:
 
     def _refuse(self, error: InputError) -> None:
         self._refused[next(name for kind, name in _KINDS if isinstance(error, kind))] += 1
-        self._complaint = str(error)
+        self._complaint = f"file left out: {error}"
 
     def layout(self) -> VolumeFormat | EegFormat:
         """Return what the stream carries."""

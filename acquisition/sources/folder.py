@@ -54,12 +54,17 @@ class PollingBell:
         self._clock.wait_until(self._clock.now() + timeout_s)
 
 
+class _UnreadableError(InputError):
+    """The system did not hand the file out; the same file may be readable a moment later."""
+
+
 class FolderScan:
     """Finds complete volumes in a folder, in order, once each.
 
     A file that cannot be read is tried again whenever its size or time stamp changes, and refused
     for good when it has not changed for `settle_s`. Files of another series or matrix size, whose
-    header was readable, are refused at once.
+    header was readable, are refused at once. A folder that cannot be listed, such as a network
+    share that dropped, is told once, counted once, and looked for again at every poll.
 
     Parameters
     ----------
@@ -101,17 +106,19 @@ class FolderScan:
         if skip_existing:
             self._done.update(path.name for path in self._files())
         self._refused: Counter[str] = Counter()
+        self._reachable, self._outages = True, 0
         self.refusals: deque[str] = deque(maxlen=_KEPT_REFUSALS)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Volumes passed, duplicates, gaps and late ones, and files refused, by reason."""
+        """Volumes passed, duplicates, gaps, late ones, outages, and files refused, by reason."""
         order = self._reorderer.counts
         return {
             "passed": order.passed,
             "duplicates": order.duplicates,
             "gaps": order.gaps,
             "late": order.late,
+            "outages": self._outages,
             **{kind: self._refused[kind] for kind in _KINDS.values()},
         }
 
@@ -129,7 +136,7 @@ class FolderScan:
             Those that may go on now.
         """
         out = []
-        for path in self._files():
+        for path in self._reachable_files():
             volume = self._try(path, now_s)
             if volume is not None:
                 out += self._reorderer.push(volume, now_s)
@@ -141,6 +148,25 @@ class FolderScan:
             if name not in self._done:
                 self._refuse(name, error)
         return self._reorderer.flush()
+
+    def _reachable_files(self) -> list[Path]:
+        """Return what there is; nothing while the folder is away."""
+        try:
+            files = self._files()
+        except OSError as error:
+            # What failed while the folder went away is read anew when it is back.
+            self._tried.clear()
+            if self._reachable:
+                self._outages += 1
+                told = problem(
+                    f"folder (outage {self._outages})", error.strerror, "a folder that can be read",
+                    "Restore it or its network share; it is looked for all the time.",
+                )  # fmt: skip
+                self.refusals.append(told)
+            self._reachable = False
+            return []
+        self._reachable = True
+        return files
 
     def _files(self) -> list[Path]:
         with os.scandir(self._folder) as entries:
@@ -158,21 +184,25 @@ class FolderScan:
     def _try(self, path: Path, now_s: float) -> Volume | None:
         try:
             stat = path.stat()
-        except FileNotFoundError:
-            return None  # renamed since it was listed; the new name will come up
+        except OSError:
+            return None  # renamed or out of reach since it was listed; it will come up again
         stamp = (stat.st_size, stat.st_mtime_ns)
         before = self._tried.get(path.name)
+        since_s = now_s
         if before is not None and before[0] == stamp:
             if now_s - before[1] >= self._settle_s:
                 self._refuse(path.name, before[2])
-            return None
+                return None
+            if not isinstance(before[2], _UnreadableError):
+                return None
+            since_s = before[1]
         try:
             volume = self._reader.read(_bytes_of(path), path.name)
         except (OtherSeriesError, MatrixError) as error:
             self._refuse(path.name, error)
             return None
         except InputError as error:
-            self._tried[path.name] = (stamp, now_s, error)
+            self._tried[path.name] = (stamp, since_s, error)
             return None
         self._done.add(path.name)
         return volume
@@ -180,7 +210,7 @@ class FolderScan:
     def _refuse(self, name: str, error: InputError) -> None:
         self._done.add(name)
         self._refused[_KINDS.get(type(error), "damaged")] += 1
-        self.refusals.append(str(error))
+        self.refusals.append(f"file left out: {error}")
 
 
 _KINDS: dict[type[InputError], str] = {
@@ -265,7 +295,7 @@ def _bytes_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:  # a writer on another machine may still lock it
-        raise InputError(
+        raise _UnreadableError(
             problem("file", error.strerror, "a readable file", "Check the folder's permissions.")
         ) from error
 

@@ -216,6 +216,47 @@ def test_an_incomplete_file_is_tried_again_only_after_a_change(tmp_path: Path) -
     assert tries == [2, 4]
 
 
+def test_a_folder_that_vanishes_is_told_once_and_found_again(tmp_path: Path) -> None:
+    folder, away = tmp_path / "share", tmp_path / "away"
+    folder.mkdir()
+    (folder / file_name(7, 0)).write_bytes(RAW[0])
+    scan = scan_of(folder, settle_s=1.0)
+    assert check(scan.poll(0.0)) == [0]
+    (folder / file_name(7, 1)).write_bytes(RAW[1][:-10])  # the share drops in the middle of it
+    assert scan.poll(0.5) == []
+    for outage, now_s in ((1, 1.0), (2, 4.0)):
+        folder.rename(away)
+        assert scan.poll(now_s) == scan.poll(now_s + 2.0) == []
+        assert scan.counts["outages"] == len(scan.refusals) == outage
+        assert f"outage {outage}" in scan.refusals[-1]
+        away.rename(folder)
+        assert scan.poll(now_s + 2.1) == []
+    (folder / file_name(7, 1)).write_bytes(RAW[1])
+    (folder / file_name(7, 2)).write_bytes(RAW[2])
+    assert check(scan.poll(6.2)) == [1, 2]
+    assert scan.counts["truncated"] == scan.counts["duplicates"] == scan.counts["gaps"] == 0
+
+
+def test_a_read_error_of_a_moment_costs_no_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / file_name(7, 0)).write_bytes(RAW[0])
+    scan = scan_of(tmp_path, settle_s=1.0)
+
+    def fail(_path: Path) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        assert scan.poll(0.0) == []
+    assert check(scan.poll(0.5)) == [0]
+    (tmp_path / file_name(7, 1)).write_bytes(RAW[1])
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    for now_s in (1.0, 1.5, 2.0):
+        assert scan.poll(now_s) == []
+    assert scan.counts["damaged"] == 1, "what stays unreadable is refused in the end"
+
+
 def test_hidden_temporary_and_earlier_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / file_name(7, 0)).write_bytes(RAW[0])
     (tmp_path / ".hidden.dcm").write_bytes(RAW[1])
