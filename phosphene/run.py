@@ -126,7 +126,8 @@ def end_of(options: RunOptions) -> Callable[[Snapshot], str | None]:
             if name in now.beats
             for value in now.beats[name].counts.values()
         )
-        quiet = settling.settled(counters, now.elapsed_s)
+        # Counters that stand still because their node is starting again have not settled.
+        quiet = settling.settled(counters, now.elapsed_s) and not now.returning
         if (source_done or hardware_done) and quiet:
             return "the recording has ended" if source_done else "the simulated hardware has ended"
         return None

@@ -48,12 +48,15 @@ class Snapshot:
         Tools that have run to their end.
     counts : mapping
         Counters of each node, summed over its restarts.
+    returning : frozenset of str
+        Nodes that fell and are not back yet.
     """
 
     elapsed_s: float
     beats: Mapping[str, Beat]
     ended: frozenset[str]
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    returning: frozenset[str] = frozenset()
 
     def count(self, node: str, name: str) -> int:
         """Return a counter of a node, summed over its restarts; 0 when it is not known."""
@@ -80,6 +83,15 @@ class Outcome:
     reason: str = ""
     interrupted: bool = False
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+@dataclass
+class _Return:
+    """A fallen node on its way back: when it must be there, and the ``go`` it was last sent."""
+
+    deadline_s: float
+    go: str = ""
+    go_again_s: float = 0.0
 
 
 class Supervisor:
@@ -115,6 +127,7 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._ended: set[str] = set()
         self._policy = RestartPolicy()
+        self._returning: dict[str, _Return] = {}
         self._fallen_counts: dict[str, dict[str, int]] = {}
         self._started_s = 0.0
         self.outcome = Outcome()
@@ -188,8 +201,7 @@ class Supervisor:
         child = self._children[spec.name]
         while True:
             self._tick("starting")
-            beat = self._room.beats.get(spec.name)
-            if beat is not None and beat.pid == child.pid and beat.state in ("ready", "running"):
+            if self._is_ready(spec.name):
                 return
             if child.exit_code() is not None:
                 raise NodeError(
@@ -200,15 +212,25 @@ class Supervisor:
             if self._interrupts:
                 raise NodeError("interrupted while starting")
 
-    def _tick(self, state: Literal["starting", "running"]) -> None:
-        self._room.beat(state)
+    def _is_ready(self, name: str) -> bool:
+        beat = self._beat_of(name)
+        return beat is not None and beat.state in ("ready", "running")
+
+    def _beat_of(self, name: str) -> Beat | None:
+        """Return the newest beat of a node's present process; one of its past is not counted."""
+        beat = self._room.beats.get(name)
+        return beat if beat is not None and beat.pid == self._children[name].pid else None
+
+    def _tick(self, state: Literal["starting", "running"] = "running") -> None:
+        # Told to the gate: no view shows anything while a node is on its way back.
+        self._room.beat("starting" if self._returning else state)
         self._room.receive(TICK_S)
 
     def _watch(
         self, until: Callable[[Snapshot], str | None], watch: Callable[[Snapshot], None]
     ) -> None:
         while True:
-            self._tick("running")
+            self._tick()
             self._tell_notes()
             self._look_after()
             snapshot = self.snapshot()
@@ -229,8 +251,9 @@ class Supervisor:
     def snapshot(self) -> Snapshot:
         """Return the present state of the run."""
         elapsed_s = self._clock.now() - self._started_s
-        ended = frozenset(self._ended)
-        return Snapshot(elapsed_s, dict(self._room.beats), ended, self._total_counts())
+        ended, returning = frozenset(self._ended), frozenset(self._returning)
+        beats = dict(self._room.beats)
+        return Snapshot(elapsed_s, beats, ended, self._total_counts(), returning)
 
     def _tell_notes(self) -> None:
         """Tell what a node reports, once; the numbers in it may change without being told again."""
@@ -249,6 +272,8 @@ class Supervisor:
             if code is None and self._silent(spec.name):
                 self._say(f"{spec.name} gives no sign of life: killed")
                 child.signal(signal.SIGKILL)
+            if code is None and spec.name in self._returning:
+                self._welcome(spec.name, self._returning[spec.name])
             if code is None or spec.name in self._ended:
                 continue
             if spec.kind == "tool":
@@ -260,7 +285,7 @@ class Supervisor:
 
     def _silent(self, name: str) -> bool:
         """Return whether a node that has beaten before stands still, its watchdog included."""
-        beat = self._room.beats.get(name)
+        beat = self._beat_of(name)
         most_s = self._plan.watchdog_s + BEAT_GRACE_S
         return beat is not None and self._clock.now() - beat.t_sent > most_s
 
@@ -273,12 +298,22 @@ class Supervisor:
             raise NodeError(f"{spec.name} keeps falling ({how}):\n{child.last_words()}")
         self._say(f"{spec.name} fell ({how}): views blank, starting it again")
         self._launch(spec)
-        self._wait_ready(spec)
-        self._command(spec.name, "go")
-        self._say(f"{spec.name} is back")
+        self._returning[spec.name] = _Return(self._clock.now() + READY_TIMEOUT_S)
+
+    def _welcome(self, name: str, back: _Return) -> None:
+        """Let a node that starts again go as soon as it is ready, without waiting for it."""
+        now = self._clock.now()
+        if back.go and self._room.replies.pop(back.go, None) is not None:
+            del self._returning[name]
+            self._say(f"{name} is back")
+        elif now > back.deadline_s:
+            raise NodeError(f"{name} was not ready again within {READY_TIMEOUT_S:.0f} s")
+        elif now >= back.go_again_s and self._is_ready(name):
+            back.go = self._room.send(name, "go")
+            back.go_again_s = now + REPLY_TIMEOUT_S
 
     def _keep_counts(self, name: str) -> None:
-        beat = self._room.beats.get(name)
+        beat = self._beat_of(name)
         kept = self._fallen_counts.setdefault(name, {})
         for key, value in (beat.counts if beat else {}).items():
             kept[key] = kept.get(key, 0) + value
@@ -293,7 +328,7 @@ class Supervisor:
             command = self._room.send(node, action, arguments)
             deadline = self._clock.now() + REPLY_TIMEOUT_S
             while self._clock.now() < deadline:
-                self._tick("running")
+                self._tick()
                 if command in self._room.replies:
                     return self._room.replies.pop(command)
                 if self._children[node].exit_code() is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import zmq
 
@@ -58,7 +60,16 @@ class FakeNode:
 def build(context: NodeContext) -> FakeNode:
     if context.name == "broken":
         raise ConfigError("the broken node cannot be built")
+    stumbles = context.plan.folder / f"stumble-{context.name}"
+    if stumbles.exists():
+        stumble(stumbles)
     return FakeNode(context)
+
+
+def stumble(file: Path) -> None:
+    """Die while starting, and say so by removing the file that asked for it."""
+    file.unlink()
+    os._exit(7)
 
 
 if __name__ == "__main__":

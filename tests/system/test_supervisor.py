@@ -102,6 +102,46 @@ def test_a_stopped_node_is_killed_and_comes_back(plan: Plan, tmp_path: Path) -> 
     assert (outcome.status, outcome.interrupted) == ("success", True)
 
 
+def fallen_and_back(
+    plan: Plan, names: tuple[str, ...], tmp_path: Path, *, stumbling: str = ""
+) -> tuple[Outcome, list[str]]:
+    """Kill nodes together and run until all of them are back; return what was told, too."""
+    killed: dict[str, int] = {}
+    said: list[str] = []
+    supervisor = Supervisor(plan, [fake(name) for name in "abc"], tmp_path, said.append)
+
+    def until(now: Snapshot) -> str | None:
+        assert now.elapsed_s < PATIENCE_S, said
+        if not killed and all(now.count(name, "went") == 1 for name in "abc"):
+            killed.update({name: now.beats[name].pid for name in names})
+            if stumbling:
+                (plan.folder / f"stumble-{stumbling}").touch()
+            for pid in killed.values():
+                os.kill(pid, signal.SIGKILL)
+        back = killed and all(now.count(name, "went") == 2 for name in names)
+        return "all back" if back and not now.returning else None
+
+    return supervisor.run(until, lambda _now: None), said
+
+
+def test_nodes_that_fall_together_come_back_together(plan: Plan, tmp_path: Path) -> None:
+    outcome, said = fallen_and_back(plan, ("a", "b"), tmp_path)
+    assert (outcome.status, outcome.interrupted) == ("success", True)
+    assert {name: held["went"] for name, held in outcome.counts.items()} == {"a": 2, "b": 2, "c": 1}
+    told = [line.split(" ", 1) for line in said]
+    fell = [at for at, (_name, what) in enumerate(told) if what.startswith("fell")]
+    back = [at for at, (_name, what) in enumerate(told) if what == "is back"]
+    assert len(fell) == len(back) == 2
+    assert max(fell) < min(back), "the second is started while the first is awaited"
+
+
+def test_a_restart_that_dies_is_tried_again(plan: Plan, tmp_path: Path) -> None:
+    outcome, said = fallen_and_back(plan, ("a",), tmp_path, stumbling="a")
+    assert (outcome.status, outcome.interrupted) == ("success", True)
+    assert any(line.startswith("a fell (exit 7)") for line in said)
+    assert outcome.counts["a"]["went"] == 2
+
+
 def test_ctrl_c_before_everything_is_ready_is_no_failure(plan: Plan, tmp_path: Path) -> None:
     supervisor = Supervisor(plan, [fake("a")], tmp_path, lambda _line: None)
     supervisor._interrupt(signal.SIGINT, None)

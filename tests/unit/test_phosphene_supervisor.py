@@ -50,3 +50,12 @@ def test_a_lossless_run_ends_after_its_last_frame(speed: float | None, waits: bo
     assert (ends[-1] is None) is waits
     until(snapshot(5.0, frames=10))
     assert until(snapshot(6.5, frames=10)) == "the recording has ended"
+
+
+def test_a_run_does_not_end_while_a_node_is_on_its_way_back() -> None:
+    until = end_of(RunOptions(mode="replay", speed=None))
+    now = snapshot(0.0, frames=3)
+    away = Snapshot(9.0, now.beats, now.ended, returning=frozenset({"renderer"}))
+    until(now)
+    assert until(away) is None
+    assert until(snapshot(9.0, frames=3)) == "the recording has ended"
