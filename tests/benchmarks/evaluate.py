@@ -340,11 +340,11 @@ def main() -> int:
         raise SystemExit(f"{given.data}: no such folder; give the recordings with DATA=...")
     speeds = ("max",) if given.no_real_time else ("max", "1")
     parts: dict[str, tuple[int, Callable[[Bench, Callable[[], None]], list[Row]]]] = {
-        "synthetic": (2, synthetic),
         "xdf": (1, xdf),
         "muse": (6, muse),
         "haxby": (HAXBY_RUNS, haxby),
         "siemens": (len(speeds), lambda bench, step: siemens(bench, step, speeds)),
+        "synthetic": (2, synthetic),
     }
     chosen = {k: v for k, v in parts.items() if not given.only or k in given.only}
     rows: list[Row] = []
