@@ -8,6 +8,7 @@ the supervisor is gone or when it is told to stop.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
 import logging
 import os
@@ -164,11 +165,16 @@ class NodeContext:
                 counts=dict(counts),
                 note=self.note,
             )
-            self._control.send_multipart(encode(message))
+            self._tell(message)
             self._bond.send(message)
             if os.getppid() != self._parent:
                 self.stopping = True
         return not self.stopping
+
+    def _tell(self, message: Message) -> None:
+        """Send to the supervisor; one that is suspended (Ctrl-Z) must not hold up the node."""
+        with contextlib.suppress(zmq.Again):
+            self._control.send_multipart(encode(message), zmq.NOBLOCK)
 
     def control_socket(self) -> zmq.Socket[bytes]:
         """Return the socket on which commands arrive."""
@@ -190,7 +196,7 @@ class NodeContext:
         """Answer a command."""
         now = self.clock.now()
         message = self.message(Reply, t_acquired=now, id=command.id, ok=ok, text=text)
-        self._control.send_multipart(encode(message))
+        self._tell(message)
 
     def close(self) -> None:
         """Close sockets and context."""

@@ -32,6 +32,8 @@ STOP_TIMEOUT_S = 8.0
 BEAT_GRACE_S = 2.0
 REPLY_TIMEOUT_S = 3.0
 TICK_S = 0.05
+# A longer gap between two of its own ticks: the supervisor itself stood still (Ctrl-Z).
+OWN_GAP_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ class Supervisor:
         self._returning: dict[str, _Return] = {}
         self._fallen_counts: dict[str, dict[str, int]] = {}
         self._started_s = 0.0
+        self._ticked_s = self._awake_s = self._clock.now()
         self.outcome = Outcome()
         self._interrupts = 0
         self._told: set[tuple[str, str]] = set()
@@ -222,6 +225,10 @@ class Supervisor:
         return beat if beat is not None and beat.pid == self._children[name].pid else None
 
     def _tick(self, state: Literal["starting", "running"] = "running") -> None:
+        now = self._clock.now()
+        if now - self._ticked_s > OWN_GAP_S:
+            self._awake_s = now
+        self._ticked_s = now
         # Told to the gate: no view shows anything while a node is on its way back.
         self._room.beat("starting" if self._returning else state)
         self._room.receive(TICK_S)
@@ -287,7 +294,8 @@ class Supervisor:
         """Return whether a node that has beaten before stands still, its watchdog included."""
         beat = self._beat_of(name)
         most_s = self._plan.watchdog_s + BEAT_GRACE_S
-        return beat is not None and self._clock.now() - beat.t_sent > most_s
+        # After a standstill of its own the supervisor first hears every node again.
+        return beat is not None and self._clock.now() - max(beat.t_sent, self._awake_s) > most_s
 
     def _raise_again(self, spec: NodeSpec, code: int) -> None:
         child = self._children[spec.name]

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,7 @@ from phosphene.bus import RunFolder
 from phosphene.plan import Plan
 from phosphene.session import Session
 from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
+from phosphene.supervisor.supervisor import BEAT_GRACE_S
 
 PATIENCE_S = 40.0
 
@@ -208,6 +210,29 @@ def test_ctrl_c_ends_everything(plan: Plan) -> None:
         assert process.wait(20) == 0
     assert "ended abort stopped by Ctrl-C" in rest
     assert not [c for c in children if c.is_running() and c.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_suspended_supervisor_finds_its_nodes_as_they_were(plan: Plan) -> None:
+    """Ctrl-Z for longer than a silent node is left alive: no node is killed afterwards."""
+    file = plan.save()
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(file)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "running\n":
+            assert process.poll() is None
+        children = {c.pid for c in psutil.Process(process.pid).children(recursive=True)}
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(plan.watchdog_s + BEAT_GRACE_S + 0.5)  # the suspension is what is tested
+        process.send_signal(signal.SIGCONT)
+        for _ in range(10):
+            assert process.stdout.readline() == "running\n"
+        assert {c.pid for c in psutil.Process(process.pid).children(recursive=True)} == children
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+    assert "sign of life" not in rest
+    assert "fell" not in rest
+    assert "ended abort" in rest
 
 
 def test_nodes_end_themselves_when_the_supervisor_is_killed(plan: Plan) -> None:
