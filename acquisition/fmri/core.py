@@ -17,13 +17,16 @@ from acquisition.fmri.clean import BaselineStats, CleanConfig, Cleaner
 from acquisition.fmri.mask import brain_mask, check_masks, mask_sha256
 from acquisition.fmri.quality import QualityConfig, QualityTracker
 from acquisition.fmri.realign import Motion, RealignConfig, Realigner, can_realign
-from acquisition.fmri.rigid import centre_of
+from acquisition.fmri.rigid import centre_of, farthest_mm
 from acquisition.fmri.volume import Volume
 from phosphene.errors import CausalityError, ConfigError, InputError, check_all, problem
 
 __all__ = ["FmriConfig", "FmriCore", "FmriStep"]
 
 Mask = npt.NDArray[np.bool_]
+
+# Headers round to micrometres, a new slice position is off by far more.
+_SAME_PLACE_MM = 0.1
 
 _STILL = Motion(np.zeros(6), np.eye(4), 0.0, 0, True)
 
@@ -190,7 +193,8 @@ class FmriCore:
         Raises
         ------
         InputError
-            If the shape is wrong or a voxel is not finite.
+            If the shape is wrong, a voxel is not finite, or the volume lies elsewhere than the
+            reference and is not realigned: the mask would take the wrong voxels.
         CausalityError
             If the number is not higher than the last one's.
         """
@@ -201,10 +205,11 @@ class FmriCore:
                         "Put volumes in order before processing them.")
             )  # fmt: skip
         _check_finite(volume, index)
-        if self._run is None:
-            self._run = _Run(self._config, volume)
-        elif volume.data.shape != self._run.reference.data.shape:
-            raise _wrong_shape(index, volume, self._run.reference)
+        run = self._run or _Run(self._config, volume)
+        if volume.data.shape != run.reference.data.shape:
+            raise _wrong_shape(index, volume, run.reference)
+        run.check_place(volume, index)
+        self._run = run
         missing = index - self._last_index - 1
         self._last_index = index
         self._missing += missing
@@ -238,6 +243,18 @@ class _Run:
 
     def stats(self) -> BaselineStats:
         return self._cleaner.stats()
+
+    def check_place(self, volume: Volume, index: int) -> None:
+        """Refuse a volume whose voxels are elsewhere than the mask's, where nothing moves them."""
+        if self._realigner is not None:
+            return
+        off_mm = farthest_mm(volume.data.shape, volume.affine, self.reference.affine)
+        if not off_mm <= _SAME_PLACE_MM:
+            raise InputError(
+                problem(f"volume {index}", f"voxels up to {off_mm:.2f} mm from the reference's "
+                        f"({self.note})", f"the reference's place within {_SAME_PLACE_MM:g} mm",
+                        "Scan with the reference's slice position, or fit anew.")
+            )  # fmt: skip
 
     def step(self, volume: Volume, index: int, missing: int) -> FmriStep:
         motion, data = _STILL, volume.data

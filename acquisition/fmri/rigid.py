@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["centre_of", "matrix_of", "params_of", "rotation"]
+__all__ = ["centre_of", "farthest_mm", "matrix_of", "params_of", "rotation"]
 
 Matrix = npt.NDArray[np.float64]
 
@@ -32,6 +32,12 @@ def centre_of(shape: Sequence[int], affine: Matrix) -> Matrix:
     middle = (np.asarray(shape, np.float64) - 1) / 2
     centre: Matrix = affine[:3, :3] @ middle + affine[:3, 3]
     return centre
+
+
+def farthest_mm(shape: Sequence[int], one: Matrix, other: Matrix) -> float:
+    """Largest distance, in millimetres, of a grid's voxels under two affines; a corner has it."""
+    corners = np.stack(np.meshgrid(*((0, n - 1) for n in shape), [1])).reshape(4, -1)
+    return float(np.linalg.norm(((one - other) @ corners)[:3], axis=0).max())
 
 
 def matrix_of(params: npt.ArrayLike, centre_mm: Matrix) -> Matrix:

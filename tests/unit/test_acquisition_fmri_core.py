@@ -169,6 +169,35 @@ def test_single_slice_runs_without_realignment_and_says_so() -> None:
         FmriCore(FmriConfig(realign="on")).step(volumes[0])
 
 
+@pytest.mark.parametrize("realign", ["auto", "off"])
+def test_without_realignment_a_volume_from_elsewhere_is_refused(realign: str) -> None:
+    cut = slice(7, 8) if realign == "auto" else slice(None)
+    volumes = [replace(v, data=v.data[:, :, cut].copy()) for v in run(6)]
+    core = FmriCore(FmriConfig(reference=volumes[0], realign=realign))  # type: ignore[arg-type]
+    moved, turned, rounded = (HEAD.affine.copy() for _ in range(3))
+    moved[2, 3] += 3.0
+    turned[:2, :2] = turned[:2, :2] @ np.array([[0.999, -0.04], [0.04, 0.999]])
+    rounded += 1e-5
+    for first in (moved, turned):
+        with pytest.raises(InputError, match=r"volume 1: .* mm from the reference's"):
+            core.step(replace(volumes[1], affine=first))
+    assert core.mask_hash == ""
+    assert core.step(replace(volumes[1], affine=rounded)).index == 1
+    with pytest.raises(InputError, match=r"up to 3\.00 mm"):
+        core.step(replace(volumes[2], affine=moved))
+    assert core.step(volumes[3]).missing == 1
+
+
+def test_with_realignment_a_volume_from_elsewhere_is_put_in_place() -> None:
+    volumes = run(6)
+    moved = HEAD.affine.copy()
+    moved[2, 3] += 3.0
+    core = FmriCore(FmriConfig(reference=volumes[0]))
+    step = core.step(replace(volumes[1], affine=moved))
+    assert not step.spike
+    assert abs(step.motion_mm_deg[2]) == pytest.approx(3.0, abs=0.3)
+
+
 def test_settings_that_contradict_are_refused() -> None:
     with pytest.raises(ConfigError, match="tr_s"):
         FmriCore().step(replace(run(1)[0], tr_s=0.0))
