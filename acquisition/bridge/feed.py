@@ -32,8 +32,8 @@ class AnyReader:
     """
 
     def __init__(self, tr_s: float | None) -> None:
-        self._nifti = NiftiReader(tr_s or 0.0)
-        self._dicom = DicomReader(new_key())
+        key = new_key()
+        self._nifti, self._dicom = NiftiReader(tr_s or 0.0, key=key), DicomReader(key)
 
     def read(self, raw: bytes, name: str) -> Volume:
         """Read one file; see `acquisition.sources.folder.VolumeReader`."""

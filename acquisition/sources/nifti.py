@@ -17,6 +17,7 @@ from nibabel.wrapstruct import WrapStructError
 
 from acquisition.errors import ForeignFileError, MatrixError
 from acquisition.fmri.volume import Volume, to_ras
+from acquisition.sources.identity import new_key, public_name
 from phosphene.errors import InputError, TruncatedError, problem
 
 __all__ = ["NiftiReader", "read_mask", "read_series"]
@@ -36,6 +37,8 @@ class NiftiReader:
         Number in the name of the first volume.
     shape : tuple of int, optional
         Matrix size to accept; by default that of the first file.
+    key : bytes, optional
+        Random key of the run, see `acquisition.sources.identity`; by default a new one.
     """
 
     def __init__(
@@ -43,15 +46,18 @@ class NiftiReader:
         tr_s: float = 0.0,
         first_number: int = 1,
         shape: tuple[int, ...] | None = None,
+        key: bytes | None = None,
     ) -> None:
+        self._key = key or new_key()
         self._tr_s = tr_s
         self._first_number = first_number
         self._shape = shape
 
     def read(self, raw: bytes, name: str) -> Volume:
         """Read one file; see `acquisition.sources.dicom.DicomReader.read` for the errors."""
-        shown = Path(name).name
-        number = _LAST_NUMBER.search(shown.removesuffix(".gz").removesuffix(".nii"))
+        own = Path(name).name
+        shown = public_name(own, self._key)
+        number = _LAST_NUMBER.search(own.removesuffix(".gz").removesuffix(".nii"))
         if number is None or int(number[1]) < self._first_number:
             raise InputError(
                 problem(shown, "no volume number", f"a number from {self._first_number} in the "

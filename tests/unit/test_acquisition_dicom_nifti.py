@@ -50,8 +50,9 @@ def test_single_files_are_counted_by_the_last_number(tmp_path: Path) -> None:
     reader = NiftiReader(tr_s=2.0)
     raw = save(tmp_path / "x.nii", four_d()[..., 0])
     assert reader.read(raw, "fanon-0007-00006-000006.nii").index == 5
-    with pytest.raises(InputError, match="no volume number"):
-        reader.read(raw, "mean.nii")
+    with pytest.raises(InputError, match="no volume number") as caught:
+        reader.read(raw, "doe.nii")
+    assert "doe" not in str(caught.value)
     with pytest.raises(MatrixError):
         reader.read(save(tmp_path / "y.nii", four_d()[:4, ..., 0]), "v2.nii")
     with pytest.raises(ForeignFileError, match="4 dimensions"):
@@ -62,8 +63,8 @@ def test_single_files_are_counted_by_the_last_number(tmp_path: Path) -> None:
 def test_short_files_are_truncated(tmp_path: Path, keep: int) -> None:
     raw = save(tmp_path / "x.nii", four_d()[..., 0])
     assert len(raw) > 500
-    with pytest.raises(InputError, match=r"v1\.nii"):
-        NiftiReader().read(raw[:keep], "v1.nii")
+    with pytest.raises(InputError, match=r"1\.nii"):
+        NiftiReader().read(raw[:keep], "1.nii")
     with pytest.raises(TruncatedError):
         NiftiReader().read(gzip.compress(raw)[:-20], "v1.nii.gz")
 
