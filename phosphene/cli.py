@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import entry_points
+from types import FrameType
 
 from phosphene.commands import demo, doctor, files, fit, live, replay
 from phosphene.commands.base import CliCommand
@@ -48,6 +51,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _leave(number: int, _frame: FrameType | None) -> None:
+    # Once is enough: a second signal would cut the clearing up short.
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+@contextmanager
+def _leaving_in_order() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into an exception: children end, temporary folders are removed.
+
+    The supervisor has its own handlers while a run lasts.
+    """
+    numbers = [
+        number
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) == signal.SIG_DFL
+    ]
+    previous = {number: signal.signal(number, _leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
@@ -59,13 +87,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 success, 1 a told error, 2 wrong usage.
+        0 success, 1 a told error, 2 wrong usage, 128 and its number after a signal.
     """
     arguments = _parser().parse_args(argv)
     # Recordings, reports and logs are about a person: what is written is for its owner only.
     os.umask(0o077)
     try:
-        status: int = arguments.run_command(arguments)
+        with _leaving_in_order():
+            status: int = arguments.run_command(arguments)
     except PhospheneError as error:
         print(f"phosphene: {error}", file=sys.stderr)
         return 1

@@ -11,9 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from phosphene.commands.base import CliCommand
-from phosphene.errors import InputError, NodeError
+from phosphene.commands.replay import own_start
+from phosphene.errors import ConfigError, InputError, NodeError, problem
 
-__all__ = ["FIT", "run_module"]
+__all__ = ["FIT", "person_in", "run_module"]
+
+_UNNAMED = "p01"
+
+END_TIMEOUT_S = 3.0
 
 
 def run_module(module: str, arguments: Sequence[str]) -> None:
@@ -26,16 +31,61 @@ def run_module(module: str, arguments: Sequence[str]) -> None:
     """
     # Many small matrices: threads that wait for each other cost far more than they give.
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
-    done = subprocess.run([sys.executable, "-m", module, *arguments], check=False, env=environment)
-    if done.returncode != 0:
-        raise NodeError(f"{module} failed (exit {done.returncode}); its message stands above")
+    with subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment) as process:
+        try:
+            code = process.wait()
+        except BaseException:
+            _end(process)
+            raise
+    if code != 0:
+        raise NodeError(f"{module} failed (exit {code}); its message stands above")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that is not waited for any longer, by force when it takes too long."""
+    process.terminate()
+    try:
+        process.wait(END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def person_in(asked: str | None, sources: Sequence[Path]) -> str:
+    """Tell whose decoder is fitted; recordings of our own know that themselves.
+
+    Parameters
+    ----------
+    asked : str or None
+        What the command line says.
+    sources : sequence of Path
+        All recordings of the fit.
+
+    Raises
+    ------
+    ConfigError
+        If recordings are of different persons, or of somebody else than the command line says.
+    """
+    starts = {path: own_start(path, None) for path in sources}
+    persons = {path: start.person for path, start in starts.items() if start is not None}
+    if not persons:
+        return asked or _UNNAMED
+    if len(set(persons.values())) > 1:
+        got = ", ".join(f"{person} in {path}" for path, person in persons.items())
+        raise ConfigError(problem("SOURCE", got, "one person", "Fit a bundle for each person."))
+    person = next(iter(persons.values()))
+    if asked not in (None, person):
+        raise ConfigError(
+            problem("--person", asked, person, "It is in the recording; leave --person out.")
+        )
+    return person
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, nargs="+", help="recordings: one file per run, or a "
                         "folder that holds several runs")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder of the new bundle")
-    parser.add_argument("--person", default="p01", help="pseudonym of the person")
+    parser.add_argument("--person", help="pseudonym of the person; default: the one in a recording "
+                        f"of our own, otherwise {_UNNAMED}")  # fmt: skip
     parser.add_argument("--runs", help="runs to use, for instance 1-11 or 1,3,5")
     parser.add_argument("--labels", default="", help="rename markers, for instance 1=house,2=face")
     parser.add_argument("--delay", type=float, help="haemodynamic delay in seconds")
@@ -46,9 +96,10 @@ def _run(arguments: argparse.Namespace) -> int:
     missing = [str(path) for path in arguments.source if not path.exists()]
     if missing:
         raise InputError("recording does not exist: " + ", ".join(missing))
+    person = person_in(arguments.person, arguments.source)
     with tempfile.TemporaryDirectory(prefix="phosphene-fit-") as folder:
         prepared = Path(folder) / "prepared.npz"
-        command = [*map(str, arguments.source), "--person", arguments.person]
+        command = [*map(str, arguments.source), "--person", person]
         command += ["--out", str(prepared)]
         command += ["--runs", arguments.runs] if arguments.runs else []
         command += ["--labels", arguments.labels] if arguments.labels else []

@@ -7,11 +7,12 @@ and leaves nothing behind.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -22,9 +23,10 @@ from phosphene.messages import Beat, Reply
 from phosphene.plan import Plan
 from phosphene.supervisor.child import Child, NodeSpec
 from phosphene.supervisor.control import ControlRoom
+from phosphene.supervisor.outcome import Outcome, Snapshot
 from phosphene.supervisor.policy import RestartPolicy
 
-__all__ = ["Outcome", "Snapshot", "Supervisor"]
+__all__ = ["Supervisor"]
 
 READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 8.0
@@ -34,57 +36,6 @@ REPLY_TIMEOUT_S = 3.0
 TICK_S = 0.05
 # A longer gap between two of its own ticks: the supervisor itself stood still (Ctrl-Z).
 OWN_GAP_S = 1.0
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The state of a run at one moment.
-
-    Attributes
-    ----------
-    elapsed_s : float
-        Seconds since the run went.
-    beats : mapping of str to Beat
-        Newest beat of each node.
-    ended : frozenset of str
-        Tools that have run to their end.
-    counts : mapping
-        Counters of each node, summed over its restarts.
-    returning : frozenset of str
-        Nodes that fell and are not back yet.
-    """
-
-    elapsed_s: float
-    beats: Mapping[str, Beat]
-    ended: frozenset[str]
-    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    returning: frozenset[str] = frozenset()
-
-    def count(self, node: str, name: str) -> int:
-        """Return a counter of a node, summed over its restarts; 0 when it is not known."""
-        return self.counts.get(node, {}).get(name, 0)
-
-
-@dataclass
-class Outcome:
-    """How a run ended.
-
-    Attributes
-    ----------
-    status : str
-        ``success``, ``abort`` (stopped by a person) or ``fail``.
-    reason : str
-        In words.
-    interrupted : bool
-        True when a node fell and was started again.
-    counts : dict
-        Counters of each node, summed over its restarts.
-    """
-
-    status: Literal["success", "abort", "fail"] = "success"
-    reason: str = ""
-    interrupted: bool = False
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -121,7 +72,8 @@ class Supervisor:
         say: Callable[[str], None],
         clock: Clock | None = None,
     ) -> None:
-        self._plan, self._specs, self._logs, self._say = plan, tuple(specs), logs, say
+        self._plan, self._specs, self._logs = plan, tuple(specs), logs
+        self._print = say
         self._clock = clock or MonotonicClock()
         self._folder = RunFolder(plan.folder)
         self._plan_file = plan.save()
@@ -134,7 +86,7 @@ class Supervisor:
         self._started_s = 0.0
         self._ticked_s = self._awake_s = self._clock.now()
         self.outcome = Outcome()
-        self._interrupts = 0
+        self._interrupts: list[signal.Signals] = []
         self._told: set[tuple[str, str]] = set()
 
     # ---- life of a run -------------------------------------------------------------------------
@@ -155,26 +107,38 @@ class Supervisor:
         -------
         Outcome
         """
-        previous = signal.signal(signal.SIGINT, self._interrupt)
-        previous_term = signal.signal(signal.SIGTERM, self._interrupt)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        # Ignored on purpose (nohup): the run goes on without its terminal.
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        previous = {number: signal.signal(number, self._interrupt) for number in numbers}
         try:
             self._start()
             self._watch(until, watch)
         except NodeError as error:
             if self._interrupts:
-                self.outcome.status, self.outcome.reason = "abort", "stopped by Ctrl-C"
+                self.outcome.status, self.outcome.reason = "abort", self._stopped_by()
             else:
                 self.outcome.status, self.outcome.reason = "fail", str(error)
             self._say(str(error))
         finally:
             self._stop_all()
-            signal.signal(signal.SIGINT, previous)
-            signal.signal(signal.SIGTERM, previous_term)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
         return self.outcome
 
-    def _interrupt(self, _number: int, _frame: object) -> None:
-        self._interrupts += 1
-        if self._interrupts > 1:
+    def _say(self, line: str) -> None:
+        # A terminal that has hung up must not keep the nodes from being stopped.
+        with contextlib.suppress(OSError):
+            self._print(line)
+
+    def _stopped_by(self) -> str:
+        ctrl_c = self._interrupts[0] == signal.SIGINT
+        return "stopped by " + ("Ctrl-C" if ctrl_c else self._interrupts[0].name)
+
+    def _interrupt(self, number: int, _frame: object) -> None:
+        self._interrupts.append(signal.Signals(number))
+        if len(self._interrupts) > 1:
             for child in self._children.values():
                 child.signal(signal.SIGKILL)
 
@@ -249,7 +213,9 @@ class Supervisor:
             ]
             if self._interrupts or stop_asked:
                 self.outcome.status = "abort"
-                self.outcome.reason = "stopped by " + (stop_asked[0] if stop_asked else "Ctrl-C")
+                self.outcome.reason = (
+                    f"stopped by {stop_asked[0]}" if stop_asked else self._stopped_by()
+                )
                 return
             if (reason := until(snapshot)) is not None:
                 self.outcome.reason = reason

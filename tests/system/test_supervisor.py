@@ -195,7 +195,11 @@ print("ended", outcome.status, outcome.reason)
 """
 
 
-def test_ctrl_c_ends_everything(plan: Plan) -> None:
+@pytest.mark.parametrize(
+    ("number", "by"),
+    [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")],
+)
+def test_a_signal_ends_everything(plan: Plan, number: signal.Signals, by: str) -> None:
     file = plan.save()
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(file)], stdout=subprocess.PIPE, text=True
@@ -205,11 +209,47 @@ def test_ctrl_c_ends_everything(plan: Plan) -> None:
             assert process.poll() is None
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) == 2
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         rest = process.stdout.read()
         assert process.wait(20) == 0
-    assert "ended abort stopped by Ctrl-C" in rest
+    assert f"ended abort stopped by {by}" in rest
     assert not [c for c in children if c.is_running() and c.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_run_goes_on_without_its_terminal_where_that_is_wanted(plan: Plan) -> None:
+    file = plan.save()
+    with subprocess.Popen(
+        ["nohup", sys.executable, "-c", SCRIPT, str(file)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "running\n":
+            assert process.poll() is None
+        process.send_signal(signal.SIGHUP)
+        for _ in range(40):
+            assert process.stdout.readline() == "running\n"
+        process.send_signal(signal.SIGTERM)
+        assert "ended abort stopped by SIGTERM" in process.stdout.read()
+
+
+def test_sigterm_during_the_demo_calibration_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "phosphene.cli", "demo", "--headless", "--out"]
+    with subprocess.Popen(
+        [*command, str(tmp_path / "out")],
+        env={**os.environ, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("calibrating")
+        children: list[psutil.Process] = []
+        while not children:
+            assert process.poll() is None
+            children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 128 + signal.SIGTERM
+    _gone, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_suspended_supervisor_finds_its_nodes_as_they_were(plan: Plan) -> None:
