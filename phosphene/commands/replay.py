@@ -20,7 +20,7 @@ from phosphene.recorder.reader import parts_of, start_of
 from phosphene.run import RunOptions, run_chain
 from phosphene.session import Session
 
-__all__ = ["REPLAY", "person_of", "speed_of", "split_of"]
+__all__ = ["REPLAY", "own_start", "person_of", "speed_of", "split_of"]
 
 
 def speed_of(text: str) -> float | None:
@@ -69,7 +69,7 @@ def _consent(arguments: argparse.Namespace) -> Consent | None:
     return None if path is None else load_consent(path)
 
 
-def _own_start(recording: Path, run: str | None) -> RunStart | None:
+def own_start(recording: Path, run: str | None) -> RunStart | None:
     """Return the start document of a recording of our own; None for all others."""
     if recording.is_file():
         with recording.open("rb") as file:
@@ -156,7 +156,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise InputError(f"recording {arguments.recording}: does not exist")
     bundle = None if arguments.bundle is None else Bundle.load(arguments.bundle)
     consent = _consent(arguments)
-    own = _own_start(arguments.recording, arguments.run)
+    own = own_start(arguments.recording, arguments.run)
     session = validated(
         Session,
         {

@@ -8,13 +8,15 @@ import pytest
 
 from phosphene.cli import main
 from phosphene.commands.demo import demo_programme
+from phosphene.commands.fit import person_in
 from phosphene.commands.options import pairs
 from phosphene.commands.replay import person_of, speed_of
 from phosphene.consent import Consent, Scope
 from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent, read_prepared, write_prepared
 from phosphene.doctor import CHECKS, Finding
 from phosphene.errors import ConfigError, InputError, check_all, problem
-from phosphene.messages import RunStart
+from phosphene.messages import Message, RunStart, encode
+from phosphene.recorder.writer import RecordingFile
 from phosphene.run import check_out, set_aside
 
 
@@ -75,6 +77,31 @@ def test_an_own_recording_says_itself_whose_brain_it_is() -> None:
     with pytest.raises(ConfigError, match="--person: got 'p02'; allowed: p01"):
         person_of("p02", own, None, other)
     assert person_of(None, None, None, other) == "p02"
+
+
+def recording_of(folder: Path, person: str) -> Path:
+    folder.mkdir()
+    file = RecordingFile(folder / "recording.mcap.part")
+    start = RunStart(
+        run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="recorder", person=person,
+        mode="live", modality="eeg", t_wall=0.0, facts={},
+    )  # fmt: skip
+    file.add(Message(start, {}), encode(Message(start, {})))
+    return file.finish()
+
+
+def test_a_fit_is_of_the_person_in_the_recording(tmp_path: Path) -> None:
+    first, again = (recording_of(tmp_path / name, "p07") for name in ("a", "b"))
+    other, foreign = recording_of(tmp_path / "c", "p08"), tmp_path / "run.csv"
+    foreign.write_text("1,2")
+    assert person_in(None, [first, again.parent, foreign]) == person_in("p07", [first]) == "p07"
+    with pytest.raises(ConfigError, match="--person: got 'p01'; allowed: p07"):
+        person_in("p01", [first])
+    with pytest.raises(
+        ConfigError, match=r"p07 in .*a/recording\.mcap, p08 in .*c/recording\.mcap"
+    ):
+        person_in(None, [first, other])
+    assert (person_in(None, [foreign]), person_in("p02", [foreign])) == ("p01", "p02")
 
 
 def test_an_earlier_run_is_renamed_and_never_overwritten(tmp_path: Path) -> None:
