@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,21 +15,22 @@ import numpy as np
 from tqdm import tqdm
 
 from decoder.choose import Grid
-from decoder.dataset import Dataset, block_groups
+from decoder.dataset import Dataset, block_groups, most_blocks
 from decoder.fit import Facts, fit_bundle
 from decoder.settings import FitSettings
 from decoder.targets import Encode, make_dataset
 from phosphene.bundle import Bundle
 from phosphene.dataset import PreparedData, PreparedMeta, read_prepared
-from phosphene.errors import PhospheneError
+from phosphene.errors import InputError, PhospheneError, problem
 from phosphene.manifest import Score, TargetInfo
 from phosphene.stimuli import C_DIM, CATEGORIES, SPACE_ID, Z_SHAPE, typical
 from phosphene.stimuli.encoder import WorldEncoder, space_hash
 
-__all__ = ["main", "search", "summary"]
+__all__ = ["main", "search", "summary", "with_groups"]
 
 _LONGEST_DELAY_S = 9.0
-_BLOCKS = 6
+_MOST_BLOCKS = 6
+_LEAST_BLOCKS = 3
 _MEANS = ((1, "mean"), (2, "mean"), (3, "mean"))
 _BLURRED = ((3, "concat"), (4, "concat"))
 
@@ -126,7 +127,7 @@ def _fit(given: argparse.Namespace) -> Bundle:
     if any(event.detail for event in prepared.meta.events):
         encode = WorldEncoder().encode
     data = make_dataset(prepared, settings.delay_s, settings.period_s, encode)
-    data = _with_groups(data, settings, grid)
+    data = with_groups(data, settings, grid)
     with tqdm(total=1, desc="fit", unit="fold") as bar:
 
         def progress(what: str, done: int, total: int) -> None:
@@ -137,10 +138,29 @@ def _fit(given: argparse.Namespace) -> Bundle:
         return fit_bundle(data, settings, _facts(prepared, given.consent), progress, grid)
 
 
-def _with_groups(data: Dataset, settings: FitSettings, grid: Grid) -> Dataset:
+def with_groups(data: Dataset, settings: FitSettings, grid: Grid) -> Dataset:
     """Cut runs into blocks where there are fewer than three: one is held out, two choose.
 
-    Each block is then normalised by itself, which is a little harder than a whole run.
+    Each block is then normalised by itself, which is a little harder than a whole run. There are
+    up to six blocks in all, as many as the shortest run allows.
+
+    Parameters
+    ----------
+    data : Dataset
+        One run or several.
+    settings : FitSettings
+    grid : Grid
+        What will be tried; the longest delay and window decide what lies between two blocks.
+
+    Returns
+    -------
+    Dataset
+        With three groups or more.
+
+    Raises
+    ------
+    InputError
+        If a run is too short; says how long it has to be.
     """
     names = data.group_names
     if len(names) > 2:
@@ -148,13 +168,28 @@ def _with_groups(data: Dataset, settings: FitSettings, grid: Grid) -> Dataset:
     delay_s = max((settings.delay_s, *grid.delays_s))
     window = max((settings.window, *(length for length, _ in grid.shapes)))
     gap = window + round(delay_s / settings.period_s)
+    rows_of = {name: int((data.groups == name).sum()) for name in names}
+    least, most = -(-_LEAST_BLOCKS // len(names)), _MOST_BLOCKS // len(names)
+    blocks = most_blocks(min(rows_of.values()), least, most, gap, window)
+    if blocks is None:
+        raise _too_short(rows_of, least * (gap + window))
     parts, groups = [], []
     for name in names:
         own = np.flatnonzero(data.groups == name)
-        rows, blocks = block_groups(len(own), _BLOCKS // len(names), gap)
+        rows, own_blocks = block_groups(len(own), blocks, gap)
         parts.append(own[rows])
-        groups.append(np.array([f"{name} {block}" for block in blocks]))
+        groups.append(np.array([f"{name} {block}" for block in own_blocks]))
     return replace(data.select(np.concatenate(parts)), groups=np.concatenate(groups))
+
+
+def _too_short(rows_of: Mapping[str, int], need: int) -> InputError:
+    short = [
+        problem(f"run {name}", f"{n} volumes or epochs", f"{need} or more",
+                "Record a longer run, give three or more runs, or fix --delay and --window.")
+        for name, n in rows_of.items()
+        if n < need
+    ]  # fmt: skip
+    return InputError("too short to fit and to test the fit: " + "; ".join(short))
 
 
 def _facts(prepared: PreparedData, consent: str) -> Facts:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from phosphene.errors import InputError, check_all, problem
 
-__all__ = ["Dataset", "block_groups", "group_folds", "leave_one_group_out"]
+__all__ = ["Dataset", "block_groups", "group_folds", "leave_one_group_out", "most_blocks"]
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
@@ -177,3 +177,27 @@ def block_groups(n: int, blocks: int, gap: int) -> tuple[Rows, Strings]:
         )
     names = np.concatenate([np.full(len(part), f"block-{k}") for k, part in enumerate(parts)])
     return np.concatenate(parts), names
+
+
+def most_blocks(n: int, least: int, most: int, gap: int, length: int) -> int | None:
+    """Say into how many blocks a run can be cut.
+
+    Parameters
+    ----------
+    n : int
+        Rows of the run.
+    least, most : int
+        Wanted numbers of blocks.
+    gap : int
+        Rows that each block gives up, see `block_groups`.
+    length : int
+        Rows that have to be left of each.
+
+    Returns
+    -------
+    int or None
+        None if the run is too short even for `least`, for which it needs
+        ``least * (gap + length)`` rows.
+    """
+    blocks = min(most, n // (gap + length))
+    return blocks if blocks >= least else None

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decoder.dataset import Dataset, block_groups, group_folds, leave_one_group_out
+from decoder.choose import Grid
+from decoder.cli import with_groups
+from decoder.dataset import Dataset, block_groups, group_folds, leave_one_group_out, most_blocks
+from decoder.settings import FitSettings
 from phosphene.errors import InputError
 
 
@@ -73,3 +76,47 @@ def test_blocks_leave_a_gap(n: int, blocks: int, gap: int) -> None:
 def test_too_many_blocks_are_refused() -> None:
     with pytest.raises(InputError, match="blocks"):
         block_groups(6, 3, 2)
+
+
+@given(st.integers(1, 300), st.integers(2, 3), st.integers(3, 6), st.integers(0, 12))
+def test_as_many_blocks_as_the_run_allows(n: int, least: int, most: int, gap: int) -> None:
+    blocks = most_blocks(n, least, most, gap, length=3)
+    if blocks is None:
+        assert n < least * (gap + 3)
+        return
+    _, names = block_groups(n, blocks, gap)
+    assert min(np.unique(names, return_counts=True)[1]) >= 3
+    assert least <= blocks <= most
+    assert blocks == most or (blocks + 1) * (gap + 3) > n
+
+
+def one_run(*lengths: int) -> Dataset:
+    n = sum(lengths)
+    return Dataset(
+        responses=np.zeros((n, 2), np.float32),
+        groups=np.repeat([f"r{k}" for k in range(len(lengths))], lengths),
+        times=np.concatenate([np.arange(k, dtype=float) for k in lengths]),
+        labels=np.full(n, "face"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("lengths", "groups"), [((48,), 3), ((64,), 4), ((300,), 6), ((32, 300), 4), ((9, 9, 9), 3)]
+)
+def test_short_runs_are_cut_into_fewer_blocks(lengths: tuple[int, ...], groups: int) -> None:
+    settings = FitSettings(window=2, delay_s=0.5, period_s=1.0)
+    grid = Grid(delays_s=(0.5, 8.5), shapes=((4, "concat"),))  # 12 rows of gap, 4 left
+    cut = with_groups(one_run(*lengths), settings, grid)
+    assert len(cut.group_names) == groups
+
+
+@pytest.mark.parametrize(("lengths", "need"), [((47,), 48), ((31, 300), 32)])
+def test_runs_that_are_too_short_are_told_how_long_to_be(
+    lengths: tuple[int, ...], need: int
+) -> None:
+    settings = FitSettings(window=2, delay_s=0.5, period_s=1.0)
+    grid = Grid(delays_s=(0.5, 8.5), shapes=((4, "concat"),))
+    told = rf"run r0: got '{lengths[0]} volumes or epochs.*allowed: {need} or more"
+    with pytest.raises(InputError, match=told) as caught:
+        with_groups(one_run(*lengths), settings, grid)
+    assert "r1" not in str(caught.value)
