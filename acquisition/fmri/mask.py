@@ -55,7 +55,7 @@ def brain_mask(data: FloatVolume) -> Mask:
     core = ndimage.binary_erosion(head, structure)
     pieces, n_pieces = ndimage.label(core, structure)
     if n_pieces == 0:
-        raise _nothing(int(head.sum()))
+        raise _nothing(0)
     sizes = np.bincount(pieces.ravel())[1:]
     brain = ndimage.binary_dilation(pieces == 1 + int(np.argmax(sizes)), structure) & head
     for k in range(data.shape[2]):
