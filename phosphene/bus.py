@@ -225,8 +225,11 @@ class Pusher(_Socket):
     block : bool
         True: wait for room (replay at full speed loses nothing). False: drop and count (live).
     alive : Callable, optional
-        Called about every 100 ms while a blocking send waits (the node's beat); when it returns
-        False the message is given up and counted.
+        Called about every 100 ms while a blocking send waits (the node's beat); once it returns
+        False, `grace_s` are left for this and all later messages, and what finds no room by then
+        is given up and counted.
+    grace_s : float
+        Seconds, in all, that blocking sends may still wait once the node is to stop.
     """
 
     def __init__(
@@ -236,14 +239,18 @@ class Pusher(_Socket):
         *,
         block: bool = False,
         alive: Callable[[], bool] | None = None,
+        grace_s: float = 2.0,
     ) -> None:
-        super().__init__(context, zmq.PUSH, linger_ms=1000)
+        # What a sender waits for is worth waiting for at its end, too.
+        super().__init__(context, zmq.PUSH, linger_ms=3000 if block else 1000)
         self.socket.sndhwm = HWM
         self.socket.setsockopt(zmq.RECONNECT_IVL, 50)
         self.socket.connect(endpoint)
         self.dropped = 0
         self._block = block
         self._alive = alive
+        self._grace_s = grace_s
+        self._give_up_s: float | None = None
 
     def send(self, message: Message) -> bool:
         """Send a message; return False when it had to be dropped."""
@@ -252,12 +259,20 @@ class Pusher(_Socket):
             try:
                 self.socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
             except zmq.Again:
-                if self._block and (self._alive is None or self._alive()):
+                if self._block and self._may_wait():
                     self.socket.poll(100, zmq.POLLOUT)
                     continue
                 self.dropped += 1
                 return False
             return True
+
+    def _may_wait(self) -> bool:
+        if self._alive is None or self._alive():
+            self._give_up_s = None
+            return True
+        if self._give_up_s is None:
+            self._give_up_s = time.monotonic() + self._grace_s
+        return time.monotonic() < self._give_up_s
 
 
 class Puller(_Socket):

@@ -118,12 +118,43 @@ def test_a_live_sender_drops_and_counts_exactly(
         assert received == sorted(set(received))
 
 
-def test_a_waiting_sender_gives_up_when_told_to(
+def test_a_waiting_sender_gives_up_after_its_grace(
     folder: RunFolder, context: zmq.Context[zmq.Socket[bytes]]
 ) -> None:
-    calls = iter([True, True, False])
-    with Pusher(context, folder.endpoint("p"), block=True, alive=lambda: next(calls)) as pusher:
+    calls: list[int] = []
+
+    def alive() -> bool:
+        calls.append(1)
+        return len(calls) < 3
+
+    with Pusher(context, folder.endpoint("p"), block=True, alive=alive, grace_s=0.3) as pusher:
         pusher.socket.linger = 0
         results = [pusher.send(event(seq)) for seq in range(HWM + 1)]
-    assert results[-1] is False
-    assert pusher.dropped == 1
+        asked = len(calls)
+        assert results[-1] is False
+        assert asked > 3, "it waits on after it was told to stop"
+        assert pusher.send(event(HWM + 1)) is False
+        assert len(calls) == asked + 1, "the grace is for all messages together"
+    assert pusher.dropped == 2
+
+
+def test_what_waits_when_a_sender_is_told_to_stop_still_arrives(
+    folder: RunFolder, context: zmq.Context[zmq.Socket[bytes]]
+) -> None:
+    address, sent = folder.endpoint("p"), HWM + 20
+    pullers: list[Puller] = []
+
+    def alive() -> bool:
+        if not pullers:
+            pullers.append(Puller(context, address))
+        return False
+
+    received: list[int] = []
+    with Pusher(context, address, block=True, alive=alive) as pusher:
+        assert all(pusher.send(event(seq)) for seq in range(sent))
+        with pullers[0] as puller:
+            while len(received) < sent:
+                wait(puller.socket)
+                received += [m.header.seq for m in puller.receive()]
+    assert received == list(range(sent))
+    assert pusher.dropped == 0
