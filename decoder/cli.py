@@ -22,7 +22,7 @@ from decoder.targets import Encode, make_dataset
 from phosphene.bundle import Bundle
 from phosphene.dataset import PreparedData, PreparedMeta, read_prepared
 from phosphene.errors import InputError, PhospheneError, problem
-from phosphene.manifest import Score, TargetInfo
+from phosphene.manifest import REST, Score, TargetInfo
 from phosphene.stimuli import C_DIM, CATEGORIES, SPACE_ID, Z_SHAPE, typical
 from phosphene.stimuli.encoder import WorldEncoder, space_hash
 
@@ -170,16 +170,34 @@ def with_groups(data: Dataset, settings: FitSettings, grid: Grid) -> Dataset:
     gap = window + round(delay_s / settings.period_s)
     rows_of = {name: int((data.groups == name).sum()) for name in names}
     least, most = -(-_LEAST_BLOCKS // len(names)), _MOST_BLOCKS // len(names)
-    blocks = most_blocks(min(rows_of.values()), least, most, gap, window)
+    # A window's stimulus must lie in its own block, so a block needs more rows than the gap has.
+    blocks = most_blocks(min(rows_of.values()), least, most, gap, gap + 1)
     if blocks is None:
-        raise _too_short(rows_of, least * (gap + window))
+        raise _too_short(rows_of, least * (2 * gap + 1))
     parts, groups = [], []
     for name in names:
         own = np.flatnonzero(data.groups == name)
         rows, own_blocks = block_groups(len(own), blocks, gap)
         parts.append(own[rows])
         groups.append(np.array([f"{name} {block}" for block in own_blocks]))
-    return replace(data.select(np.concatenate(parts)), groups=np.concatenate(groups))
+    cut = replace(data.select(np.concatenate(parts)), groups=np.concatenate(groups))
+    _check_shown(cut)
+    return cut
+
+
+def _check_shown(cut: Dataset) -> None:
+    """Refuse blocks of which too few show anything: nothing could be learned or tested."""
+    seen = np.zeros(len(cut), np.bool_)
+    if cut.c is not None:
+        seen |= np.isfinite(cut.c).all(axis=1)
+    if cut.labels is not None:
+        seen |= ~np.isin(cut.labels, ("", REST))
+    count = len(set(cut.groups[seen].tolist()))
+    if count < _LEAST_BLOCKS:
+        raise InputError(
+            problem("runs", f"something shown in {count} of {len(cut.group_names)} blocks",
+                    f"{_LEAST_BLOCKS} or more", "Record a longer run, or give three or more.")
+        )  # fmt: skip
 
 
 def _too_short(rows_of: Mapping[str, int], need: int) -> InputError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -101,16 +103,16 @@ def one_run(*lengths: int) -> Dataset:
 
 
 @pytest.mark.parametrize(
-    ("lengths", "groups"), [((48,), 3), ((64,), 4), ((300,), 6), ((32, 300), 4), ((9, 9, 9), 3)]
+    ("lengths", "groups"), [((75,), 3), ((100,), 4), ((300,), 6), ((50, 300), 4), ((9, 9, 9), 3)]
 )
 def test_short_runs_are_cut_into_fewer_blocks(lengths: tuple[int, ...], groups: int) -> None:
     settings = FitSettings(window=2, delay_s=0.5, period_s=1.0)
-    grid = Grid(delays_s=(0.5, 8.5), shapes=((4, "concat"),))  # 12 rows of gap, 4 left
+    grid = Grid(delays_s=(0.5, 8.5), shapes=((4, "concat"),))  # 12 rows of gap, 13 left
     cut = with_groups(one_run(*lengths), settings, grid)
     assert len(cut.group_names) == groups
 
 
-@pytest.mark.parametrize(("lengths", "need"), [((47,), 48), ((31, 300), 32)])
+@pytest.mark.parametrize(("lengths", "need"), [((74,), 75), ((49, 300), 50)])
 def test_runs_that_are_too_short_are_told_how_long_to_be(
     lengths: tuple[int, ...], need: int
 ) -> None:
@@ -120,3 +122,14 @@ def test_runs_that_are_too_short_are_told_how_long_to_be(
     with pytest.raises(InputError, match=told) as caught:
         with_groups(one_run(*lengths), settings, grid)
     assert "r1" not in str(caught.value)
+
+
+def test_a_run_that_shows_too_little_is_refused() -> None:
+    data = one_run(300)
+    labels = np.where(np.arange(300) < 80, "face", "rest")
+    with pytest.raises(InputError, match="something shown in 2 of 6 blocks"):
+        with_groups(
+            dataclasses.replace(data, labels=labels),
+            FitSettings(window=2, delay_s=0.5, period_s=1.0),
+            Grid(delays_s=(0.5, 8.5)),
+        )
