@@ -8,7 +8,9 @@ drop counts it. All endpoints of a run are ipc sockets in one folder that only i
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +28,7 @@ __all__ = ["Publisher", "Puller", "Pusher", "RunFolder", "Subscriber"]
 HWM = 100
 MAX_MESSAGE_BYTES = 64 * 2**20
 _IPC_PATH_BYTES = 100
+_OWNER = "owner.lock"
 
 
 class RunFolder:
@@ -60,7 +63,11 @@ class RunFolder:
 
     @classmethod
     def create(cls, run: str, base: Path | None = None) -> RunFolder:
-        """Make the folder for a new run below `base` (default: the user's runtime folder)."""
+        """Make the folder for a new run below `base` (default: the user's runtime folder).
+
+        Folders that ended processes have left there are removed: a folder belongs to the process
+        that made it, which holds a lock on a file in it for as long as it lives.
+        """
         common = Path(f"/tmp/phosphene-{os.getuid()}")  # noqa: S108 (checked below)
         root = base or Path(os.environ.get("XDG_RUNTIME_DIR", common))
         if base is None and not os.access(root.parent if not root.exists() else root, os.W_OK):
@@ -68,8 +75,10 @@ class RunFolder:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if root == common:
             cls(root)  # anybody could have made it before us
+        _sweep(root)
         path = root / f"ph-{run}"
         path.mkdir(mode=0o700)
+        _hold(path)
         return cls(path)
 
     def endpoint(self, name: str) -> str:
@@ -81,6 +90,28 @@ class RunFolder:
         for file in self.path.iterdir():
             file.unlink()
         self.path.rmdir()
+
+
+def _hold(folder: Path) -> None:
+    """Mark a folder as this process's own; only the end of the process gives it up."""
+    new = folder / f"{_OWNER}.new"
+    held = os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    # Under its own name it is never seen unlocked.
+    new.rename(folder / _OWNER)
+
+
+def _sweep(root: Path) -> None:
+    """Remove this user's run folders whose owners have ended; leave all others alone."""
+    for file in root.glob(f"ph-*/{_OWNER}"):
+        folder = file.parent
+        # Another start may sweep at the same time.
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            with file.open("rb") as owner:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Socket:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +40,39 @@ def wait(socket: zmq.Socket[bytes]) -> None:
 
 def test_the_run_folder_is_closed_to_others(folder: RunFolder) -> None:
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+
+
+MAKE = """
+import sys, pathlib
+from phosphene.bus import RunFolder
+RunFolder.create(sys.argv[2], pathlib.Path(sys.argv[1]))
+print("made", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_only_the_folders_of_ended_processes_are_swept(tmp_path: Path) -> None:
+    foreign = tmp_path / "ph-without-owner"
+    foreign.mkdir()
+
+    def make(run: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", MAKE, str(tmp_path), run]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "made\n"
+        return process
+
+    with make("a") as alive, make("b") as killed:
+        killed.kill()
+        killed.wait()
+        own = RunFolder.create("c", tmp_path)
+        assert RunFolder.create("d", tmp_path).path.exists()
+        assert own.path.exists(), "a process does not sweep its own"
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "ph-a", "ph-c", "ph-d", "ph-without-owner",
+        ]  # fmt: skip
+        alive.kill()
 
 
 def test_an_open_folder_is_refused(tmp_path: Path) -> None:
