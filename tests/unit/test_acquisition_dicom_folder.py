@@ -303,8 +303,8 @@ def test_replay_reads_in_order_of_the_instances_and_fails_loudly(tmp_path: Path)
     for k in range(3):
         (tmp_path / next(names)).write_bytes(RAW[k])
     assert check(list(read_folder(tmp_path, reader()))) == [0, 1, 2]
-    (tmp_path / "d.dcm").write_bytes(RAW[3][:1000])
-    with pytest.raises(TruncatedError, match=r"d\.dcm"):
+    (tmp_path / "0004.dcm").write_bytes(RAW[3][:1000])
+    with pytest.raises(TruncatedError, match=r"0004\.dcm"):
         list(read_folder(tmp_path, reader()))
     with pytest.raises(InputError, match="files like"):
         list(read_folder(tmp_path, reader(), "*.IMA"))
