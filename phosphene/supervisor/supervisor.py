@@ -34,17 +34,19 @@ STOP_TIMEOUT_S = 8.0
 BEAT_GRACE_S = 2.0
 REPLY_TIMEOUT_S = 3.0
 TICK_S = 0.05
+# Even the quickest restart keeps the views blank for long enough that every sink notices.
+LEAST_BLANK_S = 1.0
 # A longer gap between two of its own ticks: the supervisor itself stood still (Ctrl-Z).
 OWN_GAP_S = 1.0
 
 
 @dataclass
 class _Return:
-    """A fallen node on its way back: when it must be there, and the ``go`` it was last sent."""
+    """A fallen node on its way back: when it must be there, and its (next) ``go``."""
 
     deadline_s: float
+    go_from_s: float
     go: str = ""
-    go_again_s: float = 0.0
 
 
 class Supervisor:
@@ -272,7 +274,8 @@ class Supervisor:
             raise NodeError(f"{spec.name} keeps falling ({how}):\n{child.last_words()}")
         self._say(f"{spec.name} fell ({how}): views blank, starting it again")
         self._launch(spec)
-        self._returning[spec.name] = _Return(self._clock.now() + READY_TIMEOUT_S)
+        now = self._clock.now()
+        self._returning[spec.name] = _Return(now + READY_TIMEOUT_S, go_from_s=now + LEAST_BLANK_S)
 
     def _welcome(self, name: str, back: _Return) -> None:
         """Let a node that starts again go as soon as it is ready, without waiting for it."""
@@ -282,9 +285,9 @@ class Supervisor:
             self._say(f"{name} is back")
         elif now > back.deadline_s:
             raise NodeError(f"{name} was not ready again within {READY_TIMEOUT_S:.0f} s")
-        elif now >= back.go_again_s and self._is_ready(name):
+        elif now >= back.go_from_s and self._is_ready(name):
             back.go = self._room.send(name, "go")
-            back.go_again_s = now + REPLY_TIMEOUT_S
+            back.go_from_s = now + REPLY_TIMEOUT_S
 
     def _keep_counts(self, name: str) -> None:
         beat = self._beat_of(name)
