@@ -100,6 +100,9 @@ class FmriChain:
         raw = self._smooth(step.realigned, volume)[mask]
         x, ready = self._features(step, raw)
         quality = quality_values(step)
+        if np.isnan(step.residual):
+            # Nothing was realigned, so nothing is known of the head's movement.
+            quality = {k: v for k, v in quality.items() if k not in _MOTION and "fd_" not in k}
         quality["step_ms"] = (time.perf_counter() - began_s) * 1e3
         return FmriResult(x, raw, ready, self._core.mask_hash, quality)
 

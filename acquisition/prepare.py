@@ -263,7 +263,9 @@ def chosen_runs(text: str | None, known: Sequence[str]) -> list[str]:
 
 def _recordings(arguments: argparse.Namespace, tr_s: float | None) -> list[Recording]:
     sources: list[Path] = arguments.source
-    options = OpenOptions(labels=pairs("--labels", arguments.labels), tr_s=tr_s)
+    options = OpenOptions(
+        labels=pairs("--labels", arguments.labels), tr_s=tr_s, events=arguments.events
+    )
     if len(sources) == 1:
         runs = chosen_runs(arguments.runs, runs_of(sources[0]))
         single = len(runs_of(sources[0])) == 1
@@ -310,6 +312,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--person", default="p01", help="pseudonym of the person")
     parser.add_argument("--runs", help="runs to use, for instance 1-11 or 1,3,5")
     parser.add_argument("--modality", choices=("fmri", "eeg"), help="refuse any other")
+    parser.add_argument("--events", type=Path, help="BIDS events.tsv; default: one beside it")
     parser.add_argument("--labels", default="", help="rename labels, for instance 1=house,2=face")
     parser.add_argument("--settings", default="{}", help="acquisition settings: JSON or its file")
     arguments = parser.parse_args(argv)

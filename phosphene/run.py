@@ -208,7 +208,9 @@ def set_aside(out: Path) -> Path | None:
 
 
 def _bar(options: RunOptions) -> tqdm[Never]:
-    return tqdm(total=options.expected, unit=options.unit, dynamic_ncols=True, leave=True)
+    # A line for each step is fine on a screen, a nuisance in a file.
+    pause_s = 0.2 if sys.stderr.isatty() else 10.0
+    return tqdm(total=options.expected, unit=options.unit, dynamic_ncols=True, mininterval=pause_s)
 
 
 def _watcher(bar: tqdm[Never]) -> Callable[[Snapshot], None]:
@@ -249,7 +251,7 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     BundleError
         If the bundle is for another person, modality or target space, or damaged.
     """
-    _check_bundle(session)
+    bundle = _checked_bundle(session)
     run = uuid.uuid4().hex[:10]
     out = session.recorder.out
     if out is not None:
@@ -268,11 +270,13 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         lsl_session=options.lsl_session or f"phosphene-{run}",
         out=out,
         programme=options.programme,
-        facts=dict(options.facts),
+        facts={**options.facts, "bundle": bundle, "space": space_hash()},
     )
     logs = folder.path if out is None else out / "logs"
     logs.mkdir(exist_ok=True)
     _tell_consent(options.consent, session.person)
+    if session.decoder.bundle is None:
+        print("bundle: none; quality control only, nothing is decoded")
     try:
         bar = _bar(options)
         with bar:
@@ -286,16 +290,17 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     return outcome
 
 
-def _check_bundle(session: Session) -> None:
-    """Refuse a bundle that does not belong here before anything is started."""
-    if session.decoder.bundle is not None:
-        expect = Expectation(
-            person=session.person,
-            modality=session.modality,
-            target_id=SPACE_ID,
-            target_sha256=space_hash(),
-        )
-        Bundle.load(session.decoder.bundle, expect)
+def _checked_bundle(session: Session) -> str:
+    """Refuse a bundle that does not belong here before anything starts; return its digest."""
+    if session.decoder.bundle is None:
+        return ""
+    expect = Expectation(
+        person=session.person,
+        modality=session.modality,
+        target_id=SPACE_ID,
+        target_sha256=space_hash(),
+    )
+    return Bundle.load(session.decoder.bundle, expect).digest
 
 
 def _tell_consent(consent: Consent | None, person: str) -> None:
@@ -313,7 +318,7 @@ def _report(out: Path) -> None:
     from phosphene.report import build  # slow import, only needed at the end
 
     try:
-        build(out)
+        print(f"report: {build(out)}")
     except OSError as error:
         name = error.filename or out
         print(f"report {name}: cannot be written ({error.strerror}); the recording is kept; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -66,7 +67,8 @@ def _kind(
 def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--programme", type=Path, help="what is shown (JSON); default: by seed")
     parser.add_argument("--noise-seed", type=int, help="seed of noise and movement")
-    parser.add_argument("--speed", default="1", help="times faster than real time, or max")
+    parser.add_argument("--speed", default="1", help="times faster than real time; max for "
+                        "the scanner only")  # fmt: skip
 
 
 def _scanner_options(parser: argparse.ArgumentParser) -> None:
@@ -123,6 +125,12 @@ def _fault(text: str) -> Fault:
     return Fault(int(index), kind)  # type: ignore[arg-type]  # ScannerScript checks the kind
 
 
+def free_series(folder: Path) -> int:
+    """Return a series number that no file in the folder has, as a scanner counts its series."""
+    taken = (re.fullmatch(r"\d+_(\d+)_\d+\.dcm", file.name) for file in folder.iterdir())
+    return max((int(found[1]) + 1 for found in taken if found), default=_SERIES_NUMBER)
+
+
 def _scanner(arguments: argparse.Namespace) -> int:
     if arguments.volumes < 1:
         raise ConfigError(problem("--volumes", arguments.volumes, "1 or more", "Correct it."))
@@ -131,8 +139,9 @@ def _scanner(arguments: argparse.Namespace) -> int:
     script = ScannerScript(arguments.delay, tuple(_fault(text) for text in arguments.fault))
     noise = RunConfig(seed=_noise_seed(arguments))
     times_s = tuple(slice_times_s(head.shape[2], tr_s).tolist())
-    series = make_series(_noise_seed(arguments), head.affine, tr_s, times_s, _SERIES_NUMBER)
     arguments.to.mkdir(parents=True, exist_ok=True)
+    number = free_series(arguments.to)
+    series = make_series(_noise_seed(arguments) + number, head.affine, tr_s, times_s, number)
     clock = _clock(arguments)
     volumes = simulate(head, programme, arguments.volumes, tr_s, noise)
     try:

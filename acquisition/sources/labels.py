@@ -142,6 +142,10 @@ def read_events(path: Path, run: str) -> tuple[TimedEvent, ...]:
     InputError
         If a column is missing or a number is not one; names file and line.
     """
+    if not path.is_file():
+        raise InputError(
+            problem("events", str(path), "an existing events.tsv", "Correct the path.")
+        )
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file, delimiter="\t")
         missing = {"onset", "duration"} - set(reader.fieldnames or ())

@@ -17,8 +17,8 @@ from phosphene.commands.fit import run_module
 from phosphene.commands.options import add_output_options, gui_arguments, headless, validated
 from phosphene.consent import Consent
 from phosphene.errors import ConfigError, problem
-from phosphene.run import RunOptions, run_chain
-from phosphene.session import Session
+from phosphene.run import RunOptions, check_out, run_chain
+from phosphene.session import RendererSettings, Session
 from phosphene.stimuli import Programme, make_programme
 from phosphene.supervisor import NodeSpec
 
@@ -102,11 +102,27 @@ def _session(arguments: argparse.Namespace, folder: Path, person: str, bundle: P
     )
 
 
+def _keep(out: Path, bundle: Path, consent: Consent | None) -> None:
+    """Lay the synthetic person's bundle and consent beside the recording, to replay it with."""
+    if consent is None or not out.is_dir():
+        return
+    Bundle.load(bundle).write(out / "bundle")
+    scopes = ", ".join(f'"{scope.value}"' for scope in sorted(consent.scopes))
+    (out / "consent.toml").write_text(
+        f'person = "{consent.person}"\nscopes = [{scopes}]\n'
+        f'expires = "{consent.expires.isoformat()}"\n',
+        encoding="utf-8",
+    )
+
+
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.seconds < 30:
         raise ConfigError(
             problem("--seconds", arguments.seconds, "30 or more", "Shorter runs show nothing yet.")
         )
+    # What is wrong with the options is told before half a minute of calibration.
+    validated(RendererSettings, {"fps": arguments.fps, "seed": arguments.seed})
+    check_out(arguments.out.resolve().parent)
     with tempfile.TemporaryDirectory(prefix="phosphene-demo-") as name:
         folder = Path(name)
         bundle = _calibrated(folder, arguments.seed, "eeg" if arguments.eeg else "fmri")
@@ -136,7 +152,8 @@ def _run(arguments: argparse.Namespace) -> int:
             },
         )
         outcome = run_chain(session, options)
-    print(f"see {arguments.out / 'report.html'} and {arguments.out / 'preview.mp4'}")
+        _keep(arguments.out, bundle, options.consent)
+    print(f"see also {arguments.out / 'preview.mp4'}")
     return 0 if outcome.status == "success" else 1
 
 

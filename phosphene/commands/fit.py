@@ -81,13 +81,14 @@ def person_in(asked: str | None, sources: Sequence[Path]) -> str:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", type=Path, nargs="+", help="recordings: one file per run, or a "
-                        "folder that holds several runs")  # fmt: skip
+    parser.add_argument("source", type=Path, nargs="+", help="recordings: one file per run, a "
+                        "folder that holds several runs, or one prepared .npz")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder of the new bundle")
     parser.add_argument("--person", help="pseudonym of the person; default: the one in a recording "
                         f"of our own, otherwise {_UNNAMED}")  # fmt: skip
     parser.add_argument("--runs", help="runs to use, for instance 1-11 or 1,3,5")
     parser.add_argument("--labels", default="", help="rename markers, for instance 1=house,2=face")
+    parser.add_argument("--events", type=Path, help="BIDS events.tsv; default: one beside it")
     parser.add_argument("--delay", type=float, help="haemodynamic delay in seconds")
     parser.add_argument("--window", type=int, help="volumes in a decoder window")
 
@@ -96,6 +97,15 @@ def _run(arguments: argparse.Namespace) -> int:
     missing = [str(path) for path in arguments.source if not path.exists()]
     if missing:
         raise InputError("recording does not exist: " + ", ".join(missing))
+    if arguments.out.exists() and any(arguments.out.iterdir() if arguments.out.is_dir() else [1]):
+        raise ConfigError(
+            problem(
+                "--out", str(arguments.out), "a new folder", "Remove it or choose another name."
+            )
+        )
+    if [path.suffix for path in arguments.source] == [".npz"]:
+        _fit(arguments.source[0], arguments)
+        return 0
     person = person_in(arguments.person, arguments.source)
     with tempfile.TemporaryDirectory(prefix="phosphene-fit-") as folder:
         prepared = Path(folder) / "prepared.npz"
@@ -103,11 +113,16 @@ def _run(arguments: argparse.Namespace) -> int:
         command += ["--out", str(prepared)]
         command += ["--runs", arguments.runs] if arguments.runs else []
         command += ["--labels", arguments.labels] if arguments.labels else []
+        command += ["--events", str(arguments.events)] if arguments.events else []
         run_module("acquisition.prepare", command)
-        options = ["--delay", str(arguments.delay)] if arguments.delay is not None else []
-        options += ["--window", str(arguments.window)] if arguments.window is not None else []
-        run_module("decoder.fit", [str(prepared), "--out", str(arguments.out), *options])
+        _fit(prepared, arguments)
     return 0
+
+
+def _fit(prepared: Path, arguments: argparse.Namespace) -> None:
+    options = ["--delay", str(arguments.delay)] if arguments.delay is not None else []
+    options += ["--window", str(arguments.window)] if arguments.window is not None else []
+    run_module("decoder.fit", [str(prepared), "--out", str(arguments.out), *options])
 
 
 FIT = CliCommand("fit", "fit a person's decoder on recordings", _configure, _run)

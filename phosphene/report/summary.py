@@ -17,6 +17,7 @@ from phosphene.report.load import RunData
 __all__ = ["split_of", "summarise", "write_json"]
 
 SCHEMA = 1
+DECODED = ("features_to_percept", "percept_to_frame", "acquired_to_frame", "acquired_to_passed")
 NOT_RECORDED = {
     "acquired_to_features": "no features were recorded (needs the consent scope record_brain)",
     "features_to_percept": "no percepts were recorded (needs the consent scope record_brain)",
@@ -62,7 +63,12 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
     start, stop = data.start, data.stop
     measured = latencies_ms(data)
     latency = {name: summary_of(values) for name, values in measured.items()}
-    reasons = {f"latency_ms.{n}": NOT_RECORDED[n] for n, s in latency.items() if s is None}
+    undecoded = why_nothing_decoded(data)
+    reasons = {
+        f"latency_ms.{n}": (undecoded if undecoded and n in DECODED else NOT_RECORDED[n])
+        for n, s in latency.items()
+        if s is None
+    }
     if stop is None:
         reasons["exit_status"] = "the recorder did not end regularly"
     if not data.frames:
@@ -113,8 +119,17 @@ def flattened(accuracy: Mapping[str, Any]) -> dict[str, Any]:
     return {**flat, "detail": scores, "reasons": dict(accuracy["reasons"])}
 
 
+def why_nothing_decoded(data: RunData) -> str:
+    """Say why there is no percept although nothing went wrong; empty when that is not so."""
+    if data.percepts or data.facts.get("bundle", "not told"):
+        return ""
+    return "nothing was decoded: no bundle was given, quality control only"
+
+
 def why_no_pictures(data: RunData) -> str:
     """Say why there is no recorded picture."""
+    if undecoded := why_nothing_decoded(data):
+        return "no picture is shown: " + undecoded
     if "record_images" not in _scopes(data):
         return "no picture is shown: the consent does not include record_images"
     if data.facts.get("record_images") == "false":
