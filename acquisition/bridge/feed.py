@@ -105,9 +105,13 @@ class FolderFeed:
             "folder_outages": found["outages"],
         }
 
-    def complaint(self) -> str:
-        """Return the newest reason for which something was left out, or an empty text."""
-        return self._scan.refusals[-1] if self._scan.refusals else ""
+    def complaints(self) -> list[str]:
+        """Return why things were left out since the last call, oldest first."""
+        told = []
+        # The thread that watches the folder may add to them meanwhile.
+        while self._scan.refusals:
+            told.append(self._scan.refusals.popleft())
+        return told
 
     def close(self) -> None:
         """Stop watching."""

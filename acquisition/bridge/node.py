@@ -71,7 +71,6 @@ class Bridge:
         self._gone = False
         self._flowing = False
         self._ended_s: float | None = None
-        self._complaint = ""
         self._outstanding: deque[Item] = deque()
         names = ("volumes_pushed", "samples_pushed", "markers_pushed", "repeated", "unacknowledged")
         self._counts = dict.fromkeys(names, 0)
@@ -159,9 +158,7 @@ class Bridge:
                 self._ledger.credit(held.stream, held.count, held.epoch)
         if self._flowing:
             self._settle()
-        complaint = self._source.complaint()
-        if complaint != self._complaint:
-            self._complaint = complaint
+        for complaint in self._source.complaints():
             self._context.note = complaint
             _NOTED.warning("%s", complaint)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -54,8 +54,8 @@ class Source(Protocol):
         """Return what was refused, repeated or missing."""
         ...
 
-    def complaint(self) -> str:
-        """Return the newest reason for which something was left out, or an empty text."""
+    def complaints(self) -> Sequence[str]:
+        """Return why things were left out since the last call, oldest first."""
         ...
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class Replay:
     def __init__(self, recording: Recording, first_index: int, chunk_s: float) -> None:
         self._recording = recording
         self._refused: Counter[str] = Counter()
-        self._complaint = ""
+        self._complaints: list[str] = []
         self._items = self._open(first_index, chunk_s)
         self._next: Item | None = next(self._items, None)
 
@@ -100,7 +100,7 @@ class Replay:
 
     def _refuse(self, error: InputError) -> None:
         self._refused[next(name for kind, name in _KINDS if isinstance(error, kind))] += 1
-        self._complaint = f"file left out: {error}"
+        self._complaints.append(f"file left out: {error}")
 
     def layout(self) -> VolumeFormat | EegFormat:
         """Return what the stream carries."""
@@ -128,9 +128,10 @@ class Replay:
         """Return the files that could not be used, by reason."""
         return {name: self._refused[name] for _, name in _KINDS}
 
-    def complaint(self) -> str:
-        """Return why the newest of them could not be used."""
-        return self._complaint
+    def complaints(self) -> Sequence[str]:
+        """Return why files could not be used, since the last call."""
+        told, self._complaints = self._complaints, []
+        return told
 
     def close(self) -> None:
         """Forget the recording."""
@@ -211,9 +212,9 @@ class LiveFolder:
         """Return what was refused, repeated or missing."""
         return self._feed.counts()
 
-    def complaint(self) -> str:
-        """Return why the newest refused file was refused."""
-        return self._feed.complaint()
+    def complaints(self) -> Sequence[str]:
+        """Return why files were refused, since the last call."""
+        return self._feed.complaints()
 
     def close(self) -> None:
         """Stop watching."""

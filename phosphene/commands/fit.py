@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ __all__ = ["FIT", "person_in", "run_module"]
 _UNNAMED = "p01"
 
 END_TIMEOUT_S = 3.0
+ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 def run_module(module: str, arguments: Sequence[str]) -> None:
@@ -31,14 +33,23 @@ def run_module(module: str, arguments: Sequence[str]) -> None:
     """
     # Many small matrices: threads that wait for each other cost far more than they give.
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
-    with subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment) as process:
+    # No signal may end this process between the birth of the child and the `try` that ends it too.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    with subprocess.Popen(
+        [sys.executable, "-m", module, *arguments], env=environment, preexec_fn=_hear_signals
+    ) as process:
         try:
+            _hear_signals()
             code = process.wait()
         except BaseException:
             _end(process)
             raise
     if code != 0:
         raise NodeError(f"{module} failed (exit {code}); its message stands above")
+
+
+def _hear_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

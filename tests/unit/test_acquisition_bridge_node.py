@@ -65,7 +65,7 @@ class FakeSource:
     """Items from a list."""
 
     def __init__(self, items: list[Item], layout: VolumeFormat | EegFormat) -> None:
-        self.items, self.complaint_now = deque(items), ""
+        self.items, self.complaints_now = deque(items), []
         self.layout_now: VolumeFormat | EegFormat | None = layout
 
     def layout(self) -> VolumeFormat | EegFormat | None:
@@ -83,8 +83,9 @@ class FakeSource:
     def counts(self) -> Mapping[str, int]:
         return {"damaged": 0}
 
-    def complaint(self) -> str:
-        return self.complaint_now
+    def complaints(self) -> list[str]:
+        told, self.complaints_now = self.complaints_now, []
+        return told
 
     def close(self) -> None:
         self.items.clear()
@@ -368,7 +369,7 @@ def test_without_an_acquisition_nobody_is_asked(bench: Benches) -> None:
 
 def test_what_the_source_leaves_out_is_told(bench: Benches) -> None:
     with bench(run_of(1)) as b:
-        b.source.complaint_now = "a.dcm is cut off"
+        b.source.complaints_now = ["b.dcm is foreign", "a.dcm is cut off"]
         b.bridge.step()
         assert "a.dcm is cut off" in b.context.note
 
