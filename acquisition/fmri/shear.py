@@ -126,7 +126,10 @@ def _slopes(m: Matrix) -> Matrix:
 
 def _ratio(top: float, bottom: float) -> float:
     """Divide, with 0/0 = 0: no rotation needs no shear."""
-    return 0.0 if abs(top) < _TINY and abs(bottom) < _TINY else top / (bottom or _TINY)
+    if abs(bottom) >= _TINY:
+        return top / bottom
+    # Next to nothing counts as nothing; a huge slope makes another order of axes win.
+    return 0.0 if abs(top) < _TINY else top / _TINY
 
 
 def shift_lines(data: FloatVolume, axis: int, amount: Matrix) -> FloatVolume:
