@@ -9,6 +9,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
+
+# The same examples every time where a change is judged; new ones are looked for everywhere else.
+# No deadline: a busy machine is not a failure.
+settings.register_profile("judged", derandomize=True, deadline=None)
+settings.register_profile("searching", deadline=None)
+settings.load_profile("judged" if os.environ.get("CI") else "searching")
 
 ROOT = Path(__file__).resolve().parent.parent
 
