@@ -104,7 +104,7 @@ class EegSettings(_Settings):
     """Cleaning and cutting of EEG.
 
     The defaults suit event-related responses to pictures; they were found on one recording of faces
-    and houses, so figures on that recording lean on them (docs/evaluation.md tells by how much).
+    and houses, so figures on that recording lean on them (see docs/evaluation.md).
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Replay the real recordings through the whole chain and write the table of figures.
 
-``make evaluate DATA=path/to/recordings`` runs this. Nothing is chosen on the replayed run: each
+``make evaluate DATA=path/to/recordings`` runs this. Nothing is fitted on the replayed run: each
 bundle is fitted on the other runs of the same person, by the same commands a user types.
 """
 
@@ -41,8 +41,8 @@ How to read this:
   chosen on the eleven training runs. The family of models (discriminant with rest, running
   mean) was chosen while looking at all twelve runs.
 - **Muse.** Filter band, epoch and shrinkage are fixed defaults that were found while looking at
-  all six runs of this one recording; choosing them within the training runs only gave a mean
-  AUC of 0.694.
+  all six runs of this one recording, so the figure is somewhat flattering; how much is not
+  measured by any command here yet.
 - **Siemens.** ROI curves are causal (drift removed as it comes); the blocks are convolved with
   a canonical haemodynamic response before they are compared.
 - **Synthetic.** The participant's brain responds to pooled picture features and to c plus
@@ -318,7 +318,7 @@ def table(rows: Sequence[Row]) -> str:
         "Made by `make evaluate` "
         f"on {datetime.now(UTC):%Y-%m-%d}: {machine()}. Every figure comes from the reports of "
         "ordinary `phosphene fit` and `phosphene replay` runs through all processes. Nothing is "
-        "chosen on the replayed run.",
+        "fitted on the replayed run; what was chosen while looking at a recording is told below.",
         "",
         "| data | figure | measured | required | stands beside |",
         "|---|---|---|---|---|",
