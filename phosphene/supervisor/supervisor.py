@@ -25,6 +25,7 @@ from phosphene.supervisor.child import Child, NodeSpec
 from phosphene.supervisor.control import ControlRoom
 from phosphene.supervisor.outcome import Outcome, Snapshot
 from phosphene.supervisor.policy import RestartPolicy
+from phosphene.supervisor.standstill import Wakefulness
 
 __all__ = ["Supervisor"]
 
@@ -86,7 +87,7 @@ class Supervisor:
         self._returning: dict[str, _Return] = {}
         self._fallen_counts: dict[str, dict[str, int]] = {}
         self._started_s = 0.0
-        self._ticked_s = self._awake_s = self._clock.now()
+        self._awake = Wakefulness(self._clock, OWN_GAP_S)
         self.outcome = Outcome()
         self._interrupts: list[signal.Signals] = []
         self._told: set[tuple[str, str]] = set()
@@ -191,10 +192,7 @@ class Supervisor:
         return beat if beat is not None and beat.pid == self._children[name].pid else None
 
     def _tick(self, state: Literal["starting", "running"] = "running") -> None:
-        now = self._clock.now()
-        if now - self._ticked_s > OWN_GAP_S:
-            self._awake_s = now
-        self._ticked_s = now
+        self._awake.now()
         # Told to the gate: no view shows anything while a node is on its way back.
         self._room.beat("starting" if self._returning else state)
         self._room.receive(TICK_S)
@@ -262,8 +260,7 @@ class Supervisor:
         """Return whether a node that has beaten before stands still, its watchdog included."""
         beat = self._beat_of(name)
         most_s = self._plan.watchdog_s + BEAT_GRACE_S
-        # After a standstill of its own the supervisor first hears every node again.
-        return beat is not None and self._clock.now() - max(beat.t_sent, self._awake_s) > most_s
+        return beat is not None and self._awake.silent_s(beat.t_sent) > most_s
 
     def _raise_again(self, spec: NodeSpec, code: int) -> None:
         child = self._children[spec.name]
