@@ -35,7 +35,7 @@ class AnyReader:
         key = new_key()
         self._nifti, self._dicom = NiftiReader(tr_s or 0.0, key=key), DicomReader(key)
 
-    def read(self, raw: bytes, name: str) -> Volume:
+    def read(self, raw: bytes, name: str) -> list[Volume]:
         """Read one file; see `acquisition.sources.folder.VolumeReader`."""
         if name.endswith((".nii", ".nii.gz")):
             return self._nifti.read(raw, name)

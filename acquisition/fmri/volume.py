@@ -37,6 +37,12 @@ class Volume:
         Acquisition time of each slice after the volume's start, in seconds.
     slice_axis : int
         Axis of `data` along which slices were acquired.
+    arrived_s : float or None
+        When its last file was complete on this machine, on the LSL clock in seconds; None in a
+        replay.
+    header_s : float or None
+        Acquisition time by the scanner's own clock, in seconds since midnight. Scanner clocks
+        drift: kept for the record, never used for latency.
     """
 
     data: FloatVolume = field(repr=False)
@@ -46,6 +52,8 @@ class Volume:
     series_hash: str = ""
     slice_times_s: tuple[float, ...] | None = None
     slice_axis: int = 2
+    arrived_s: float | None = None
+    header_s: float | None = None
 
     def __post_init__(self) -> None:
         found = []

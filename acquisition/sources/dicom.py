@@ -101,7 +101,7 @@ class DicomReader:
         self._mosaic = MosaicParser()
         self._enhanced = EnhancedParser()
 
-    def read(self, raw: bytes, name: str) -> Volume:
+    def read(self, raw: bytes, name: str) -> list[Volume]:
         """Read one file.
 
         Parameters
@@ -113,8 +113,8 @@ class DicomReader:
 
         Returns
         -------
-        Volume
-            ``index`` is the instance number less one.
+        list of Volume
+            One volume; ``index`` is the instance number less one.
 
         Raises
         ------
@@ -149,7 +149,7 @@ class DicomReader:
         volume = _to_volume(parsed, index, series_hash)
         self._check_shape(volume, shown)
         self._series_hash, self._shape = series_hash, _shape_of(volume.data)
-        return volume
+        return [volume]
 
     def _series_of(self, dataset: Dataset, shown: str) -> str:
         series_hash = keyed_hash(self._key, str(dataset.SeriesInstanceUID))

@@ -28,10 +28,17 @@ _KEPT_REFUSALS = 50
 
 
 class VolumeReader(Protocol):
-    """Turns the bytes of one file into one volume."""
+    """Turns the bytes of files into volumes."""
 
-    def read(self, raw: bytes, name: str) -> Volume:
-        """Read one file; `InputError` and its kinds say why it cannot be."""
+    def read(self, raw: bytes, name: str) -> list[Volume]:
+        """Read one file; `InputError` and its kinds say why it cannot be.
+
+        Returns
+        -------
+        list of Volume
+            Those that this file completes: none while slices or a second file are still missing,
+            several when one file holds many.
+        """
         ...
 
 
@@ -137,8 +144,7 @@ class FolderScan:
         """
         out = []
         for path in self._reachable_files():
-            volume = self._try(path, now_s)
-            if volume is not None:
+            for volume in self._try(path, now_s):
                 out += self._reorderer.push(volume, now_s)
         return out + self._reorderer.release(now_s)
 
@@ -181,31 +187,31 @@ class FolderScan:
             ]
         return [self._folder / name for name in sorted(names, key=_natural)]
 
-    def _try(self, path: Path, now_s: float) -> Volume | None:
+    def _try(self, path: Path, now_s: float) -> list[Volume]:
         try:
             stat = path.stat()
         except OSError:
-            return None  # renamed or out of reach since it was listed; it will come up again
+            return []  # renamed or out of reach since it was listed; it will come up again
         stamp = (stat.st_size, stat.st_mtime_ns)
         before = self._tried.get(path.name)
         since_s = now_s
         if before is not None and before[0] == stamp:
             if now_s - before[1] >= self._settle_s:
                 self._refuse(path.name, before[2])
-                return None
+                return []
             if not isinstance(before[2], _UnreadableError):
-                return None
+                return []
             since_s = before[1]
         try:
-            volume = self._reader.read(_bytes_of(path), path.name)
+            volumes = self._reader.read(_bytes_of(path), path.name)
         except (OtherSeriesError, MatrixError) as error:
             self._refuse(path.name, error)
-            return None
+            return []
         except InputError as error:
             self._tried[path.name] = (stamp, since_s, error)
-            return None
+            return []
         self._done.add(path.name)
-        return volume
+        return volumes
 
     def _refuse(self, name: str, error: InputError) -> None:
         self._done.add(name)
@@ -287,7 +293,8 @@ def read_folder(folder: str | Path, reader: VolumeReader, pattern: str = "*") ->
         raise InputError(problem("folder", root.name, f"files like {pattern}", "Check the path."))
     reorderer = Reorderer(wait_s=float("inf"))
     for path in names:
-        yield from reorderer.push(reader.read(_bytes_of(path), path.name), now_s=0.0)
+        for volume in reader.read(_bytes_of(path), path.name):
+            yield from reorderer.push(volume, now_s=0.0)
     yield from reorderer.flush()
 
 

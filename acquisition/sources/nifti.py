@@ -53,7 +53,7 @@ class NiftiReader:
         self._first_number = first_number
         self._shape = shape
 
-    def read(self, raw: bytes, name: str) -> Volume:
+    def read(self, raw: bytes, name: str) -> list[Volume]:
         """Read one file; see `acquisition.sources.dicom.DicomReader.read` for the errors."""
         own = Path(name).name
         shown = public_name(own, self._key)
@@ -78,7 +78,7 @@ class NiftiReader:
             )  # fmt: skip
         self._shape = turned.shape
         index = int(number[1]) - self._first_number
-        return Volume(turned, affine, index, self._tr_s, slice_axis=slice_axis)
+        return [Volume(turned, affine, index, self._tr_s, slice_axis=slice_axis)]
 
 
 def read_series(path: str | Path, tr_s: float | None = None) -> Iterator[Volume]:

@@ -358,11 +358,12 @@ def _read(files: list[Path], reader: VolumeReader, refuse: Refuse) -> Iterator[V
     # Shorter names first puts 10 after 9; files in any other order are only held longer.
     for path in sorted(files, key=lambda p: (len(p.name), p.name)):
         try:
-            volume = reader.read(path.read_bytes(), path.name)
+            found = reader.read(path.read_bytes(), path.name)
         except InputError as error:
             refuse(error)
             continue
-        yield from reorderer.push(volume, now_s=0.0)
+        for volume in found:
+            yield from reorderer.push(volume, now_s=0.0)
     yield from reorderer.flush()
 
 

@@ -195,7 +195,7 @@ def test_an_incomplete_file_is_tried_again_only_after_a_change(tmp_path: Path) -
     tries = []
 
     class Counting:
-        def read(self, raw: bytes, name: str) -> Volume:
+        def read(self, raw: bytes, name: str) -> list[Volume]:
             tries.append(len(raw))
             raise TruncatedError(name)
 

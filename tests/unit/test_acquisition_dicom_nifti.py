@@ -49,14 +49,14 @@ def test_milliseconds_are_understood(tmp_path: Path) -> None:
 def test_single_files_are_counted_by_the_last_number(tmp_path: Path) -> None:
     reader = NiftiReader(tr_s=2.0)
     raw = save(tmp_path / "x.nii", four_d()[..., 0])
-    assert reader.read(raw, "fanon-0007-00006-000006.nii").index == 5
+    assert reader.read(raw, "fanon-0007-00006-000006.nii")[0].index == 5
     with pytest.raises(InputError, match="no volume number") as caught:
-        reader.read(raw, "doe.nii")
+        reader.read(raw, "doe.nii")[0]
     assert "doe" not in str(caught.value)
     with pytest.raises(MatrixError):
-        reader.read(save(tmp_path / "y.nii", four_d()[:4, ..., 0]), "v2.nii")
+        reader.read(save(tmp_path / "y.nii", four_d()[:4, ..., 0]), "v2.nii")[0]
     with pytest.raises(ForeignFileError, match="4 dimensions"):
-        reader.read(save(tmp_path / "z.nii", four_d()), "v2.nii")
+        reader.read(save(tmp_path / "z.nii", four_d()), "v2.nii")[0]
 
 
 @pytest.mark.parametrize("keep", [10, 200, 351, 400])
@@ -64,16 +64,16 @@ def test_short_files_are_truncated(tmp_path: Path, keep: int) -> None:
     raw = save(tmp_path / "x.nii", four_d()[..., 0])
     assert len(raw) > 500
     with pytest.raises(InputError, match=r"1\.nii"):
-        NiftiReader().read(raw[:keep], "1.nii")
+        NiftiReader().read(raw[:keep], "1.nii")[0]
     with pytest.raises(TruncatedError):
-        NiftiReader().read(gzip.compress(raw)[:-20], "v1.nii.gz")
+        NiftiReader().read(gzip.compress(raw)[:-20], "v1.nii.gz")[0]
 
 
 def test_other_files_are_foreign(tmp_path: Path) -> None:
     with pytest.raises(ForeignFileError, match="ending"):
-        NiftiReader().read(b"", "v1.txt")
+        NiftiReader().read(b"", "v1.txt")[0]
     with pytest.raises(ForeignFileError, match="NIfTI"):
-        NiftiReader().read(b"\1" * 4000, "v1.nii")
+        NiftiReader().read(b"\1" * 4000, "v1.nii")[0]
     with pytest.raises(InputError, match="nowhere"):
         next(read_series(tmp_path / "nowhere.nii"))
 

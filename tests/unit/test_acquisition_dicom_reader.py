@@ -62,7 +62,7 @@ def by_nibabel(raw: bytes) -> nib.Nifti1Image:
 def test_mosaic_comes_back_and_nibabel_agrees() -> None:
     data = picture()
     raw = mosaic_bytes(data, series(), index=4)
-    volume = DicomReader(KEY).read(raw, "a.dcm")
+    volume = DicomReader(KEY).read(raw, "a.dcm")[0]
     np.testing.assert_array_equal(volume.data, data)
     np.testing.assert_allclose(volume.affine, oblique(), atol=1e-5)
     assert (volume.index, volume.tr_s, volume.slice_axis) == (4, 1.5, 2)
@@ -100,29 +100,29 @@ WHOLE = mosaic_bytes(picture(), series(), index=0)
 @given(st.integers(0, len(WHOLE) - 1))
 def test_a_file_cut_anywhere_is_refused(length: int) -> None:
     with pytest.raises(InputError, match=r"1\.dcm"):
-        DicomReader(KEY).read(WHOLE[:length], "1.dcm")
+        DicomReader(KEY).read(WHOLE[:length], "1.dcm")[0]
 
 
 @pytest.mark.parametrize("length", [0, 100, 140, 1000, len(WHOLE) // 2, len(WHOLE) - 1])
 def test_a_short_file_is_called_truncated(length: int) -> None:
     with pytest.raises(TruncatedError, match="whole file"):
-        DicomReader(KEY).read(WHOLE[:length], "1.dcm")
+        DicomReader(KEY).read(WHOLE[:length], "1.dcm")[0]
 
 
 def test_other_files_series_and_sizes_are_refused_with_the_reason() -> None:
     reader = DicomReader(KEY)
-    reader.read(WHOLE, "a.dcm")
+    reader.read(WHOLE, "a.dcm")[0]
     with pytest.raises(ForeignFileError, match=r"file-[0-9a-f]{8}: .*no DICM"):
-        reader.read(b"not an image " * 50, "notes.txt")
+        reader.read(b"not an image " * 50, "notes.txt")[0]
     with pytest.raises(OtherSeriesError, match=r"2\.dcm: got 'series"):
-        reader.read(mosaic_bytes(picture(), series(series_number=8), 0), "2.dcm")
+        reader.read(mosaic_bytes(picture(), series(series_number=8), 0), "2.dcm")[0]
     with pytest.raises(MatrixError, match=r"\(16, 12, 9\).*\(20, 16, 9\)"):
-        reader.read(mosaic_bytes(picture()[2:-2, 2:-2], series(), 1), "c.dcm")
-    assert reader.read(mosaic_bytes(picture(), series(), 1), "d.dcm").index == 1
+        reader.read(mosaic_bytes(picture()[2:-2, 2:-2], series(), 1), "c.dcm")[0]
+    assert reader.read(mosaic_bytes(picture(), series(), 1), "d.dcm")[0].index == 1
     with pytest.raises(OtherSeriesError, match="series 9"):
-        DicomReader(KEY, series_number=9).read(WHOLE, "a.dcm")
+        DicomReader(KEY, series_number=9).read(WHOLE, "a.dcm")[0]
     with pytest.raises(MatrixError):
-        DicomReader(KEY, shape=(64, 64, 24)).read(WHOLE, "a.dcm")
+        DicomReader(KEY, shape=(64, 64, 24)).read(WHOLE, "a.dcm")[0]
 
 
 def edited(raw: bytes, **changes: object) -> bytes:
@@ -140,18 +140,18 @@ def edited(raw: bytes, **changes: object) -> bytes:
 @pytest.mark.parametrize("name", ["InstanceNumber", "ImagePositionPatient", "RepetitionTime"])
 def test_a_missing_element_is_named(name: str) -> None:
     with pytest.raises(InputError, match=name):
-        DicomReader(KEY).read(edited(WHOLE, **{name: None}), "a.dcm")
+        DicomReader(KEY).read(edited(WHOLE, **{name: None}), "a.dcm")[0]
 
 
 def test_a_plain_slice_is_no_volume() -> None:
     with pytest.raises(ForeignFileError, match="mosaic"):
-        DicomReader(KEY).read(edited(WHOLE, ImageType=["ORIGINAL", "PRIMARY", "M"]), "a.dcm")
+        DicomReader(KEY).read(edited(WHOLE, ImageType=["ORIGINAL", "PRIMARY", "M"]), "a.dcm")[0]
 
 
 def test_rescale_is_applied() -> None:
     raw = edited(WHOLE, RescaleSlope="2", RescaleIntercept="-5")
     np.testing.assert_array_equal(
-        DicomReader(KEY).read(raw, "a.dcm").data, picture().astype(np.float32) * 2 - 5
+        DicomReader(KEY).read(raw, "a.dcm")[0].data, picture().astype(np.float32) * 2 - 5
     )
 
 
@@ -161,15 +161,15 @@ def test_identity_stays_outside() -> None:
         str(dataset[name].value)
         for name in ("PatientName", "PatientID", "StudyInstanceUID", "SeriesInstanceUID")
     ]
-    volume = DicomReader(KEY).read(WHOLE, "a.dcm")
-    other_key = DicomReader(b"j" * 32).read(WHOLE, "a.dcm")
+    volume = DicomReader(KEY).read(WHOLE, "a.dcm")[0]
+    other_key = DicomReader(b"j" * 32).read(WHOLE, "a.dcm")[0]
     everything = repr({k: v for k, v in vars(volume).items() if k not in ("data", "affine")})
     assert not [secret for secret in secrets if secret in everything]
     assert volume.series_hash != other_key.series_hash
     assert len(volume.series_hash) == 16
     name = f"/patients/Doe/0001_{dataset.SeriesInstanceUID}.dcm"
     with pytest.raises(TruncatedError) as caught:
-        DicomReader(KEY).read(WHOLE[:-10], name)
+        DicomReader(KEY).read(WHOLE[:-10], name)[0]
     assert str(dataset.SeriesInstanceUID) not in str(caught.value)
     assert "Doe" not in str(caught.value)
     assert public_name("001_000007_000001.dcm", KEY) == "001_000007_000001.dcm"
@@ -257,7 +257,7 @@ def enhanced_bytes(data: np.ndarray, affine: np.ndarray, order: list[int]) -> by
 def test_enhanced_frames_are_sorted_by_position() -> None:
     data = picture((10, 12, 5))
     stored = enhanced_bytes(data, oblique(), order=[3, 0, 4, 1, 2])
-    volume = DicomReader(KEY).read(stored, "e.dcm")
+    volume = DicomReader(KEY).read(stored, "e.dcm")[0]
     # rows and columns of this stack already run right and anterior
     np.testing.assert_array_equal(volume.data, data)
     np.testing.assert_allclose(volume.affine, oblique(), atol=1e-5)
@@ -268,9 +268,9 @@ def test_enhanced_frames_are_sorted_by_position() -> None:
 def test_enhanced_frames_that_are_no_volume_are_refused() -> None:
     data = picture((10, 12, 5))
     with pytest.raises(InputError, match="evenly spaced"):
-        DicomReader(KEY).read(enhanced_bytes(data, oblique(), order=[0, 1, 3, 4]), "e.dcm")
+        DicomReader(KEY).read(enhanced_bytes(data, oblique(), order=[0, 1, 3, 4]), "e.dcm")[0]
     with pytest.raises(InputError, match="evenly spaced"):
-        DicomReader(KEY).read(enhanced_bytes(data, oblique(), order=[0, 0, 1, 1]), "e.dcm")
+        DicomReader(KEY).read(enhanced_bytes(data, oblique(), order=[0, 0, 1, 1]), "e.dcm")[0]
 
 
 @pytest.mark.realdata
@@ -302,7 +302,7 @@ def test_real_series(
 def test_real_mosaic_equals_the_template(realdata: Path) -> None:
     root = realdata / "fmri" / "siemens-mosaic"
     raw = (root / "dicom" / "001_000007_000006.dcm").read_bytes()
-    volume = DicomReader(KEY).read(raw, "6.dcm")
+    volume = DicomReader(KEY).read(raw, "6.dcm")[0]
     template = nib.as_closest_canonical(
         nib.load(root / "epi_template_fanon-0007-00006-000006-01.nii")
     )
@@ -315,10 +315,10 @@ def test_real_institution_stays_outside(realdata: Path) -> None:
     path = sorted((realdata / "fmri" / "siemens-xa30" / "dicom").iterdir())[0]
     raw = path.read_bytes()
     assert b"Indiana" in raw
-    volume = DicomReader(KEY).read(raw, path.name)
+    volume = DicomReader(KEY).read(raw, path.name)[0]
     kept = repr({k: v for k, v in vars(volume).items() if k not in ("data", "affine")})
     assert "Indiana" not in kept
     assert "1.3.12" not in kept
     with pytest.raises(TruncatedError) as caught:
-        DicomReader(KEY).read(raw[:-100], path.name)
+        DicomReader(KEY).read(raw[:-100], path.name)[0]
     assert "1.3.12" not in str(caught.value)
