@@ -39,6 +39,7 @@ __all__ = [
     "RunStart",
     "RunStop",
     "Samples",
+    "StatMap",
     "View",
     "Volume",
     "decode",
@@ -152,6 +153,32 @@ class Quality(Header, frozen=True, tag="quality"):
     index: Count
     t_data: float
     values: dict[str, float]
+
+
+class StatMap(Header, frozen=True, tag="statmap"):
+    """Where the brain follows the conditions so far, from the volumes up to ``index``.
+
+    Arrays ``t`` (x, y, z) float32, 0 outside the mask; live ones also carry ``underlay`` (x, y, z)
+    uint8, the reference volume.
+
+    Attributes
+    ----------
+    contrast : str
+        What is compared, for instance ``"face - house"``; a condition alone is against rest.
+    dof : float
+        Degrees of freedom of the t values.
+    affine : tuple of float
+        Voxel to millimetres (RAS+), row by row, of the grid that is sent.
+    final : bool
+        True at the end of the run, on the full grid; live ones may leave out voxels.
+    """
+
+    index: Count
+    t_data: float
+    contrast: str
+    dof: float
+    affine: tuple[float, ...]
+    final: bool = False
 
 
 class Event(Header, frozen=True, tag="event"):
@@ -285,8 +312,8 @@ class RunStop(Header, frozen=True, tag="runstop"):
 
 
 AnyHeader = (
-    Volume | Samples | Features | Quality | Event | Percept | Frame | FrameInfo | View | Grant
-    | Beat | Command | Reply | Credit | RunStart | RunStop
+    Volume | Samples | Features | Quality | StatMap | Event | Percept | Frame | FrameInfo | View
+    | Grant | Beat | Command | Reply | Credit | RunStart | RunStop
 )  # fmt: skip
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -9,7 +9,7 @@ from phosphene.messages import topic_of
 
 __all__ = ["GapWatch"]
 
-THINNED = frozenset({"view", "beat", "grant", "frame"})
+THINNED = frozenset({"view", "beat", "grant", "frame", "statmap"})
 """Topics that are recorded in part on purpose, so that their numbers jump."""
 
 
