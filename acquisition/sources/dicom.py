@@ -22,6 +22,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.volume import Volume, to_ras
+from acquisition.sources.assemble import Pending
 from acquisition.sources.enhanced import EnhancedParser
 from acquisition.sources.geometry import Parsed
 from acquisition.sources.identity import keyed_hash, public_name
@@ -150,6 +151,10 @@ class DicomReader:
         self._check_shape(volume, shown)
         self._series_hash, self._shape = series_hash, _shape_of(volume.data)
         return [volume]
+
+    def pending(self) -> list[Pending]:
+        """Return the volumes that are incomplete, for the messages at the end."""
+        return []
 
     def _series_of(self, dataset: Dataset, shown: str) -> str:
         series_hash = keyed_hash(self._key, str(dataset.SeriesInstanceUID))
