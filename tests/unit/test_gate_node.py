@@ -16,7 +16,7 @@ from phosphene.bus import Publisher, Puller, Pusher, Subscriber
 from phosphene.clock import FakeClock
 from phosphene.consent import Consent, Scope
 from phosphene.gate.node import GateNode
-from phosphene.messages import Beat, Command, Frame, Message, decode, describe, encode
+from phosphene.messages import Beat, Command, Frame, Message, Reply, decode, describe, encode
 from phosphene.node import NodeContext
 from phosphene.plan import SINKS, Plan
 
@@ -121,10 +121,20 @@ class Bench:
                     return frames, message.header
 
     def recorded(self, kind: type) -> list[Message]:
-        found = []
-        while self.records.socket.poll(100):
-            found += [m for m in self.records.receive() if isinstance(m.header, kind)]
-        return found
+        # What the gate sends now comes after all it has recorded.
+        mark = f"mark-{next(self._seq)}"
+        now = self.clock.now()
+        self.gate._records.send(
+            self.context.message(Reply, t_acquired=now, id=mark, ok=True, text="")
+        )
+        found: list[Message] = []
+        while True:
+            assert self.records.socket.poll(2000), "nothing arrived at the recorder"
+            for message in self.records.receive():
+                if getattr(message.header, "id", "") == mark:
+                    return found
+                if isinstance(message.header, kind):
+                    found.append(message)
 
     def close(self) -> None:
         self.gate.close()

@@ -10,7 +10,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import numpy as np
 import pytest
 import zmq
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEvent, QTimer
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gui.app import STOP_NOTE, GuiNode, GuiOptions
@@ -36,6 +37,7 @@ def context() -> Iterator[NodeContext]:
         session = Session.model_validate(SESSION)
         plan = Plan(run="r", folder=Path(folder), mode="replay", session=session)
         made = NodeContext("gui", plan, MonotonicClock())
+        made.control_socket().linger = 0  # nobody is there to take the beats
         with Puller(made.zmq, made.endpoint("bonds")):
             yield made
         made.close()
@@ -50,6 +52,7 @@ def node(context: NodeContext, qtbot: QtBot) -> Iterator[GuiNode]:
     assert made.receiver.isFinished()
     assert not [t for t in made.window.findChildren(QTimer) if t.isActive()]
     made.window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def view(context: NodeContext) -> Message:

@@ -13,7 +13,7 @@ os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={SCREENS}"
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
@@ -95,9 +95,14 @@ class Bench:
         self.window.refresh_pictures()
 
 
-@pytest.fixture
-def bench(qtbot: QtBot, qapp: QApplication, request: pytest.FixtureRequest) -> Iterator[Bench]:
+@pytest.fixture(scope="module")
+def look(qapp: QApplication) -> None:
+    """Give the application its look once: it goes through every widget there is."""
     apply(qapp)
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, look: None, request: pytest.FixtureRequest) -> Iterator[Bench]:
     fields = dict(getattr(request, "param", {}))
     made = Bench(plan(**{k: v for k, v in fields.items() if k != "screen"}), fields.get("screen"))
     made.window.show()
@@ -106,6 +111,8 @@ def bench(qtbot: QtBot, qapp: QApplication, request: pytest.FixtureRequest) -> I
     made.window.shut()
     running = [t for t in made.window.findChildren(QTimer) if t.isActive()]
     made.window.deleteLater()
+    # Now, not when an event loop runs again: windows that pile up slow the next ones down.
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert not running, "timers left running"
 
 

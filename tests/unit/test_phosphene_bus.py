@@ -58,12 +58,12 @@ def test_only_the_folders_of_ended_processes_are_swept(tmp_path: Path) -> None:
     def make(run: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", MAKE, str(tmp_path), run]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "made\n"
-        return process
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
 
     with make("a") as alive, make("b") as killed:
+        for process in (alive, killed):
+            assert process.stdout is not None
+            assert process.stdout.readline() == "made\n"
         killed.kill()
         killed.wait()
         own = RunFolder.create("c", tmp_path)
@@ -162,7 +162,7 @@ def test_a_waiting_sender_gives_up_after_its_grace(
         calls.append(1)
         return len(calls) < 3
 
-    with Pusher(context, folder.endpoint("p"), block=True, alive=alive, grace_s=0.3) as pusher:
+    with Pusher(context, folder.endpoint("p"), block=True, alive=alive, grace_s=0.15) as pusher:
         pusher.socket.linger = 0
         results = [pusher.send(event(seq)) for seq in range(HWM + 1)]
         asked = len(calls)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from phosphene.bus import RunFolder
+from phosphene.bus import Puller, RunFolder
 from phosphene.clock import FakeClock
 from phosphene.messages import Command
 from phosphene.node import NodeContext
@@ -31,6 +31,7 @@ def test_a_late_cheap_frame_after_costly_ones_never_turns_the_clock_back(tmp_pat
     )
     clock = FakeClock(10.0)
     context = NodeContext("renderer", plan, clock)
+    records = Puller(context.zmq, context.endpoint("records"))
     studio = Studio(NoPainter(), RendererSettings(), clock.now())  # type: ignore[arg-type]
     node = RendererNode(context, studio, "m")
     try:
@@ -49,4 +50,5 @@ def test_a_late_cheap_frame_after_costly_ones_never_turns_the_clock_back(tmp_pat
         assert node.counts()["frames"] == 1
     finally:
         node.close()
+        records.close()
         context.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -157,6 +158,12 @@ def report(out: Path, *arguments: Any) -> dict[str, Any]:
 PROGRAMME = make_programme(3, 6, clip_s=4.0, rest_s=1.0, lead_in_s=1.0)
 
 
+@functools.cache
+def whole_run() -> tuple[Message, ...]:
+    """All messages of one run; made once, for they never change."""
+    return tuple(Script(PROGRAMME).all())
+
+
 @pytest.fixture
 def figureless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the plots out where only the numbers are looked at: they take most of the time."""
@@ -167,7 +174,7 @@ def figureless(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     out = tmp_path_factory.mktemp("whole")
-    write(out, Script(PROGRAMME).all())
+    write(out, whole_run())
     return out, report(out)
 
 
@@ -260,9 +267,8 @@ def test_a_decoder_of_noise_scores_at_chance(tmp_path: Path, figureless: None) -
 
 
 def test_without_recorded_pictures_none_appears_anywhere(tmp_path: Path, figureless: None) -> None:
-    script = Script(PROGRAMME)
-    messages = script.all()
-    messages[0] = script.start(consent_scopes="record_brain")
+    start = Script(PROGRAMME).start(consent_scopes="record_brain")
+    messages = [start, *whole_run()[1:]]
     (tmp_path / "preview.mp4").write_bytes(b"of an earlier report")
     write(tmp_path, filter(without((Frame,)), messages))
     found = report(tmp_path)
@@ -278,7 +284,7 @@ def test_without_recorded_pictures_none_appears_anywhere(tmp_path: Path, figurel
 def test_without_any_consent_quality_is_still_reported(tmp_path: Path, figureless: None) -> None:
     brain = (Features, Percept, Frame, FrameInfo, Event)
     script = Script(PROGRAMME)
-    messages = [script.start(consent_scopes=""), *list(filter(without(brain), script.all()))[1:]]
+    messages = [script.start(consent_scopes=""), *list(filter(without(brain), whole_run()))[1:]]
     view = View(
         **script.head("gate", "view", 100.0, 100.0), sink="self", passing=False,
         reason="no consent file was given", passed=0,
@@ -297,7 +303,7 @@ def test_without_any_consent_quality_is_still_reported(tmp_path: Path, figureles
 def test_an_interrupted_run_gets_a_report_from_all_its_parts(
     tmp_path: Path, figureless: None
 ) -> None:
-    messages = Script(PROGRAMME).all()
+    messages = whole_run()
     script = Script(PROGRAMME)
     beats = [
         Message(Beat(**script.head("renderer", "beat", 101.0 + pid, 101.0), pid=pid,
@@ -321,7 +327,7 @@ def test_an_interrupted_run_gets_a_report_from_all_its_parts(
     "keep", [(RunStart,), (Quality,), (RunStart, Percept), (FrameInfo, RunStart)]
 )
 def test_any_part_of_a_recording_gives_a_report(tmp_path: Path, keep: tuple[type, ...]) -> None:
-    messages = [m for m in Script(PROGRAMME).all() if isinstance(m.header, (*keep, RunStart))]
+    messages = [m for m in whole_run() if isinstance(m.header, (*keep, RunStart))]
     write(tmp_path, messages)
     found = report(tmp_path)
     assert found["exit_status"] == "fail"
@@ -352,7 +358,7 @@ def test_labels_alone_give_accuracy_and_auc(tmp_path: Path, figureless: None) ->
 
 
 def test_truth_can_be_given(tmp_path: Path, figureless: None) -> None:
-    write(tmp_path, filter(without((Event, Frame)), Script(PROGRAMME).all()))
+    write(tmp_path, filter(without((Event, Frame)), whole_run()))
     assert report(tmp_path)["accuracy"]["two_way"] is None
     assert report(tmp_path, PROGRAMME)["accuracy"]["two_way"] > 0.8
     shown = [Shown(b.onset_s, b.duration_s, b.clip.start.category) for b in PROGRAMME.blocks]
