@@ -9,19 +9,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from acquisition.fmri.clean import CleanConfig
 from acquisition.fmri.core import FmriConfig, FmriCore, FmriStep
+from acquisition.fmri.quality import QualityConfig
 from acquisition.fmri.volume import Volume
 from acquisition.settings import FmriPrior
+from phosphene import quality as names
 from phosphene.normalise import RunningNormaliser
 from phosphene.session import FmriSettings
 
 __all__ = ["FmriChain", "FmriResult", "end_of_volume_s", "quality_values"]
-
-_FWHM_PER_SIGMA = 2.354820045
-_MOTION = ("motion_x_mm", "motion_y_mm", "motion_z_mm", "pitch_deg", "roll_deg", "yaw_deg")
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,9 @@ class FmriResult:
     mask_hash : str
         Mask that they follow.
     quality : dict of str to float
-        Figures by name with unit.
+        Figures by name with unit, see `phosphene.quality`.
+    step : FmriStep
+        Everything that the core found.
     """
 
     x: npt.NDArray[np.float32] | None = field(repr=False)
@@ -47,6 +47,7 @@ class FmriResult:
     ready: bool
     mask_hash: str
     quality: dict[str, float]
+    step: FmriStep = field(repr=False)
 
 
 class FmriChain:
@@ -81,6 +82,7 @@ class FmriChain:
         self._rois, self._mask, self._given = dict(rois or {}), mask, reference
         self._core: FmriCore | None = None
         self._normaliser: RunningNormaliser | None = None
+        self._refused = False
         self.trouble = ""
 
     @property
@@ -97,14 +99,14 @@ class FmriChain:
         step = self._core.step(volume)
         mask = self._core.mask
         assert mask is not None  # noqa: S101
-        raw = self._smooth(step.realigned, volume)[mask]
+        raw = step.signal[mask]
         x, ready = self._features(step, raw)
         quality = quality_values(step)
-        if np.isnan(step.residual):
-            # Nothing was realigned, so nothing is known of the head's movement.
-            quality = {k: v for k, v in quality.items() if k not in _MOTION and "fd_" not in k}
-        quality["step_ms"] = (time.perf_counter() - began_s) * 1e3
-        return FmriResult(x, raw, ready, self._core.mask_hash, quality)
+        if not math.isnan(step.residual):
+            low, high = self._settings.fd_low_mm, self._settings.fd_high_mm
+            quality |= {names.FD_LOW: low, names.FD_HIGH: high}
+        quality[names.STEP] = (time.perf_counter() - began_s) * 1e3
+        return FmriResult(x, raw, ready, self._core.mask_hash, quality, step)
 
     def _begin(self, first: Volume) -> None:
         prior = self._prior
@@ -114,9 +116,7 @@ class FmriChain:
                 "quality control only; scan with the protocol of the calibration, or fit anew"
             )
             prior = self._prior = None
-            self._normaliser, self._refused = None, True
-        else:
-            self._refused = False
+            self._refused = True
         reference, mask = self._given, self._mask
         if prior is not None:
             mask, reference = prior.mask, None
@@ -130,6 +130,10 @@ class FmriChain:
                 mask=mask,
                 rois=self._fitting(first),
                 realign=self._settings.realign,
+                slice_timing=self._settings.slice_timing,
+                smooth_mm=self._settings.smooth_mm,
+                scale=self._normaliser is None,
+                quality=QualityConfig(spike_fd_mm=self._settings.fd_high_mm),
                 cleaning=CleanConfig(warmup_volumes=max(3, self._settings.warmup_volumes)),
             )
         )
@@ -151,17 +155,6 @@ class FmriChain:
             return self._normaliser.step(raw), True
         return (None, False) if self._refused else (step.features, step.ready)
 
-    def _smooth(self, data: npt.NDArray[np.float32], volume: Volume) -> npt.NDArray[np.float32]:
-        fwhm_mm = self._settings.smooth_mm
-        if fwhm_mm == 0:
-            return data
-        sigma = [
-            0.0 if n == 1 else fwhm_mm / _FWHM_PER_SIGMA / mm
-            for n, mm in zip(data.shape, volume.voxel_mm, strict=True)
-        ]
-        smooth: npt.NDArray[np.float32] = ndimage.gaussian_filter(data, sigma)
-        return smooth
-
 
 def end_of_volume_s(index: int, tr_s: float) -> float:
     """Return when the acquisition of a volume ends after the start of volume 0, in seconds."""
@@ -170,14 +163,17 @@ def end_of_volume_s(index: int, tr_s: float) -> float:
 
 def quality_values(step: FmriStep) -> dict[str, float]:
     """Return the figures of one volume by name with unit; those not known yet are left out."""
+    told = step.quality
     values = {
-        "fd_mm": step.fd_mm,
-        "fd_jenkinson_mm": step.fd_jenkinson_mm,
-        "dvars_psc": step.dvars_psc,
-        "tsnr": step.tsnr,
-        "spike": float(step.spike),
-        "residual": step.residual,
-        **dict(zip(_MOTION, step.motion_mm_deg.tolist(), strict=True)),
-        **{f"roi_{name}_psc": value for name, value in step.roi_psc.items()},
+        names.DVARS: told.dvars_psc,
+        names.TSNR: told.tsnr,
+        names.DRIFT: told.drift_psc_per_min,
+        names.SPIKE: float(told.spike),
+        **{names.region_key(name): value for name, value in step.roi_psc.items()},
     }
+    if not math.isnan(step.residual):
+        # Where nothing is realigned, nothing is known of the head's movement.
+        moved = zip(names.MOTION, step.motion_mm_deg.tolist(), strict=True)
+        values |= {names.FD: told.fd_mm, names.FD_JENKINSON: told.fd_jenkinson_mm, **dict(moved)}
+        values[names.RESIDUAL] = step.residual
     return {name: float(value) for name, value in values.items() if math.isfinite(value)}

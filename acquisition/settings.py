@@ -22,8 +22,8 @@ from acquisition.eeg.config import (
 )
 from acquisition.sources.nifti import read_mask
 from phosphene.bundle import Bundle
-from phosphene.errors import BundleError, InputError, problem
-from phosphene.session import AcquisitionSettings, EegSettings, explain
+from phosphene.errors import BundleError, InputError, check_all, problem
+from phosphene.session import AcquisitionSettings, EegSettings, FmriSettings, explain
 
 __all__ = [
     "FmriPrior",
@@ -37,6 +37,13 @@ __all__ = [
 ]
 
 _HISTORY_S = 30.0
+_SHOWN = frozenset(
+    {"tr_s", "rois", "mask", "rois_reference", "registration", "roi_inside", "contrasts"}
+    | {"fd_low_mm", "fd_high_mm"}
+)
+"""Settings of fMRI that change what is shown, not what is decoded: always the session's."""
+_FIXED = ("realign", "slice_timing", "smooth_mm", "features", "beta_delay_s")
+"""Settings of fMRI that a decoder was fitted with: another value makes other features."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +78,13 @@ class FmriPrior:
 def settings_of(session: AcquisitionSettings, bundle: Bundle | None) -> AcquisitionSettings:
     """Return the settings that count: a bundle's own, where it carries some.
 
-    Only what changes features comes from the bundle; the repetition time and the regions to show
-    stay the session's.
+    Only what changes features comes from the bundle; what is merely shown stays the session's.
 
     Raises
     ------
     BundleError
-        If the bundle's settings are not settings; lists every problem.
+        If the bundle's settings are not settings, or the session asks for features that the
+        decoder was not fitted on; lists every problem.
     """
     if bundle is None or not bundle.manifest.acquisition:
         return session
@@ -86,13 +93,28 @@ def settings_of(session: AcquisitionSettings, bundle: Bundle | None) -> Acquisit
     except ValidationError as error:
         lines = "; ".join(explain(error))
         raise BundleError(f"acquisition settings of the bundle: {lines}") from error
-    own = {"tr_s": session.fmri.tr_s, "rois": session.fmri.rois}
+    if bundle.manifest.modality == "fmri":
+        _check_alike(session.fmri, held.fmri)
+    own = {name: getattr(session.fmri, name) for name in _SHOWN}
     return held.model_copy(update={"fmri": held.fmri.model_copy(update=own)})
+
+
+def _check_alike(session: FmriSettings, held: FmriSettings) -> None:
+    """Refuse what a session asks for itself and the decoder was not fitted with."""
+    usual = FmriSettings()
+    found = [
+        problem(f"acquisition.fmri.{name}", asked, f"{fitted!r}, as the decoder was fitted with",
+                "Take it out of the session, or fit anew.")
+        for name in _FIXED
+        if (asked := getattr(session, name)) != (fitted := getattr(held, name))
+        and asked != getattr(usual, name)
+    ]  # fmt: skip
+    check_all(found, BundleError, "session against bundle")
 
 
 def dump_settings(settings: AcquisitionSettings) -> str:
     """Return the JSON of settings that goes into prepared data and from there into bundles."""
-    shown = settings.model_dump(mode="json", exclude={"fmri": {"tr_s", "rois"}})
+    shown = settings.model_dump(mode="json", exclude={"fmri": set(_SHOWN)})
     return json.dumps(shown, sort_keys=True)
 
 

@@ -1,7 +1,8 @@
 """The whole way from a raw volume to features, as one pure step.
 
-realign -> mask -> quality -> detrend -> scale. No clock, no files, no state outside; the result of
-a step depends on this and earlier volumes only, and the same volumes give the same bits.
+slice timing -> realign -> smooth -> mask -> scale, and quality of what was realigned. No clock, no
+files, no state outside; the result of a step depends on this and earlier volumes only, and the same
+volumes give the same bits.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import numpy.typing as npt
 
 from acquisition.fmri.clean import BaselineStats, CleanConfig, Cleaner
 from acquisition.fmri.mask import brain_mask, check_masks, mask_sha256
-from acquisition.fmri.quality import QualityConfig, QualityTracker
+from acquisition.fmri.quality import QualityConfig, QualityStep, QualityTracker
 from acquisition.fmri.realign import Motion, RealignConfig, Realigner, can_realign
 from acquisition.fmri.rigid import centre_of, farthest_mm
+from acquisition.fmri.slicetime import ORDERS, SliceTimer, SliceTiming
+from acquisition.fmri.smoothing import Smoother
 from acquisition.fmri.volume import Volume
 from phosphene.errors import CausalityError, ConfigError, InputError, check_all, problem
 
@@ -50,6 +53,13 @@ class FmriConfig:
         Statistics of the calibration run, one per voxel of `mask`; None scales by the run itself.
     realign : "auto", "on" or "off"
         "auto" realigns where the volumes have 8 slices or more.
+    slice_timing : "off", "linear" or "cubic"
+        Whether every slice is put to the moment of the first, see `acquisition.fmri.slicetime`.
+    smooth_mm : float
+        Smoothing of features and regions, full width at half maximum in millimetres.
+    scale : bool
+        Whether features are cleaned and scaled here; False leaves them empty, for those who take
+        `FmriStep.signal`.
     """
 
     tr_s: float | None = None
@@ -58,6 +68,9 @@ class FmriConfig:
     rois: Mapping[str, Mask] = field(default_factory=dict, repr=False)
     stats: BaselineStats | None = None
     realign: Literal["auto", "on", "off"] = "auto"
+    slice_timing: SliceTiming = "off"
+    smooth_mm: float = 0.0
+    scale: bool = True
     realignment: RealignConfig = field(default_factory=RealignConfig)
     cleaning: CleanConfig = field(default_factory=CleanConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
@@ -68,6 +81,9 @@ class FmriConfig:
             found.append(problem("tr_s", self.tr_s, "above 0 seconds", "Correct it."))
         if self.realign not in ("auto", "on", "off"):
             found.append(problem("realign", self.realign, "auto, on, off", "Name one of them."))
+        if self.slice_timing not in ("off", *ORDERS):
+            allowed = ", ".join(("off", *ORDERS))
+            found.append(problem("slice_timing", self.slice_timing, allowed, "Name one of them."))
         if self.stats is not None and self.mask is None:
             found.append(problem("stats", "without a mask", "mask and stats", "Give the mask too."))
         check_all(found, ConfigError, "fMRI")
@@ -89,20 +105,16 @@ class FmriStep:
         End of its acquisition after the start of volume 0, in seconds.
     motion_mm_deg : array of float64 (6,)
         Head position relative to the reference; zeros without realignment.
-    fd_mm, fd_jenkinson_mm : float
-        Framewise displacement (Power; Jenkinson), in millimetres.
-    dvars_psc : float
-        Change since the last volume, in percent.
-    tsnr : float
-        Stability so far.
-    spike : bool
-        Whether the volume stands out or no head was found; nothing is learned from it.
+    quality : QualityStep
+        Displacement, change, stability, drift; ``spike`` where nothing is learned.
     missing : int
         Volumes missing just before this one.
     roi_psc : dict of str to float
         Deviation of each region from its baseline, in percent.
     realigned : array of float32 (X, Y, Z)
         The volume where the reference's head is.
+    signal : array of float32 (X, Y, Z)
+        The same, smoothed.
     residual : float
         What realignment left, relative to the mean; NaN without realignment.
     """
@@ -112,15 +124,17 @@ class FmriStep:
     index: int
     t_s: float
     motion_mm_deg: npt.NDArray[np.float64]
-    fd_mm: float
-    fd_jenkinson_mm: float
-    dvars_psc: float
-    tsnr: float
-    spike: bool
+    quality: QualityStep
     missing: int
     roi_psc: dict[str, float]
     realigned: npt.NDArray[np.float32] = field(repr=False)
+    signal: npt.NDArray[np.float32] = field(repr=False)
     residual: float = float("nan")
+
+    @property
+    def spike(self) -> bool:
+        """Whether the volume stands out or no head was found; nothing is learned from it."""
+        return self.quality.spike
 
 
 class FmriCore:
@@ -152,6 +166,11 @@ class FmriCore:
     def reference(self) -> Volume | None:
         """Volume that the others are aligned to."""
         return self._config.reference if self._run is None else self._run.reference
+
+    @property
+    def sampled_s(self) -> float:
+        """When a volume's values were measured after its start, in seconds; 0 before the first."""
+        return 0.0 if self._run is None else self._run.sampled_s
 
     @property
     def missing(self) -> int:
@@ -234,14 +253,23 @@ class _Run:
         check_masks({"mask": self.mask, **self._rois}, shape)
         self.mask_hash = mask_sha256(self.mask, self.reference.affine)
         self._realigner, self.note = _realigner(config, self.reference)
-        self._n_voxels = int(self.mask.sum())
-        self._cleaner = Cleaner(self._n_voxels, config.cleaning, config.stats)
+        self._timer = _timer(config, first, self._tr_s)
+        self._smoother = Smoother(config.smooth_mm, self.reference.voxel_mm, shape)
+        n_voxels = int(self.mask.sum())
+        self._cleaner = Cleaner(n_voxels, config.cleaning, config.stats) if config.scale else None
         self._roi_cleaner = Cleaner(len(self._rois), config.cleaning) if self._rois else None
         centre = centre_of(shape, self.reference.affine)
         self._quality = QualityTracker(centre, config.quality)
         self._start: npt.NDArray[np.float64] | None = None
 
+    @property
+    def sampled_s(self) -> float:
+        """When a volume's values count as measured: its middle, or the moment of slice timing."""
+        return self._tr_s / 2 if self._timer is None else self._timer.reference_s
+
     def stats(self) -> BaselineStats:
+        if self._cleaner is None:
+            raise ConfigError(problem("stats", "scale is off", "scale on", "Switch it on."))
         return self._cleaner.stats()
 
     def check_place(self, volume: Volume, index: int) -> None:
@@ -258,30 +286,33 @@ class _Run:
 
     def step(self, volume: Volume, index: int, missing: int) -> FmriStep:
         motion, data = _STILL, volume.data
+        if self._timer is not None:
+            data = self._timer.step(data, index)
         if self._realigner is not None:
             motion = self._realigner.estimate(data, volume.affine)
             data = self._realigner.resample(data, motion, volume.affine)
         if self._start is None:
             self._start = motion.params
-        brain = data[self.mask]
-        quality = self._quality.step(motion.params, motion.matrix, brain)
+        signal = self._smoother(data)
         t_s, moved = index * self._tr_s, motion.params - self._start
-        spike = quality.spike or motion.lost
-        clean = self._cleaner.step(brain, t_s, moved, learn=not spike)
+        quality = self._quality.step(
+            motion.params, motion.matrix, data[self.mask], t_s, motion.lost
+        )
+        features, ready = np.zeros(0, np.float32), False
+        if self._cleaner is not None:
+            clean = self._cleaner.step(signal[self.mask], t_s, moved, learn=not quality.spike)
+            features, ready = clean.z, clean.ready
         return FmriStep(
-            features=clean.z,
-            ready=clean.ready,
+            features=features,
+            ready=ready,
             index=index,
             t_s=t_s + self._tr_s,
             motion_mm_deg=motion.params,
-            fd_mm=quality.fd_mm,
-            fd_jenkinson_mm=quality.fd_jenkinson_mm,
-            dvars_psc=quality.dvars_psc,
-            tsnr=quality.tsnr,
-            spike=spike,
+            quality=quality,
             missing=missing,
-            roi_psc=self._roi_psc(data, t_s, moved, learn=not spike),
+            roi_psc=self._roi_psc(signal, t_s, moved, learn=not quality.spike),
             realigned=data,
+            signal=signal,
             residual=motion.residual if self._realigner is not None else float("nan"),
         )
 
@@ -311,6 +342,19 @@ def _realigner(config: FmriConfig, reference: Volume) -> tuple[Realigner | None,
     if config.realign == "auto" and not can_realign(reference.data.shape):
         return None, f"realignment is off: {min(reference.data.shape)} slice(s), 8 are needed"
     return Realigner(reference.data, reference.affine, config=config.realignment), ""
+
+
+def _timer(config: FmriConfig, first: Volume, tr_s: float) -> SliceTimer | None:
+    if config.slice_timing == "off":
+        return None
+    if first.slice_times_s is None:
+        raise InputError(
+            problem("slice timing", "volumes that do not say when each slice was measured",
+                    "slice times in the files", "Set slice_timing to off.")
+        )  # fmt: skip
+    n_slices = first.data.shape[first.slice_axis]
+    order = ORDERS[config.slice_timing]
+    return SliceTimer(first.slice_times_s, first.slice_axis, n_slices, tr_s, order)
 
 
 def _check_finite(volume: Volume, index: int) -> None:

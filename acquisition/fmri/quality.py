@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from acquisition.fmri.rigid import Matrix
 from phosphene.errors import ConfigError, check_all, problem
+from phosphene.quality import FD_HIGH_MM
 
 __all__ = [
     "QualityConfig",
@@ -23,6 +24,7 @@ _POWER_RADIUS_MM = 50.0
 _JENKINSON_RADIUS_MM = 80.0
 _MAD_TO_SD = 1.4826
 _LEAST_VOLUMES = 10
+_MOST_VOXELS = 10_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class QualityConfig:
         Volumes that this median is taken over.
     """
 
-    spike_fd_mm: float = 0.5
+    spike_fd_mm: float = FD_HIGH_MM
     spike_dvars_sd: float = 6.0
     n_recent: int = 60
 
@@ -66,15 +68,19 @@ class QualityStep:
         Root mean square change of the brain's voxels since the last volume, in percent of their
         mean.
     tsnr : float
-        Median over voxels of mean over standard deviation, over the run so far.
+        Median over voxels (every n-th of many) of mean over standard deviation, over the run so
+        far without spikes.
+    drift_psc_per_min : float
+        Slope of the brain's mean over the run so far without spikes, in percent per minute.
     spike : bool
-        Whether displacement or DVARS stands out.
+        Whether displacement or DVARS stands out, or no head was found.
     """
 
     fd_mm: float
     fd_jenkinson_mm: float
     dvars_psc: float
     tsnr: float
+    drift_psc_per_min: float
     spike: bool
 
 
@@ -136,11 +142,17 @@ class QualityTracker:
         self._centre = centre_mm
         self._before: tuple[Matrix, Matrix, npt.NDArray[np.float32]] | None = None
         self._recent: deque[float] = deque(maxlen=self._config.n_recent)
-        self._n = 0
-        self._mean = np.zeros(0)
-        self._square = np.zeros(0)
+        self._stability = _Stability()
+        self._trend = _Trend()
 
-    def step(self, params: Matrix, matrix: Matrix, brain: npt.NDArray[np.float32]) -> QualityStep:
+    def step(
+        self,
+        params: Matrix,
+        matrix: Matrix,
+        brain: npt.NDArray[np.float32],
+        t_s: float,
+        lost: bool = False,
+    ) -> QualityStep:
         """Judge one volume.
 
         Parameters
@@ -150,24 +162,38 @@ class QualityTracker:
         matrix : array (4, 4)
             The same as a matrix.
         brain : array of float32 (voxels,)
-            Realigned brain voxels.
+            Realigned brain voxels, not smoothed.
+        t_s : float
+            When it was measured, in seconds, increasing.
+        lost : bool
+            True where no head was found: a spike whatever the numbers say.
 
         Returns
         -------
         QualityStep
         """
         fd = jenkinson = dvars = float("nan")
+        level = float(brain.mean(dtype=np.float64))
         if self._before is not None:
             fd = power_displacement(self._before[0], params)
             jenkinson = jenkinson_displacement(self._before[1], matrix, self._centre)
-            level = float(brain.mean(dtype=np.float64))
             change = float(np.sqrt(np.mean((brain - self._before[2]) ** 2, dtype=np.float64)))
             dvars = 100 * change / level if level > 0 else float("nan")
         self._before = (params, matrix, brain)
-        spike = fd > self._config.spike_fd_mm or self._stands_out(dvars)
+        spike = lost or fd > self._config.spike_fd_mm or self._stands_out(dvars)
         if np.isfinite(dvars):
             self._recent.append(dvars)
-        return QualityStep(fd, jenkinson, dvars, self._tsnr(brain), bool(spike))
+        if not spike:
+            self._stability.add(brain)
+            self._trend.add(t_s, level)
+        return QualityStep(
+            fd_mm=fd,
+            fd_jenkinson_mm=jenkinson,
+            dvars_psc=dvars,
+            tsnr=self._stability.value(),
+            drift_psc_per_min=self._trend.psc_per_min(),
+            spike=bool(spike),
+        )
 
     def _stands_out(self, dvars: float) -> bool:
         if len(self._recent) < _LEAST_VOLUMES:
@@ -177,16 +203,50 @@ class QualityTracker:
         spread = _MAD_TO_SD * float(np.median(np.abs(recent - middle)))
         return dvars > middle + self._config.spike_dvars_sd * max(spread, 0.01 * middle)
 
-    def _tsnr(self, brain: npt.NDArray[np.float32]) -> float:
-        """Welford's running mean and variance."""
+
+class _Stability:
+    """Median over voxels of mean over standard deviation, by Welford's running sums (1962)."""
+
+    def __init__(self) -> None:
+        self._n, self._stride = 0, 1
+        self._mean = np.zeros(0)
+        self._square = np.zeros(0)
+
+    def add(self, brain: npt.NDArray[np.float32]) -> None:
         if self._n == 0:
-            self._mean, self._square = np.zeros(len(brain)), np.zeros(len(brain))
+            self._stride = max(1, len(brain) // _MOST_VOXELS)
+            n_voxels = len(brain[:: self._stride])
+            self._mean, self._square = np.zeros(n_voxels), np.zeros(n_voxels)
+        some = brain[:: self._stride]
         self._n += 1
-        change = brain - self._mean
+        change = some - self._mean
         self._mean += change / self._n
-        self._square += change * (brain - self._mean)
+        self._square += change * (some - self._mean)
+
+    def value(self) -> float:
         if self._n < _LEAST_VOLUMES:
             return float("nan")
         sd = np.sqrt(self._square / (self._n - 1))
         varying = sd > 0
         return float(np.median(self._mean[varying] / sd[varying])) if varying.any() else np.inf
+
+
+class _Trend:
+    """Slope of a straight line through everything so far, by running sums about the mean."""
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._t_s = self._level = self._tt = self._tl = 0.0
+
+    def add(self, t_s: float, level: float) -> None:
+        self._n += 1
+        ahead_s = t_s - self._t_s
+        self._t_s += ahead_s / self._n
+        self._level += (level - self._level) / self._n
+        self._tt += ahead_s * (t_s - self._t_s)
+        self._tl += ahead_s * (level - self._level)
+
+    def psc_per_min(self) -> float:
+        if self._n < _LEAST_VOLUMES or not (self._tt > 0 and self._level > 0):
+            return float("nan")
+        return 100 * 60 * self._tl / self._tt / self._level

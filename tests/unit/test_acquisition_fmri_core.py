@@ -40,7 +40,14 @@ def process(volumes: tuple[Volume, ...], config: FmriConfig | None = None) -> li
 
 
 def bits(step: FmriStep) -> bytes:
-    numbers = [step.fd_mm, step.dvars_psc, step.tsnr, *step.roi_psc.values()]
+    told = step.quality
+    numbers = [
+        told.fd_mm,
+        told.dvars_psc,
+        told.tsnr,
+        told.drift_psc_per_min,
+        *step.roi_psc.values(),
+    ]
     return b"".join(
         a.tobytes()
         for a in (step.features, step.motion_mm_deg, step.realigned, np.asarray(numbers))
@@ -73,9 +80,9 @@ def test_steps_say_what_happened() -> None:
     assert [s.index for s in steps] == list(range(40))
     assert [s.t_s for s in steps] == [k + 1.0 for k in range(40)]
     assert [s.ready for s in steps].index(True) == 19
-    assert 0 < last.fd_mm < 1
-    assert 0 < last.fd_jenkinson_mm < 1
-    assert 30 < last.tsnr < 150
+    assert 0 < last.quality.fd_mm < 1
+    assert 0 < last.quality.fd_jenkinson_mm < 1
+    assert 30 < last.quality.tsnr < 150
     assert list(last.roi_psc) == ["early"]
     assert core.note == ""
 

@@ -45,7 +45,7 @@ def test_change_and_stability_are_what_arrays_say() -> None:
     rng = np.random.default_rng(1)
     data = (100 + rng.standard_normal((30, 500)) * rng.uniform(0.5, 3, 500)).astype(np.float32)
     tracker = QualityTracker(np.zeros(3))
-    steps = [tracker.step(*STILL, volume) for volume in data]
+    steps = [tracker.step(*STILL, volume, float(k)) for k, volume in enumerate(data)]
     assert np.isnan([steps[0].fd_mm, steps[0].dvars_psc, steps[8].tsnr]).all()
     expected = 100 * np.sqrt(((data[7] - data[6]) ** 2).mean()) / data[7].mean()
     assert steps[7].dvars_psc == pytest.approx(expected, rel=1e-5)
@@ -63,7 +63,8 @@ def test_spikes_are_jumps_of_the_head_or_of_the_signal() -> None:
         params = np.array([0.6 if k == 15 else 0.0, 0, 0, 0, 0, 0])
         volume = 100 + rng.standard_normal(200).astype(np.float32)
         volume += 10 if k == 22 else 0
-        found.append(tracker.step(params, matrix_of(params, np.zeros(3)), volume).spike)
+        step = tracker.step(params, matrix_of(params, np.zeros(3)), volume, float(k))
+        found.append(step.spike)
     # a jump there and back stands out twice
     assert np.flatnonzero(found).tolist() == [15, 16, 22, 23]
     with pytest.raises(ConfigError, match="spike_fd_mm"):
