@@ -15,7 +15,25 @@ class ForeignFileError(InputError):
 
 
 class OtherSeriesError(InputError):
-    """The image belongs to another series than the one being read."""
+    """The image belongs to another series than the one being read.
+
+    Parameters
+    ----------
+    message : str
+        What, and what to do.
+    series : str
+        Keyed hash of the other series; "" where there is none.
+    index : int or None
+        Number of the volume in that series, from 0; None where the file does not say.
+    moco : bool
+        Whether the image is one that the scanner has corrected for motion.
+    """
+
+    def __init__(
+        self, message: str, series: str = "", index: int | None = None, *, moco: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.series, self.index, self.moco = series, index, moco
 
 
 class MatrixError(InputError):
