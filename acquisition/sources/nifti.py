@@ -20,7 +20,7 @@ from acquisition.fmri.volume import Volume, to_ras
 from acquisition.sources.identity import new_key, public_name
 from phosphene.errors import InputError, TruncatedError, problem
 
-__all__ = ["NiftiReader", "read_mask", "read_series"]
+__all__ = ["NiftiReader", "read_mask", "read_picture", "read_series"]
 
 _SECONDS_PER_UNIT = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
@@ -128,12 +128,31 @@ def read_mask(path: str | Path) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.f
     mask : array of bool (X, Y, Z)
     affine : array (4, 4)
     """
+    data, affine = read_picture(path)
+    return data > 0, affine
+
+
+def read_picture(path: str | Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """Read one 3-D image, axes turned as those of volumes are.
+
+    Parameters
+    ----------
+    path : str or Path
+        A 3-D NIfTI file.
+
+    Returns
+    -------
+    data : array of float32 (X, Y, Z)
+    affine : array (4, 4)
+    """
     path = Path(path)
     data, affine, _ = _load(_bytes_of(path), path.name)
+    if data.ndim == 4 and data.shape[3] == 1:
+        data = data[..., 0]
     if data.ndim != 3:
         raise ForeignFileError(problem(path.name, f"{data.ndim} dimensions", "3", "Split it."))
     turned, ras, _, _ = to_ras(data, affine)
-    return turned > 0, ras
+    return turned, ras
 
 
 def _bytes_of(path: Path) -> bytes:
