@@ -27,12 +27,13 @@ constant of the design takes up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from acquisition.fmri.ar1_kernels import accumulate, close, correlations, estimate
 from phosphene.errors import InputError, problem
 
 __all__ = ["Design", "Fit", "LaggedSums", "Noise", "compile_now"]
@@ -45,7 +46,6 @@ BINS = 100
 
 _MOST = BINS - 1
 _TOLERANCE = 1e-9
-_FLAT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -185,13 +185,13 @@ class LaggedSums:
             self._xx_lag += np.outer(x, self._x)
             self.pairs += 1
         # Before the first row and after a break x and y before are 0 and add nothing.
-        _accumulate(self._xy, self._lagged, self._squares, x, y, self._first, self._x, self._y)
+        accumulate(self._xy, self._lagged, self._squares, x, y, self._first, self._x, self._y)
         self._xx += np.outer(x, x)
         self._x = x.astype(np.float64)
         self.n += 1
 
     def _end_chain(self) -> None:
-        _close(self._ended, self._squares, self._x, self._y)
+        close(self._ended, self._squares, self._x, self._y)
         self._xx_ended += np.outer(self._x, self._x)
         self._x = np.zeros_like(self._x)
         self._y[:] = 0.0
@@ -207,11 +207,21 @@ class LaggedSums:
         )
         self._x = np.pad(self._x, (0, columns))
 
-    def design(self) -> Design:
-        """Return the sums of the design, as they are now."""
-        return Design(self._xx, self._xx_lag, self._xx_ended + np.outer(self._x, self._x))
+    def clear(self, column: int) -> None:
+        """Forget a regressor: afterwards it has been 0 in all rows so far."""
+        for sums in (self._xy, self._lagged, self._ended):
+            sums[:, column] = 0.0
+        for sums in (self._xx, self._xx_lag, self._xx_ended):
+            sums[column] = sums[:, column] = 0.0
+        self._x[column] = 0.0
 
-    def fit(self, contrasts: Array, noise: Noise = "ar1") -> Fit:
+    def mean(self, constant: int = 0) -> Array:
+        """Mean of the data so far (voxels,), from the column that is constant 1."""
+        return np.asarray(self.first + self._xy[:, constant] / max(self.n, 1))
+
+    def fit(
+        self, contrasts: Array, noise: Noise = "ar1", columns: Sequence[int] | None = None
+    ) -> Fit:
         """Fit the rows so far.
 
         Parameters
@@ -221,25 +231,27 @@ class LaggedSums:
         noise : str
             ``ar1`` with a correlation for each voxel, ``pooled`` with the median of these for all,
             ``ols`` for independent noise.
+        columns : sequence of int, optional
+            The regressors to fit; the others are left out, as if they had never been there.
 
         Returns
         -------
         Fit
         """
-        design = self.design()
+        chosen = list(range(self.n_columns) if columns is None else columns)
+        data = self._data(chosen, copied=columns is not None)
+        design = self._design(chosen)
         basis = design.basis()
         dof = max(self.n - basis.shape[1], 0)
         known = np.array([design.knows(c, basis) for c in contrasts])
-        bins = self._bins(design, basis, noise)
-        used, which = np.unique(bins, return_inverse=True)
+        used, which = np.unique(self._bins(data, design, basis, noise), return_inverse=True)
         inverses = design.inverses(used / BINS, basis)
         weights = np.where(known[:, None], contrasts, 0.0)
-        gains = np.ascontiguousarray(weights @ inverses)  # (bins, contrasts, p)
+        gains = np.ascontiguousarray(weights @ inverses)  # (bins, contrasts, columns)
         spread = np.einsum("kcp,cp->kc", gains, weights)
-        effect, variance = _estimate(
-            self._xy, self._lagged, self._ended, self._squares, self._x, self._y,
-            used / BINS, which, inverses, gains,
-        )  # fmt: skip
+        effect, variance = estimate(
+            *data, self._squares, self._x[chosen], self._y, used / BINS, which, inverses, gains
+        )
         variance = variance / dof if dof else np.full_like(variance, np.inf)
         with np.errstate(invalid="ignore"):
             sd = np.sqrt(spread[which].T * variance)
@@ -249,101 +261,33 @@ class LaggedSums:
             (used / BINS)[which].astype(np.float32), dof, known,
         )  # fmt: skip
 
-    def _bins(self, design: Design, basis: Array, noise: Noise) -> npt.NDArray[np.int64]:
+    def _data(self, chosen: list[int], copied: bool) -> tuple[Array, Array, Array]:
+        """Return the sums with the data, each (voxels, chosen)."""
+        xy, lagged, ended = self._xy, self._lagged, self._ended
+        if not copied:
+            return xy, lagged, ended
+        c = np.ascontiguousarray
+        return c(xy[:, chosen]), c(lagged[:, chosen]), c(ended[:, chosen])
+
+    def _design(self, chosen: list[int]) -> Design:
+        """Return the sums of the design alone."""
+        at = np.ix_(chosen, chosen)
+        ends = self._xx_ended + np.outer(self._x, self._x)
+        return Design(self._xx[at], self._xx_lag[at], ends[at])
+
+    def _bins(
+        self, data: tuple[Array, Array, Array], design: Design, basis: Array, noise: Noise
+    ) -> npt.NDArray[np.int64]:
         """Correlation of each voxel's noise in whole hundredths."""
         if noise == "ols" or not self.pairs or self.n <= basis.shape[1]:
             return np.zeros(len(self._y), np.int64)
         lag = 0.5 * (design.lag + design.lag.T)
-        rho = _correlations(
-            self._xy, self._lagged, self._squares, basis @ basis.T, lag, self.n / self.pairs
+        rho = correlations(
+            data[0], data[1], self._squares, basis @ basis.T, lag, self.n / self.pairs
         )
         if noise == "pooled":
             rho = np.full_like(rho, np.median(rho))
         return np.asarray(np.clip(rho * BINS, -_MOST, _MOST).astype(np.int64))
-
-
-@njit(cache=True, nogil=True)
-def _accumulate(xy, lagged, squares, x, y, first, x_old, y_old):  # type: ignore[no-untyped-def]
-    """Add one row to all sums; `y_old` becomes this row."""
-    p = len(x)
-    for v in range(len(y)):
-        new = y[v] - first[v]
-        old = y_old[v]
-        for j in range(p):
-            xy[v, j] += new * x[j]
-            lagged[v, j] += old * x[j] + new * x_old[j]
-        squares[v, 0] += new * new
-        squares[v, 1] += new * old
-        y_old[v] = new
-
-
-@njit(cache=True, nogil=True)
-def _close(ended, squares, x, y):  # type: ignore[no-untyped-def]
-    for v in range(len(y)):
-        for j in range(len(x)):
-            ended[v, j] += y[v] * x[j]
-        squares[v, 2] += y[v] * y[v]
-
-
-@njit(cache=True, nogil=True)
-def _correlations(xy, lagged, squares, inverse, lag, ratio):  # type: ignore[no-untyped-def]
-    """Lag-one correlation of the least squares residuals, (voxels,)."""
-    n, p = xy.shape
-    rho = np.zeros(n)
-    beta, turned = np.empty(p), np.empty(p)
-    for v in range(n):
-        beta[:] = 0.0
-        for j in range(p):
-            b = xy[v, j]
-            for i in range(p):
-                beta[i] += inverse[j, i] * b
-        turned[:] = 0.0
-        for j in range(p):
-            b = beta[j]
-            for i in range(p):
-                turned[i] += lag[j, i] * b
-        same, next_ = squares[v, 0], squares[v, 1]
-        for j in range(p):
-            same -= xy[v, j] * beta[j]
-            next_ += (turned[j] - lagged[v, j]) * beta[j]
-        if same > _FLAT * squares[v, 0]:
-            rho[v] = ratio * next_ / same
-    return rho
-
-
-@njit(cache=True, nogil=True)
-def _estimate(  # type: ignore[no-untyped-def]
-    xy, lagged, ended, squares, x, y, rhos, which, inverses, gains
-):
-    """Contrasts (contrasts, voxels) and residual sum of squares (voxels,) after whitening."""
-    n, p = xy.shape
-    m = gains.shape[1]
-    effect, left = np.empty((m, n)), np.zeros(n)
-    b, beta = np.empty(p), np.empty(p)
-    for v in range(n):
-        k = which[v]
-        r = rhos[k]
-        for j in range(p):
-            before = xy[v, j] - ended[v, j] - x[j] * y[v]
-            b[j] = xy[v, j] - r * lagged[v, j] + r * r * before
-        beta[:] = 0.0
-        for j in range(p):
-            bj = b[j]
-            for i in range(p):
-                beta[i] += inverses[k, j, i] * bj
-        before_square = squares[v, 0] - squares[v, 2] - y[v] * y[v]
-        total = squares[v, 0] - 2.0 * r * squares[v, 1] + r * r * before_square
-        rest = total
-        for j in range(p):
-            rest -= b[j] * beta[j]
-        if rest > _FLAT * total:
-            left[v] = rest
-        for c in range(m):
-            value = 0.0
-            for j in range(p):
-                value += gains[k, c, j] * b[j]
-            effect[c, v] = value
-    return effect, left
 
 
 def compile_now() -> None:

@@ -228,7 +228,7 @@ class Regressors:
         if not begun:
             return found
         onsets_s = np.array([s.onset_s for s in begun])
-        durations_s = durations(begun, t_s)
+        durations_s = durations(begun)
         code = {name: k for k, name in enumerate(self._conditions)}
         overflow = -1 if self._config.conditions else len(self._conditions) - 1
         of = np.array([
@@ -242,13 +242,13 @@ class Regressors:
         return found
 
 
-def durations(begun: Sequence[Stimulus], t_s: float) -> Array:
-    """Length of each stimulus as far as it is known at `t_s`, in seconds.
+def durations(begun: Sequence[Stimulus]) -> Array:
+    """Length of each stimulus as far as it is known, in seconds; of those that have begun.
 
-    An open one lasts until the next begins, and goes on at `t_s` if none has begun.
+    An open one lasts until the next begins, and goes on if none has begun.
     """
-    ends = [s.onset_s for s in begun[1:]] + [np.inf]
+    next_s = [*(s.onset_s for s in begun[1:]), np.inf]
     return np.array([
-        end - s.onset_s if s.duration_s is None else s.duration_s
-        for s, end in zip(begun, ends, strict=True)
+        next_s[k] - s.onset_s if s.duration_s is None else s.duration_s
+        for k, s in enumerate(begun)
     ])  # fmt: skip
