@@ -138,7 +138,7 @@ class Features(Header, frozen=True, tag="features"):
         Identity of mask or channel layout that ``x`` follows.
     """
 
-    kind: Literal["fmri", "eeg-epoch", "eeg-window"]
+    kind: Literal["fmri", "fmri-beta", "eeg-epoch", "eeg-window"]
     index: Count
     t_data: float
     mask_hash: str
