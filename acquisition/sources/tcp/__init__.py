@@ -1,0 +1,1 @@
+"""Volumes that a sender brings over TCP: what the bytes mean, and the socket they come by."""
