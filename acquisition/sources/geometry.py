@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from pydicom.dataset import Dataset
 
-__all__ = ["Parsed", "pixels", "stack_affine"]
+from phosphene.errors import InputError, problem
+
+__all__ = ["Parsed", "even_step", "plausible_times", "stack_affine"]
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_UNEVEN_MM = 0.02
+_LEAST_STEP_MM = 0.1
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a parser takes from one file.
+    """One volume as a file or several hold it.
 
     Attributes
     ----------
@@ -24,23 +27,29 @@ class Parsed:
         Pixels in the file's own order, with the rescale applied.
     affine : array (4, 4)
         Voxel index to RAS millimetres.
+    index : int
+        Number of the volume, from 0.
     tr_s : float
         Repetition time in seconds.
     slice_times_s : tuple of float or None
-        Time of each slice, in seconds.
+        Time of each slice after the earliest, in seconds.
+    clock_s : float or None
+        Acquisition time by the scanner's clock, in seconds; only differences count.
     """
 
     data: npt.NDArray[np.generic]
     affine: npt.NDArray[np.float64]
+    index: int
     tr_s: float
-    slice_times_s: tuple[float, ...] | None
+    slice_times_s: tuple[float, ...] | None = None
+    clock_s: float | None = None
 
 
 def stack_affine(
     orientation: Sequence[float],
     spacing_mm: Sequence[float],
-    first_centre_mm: npt.NDArray[np.float64],
-    slice_step_mm: npt.NDArray[np.float64],
+    first_centre_mm: npt.ArrayLike,
+    slice_step_mm: npt.ArrayLike,
 ) -> npt.NDArray[np.float64]:
     """Affine of a stack of parallel slices (DICOM PS3.3, C.7.6.2.1.1, equation C.7.6.2.1-1).
 
@@ -59,6 +68,11 @@ def stack_affine(
     -------
     array (4, 4)
         (column, row, slice) index to RAS millimetres.
+
+    Raises
+    ------
+    InputError
+        If the voxels would have no volume.
     """
     cosines = np.asarray(orientation, np.float64)
     affine = np.eye(4)
@@ -66,11 +80,63 @@ def stack_affine(
     affine[:3, 1] = cosines[3:] * float(spacing_mm[0])
     affine[:3, 2] = slice_step_mm
     affine[:3, 3] = first_centre_mm
+    if abs(np.linalg.det(affine[:3, :3])) < _LEAST_STEP_MM**3:
+        raise InputError(
+            problem("voxels", "no volume", "three directions and distances", "Export again.")
+        )
     return _LPS_TO_RAS @ affine
 
 
-def pixels(dataset: Dataset, n_frames: int) -> npt.NDArray[np.generic]:
-    """Pixels as stored, 16 bit, (frames, rows, columns)."""
-    kind = "<i2" if dataset.PixelRepresentation == 1 else "<u2"
-    shape = (n_frames, int(dataset.Rows), int(dataset.Columns))
-    return np.frombuffer(dataset.PixelData, kind, count=int(np.prod(shape))).reshape(shape)
+def even_step(
+    centres_mm: npt.NDArray[np.float64], normal: npt.NDArray[np.float64], thickness_mm: float
+) -> npt.NDArray[np.float64]:
+    """Return the way from one slice to the next.
+
+    Parameters
+    ----------
+    centres_mm : array (slices, 3)
+        Centre of the first voxel of each slice, in order.
+    normal : array (3,)
+        Of the slices; used where there is but one.
+    thickness_mm : float
+        Distance to the next slice where there is but one.
+
+    Raises
+    ------
+    InputError
+        If the slices are not evenly spaced.
+    """
+    if len(centres_mm) == 1:
+        return normal * thickness_mm
+    steps = np.diff(centres_mm, axis=0)
+    mean: npt.NDArray[np.float64] = (centres_mm[-1] - centres_mm[0]) / (len(centres_mm) - 1)
+    if np.abs(steps - mean).max() > _UNEVEN_MM or np.abs(mean @ normal) < _LEAST_STEP_MM:
+        raise InputError(
+            problem("slices", "uneven positions", "evenly spaced slices of one volume",
+                    "Export all slices of a volume, and one volume for each time.")
+        )  # fmt: skip
+    return mean
+
+
+def plausible_times(times_s: Sequence[float | None], tr_s: float) -> tuple[float, ...] | None:
+    """Count slice times from the earliest; None where they are unknown or cannot be.
+
+    Some scanners write the times of another slice order, or of the whole run, into the first
+    volume; what spans more than a repetition time is no time within a volume. Equal times for all
+    slices mean that the scanner does not know them.
+
+    Parameters
+    ----------
+    times_s : sequence of float or None
+        Time of each slice in seconds.
+    tr_s : float
+        Repetition time in seconds.
+    """
+    known = [t for t in times_s if t is not None]
+    if not known or len(known) != len(times_s):
+        return None
+    first = min(known)
+    span = max(known) - first
+    if len(known) > 1 and not 0 < span < tr_s:
+        return None
+    return tuple(round(t - first, 9) for t in known)

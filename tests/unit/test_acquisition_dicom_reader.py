@@ -24,9 +24,9 @@ from acquisition.simulate.head import slice_times_s
 from acquisition.simulate.mosaic import MosaicSeries, make_series, mosaic_bytes, tile
 from acquisition.sources.csa import build_csa, parse_csa
 from acquisition.sources.dicom import DicomReader
+from acquisition.sources.dicom.mosaic import untile
 from acquisition.sources.folder import read_folder
 from acquisition.sources.identity import public_name
-from acquisition.sources.mosaic import untile
 from phosphene.errors import InputError, TruncatedError
 
 KEY = b"k" * 32
@@ -114,7 +114,7 @@ def test_other_files_series_and_sizes_are_refused_with_the_reason() -> None:
     reader.read(WHOLE, "a.dcm")[0]
     with pytest.raises(ForeignFileError, match=r"file-[0-9a-f]{8}: .*no DICM"):
         reader.read(b"not an image " * 50, "notes.txt")[0]
-    with pytest.raises(OtherSeriesError, match=r"2\.dcm: got 'series"):
+    with pytest.raises(OtherSeriesError, match=r"2\.dcm: series: got"):
         reader.read(mosaic_bytes(picture(), series(series_number=8), 0), "2.dcm")[0]
     with pytest.raises(MatrixError, match=r"\(16, 12, 9\).*\(20, 16, 9\)"):
         reader.read(mosaic_bytes(picture()[2:-2, 2:-2], series(), 1), "c.dcm")[0]
@@ -262,14 +262,14 @@ def test_enhanced_frames_are_sorted_by_position() -> None:
     np.testing.assert_array_equal(volume.data, data)
     np.testing.assert_allclose(volume.affine, oblique(), atol=1e-5)
     assert (volume.index, volume.tr_s) == (2, 0.8)
-    np.testing.assert_allclose(volume.slice_times_s, [0, 0.1, 0.2, 0.3, 0.4], atol=1e-9)
+    np.testing.assert_allclose(volume.slice_times_s, [0, 0.1, 0.2, 0.3, 0.4], atol=1e-6)
 
 
 def test_enhanced_frames_that_are_no_volume_are_refused() -> None:
     data = picture((10, 12, 5))
     with pytest.raises(InputError, match="evenly spaced"):
         DicomReader(KEY).read(enhanced_bytes(data, oblique(), order=[0, 1, 3, 4]), "e.dcm")[0]
-    with pytest.raises(InputError, match="evenly spaced"):
+    with pytest.raises(InputError, match="told apart"):
         DicomReader(KEY).read(enhanced_bytes(data, oblique(), order=[0, 0, 1, 1]), "e.dcm")[0]
 
 

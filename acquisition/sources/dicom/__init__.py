@@ -1,0 +1,5 @@
+"""DICOM files of every vendor to volumes, and nothing of the person with them."""
+
+from acquisition.sources.dicom.reader import DicomReader
+
+__all__ = ["DicomReader"]

@@ -1,0 +1,133 @@
+"""Pixels of one file, one frame at a time, whatever the transfer syntax."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import UID
+
+from acquisition.errors import ForeignFileError
+from acquisition.sources.dicom.syntax import Opened, known_name
+from phosphene.errors import InputError, TruncatedError, problem
+
+__all__ = ["Frames"]
+
+_PLAIN = frozenset(
+    ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"]
+)
+_BITS = (8, 16, 32)
+_MOST_PIXELS = 1 << 31
+
+
+class Frames:
+    """Frames of an opened file, (rows, columns) each, as stored.
+
+    Parameters
+    ----------
+    opened : Opened
+        The file.
+
+    Attributes
+    ----------
+    count, rows, columns : int
+        Number and size of the frames.
+
+    Raises
+    ------
+    ForeignFileError
+        If it holds no grey pictures, or pixels that nothing installed can decode.
+    TruncatedError
+        If there are fewer pixels than the file announces.
+    InputError
+        If an element that describes the pixels is missing or malformed.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        elements = opened.elements
+        self._opened = opened
+        self._value = elements.value("PixelData")
+        self.count = max(1, elements.whole("NumberOfFrames", 1))
+        self.rows, self.columns = elements.whole("Rows"), elements.whole("Columns")
+        self._bits = elements.whole("BitsAllocated")
+        self._signed = elements.whole("PixelRepresentation") == 1
+        if elements.whole("SamplesPerPixel", 1) != 1 or self._bits not in _BITS:
+            raise ForeignFileError(
+                problem("pixels", "colours or other bits", "grey, 8, 16 or 32 bits", "Export again")
+            )
+        pixels = self.count * self.rows * self.columns
+        if not 0 < pixels < _MOST_PIXELS:
+            raise InputError(problem("Rows or Columns", "0", "the picture's size", "Export again."))
+        self._plain = opened.syntax in _PLAIN
+        if self._plain and len(self._value) < pixels * self._bits // 8:
+            raise TruncatedError(
+                problem("pixels", f"{len(self._value)} bytes", "the whole file", "Wait for it.")
+            )
+        if not self._plain:
+            _require_decoder(opened.syntax)
+
+    def all(self) -> npt.NDArray[np.generic]:
+        """Return all frames, (frames, rows, columns)."""
+        if self._plain:
+            count = self.count * self.rows * self.columns
+            flat = np.frombuffer(self._value, self._kind(), count=count)
+            return flat.reshape(self.count, self.rows, self.columns)
+        return np.stack([self.one(k) for k in range(self.count)])
+
+    def some(self, which: npt.NDArray[np.intp]) -> npt.NDArray[np.generic]:
+        """Return chosen frames, (frames, rows, columns); no others are decoded."""
+        if self._plain:
+            chosen: npt.NDArray[np.generic] = self.all()[which]
+            return chosen
+        return np.stack([self.one(int(k)) for k in which])
+
+    def one(self, k: int) -> npt.NDArray[np.generic]:
+        """Return frame `k`, (rows, columns)."""
+        if self._plain:
+            frame: npt.NDArray[np.generic] = self.all()[k]
+            return frame
+        elements = self._opened.elements
+        options: Any = {
+            "rows": self.rows,
+            "columns": self.columns,
+            "number_of_frames": self.count,
+            "samples_per_pixel": 1,
+            "photometric_interpretation": "MONOCHROME2",
+            "bits_allocated": self._bits,
+            "bits_stored": elements.whole("BitsStored", self._bits),
+            "pixel_representation": int(self._signed),
+            "pixel_keyword": "PixelData",
+        }
+        decoder = get_decoder(UID(self._opened.syntax))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                decoded, _ = decoder.as_array(bytes(self._value), index=k, raw=True, **options)
+        except Exception as error:
+            # the decoders raise whatever their libraries do, and may quote the file
+            raise InputError(
+                problem("pixels", f"damaged ({type(error).__name__})",
+                        f"pixels in {known_name(self._opened.syntax)}", "Copy the file again.")
+            ) from None  # fmt: skip
+        frame = np.asarray(decoded)
+        return frame.reshape(self.rows, self.columns)
+
+    def _kind(self) -> str:
+        order = "<" if self._opened.little else ">"
+        return f"{order}{'i' if self._signed else 'u'}{self._bits // 8}"
+
+
+def _require_decoder(syntax: str) -> None:
+    name = known_name(syntax)
+    try:
+        available = get_decoder(UID(syntax)).is_available
+    except NotImplementedError:
+        available = False
+    if not available:
+        raise ForeignFileError(
+            problem("transfer syntax", name, "one that can be decoded here",
+                    "Run pip install 'phosphene[formats]', or switch compression off.")
+        )  # fmt: skip

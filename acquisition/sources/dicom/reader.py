@@ -1,0 +1,210 @@
+"""DICOM files to `Volume`, for every vendor: mosaics, enhanced files, and classic slices.
+
+What stays with a `Volume` is geometry, timing, pixel data, the instance number, and a keyed hash of
+the series identifier; the allowlist says what is looked at at all.
+"""
+
+from __future__ import annotations
+
+from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
+from acquisition.fmri.volume import Volume
+from acquisition.sources.assemble import Assembler, Pending
+from acquisition.sources.dicom.classic import ClassicParser
+from acquisition.sources.dicom.clock import DAY_S
+from acquisition.sources.dicom.elements import Elements
+from acquisition.sources.dicom.enhanced import parse_enhanced
+from acquisition.sources.dicom.frames import Frames
+from acquisition.sources.dicom.mosaic import MosaicParser
+from acquisition.sources.dicom.syntax import Opened, known_name, open_file
+from acquisition.sources.dicom.turn import Turner
+from acquisition.sources.geometry import Parsed
+from acquisition.sources.identity import keyed_hash, public_name
+from phosphene.errors import InputError, TruncatedError, problem
+
+__all__ = ["DicomReader"]
+
+_MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
+_ENHANCED_MR_IMAGES = ("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
+_PHASE = frozenset(["P", "PHASE", "PHASE MAP"])
+
+
+class DicomReader:
+    """Reads the files of one series.
+
+    The first image read fixes the series and the matrix size, unless they are given; images of
+    another series or size are refused. Of several echoes one is taken; phase images are refused.
+
+    Parameters
+    ----------
+    key : bytes
+        Random key of the run, see `acquisition.sources.identity`.
+    series_number : int, optional
+        Number of the series to accept.
+    shape : tuple of int, optional
+        Matrix size (X, Y, Z) to accept, in the order of `Volume.data`.
+    echo : int
+        Number of the echo to accept where files are numbered by echo.
+    """
+
+    def __init__(
+        self,
+        key: bytes,
+        series_number: int | None = None,
+        shape: tuple[int, int, int] | None = None,
+        echo: int = 1,
+    ) -> None:
+        self._key = key
+        self._series_number = series_number
+        self._shape = shape
+        self._echo = echo
+        self._series_hash: str | None = None
+        self._mosaic = MosaicParser()
+        self._assembler = Assembler()
+        self._classic = ClassicParser(self._assembler)
+        self._turn = Turner()
+        self._clock_s: float | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Slices that came again, by name of the counter."""
+        return {"duplicate_slices": self._assembler.duplicates}
+
+    def read(self, raw: bytes, name: str) -> list[Volume]:
+        """Read one file.
+
+        Parameters
+        ----------
+        raw : bytes
+            The whole file.
+        name : str
+            Its name, for messages.
+
+        Returns
+        -------
+        list of Volume
+            Those that it completes: one for a mosaic; one or many for an enhanced file; none for a
+            slice that is not the last of its volume. ``index`` is the instance number less one, or
+            the temporal position less one where files and volumes are not the same.
+
+        Raises
+        ------
+        TruncatedError
+            If the file ends early.
+        ForeignFileError
+            If it is not DICOM, or no MR image of a known layout.
+        OtherSeriesError, MatrixError
+            If it belongs to another series or echo, or has another size than the series.
+        InputError
+            If elements that are needed are missing or cannot be.
+        """
+        shown = public_name(name, self._key)
+        try:
+            opened = open_file(raw)
+            series_hash = self._accept(opened)
+            parsed = self._parse(opened)
+            volumes = [self._to_volume(one, series_hash) for one in parsed]
+        except InputError as error:
+            raise type(error)(f"{shown}: {error}") from error
+        self._series_hash = series_hash
+        if volumes:
+            x, y, z = volumes[0].data.shape
+            self._shape = (x, y, z)
+        return volumes
+
+    def pending(self) -> list[Pending]:
+        """Return the volumes that are incomplete or were given up, for the messages at the end."""
+        return self._assembler.pending()
+
+    def _accept(self, opened: Opened) -> str:
+        """Check that a file is an image of this series; return the series' hash."""
+        elements = opened.elements
+        found = elements.names()
+        if not {"SOPClassUID", "SeriesInstanceUID"} <= found:
+            raise _cut()
+        kind = elements.text("SOPClassUID")
+        if kind not in (_MR_IMAGE, *_ENHANCED_MR_IMAGES):
+            raise ForeignFileError(
+                problem("SOPClassUID", known_name(kind), "MR images", "Keep other files out.")
+            )
+        if "PixelData" not in elements:
+            raise _cut()
+        series_hash = self._series_of(elements)
+        echo = elements.whole("EchoNumbers", 0)
+        if echo not in (0, self._echo):
+            raise OtherSeriesError(
+                problem("EchoNumbers", echo, f"echo {self._echo}", "Choose the echo to decode.")
+            )
+        types = {value.upper() for value in elements.texts("ImageType")[2:]}
+        if types & _PHASE or elements.text("ComplexImageComponent") == "PHASE":
+            raise OtherSeriesError(
+                problem("ImageType", "a phase image", "magnitude", "Switch the phase images off.")
+            )
+        return series_hash
+
+    def _series_of(self, elements: Elements) -> str:
+        series_hash = keyed_hash(self._key, _series_identifier(elements))
+        number = elements.whole("SeriesNumber", -1)
+        if self._series_hash is not None and series_hash != self._series_hash:
+            raise OtherSeriesError(
+                problem("series", series_hash, f"series {self._series_hash}",
+                        "Start a new run for a new series.")
+            )  # fmt: skip
+        if self._series_number is not None and number != self._series_number:
+            raise OtherSeriesError(
+                problem("SeriesNumber", f"series {number}", f"series {self._series_number}",
+                        "Stop the other export or give its number.")
+            )  # fmt: skip
+        return series_hash
+
+    def _parse(self, opened: Opened) -> list[Parsed]:
+        elements, frames = opened.elements, Frames(opened)
+        # the class decides: enhanced files may still be called mosaics
+        if elements.text("SOPClassUID") != _MR_IMAGE:
+            return parse_enhanced(elements, frames)
+        if "MOSAIC" in elements.texts("ImageType"):
+            return [self._mosaic.parse(elements, frames)]
+        return self._classic.parse(elements, frames)
+
+    def _to_volume(self, parsed: Parsed, series_hash: str) -> Volume:
+        data, affine, slice_axis, times = self._turn(parsed)
+        if self._shape is not None and data.shape != self._shape:
+            raise MatrixError(
+                problem("image", f"matrix {data.shape}", f"matrix {self._shape}",
+                        "Scan with the protocol that the session names.")
+            )  # fmt: skip
+        return Volume(
+            data=data,
+            affine=affine,
+            index=parsed.index,
+            tr_s=parsed.tr_s,
+            series_hash=series_hash,
+            slice_times_s=times,
+            slice_axis=slice_axis,
+            header_s=self._since_first(parsed.clock_s),
+        )
+
+    def _since_first(self, clock_s: float | None) -> float | None:
+        """Seconds since the first volume that was read; the time of day stays outside."""
+        if clock_s is None:
+            return None
+        if self._clock_s is None:
+            self._clock_s = clock_s
+        return round((clock_s - self._clock_s + DAY_S / 2) % DAY_S - DAY_S / 2, 6)
+
+
+def _series_identifier(elements: Elements) -> str:
+    """Return what all files of a series share.
+
+    Scanners that split enhanced images into classic slices give each volume an own series
+    identifier and number; its time is that of the series.
+    """
+    study, time = elements.text("StudyInstanceUID"), elements.text("SeriesTime")
+    if "MFSPLIT" in elements.texts("ImageType") and study and time:
+        return f"{study} {time}"
+    return elements.text("SeriesInstanceUID")
+
+
+def _cut() -> TruncatedError:
+    return TruncatedError(
+        problem("file", "no pixels", "the whole file", "Wait for it, or copy it again.")
+    )
