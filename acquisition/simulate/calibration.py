@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import queue
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -15,6 +13,7 @@ import numpy as np
 from acquisition.bridge.timeline import programme_events
 from acquisition.fmri.volume import Volume
 from acquisition.prepare import prepare
+from acquisition.simulate.ahead import ahead
 from acquisition.simulate.eeg import EegSimConfig, simulate_eeg
 from acquisition.simulate.head import RunConfig, SyntheticHead, simulate
 from acquisition.sources.recording import EegRun, FmriRecording, Recording, Refuse
@@ -25,10 +24,8 @@ from phosphene.stimuli import Programme, make_programme
 
 __all__ = ["CalibrationPlan", "calibrate", "head_of", "programme_of", "run_seed", "simulated_runs"]
 
-T = TypeVar("T")
 CLIP_S, REST_S, LEAD_IN_S, TAIL_S = 6.0, 2.0, 6.0, 8.0
 _PROGRAMME_STEP, _NOISE_STEP = 104_729, 15_485_863
-_AHEAD = 8
 
 
 def programme_of(seed: int, seconds: float) -> Programme:
@@ -128,7 +125,7 @@ def _fmri_run(seed: int, run: int, plan: CalibrationPlan) -> Recording:
     noise = RunConfig(seed=run_seed(seed, run))
 
     def volumes(_refuse: Refuse) -> Iterator[Volume]:
-        for made in _ahead(lambda: simulate(head, programme, n_volumes, plan.tr_s, noise)):
+        for made in ahead(lambda: simulate(head, programme, n_volumes, plan.tr_s, noise)):
             yield Volume(made.data.astype(np.float32), head.affine, made.index, plan.tr_s)
 
     return FmriRecording(
@@ -159,39 +156,3 @@ def _eeg_run(seed: int, run: int, plan: CalibrationPlan) -> Recording:
 def _sources(modality: str, seed: int, run: int, programme: Programme) -> dict[str, str]:
     told = f"{modality} {seed} {run_seed(seed, run)} ".encode() + msgspec.json.encode(programme)
     return {f"simulated-{modality}-{run}": hashlib.sha256(told).hexdigest()}
-
-
-def _ahead(make: Callable[[], Iterator[T]]) -> Iterator[T]:
-    """Yield what an iterator gives while a thread already makes the next items."""
-    waiting: queue.Queue[T | None] = queue.Queue(_AHEAD)
-    failure: list[BaseException] = []
-    leaving = threading.Event()
-
-    def put(item: T | None) -> None:
-        while not leaving.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return
-
-    def run() -> None:
-        try:
-            for item in make():
-                put(item)
-                if leaving.is_set():
-                    return
-        except BaseException as error:
-            failure.append(error)
-        put(None)
-
-    thread = threading.Thread(target=run, name="simulating")
-    thread.start()
-    try:
-        while (item := waiting.get()) is not None:
-            yield item
-    finally:
-        leaving.set()
-        thread.join()
-    if failure:
-        raise failure[0]

@@ -18,6 +18,7 @@ from acquisition.fmri.rigid import centre_of, matrix_of
 from acquisition.fmri.shear import resample
 from acquisition.simulate.anatomy import Anatomy, build_anatomy, grid_affine, grid_mm
 from acquisition.simulate.haemodynamics import double_gamma
+from acquisition.simulate.motion import Trajectory, moved
 from acquisition.simulate.runnoise import RunConfig, RunNoise
 from acquisition.simulate.vision import (
     N_FEATURES,
@@ -171,6 +172,7 @@ def simulate(
     n_volumes: int,
     tr_s: float = 1.0,
     run: RunConfig | None = None,
+    path: Trajectory | None = None,
 ) -> Iterator[SimulatedVolume]:
     """Measure a person who sees a programme.
 
@@ -188,6 +190,9 @@ def simulate(
         Repetition time in seconds.
     run : RunConfig, optional
         Noise, drift and movement.
+    path : array (n_volumes, 6), optional
+        Positions of the head in place of the run's own movement; then the image is resampled by
+        `acquisition.simulate.motion.moved`, which shares no code with realignment.
 
     Yields
     ------
@@ -205,11 +210,14 @@ def simulate(
         signal.ravel()[activity.voxels] += (
             activity.at(t_s) * head.anatomy.image.ravel()[activity.voxels]
         )
-        motion = noise.move()
-        # the image at a place shows the part of the head that has moved there
-        back = np.linalg.inv(matrix_of(motion, centre))
-        moved = resample(signal, np.linalg.inv(affine) @ back @ affine)
-        measured = noise.measure(moved)
+        motion = noise.move() if path is None else path[index]
+        if path is None:
+            # the image at a place shows the part of the head that has moved there
+            back = np.linalg.inv(matrix_of(motion, centre))
+            shown = resample(signal, np.linalg.inv(affine) @ back @ affine)
+        else:
+            shown = moved(signal, affine, motion)
+        measured = noise.measure(shown)
         data = np.clip(np.rint(measured), 0, _LARGEST_VALUE).astype(np.int16)
         yield SimulatedVolume(data, index, t_s, motion)
 

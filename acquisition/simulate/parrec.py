@@ -83,9 +83,13 @@ def parrec_files(
     """
     stack, lps = as_stored(data, series.affine)
     name = f"Dump-{index:04d}"
+    folder = f"{series.series_number:04d}"
     pixels = (_GAIN * stack.transpose(2, 1, 0)).astype("<i2").tobytes()
     text = _header(name, series, index, stack.shape, lps)
-    return [(f"{name}.rec", pixels), (f"{name}.par", text.encode("ascii"))]
+    return [
+        (f"{folder}/{name}.rec", pixels),
+        (f"{folder}/{name}.par", text.encode("ascii")),
+    ]
 
 
 def _header(
@@ -144,7 +148,8 @@ def _header(
         *(f".    {key:<35}:   {value}" for key, value in general.items()),
         "#",
         f"# === PIXEL VALUES {'=' * 61}",
-        "#  PV = pixel value in REC file, FP = floating point value, DV = displayed value on console",
+        "#  PV = pixel value in REC file, FP = floating point value, DV = displayed value on "
+        "console",
         "#  RS = rescale slope,           RI = rescale intercept,    SS = scale slope",
         "#  DV = PV * RS + RI             FP = DV / (RS * SS)",
         "#",

@@ -43,7 +43,7 @@ def _philips_enhanced(
 
 def _nifti(data: npt.NDArray[np.int16], series: Series, index: int) -> list[tuple[str, bytes]]:
     """One 3-D file; it does not tell the repetition time, as such exports seldom do."""
-    image = nib.Nifti1Image(np.asarray(data), series.affine)
+    image = nib.Nifti1Image(np.asarray(data), series.affine)  # type: ignore[no-untyped-call]
     image.header.set_xyzt_units("mm", "sec")  # type: ignore[no-untyped-call]
     buffer = BytesIO()
     image.to_stream(buffer)
