@@ -20,6 +20,7 @@ __all__ = ["Assembler", "Pending", "Slice"]
 
 _PLACE_MM = 0.01
 """Two slices nearer than this lie in the same place; a file's decimals are finer."""
+_UNEVEN_MM = 0.02
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,8 @@ class Assembler:
         MatrixError
             If it does not fit the slices of its volume that have come before.
         InputError
-            If another picture has come for its place, or its volume has been given up.
+            If another picture has come for its place, if the volume that it completes has uneven
+            slices, or if its volume has been given up.
         """
         if piece.volume in self._complete:
             self.duplicates += 1
@@ -149,9 +151,11 @@ class Assembler:
         held.slices[_slot(piece)] = piece
         self._bytes += piece.pixels.nbytes
         if len(held.slices) == piece.n_slices:
+            whole = sorted(held.slices.values(), key=lambda s: s.place_mm)
+            self._require_even(piece.volume, whole)
             self._forget(piece.volume)
             self._complete.add(piece.volume)
-            return sorted(held.slices.values(), key=lambda s: s.place_mm)
+            return whole
         self._make_room()
         return None
 
@@ -160,12 +164,18 @@ class Assembler:
         waiting = [_pending(index, held) for index, held in self._open.items()]
         return sorted([*waiting, *self._given_up.values()], key=lambda p: p.index)
 
-    def spoil(self, volume: int) -> None:
-        """Give a volume up, complete or not: its slices contradict each other."""
-        held = self._open.get(volume, _Open())
-        self._given_up[volume] = _pending(volume, held)
-        self._complete.discard(volume)
+    def _give_up(self, volume: int) -> None:
+        self._given_up[volume] = _pending(volume, self._open[volume])
         self._forget(volume)
+
+    def _require_even(self, volume: int, whole: list[Slice]) -> None:
+        steps = np.diff([(s.place_mm, *s.corner_mm) for s in whole], axis=0)
+        if len(steps) and np.abs(steps - steps.mean(0)).max() > _UNEVEN_MM:
+            self._give_up(volume)
+            raise InputError(
+                problem(f"slices of volume {volume + 1}", "uneven positions",
+                        "evenly spaced slices of one volume", "Export whole volumes.")
+            )  # fmt: skip
 
     def _fits(self, piece: Slice, held: _Open) -> bool:
         """Tell a new slice from a repeated one; refuse what contradicts the others."""
@@ -194,7 +204,7 @@ class Assembler:
         if np.array_equal(before.pixels, piece.pixels):
             self.duplicates += 1
             return False
-        self.spoil(piece.volume)
+        self._give_up(piece.volume)
         raise InputError(
             problem(
                 f"slice of volume {piece.volume + 1}",
@@ -206,7 +216,7 @@ class Assembler:
 
     def _make_room(self) -> None:
         while self._bytes > self._limit_bytes and len(self._open) > 1:
-            self.spoil(min(self._open, key=lambda index: self._open[index].last))
+            self._give_up(min(self._open, key=lambda index: self._open[index].last))
 
     def _forget(self, volume: int) -> None:
         held = self._open.pop(volume, None)

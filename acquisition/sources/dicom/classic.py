@@ -4,8 +4,8 @@ Which volume a slice belongs to is never guessed from names or from the order of
 
 - Philips numbers instances by slice first, or anyhow: only the temporal position counts.
 - GE and Siemens number instances by volume first; with the number of slices that the file gives,
-  the instance number says the volume, and a second element (position in the stack, acquisition
-  number) must agree.
+  the instance number says the volume, and what else the file tells (position in the stack, temporal
+  position, acquisition number) must agree.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from acquisition.sources.dicom.protocol import parse_protocol
 from acquisition.sources.geometry import Parsed, even_step, plausible_times, stack_affine
 from phosphene.errors import InputError, problem
 
-__all__ = ["ClassicParser"]
+__all__ = ["ClassicParser", "n_slices_of", "volume_of"]
 
 _TOGETHER_S = 0.002
 _ICE_SLICES = 20
@@ -53,7 +53,7 @@ class ClassicParser:
         InputError
             If an element is missing or malformed, or contradicts others.
         """
-        n_slices = _n_slices(elements)
+        n_slices = n_slices_of(elements)
         cosines = elements.numbers("ImageOrientationPatient", 6)
         corner = elements.numbers("ImagePositionPatient", 3)
         normal = np.cross(cosines[:3], cosines[3:])
@@ -67,7 +67,7 @@ class ClassicParser:
             pixels = pixels.copy()  # not a window on the whole file
         complete = self._assembler.add(
             Slice(
-                volume=_volume(elements, n_slices),
+                volume=volume_of(elements, n_slices),
                 n_slices=n_slices,
                 place_mm=float(normal @ corner),
                 pixels=pixels,
@@ -95,7 +95,14 @@ def _stack(slices: list[Slice], clock_s: float | None) -> Parsed:
     )
 
 
-def _n_slices(elements: Elements) -> int:
+def n_slices_of(elements: Elements) -> int:
+    """Return the number of slices of a volume.
+
+    Raises
+    ------
+    ForeignFileError
+        If the file does not say it.
+    """
     for name in ("LocationsInAcquisition", "NumberOfSlicesMR", "SlicesPerVolume"):
         count = elements.whole(name, 0)
         if count > 0:
@@ -113,37 +120,47 @@ def _n_slices(elements: Elements) -> int:
     return count
 
 
-def _volume(elements: Elements, n_slices: int) -> int:
-    """Return the number of the volume of a slice, from 0."""
-    if "TemporalPositionIdentifier" in elements and _tells_times_apart(elements):
-        return elements.whole("TemporalPositionIdentifier") - 1
-    if "NumberOfSlicesMR" in elements or "PHILIPS" in elements.text("Manufacturer").upper():
-        if elements.whole("NumberOfTemporalPositions", 1) == 1:
-            return 0
-        raise ForeignFileError(
-            problem("TemporalPositionIdentifier", "nothing", "the number of the volume",
-                    "Export it, or as enhanced DICOM.")
-        )  # fmt: skip
+def volume_of(elements: Elements, n_slices: int) -> int:
+    """Return the number of the volume that a slice belongs to, from 0.
+
+    Raises
+    ------
+    ForeignFileError
+        If the file does not say it.
+    InputError
+        If its elements contradict each other.
+    """
+    told = elements.whole("NumberOfTemporalPositions", 2) > 1
+    position = elements.whole("TemporalPositionIdentifier", 0) if told else 0
+    vendor = elements.text("Manufacturer").upper()
+    if "NumberOfSlicesMR" in elements or "PHILIPS" in vendor:
+        if position < 1 and told:
+            raise ForeignFileError(
+                problem("TemporalPositionIdentifier", "nothing", "the number of the volume",
+                        "Export it, or as enhanced DICOM.")
+            )  # fmt: skip
+        return position - 1 if told else 0
     volume, place = divmod(elements.whole("InstanceNumber") - 1, n_slices)
+    witnesses = {"TemporalPositionIdentifier": position - 1 == volume} if position else {}
     in_stack = elements.whole("InStackPositionNumber", 0)
-    if in_stack and in_stack - 1 not in (place, n_slices - 1 - place):
-        raise _contradiction("InStackPositionNumber")
-    siemens = "SIEMENS" in elements.text("Manufacturer").upper()
-    if siemens and elements.whole("AcquisitionNumber") - 1 != volume:
-        raise _contradiction("AcquisitionNumber")
+    if in_stack:
+        agrees = in_stack - 1 in (place, n_slices - 1 - place)
+        witnesses["InStackPositionNumber"] = agrees
+    if "SIEMENS" in vendor:
+        agrees = elements.whole("AcquisitionNumber", 0) - 1 == volume
+        if agrees or not witnesses:
+            return _agreed(volume, {"AcquisitionNumber": agrees})
+    return _agreed(volume, witnesses)
+
+
+def _agreed(volume: int, witnesses: dict[str, bool]) -> int:
+    against = [name for name, agrees in witnesses.items() if not agrees]
+    if against:
+        raise InputError(
+            problem(" and ".join(against), "another volume than InstanceNumber",
+                    "instances numbered volume by volume", "Export as mosaic or enhanced DICOM.")
+        )  # fmt: skip
     return volume
-
-
-def _tells_times_apart(elements: Elements) -> bool:
-    """Whether the temporal position is one; a single one among many instances is not."""
-    return elements.whole("NumberOfTemporalPositions", 2) > 1
-
-
-def _contradiction(name: str) -> InputError:
-    return InputError(
-        problem(name, "another volume than InstanceNumber", "instances numbered volume by volume",
-                "Export as mosaic or enhanced DICOM.")
-    )  # fmt: skip
 
 
 def _time(elements: Elements) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.volume import Volume
 from acquisition.sources.assemble import Assembler, Pending
-from acquisition.sources.dicom.classic import ClassicParser
+from acquisition.sources.dicom.classic import ClassicParser, n_slices_of, volume_of
 from acquisition.sources.dicom.clock import DAY_S
 from acquisition.sources.dicom.elements import Elements
 from acquisition.sources.dicom.enhanced import parse_enhanced
@@ -104,7 +104,8 @@ class DicomReader:
             parsed = self._parse(opened)
             volumes = [self._to_volume(one, series_hash) for one in parsed]
         except InputError as error:
-            raise type(error)(f"{shown}: {error}") from error
+            error.args = (f"{shown}: {error}",)
+            raise
         self._series_hash = series_hash
         if volumes:
             x, y, z = volumes[0].data.shape
@@ -128,33 +129,29 @@ class DicomReader:
             )
         if "PixelData" not in elements:
             raise _cut()
-        series_hash = self._series_of(elements)
-        echo = elements.whole("EchoNumbers", 0)
-        if echo not in (0, self._echo):
-            raise OtherSeriesError(
-                problem("EchoNumbers", echo, f"echo {self._echo}", "Choose the echo to decode.")
-            )
-        types = {value.upper() for value in elements.texts("ImageType")[2:]}
-        if types & _PHASE or elements.text("ComplexImageComponent") == "PHASE":
-            raise OtherSeriesError(
-                problem("ImageType", "a phase image", "magnitude", "Switch the phase images off.")
-            )
+        series_hash = keyed_hash(self._key, _series_identifier(elements))
+        why = self._why_other(elements, series_hash)
+        if why:
+            types = elements.texts("ImageType")
+            raise OtherSeriesError(why, series_hash, _index_of(elements), moco="MOCO" in types)
         return series_hash
 
-    def _series_of(self, elements: Elements) -> str:
-        series_hash = keyed_hash(self._key, _series_identifier(elements))
+    def _why_other(self, elements: Elements, series_hash: str) -> str:
+        """Return why an image is not one of those to read; "" if it is."""
         number = elements.whole("SeriesNumber", -1)
         if self._series_hash is not None and series_hash != self._series_hash:
-            raise OtherSeriesError(
-                problem("series", series_hash, f"series {self._series_hash}",
-                        "Start a new run for a new series.")
-            )  # fmt: skip
+            return problem("series", series_hash, f"series {self._series_hash}",
+                           "Start a new run for a new series.")  # fmt: skip
         if self._series_number is not None and number != self._series_number:
-            raise OtherSeriesError(
-                problem("SeriesNumber", f"series {number}", f"series {self._series_number}",
-                        "Stop the other export or give its number.")
-            )  # fmt: skip
-        return series_hash
+            return problem("SeriesNumber", f"series {number}", f"series {self._series_number}",
+                           "Stop the other export or give its number.")  # fmt: skip
+        echo = elements.whole("EchoNumbers", 0)
+        if echo not in (0, self._echo):
+            return problem("EchoNumbers", echo, f"echo {self._echo}", "Choose the echo to decode.")
+        types = {value.upper() for value in elements.texts("ImageType")[2:]}
+        if types & _PHASE or elements.text("ComplexImageComponent") == "PHASE":
+            return problem("ImageType", "a phase image", "magnitude", "Switch phase images off.")
+        return ""
 
     def _parse(self, opened: Opened) -> list[Parsed]:
         elements, frames = opened.elements, Frames(opened)
@@ -202,6 +199,17 @@ def _series_identifier(elements: Elements) -> str:
     if "MFSPLIT" in elements.texts("ImageType") and study and time:
         return f"{study} {time}"
     return elements.text("SeriesInstanceUID")
+
+
+def _index_of(elements: Elements) -> int | None:
+    """Return the number of an image's volume as far as the file tells."""
+    mosaic = "MOSAIC" in elements.texts("ImageType")
+    try:
+        if elements.text("SOPClassUID") == _MR_IMAGE and not mosaic:
+            return volume_of(elements, n_slices_of(elements))
+        return elements.whole("InstanceNumber") - 1
+    except InputError:
+        return None
 
 
 def _cut() -> TruncatedError:
