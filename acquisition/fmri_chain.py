@@ -4,22 +4,52 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from acquisition.fmri.betas import Beta, BetaConfig, RunningBetas
 from acquisition.fmri.clean import CleanConfig
 from acquisition.fmri.core import FmriConfig, FmriCore, FmriStep
 from acquisition.fmri.quality import QualityConfig
+from acquisition.fmri.regressors import Stimulus
 from acquisition.fmri.volume import Volume
 from acquisition.settings import FmriPrior
 from phosphene import quality as names
 from phosphene.normalise import RunningNormaliser
 from phosphene.session import FmriSettings
 
-__all__ = ["FmriChain", "FmriResult", "end_of_volume_s", "quality_values"]
+__all__ = ["BetaResult", "FmriChain", "FmriResult", "end_of_volume_s", "quality_values"]
+
+
+@dataclass(frozen=True)
+class BetaResult:
+    """The response to one event.
+
+    Attributes
+    ----------
+    number : int
+        Of the event among those that get a beta, from 0.
+    onset_s : float
+        Of the event, in seconds after the start of volume 0.
+    condition : str
+        Its kind.
+    x : ndarray of float32 (voxels,)
+        Features for the decoder.
+    raw : ndarray of float32 (voxels,)
+        The same before the bundle's normaliser, in percent.
+    ready : bool
+        Whether the volumes so far determine it.
+    """
+
+    number: int
+    onset_s: float
+    condition: str
+    x: npt.NDArray[np.float32] = field(repr=False)
+    raw: npt.NDArray[np.float32] = field(repr=False)
+    ready: bool
 
 
 @dataclass(frozen=True)
@@ -40,6 +70,8 @@ class FmriResult:
         Figures by name with unit, see `phosphene.quality`.
     step : FmriStep
         Everything that the core found.
+    betas : tuple of BetaResult
+        Responses to events whose time has come with this volume, where features are betas.
     """
 
     x: npt.NDArray[np.float32] | None = field(repr=False)
@@ -48,6 +80,7 @@ class FmriResult:
     mask_hash: str
     quality: dict[str, float]
     step: FmriStep = field(repr=False)
+    betas: tuple[BetaResult, ...] = ()
 
 
 class FmriChain:
@@ -67,6 +100,8 @@ class FmriChain:
         Voxels to take where there is no prior.
     reference : Volume, optional
         Volume to align to where there is no prior; by default the first.
+    first_beta : int
+        Number of the first beta; not 0 where an earlier process of the run has told some.
     """
 
     def __init__(
@@ -77,12 +112,16 @@ class FmriChain:
         rois: Mapping[str, npt.NDArray[np.bool_]] | None = None,
         mask: npt.NDArray[np.bool_] | None = None,
         reference: Volume | None = None,
+        first_beta: int = 0,
     ) -> None:
         self._settings, self._tr_s, self._prior = settings, tr_s, prior
         self._rois, self._mask, self._given = dict(rois or {}), mask, reference
         self._core: FmriCore | None = None
         self._normaliser: RunningNormaliser | None = None
         self._refused = False
+        self._betas: RunningBetas | None = None
+        self._first_beta = first_beta
+        self._start: npt.NDArray[np.float64] | None = None
         self.trouble = ""
 
     @property
@@ -90,8 +129,16 @@ class FmriChain:
         """The core; made with the first volume, before that an empty one."""
         return self._core or FmriCore()
 
-    def step(self, volume: Volume) -> FmriResult:
-        """Process the next volume; see `acquisition.fmri.core.FmriCore.step` for the errors."""
+    def step(self, volume: Volume, known: Sequence[Stimulus] = ()) -> FmriResult:
+        """Process the next volume.
+
+        Parameters
+        ----------
+        volume : Volume
+            See `acquisition.fmri.core.FmriCore.step`, also for the errors.
+        known : sequence of Stimulus
+            What was shown so far, in order of time; only betas need it.
+        """
         if self._core is None:
             self._begin(volume)
         assert self._core is not None  # noqa: S101
@@ -100,13 +147,14 @@ class FmriChain:
         mask = self._core.mask
         assert mask is not None  # noqa: S101
         raw = step.signal[mask]
-        x, ready = self._features(step, raw)
+        betas = self._respond(step, raw, known) if self._of_events() else ()
+        x, ready = (None, False) if self._of_events() else self._features(step, raw)
         quality = quality_values(step)
         if not math.isnan(step.residual):
             low, high = self._settings.fd_low_mm, self._settings.fd_high_mm
             quality |= {names.FD_LOW: low, names.FD_HIGH: high}
         quality[names.STEP] = (time.perf_counter() - began_s) * 1e3
-        return FmriResult(x, raw, ready, self._core.mask_hash, quality, step)
+        return FmriResult(x, raw, ready, self._core.mask_hash, quality, step, betas)
 
     def _begin(self, first: Volume) -> None:
         prior = self._prior
@@ -132,7 +180,7 @@ class FmriChain:
                 realign=self._settings.realign,
                 slice_timing=self._settings.slice_timing,
                 smooth_mm=self._settings.smooth_mm,
-                scale=self._normaliser is None,
+                scale=self._normaliser is None and not self._of_events(),
                 quality=QualityConfig(spike_fd_mm=self._settings.fd_high_mm),
                 cleaning=CleanConfig(warmup_volumes=max(3, self._settings.warmup_volumes)),
             )
@@ -147,6 +195,32 @@ class FmriChain:
                 f"{first.data.shape}: it is not shown; resample its mask to the volumes"
             )
         return fits
+
+    def _of_events(self) -> bool:
+        return self._settings.features == "beta"
+
+    def _respond(
+        self, step: FmriStep, raw: npt.NDArray[np.float32], known: Sequence[Stimulus]
+    ) -> tuple[BetaResult, ...]:
+        """Return the betas that are complete with this volume."""
+        if self._refused:
+            return ()
+        if self._betas is None:
+            at = float(np.clip(self.core.sampled_s / self._tr_s, 0.0, 1.0))
+            usual = BetaConfig(delay_s=self._settings.beta_delay_s)
+            config = replace(usual, design=replace(usual.design, sample_at=at))
+            self._betas = RunningBetas(len(raw), self._tr_s, config, self._first_beta)
+        if self._start is None:
+            self._start = step.motion_mm_deg
+        moved = step.motion_mm_deg - self._start
+        made = self._betas.step(raw, step.index, moved, known, censor=step.spike)
+        return tuple(self._beta(beta) for beta in made)
+
+    def _beta(self, beta: Beta) -> BetaResult:
+        x = beta.x
+        if self._normaliser is not None and beta.ready:
+            x = self._normaliser.step(beta.x)
+        return BetaResult(beta.number, beta.onset_s, beta.condition, x, beta.x, beta.ready)
 
     def _features(
         self, step: FmriStep, raw: npt.NDArray[np.float32]

@@ -12,17 +12,18 @@ from datetime import UTC, datetime
 import zmq
 
 from acquisition.flow import FeatureWindow
+from acquisition.fmri_take import FmriTake
 from acquisition.intake import Opener
 from acquisition.lsl.config import configure_lsl
 from acquisition.lsl.inlet import Marker, MarkerInlet
 from acquisition.progress import Progress
 from acquisition.streams import lsl_config, stream_names
-from acquisition.take import EegTake, FmriTake, Out, Take
+from acquisition.take import EegTake, Out, Take
 from phosphene.bundle import Bundle, Expectation
 from phosphene.bus import Publisher, Puller, Pusher
 from phosphene.consent import Scope, why_not
 from phosphene.errors import BundleError, InputError, NodeError
-from phosphene.messages import Command, Credit, Event, Message, Quality
+from phosphene.messages import Command, Credit, Event, Features, Message, Quality
 from phosphene.node import NodeContext
 from phosphene.stimuli import SPACE_ID
 
@@ -73,6 +74,7 @@ class AcquisitionNode:
         self._next_marker = 0
         self._end: int | None = None
         self._credited_s = -_CREDIT_S
+        self._finished = False
         self._counts = {"features": 0, "events": 0, "markers_late": 0, "duplicates": 0}
 
     def _recorder(self) -> Pusher | None:
@@ -88,6 +90,10 @@ class AcquisitionNode:
             block=self._lossless,
             alive=lambda: context.beat(self.counts()),
         )
+
+    def prepare(self) -> None:
+        """Do what takes long before the node is ready, beating all the while."""
+        self._take.prepare(lambda: self._context.beat(self.counts()))
 
     # ---- what the shell asks -------------------------------------------------------------------
 
@@ -110,7 +116,7 @@ class AcquisitionNode:
 
     def done(self) -> bool:
         """Return True once the end was announced and all before it was taken and acknowledged."""
-        return self._ended() and not (self._lossless and self._decoded() and self._waits())
+        return self._finished and not (self._lossless and self._decoded() and self._waits())
 
     def command(self, command: Command) -> str:
         """Obey ``go``: data is taken as soon as it comes, so there is nothing to begin."""
@@ -119,8 +125,10 @@ class AcquisitionNode:
         return "listening"
 
     def close(self) -> None:
-        """Close inlets, sockets and files."""
+        """Tell what is left to tell, then close inlets, sockets and files."""
+        self._finish()
         self._opener.close()
+        self._take.close()
         for socket in (self.out, self._acks, self._records, self._credits):
             if socket is not None:
                 socket.close()
@@ -160,7 +168,16 @@ class AcquisitionNode:
             if not self._take_some() or self._context.clock.now() > until_s:
                 break
         self._give_credit()
+        if self._ended():
+            self._finish()
         self._context.note = self._troubles()
+
+    def _finish(self) -> None:
+        """Send once what is told at the end of the run."""
+        if not self._finished:
+            self._finished = True
+            for out in self._take.finish():
+                self._send(out)
 
     def _troubles(self) -> str:
         """Return what a person should know, or an empty text."""
@@ -183,7 +200,7 @@ class AcquisitionNode:
         return True
 
     def _send(self, out: Out) -> None:
-        """Publish (unless it is raw data) and record."""
+        """Publish and record, as it says."""
         message = self._context.message(
             out.kind,
             t_acquired=out.t_acquired,
@@ -192,12 +209,13 @@ class AcquisitionNode:
             units=out.units,
             **out.fields,
         )
-        if not out.raw:
+        if out.to != "recorder":
             self.out.send(message)
-        if out.arrays and not out.raw:
+        if out.kind is Features:
             self._counts["features"] += 1
             self._window.sent(message.header.seq + 1)
-        self._record(message)
+        if out.to != "listeners":
+            self._record(message)
 
     def _record(self, message: Message) -> None:
         open_to_all = isinstance(message.header, Quality | Event)
@@ -241,7 +259,9 @@ class AcquisitionNode:
         self.out.send(event)
         self._record(event)
         self._counts["events"] += 1
-        for out in self._take.marker(t_s, label, marker.stamp_s):
+        length_s = marker.more.get("duration")
+        known_s = float(length_s) if isinstance(length_s, int | float) else None
+        for out in self._take.marker(t_s, label, marker.stamp_s, known_s):
             self._send(out)
 
     # ---- flow control --------------------------------------------------------------------------
@@ -305,6 +325,7 @@ def build(context: NodeContext) -> AcquisitionNode:
         node = AcquisitionNode(context, bundle, trouble)
     except (BundleError, InputError) as error:
         raise NodeError(f"acquisition cannot start: {error}") from error
+    node.prepare()
     if "decoder" not in plan.nodes:
         return node
     deadline_s = time.monotonic() + READY_TIMEOUT_S

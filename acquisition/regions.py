@@ -6,6 +6,7 @@ Registration takes seconds, so it runs in a thread of its own, once, while the n
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from acquisition.sources.nifti import read_mask, read_picture
 from phosphene.errors import InputError, PhospheneError
 from phosphene.session import FmriSettings
 
-__all__ = ["Found", "RegionFiles", "RegionFinder", "find_regions"]
+__all__ = ["Found", "RegionFiles", "RegionFinder", "drawn", "find_regions", "grey"]
 
 Mask = npt.NDArray[np.bool_]
 Matrix = npt.NDArray[np.float64]
@@ -149,6 +150,23 @@ def _why_not(placed: Placed, least: float) -> str:
     return "" if placed.mask.any() else "is smaller than a voxel of the volumes"
 
 
+def drawn(
+    regions: Mapping[str, Mask], reference: npt.NDArray[np.float32]
+) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return ``underlay`` and ``labels`` of `phosphene.messages.Regions`, each (X, Y, Z)."""
+    labels = np.zeros(reference.shape, np.uint8)
+    for k, mask in enumerate(regions.values()):
+        labels[mask] = min(k + 1, 255)
+    return {"underlay": grey(reference), "labels": labels}
+
+
+def grey(data: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Return an image from black to white for the eye, 8 bits."""
+    top = max(float(np.percentile(data, 99.5)), 1e-6)
+    shade: npt.NDArray[np.uint8] = np.clip(data * (255.0 / top), 0, 255).astype(np.uint8)
+    return shade
+
+
 class RegionFinder:
     """Finds regions in a thread.
 
@@ -177,6 +195,12 @@ class RegionFinder:
     def done(self) -> bool:
         """Whether `result` can be asked for."""
         return self._found is not None or self._failure is not None
+
+    def wait(self, most_s: float) -> bool:
+        """Wait at most `most_s` seconds for the thread; return `done`."""
+        if self._thread is not None and not self.done:
+            self._thread.join(most_s)
+        return self.done
 
     def begin(self, reference: Volume) -> None:
         """Start; once is enough."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +18,8 @@ from acquisition.eeg.config import (
     QualityConfig,
     WindowConfig,
 )
-from acquisition.sources.nifti import read_mask
 from phosphene.bundle import Bundle
-from phosphene.errors import BundleError, InputError, check_all, problem
+from phosphene.errors import BundleError, check_all, problem
 from phosphene.session import AcquisitionSettings, EegSettings, FmriSettings, explain
 
 __all__ = [
@@ -32,7 +29,6 @@ __all__ = [
     "epoch_times_s",
     "fmri_prior",
     "layout_hash",
-    "load_rois",
     "settings_of",
 ]
 
@@ -145,23 +141,6 @@ def fmri_prior(bundle: Bundle) -> FmriPrior:
         mask_hash=bundle.manifest.mask_hash,
         reference=reference,
     )
-
-
-def load_rois(rois: Mapping[str, Path]) -> dict[str, npt.NDArray[np.bool_]]:
-    """Read the region masks that a session names.
-
-    Raises
-    ------
-    InputError
-        If one cannot be read; names the region.
-    """
-    masks = {}
-    for name, path in rois.items():
-        try:
-            masks[name] = read_mask(path)[0]
-        except InputError as error:
-            raise InputError(f"region {name!r}: {error}") from error
-    return masks
 
 
 def eeg_config(settings: EegSettings, fs_hz: float, channels: tuple[str, ...]) -> EegConfig:

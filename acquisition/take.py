@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from acquisition.eeg_chain import EegChain, EegResult, SecondQuality
-from acquisition.fmri.volume import Volume as BrainVolume
-from acquisition.fmri_chain import FmriChain, end_of_volume_s
 from acquisition.intake import Inlet
-from acquisition.lsl.inlet import EegChunk, EegInlet, Marker, VolumeInlet, VolumeSample
+from acquisition.lsl.inlet import EegChunk, EegInlet, Marker
 from acquisition.lsl.staleness import StaleWatch
-from acquisition.settings import fmri_prior, load_rois, settings_of
+from acquisition.settings import settings_of
 from phosphene.bundle import Bundle
-from phosphene.errors import InputError, PhospheneError
-from phosphene.messages import Array, Features, Quality, Samples, Volume
+from phosphene.errors import PhospheneError
+from phosphene.messages import Array, Features, Quality, Samples
 from phosphene.plan import Plan
 
-__all__ = ["EegTake", "FmriTake", "Out", "Take"]
+__all__ = ["EegTake", "Out", "Take", "features_out", "stale_state"]
 
 _CHUNK_S = 1 / 32
 _STATES = {"waiting": 0, "fresh": 0, "amber": 1, "red": 2}
@@ -28,7 +26,7 @@ _STATES = {"waiting": 0, "fresh": 0, "amber": 1, "red": 2}
 
 @dataclass(frozen=True)
 class Out:
-    """A message to be sent; `raw` ones only go to the recorder."""
+    """A message to be sent: to the bus, to the recorder, or to both."""
 
     kind: type
     t_acquired: float
@@ -36,7 +34,7 @@ class Out:
     arrays: Mapping[str, Array] = field(default_factory=dict)
     dims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
-    raw: bool = False
+    to: Literal["all", "recorder", "listeners"] = "all"
 
 
 class Take(Protocol):
@@ -59,12 +57,22 @@ class Take(Protocol):
     next_index: int
     next_feature: int
 
-    def pull(self, wait_s: float) -> list[Out]:
-        """Wait at most `wait_s` seconds for data; return what it gives."""
+    def prepare(self, beat: Callable[[], object]) -> None:
+        """Do what takes long before the first data, calling `beat` every now and then."""
         ...
 
-    def marker(self, t_s: float, label: str, t_acquired: float) -> list[Out]:
+    def pull(self, wait_s: float) -> Iterable[Out]:
+        """Wait at most `wait_s` seconds for data; return what it gives, the most urgent first."""
+        ...
+
+    def marker(
+        self, t_s: float, label: str, t_acquired: float, duration_s: float | None = None
+    ) -> Iterable[Out]:
         """Take an event at `t_s` seconds of data time; return what became complete with it."""
+        ...
+
+    def finish(self) -> Iterable[Out]:
+        """Return what is told at the end of the run."""
         ...
 
     def data_time_s(self, marker: Marker) -> float | None:
@@ -79,8 +87,12 @@ class Take(Protocol):
         """Return what a person should know, or an empty text."""
         ...
 
+    def close(self) -> None:
+        """Give back what is held."""
+        ...
 
-def _stale(watch: StaleWatch | None, now_s: float, ended: bool) -> tuple[int, str]:
+
+def stale_state(watch: StaleWatch | None, now_s: float, ended: bool) -> tuple[int, str]:
     """Return 0, 1 (amber) or 2 (red) and a text about the age of the newest data."""
     if watch is None or ended:
         return 0, ""
@@ -89,8 +101,8 @@ def _stale(watch: StaleWatch | None, now_s: float, ended: bool) -> tuple[int, st
     return _STATES[state], text
 
 
-class FmriTake:
-    """Volumes in; features and quality out.
+class EegTake:
+    """Samples in; epochs or windows and quality out.
 
     Parameters
     ----------
@@ -98,119 +110,10 @@ class FmriTake:
         The run.
     bundle : Bundle or None
         The person's fitted decoder.
-    next_index : int
-        Volume expected first: 0, or where an earlier process of the run stopped.
-    next_feature : int
-        Not used: features are numbered like volumes.
     source_ids : tuple of str
-        LSL source of the volumes.
+        LSL source of the samples.
     now : Callable
         Present time in seconds.
-
-    Raises
-    ------
-    BundleError, InputError
-        If the bundle or a region's mask cannot be used at all.
-    """
-
-    stream = "volumes"
-
-    def __init__(
-        self,
-        plan: Plan,
-        bundle: Bundle | None,
-        next_index: int,
-        next_feature: int,
-        source_ids: tuple[str, ...],
-        now: Callable[[], float],
-    ) -> None:
-        self._settings = settings_of(plan.session.acquisition, bundle).fmri
-        self._prior = None if bundle is None else fmri_prior(bundle)
-        self._rois = load_rois(self._settings.rois)
-        self._volumes = VolumeInlet(source_ids, now)
-        self.inlet: Inlet = self._volumes
-        self.next_index, self.next_feature = next_index, next_feature
-        self._now, self._ended = now, False
-        self._chain: FmriChain | None = None
-        self._complaint = ""
-        self._counts = {"volumes": 0, "volumes_lost": 0, "volumes_refused": 0, "repeated": 0}
-
-    def pull(self, wait_s: float) -> list[Out]:
-        """Take the next volume, if it comes within `wait_s` seconds."""
-        sample = self._volumes.pull(wait_s)
-        if sample is None:
-            return []
-        if sample.index < self.next_index:
-            self._counts["repeated"] += 1
-            return []
-        self._counts["volumes"] += 1
-        self._counts["volumes_lost"] += sample.index - self.next_index
-        self.next_index = self.next_feature = sample.index + 1
-        return self._process(sample)
-
-    def _process(self, sample: VolumeSample) -> list[Out]:
-        layout = self._volumes.layout
-        # The inlet reuses its buffer; core and messages keep what they are given.
-        volume = BrainVolume(sample.volume.copy(), layout.affine, sample.index, layout.tr_s)
-        if self._chain is None:
-            self._chain = FmriChain(self._settings, layout.tr_s, self._prior, self._rois)
-        made = [self._raw(volume, sample.stamp_s)]
-        try:
-            result = self._chain.step(volume)
-        except InputError as error:
-            self._counts["volumes_refused"] += 1
-            self._complaint = str(error)
-            return made
-        at = {"index": sample.index, "t_data": end_of_volume_s(sample.index, layout.tr_s)}
-        made.append(Out(Quality, sample.stamp_s, {**at, "values": result.quality}))
-        if result.x is not None:
-            told = {"kind": "fmri", "mask_hash": result.mask_hash, "ready": result.ready}
-            made.append(_features(sample.stamp_s, {**at, **told}, result.x, ("voxel",)))
-        return made
-
-    def _raw(self, volume: BrainVolume, stamp_s: float) -> Out:
-        layout = self._volumes.layout
-        fields = {
-            "index": volume.index,
-            "t_data": end_of_volume_s(volume.index, layout.tr_s),
-            "tr_s": layout.tr_s,
-            "affine": tuple(float(v) for v in layout.affine.flat),
-        }
-        arrays, dims = {"volume": volume.data}, {"volume": ("x", "y", "z")}
-        return Out(Volume, stamp_s, fields, arrays, dims, {"volume": layout.unit}, raw=True)
-
-    def marker(self, t_s: float, label: str, t_acquired: float) -> list[Out]:
-        """Return nothing: volumes do not wait for events."""
-        return []
-
-    def data_time_s(self, marker: Marker) -> float | None:
-        """Return the marker's own data time; volumes come with no other clock."""
-        return marker.t_s
-
-    def counts(self) -> Mapping[str, int]:
-        """Return volumes taken, lost and refused, and how the stream is."""
-        stale, _ = _stale(self._watch(), self._now(), self._ended)
-        link = self._volumes.link
-        return {**self._counts, "reconnects": link.n_reconnects, "stale": stale}
-
-    def trouble(self, ended: bool) -> str:
-        """Return what is wrong with bundle, volumes or stream."""
-        self._ended = ended
-        chain = "" if self._chain is None else self._chain.trouble
-        stale = _stale(self._watch(), self._now(), ended)[1]
-        return chain or self._complaint or stale or ("" if ended else self._volumes.link.trouble)
-
-    def _watch(self) -> StaleWatch | None:
-        return getattr(self._volumes, "watch", None)
-
-
-class EegTake:
-    """Samples in; epochs or windows and quality out.
-
-    Parameters
-    ----------
-    plan, bundle, source_ids, now
-        As for `FmriTake`.
     next_index : int
         Sample expected first.
     next_feature : int
@@ -248,6 +151,9 @@ class EegTake:
         self._counts = {
             "samples": 0, "samples_lost": 0, "epochs": 0, "epochs_rejected": 0, "repeated": 0,
         }  # fmt: skip
+
+    def prepare(self, beat: Callable[[], object]) -> None:
+        """Nothing takes long."""
 
     def pull(self, wait_s: float) -> list[Out]:
         """Take the samples that come within `wait_s` seconds."""
@@ -315,7 +221,7 @@ class EegTake:
             "channels": layout.channel_names,
         }
         arrays, dims = {"samples": data}, {"samples": ("time", "channel")}
-        return Out(Samples, stamp_s, fields, arrays, dims, {"samples": "uV"}, raw=True)
+        return Out(Samples, stamp_s, fields, arrays, dims, {"samples": "uV"}, to="recorder")
 
     def _outs(self, result: EegResult, stamp_s: float) -> list[Out]:
         self.next_feature = max(self.next_feature, result.index + 1)
@@ -331,10 +237,12 @@ class EegTake:
         }
         return [
             Out(Quality, stamp_s, {**at, "values": result.quality}),
-            _features(stamp_s, {**at, **told}, result.x, ("feature",)),
+            features_out(stamp_s, {**at, **told}, result.x, ("feature",)),
         ]
 
-    def marker(self, t_s: float, label: str, t_acquired: float) -> list[Out]:
+    def marker(
+        self, t_s: float, label: str, t_acquired: float, duration_s: float | None = None
+    ) -> list[Out]:
         """Open an epoch; return it at once where all of its samples are there already."""
         chain = self._ensure_chain(self.next_index)
         results = [] if chain is None else chain.marker(t_s, label)
@@ -350,7 +258,7 @@ class EegTake:
 
     def counts(self) -> Mapping[str, int]:
         """Return samples taken and lost, epochs, and how the stream is."""
-        stale, _ = _stale(self._samples.watch, self._now(), self._ended)
+        stale, _ = stale_state(self._samples.watch, self._now(), self._ended)
         late = 0 if self._chain is None else self._chain.core.counts.too_late
         reconnects = self._samples.link.n_reconnects
         return {**self._counts, "epochs_too_late": late, "reconnects": reconnects, "stale": stale}
@@ -358,10 +266,18 @@ class EegTake:
     def trouble(self, ended: bool) -> str:
         """Return what is wrong with bundle, channels or stream."""
         self._ended = ended
-        stale = _stale(self._samples.watch, self._now(), ended)[1]
+        stale = stale_state(self._samples.watch, self._now(), ended)[1]
         return self._refused or stale or ("" if ended else self._samples.link.trouble)
 
+    def finish(self) -> list[Out]:
+        """Return nothing: EEG has no maps."""
+        return []
 
-def _features(stamp_s: float, fields: Mapping[str, Any], x: Array, dims: tuple[str, ...]) -> Out:
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def features_out(stamp_s: float, fields: Mapping[str, Any], x: Array, dims: tuple[str, ...]) -> Out:
+    """Make the message of one feature vector."""
     arrays = {"x": np.ascontiguousarray(x, dtype=np.float32)}
     return Out(Features, stamp_s, fields, arrays, {"x": dims}, {"x": "1"})

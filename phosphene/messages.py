@@ -35,6 +35,7 @@ __all__ = [
     "Message",
     "Percept",
     "Quality",
+    "Regions",
     "Reply",
     "RunStart",
     "RunStop",
@@ -103,12 +104,18 @@ class Header(Struct, frozen=True, kw_only=True):
 
 
 class Volume(Header, frozen=True, tag="volume"):
-    """One raw fMRI volume; array ``volume`` (x, y, z)."""
+    """One raw fMRI volume; array ``volume`` (x, y, z).
+
+    ``slice_times_s`` says when each slice along ``slice_axis`` was measured after the volume's
+    start, in seconds; it is empty where nobody knows.
+    """
 
     index: Count
     t_data: float
     tr_s: float
     affine: tuple[float, ...]
+    slice_times_s: tuple[float, ...] = ()
+    slice_axis: Annotated[int, Meta(ge=0, le=2)] = 2
 
 
 class Samples(Header, frozen=True, tag="samples"):
@@ -179,6 +186,18 @@ class StatMap(Header, frozen=True, tag="statmap"):
     dof: float
     affine: tuple[float, ...]
     final: bool = False
+
+
+class Regions(Header, frozen=True, tag="regions"):
+    """Where the regions lie in this run; told once.
+
+    Arrays ``underlay`` (x, y, z) uint8, the reference volume, and ``labels`` (x, y, z) uint8: k + 1
+    where region ``names[k]`` lies, 0 elsewhere. ``how`` says how they were placed, and how well.
+    """
+
+    names: tuple[str, ...]
+    how: str
+    affine: tuple[float, ...]
 
 
 class Event(Header, frozen=True, tag="event"):
@@ -312,8 +331,8 @@ class RunStop(Header, frozen=True, tag="runstop"):
 
 
 AnyHeader = (
-    Volume | Samples | Features | Quality | StatMap | Event | Percept | Frame | FrameInfo | View
-    | Grant | Beat | Command | Reply | Credit | RunStart | RunStop
+    Volume | Samples | Features | Quality | StatMap | Regions | Event | Percept | Frame | FrameInfo
+    | View | Grant | Beat | Command | Reply | Credit | RunStart | RunStop
 )  # fmt: skip
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -168,6 +168,11 @@ class FmriCore:
         return self._config.reference if self._run is None else self._run.reference
 
     @property
+    def rois(self) -> Mapping[str, Mask]:
+        """Regions that are reported."""
+        return self._config.rois
+
+    @property
     def sampled_s(self) -> float:
         """When a volume's values were measured after its start, in seconds; 0 before the first."""
         return 0.0 if self._run is None else self._run.sampled_s

@@ -29,7 +29,7 @@ from phosphene.recorder.writer import RecordingFile
 
 __all__ = ["RecorderNode", "scope_for"]
 
-BRAIN_TOPICS = frozenset({"volume", "samples", "features", "percept", "statmap"})
+BRAIN_TOPICS = frozenset({"volume", "samples", "features", "percept", "statmap", "regions"})
 OPEN_TOPICS = frozenset(
     {"quality", "event", "frameinfo", "view", "grant", "beat", "runstart", "runstop"}
 )

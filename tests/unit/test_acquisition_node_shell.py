@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import zmq
 
+from acquisition import fmri_take
 from acquisition import node as acquisition_node
-from acquisition import take
 from acquisition.lsl.formats import VolumeFormat
 from acquisition.lsl.inlet import Marker, VolumeSample
 from acquisition.lsl.staleness import StaleWatch
@@ -192,7 +192,7 @@ Benches = Callable[..., AbstractContextManager[Bench]]
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Benches:
     monkeypatch.setattr(acquisition_node, "MarkerInlet", FakeMarkers)
-    monkeypatch.setattr(take, "VolumeInlet", FakeVolumes)
+    monkeypatch.setattr(fmri_take, "VolumeInlet", FakeVolumes)
     monkeypatch.setattr(FakeInlet, "made", {}, raising=False)
     monkeypatch.setattr(FakeVolumes, "watch", StaleWatch(TR_S))
 
@@ -249,7 +249,7 @@ def test_markers_go_out_before_the_data_that_came_with_them(bench: Benches) -> N
         b.volume(1)
         b.work()
         found = b.published()
-        assert topics(found) == ["event", "event", "quality", "features", "quality", "features"]
+        assert topics(found) == ["event", "event", "features", "quality", "features", "quality"]
         first, second = found[0].header, found[1].header
         assert (first.label, first.t_data, first.detail) == ("house", 0.5, '{"duration_s": 2.0}')
         assert (second.label, second.t_data, second.detail) == ("face", 1.5, '{"a": 1}')
@@ -276,9 +276,9 @@ def test_with_record_brain_raw_volumes_and_features_are_recorded_too(bench: Benc
         b.volume(0)
         b.work()
         found = b.recorded()
-        assert topics(found) == ["event", "volume", "quality", "features"]
+        assert topics(found) == ["event", "features", "quality", "volume"]
         noise = np.random.default_rng(0).normal(0, 5, SHAPE).astype(np.float32)
-        np.testing.assert_array_equal(found[1].arrays["volume"], BRAIN + noise)
+        np.testing.assert_array_equal(found[3].arrays["volume"], BRAIN + noise)
         assert "volume" not in topics(b.published()), "raw data goes to the recorder alone"
 
 
