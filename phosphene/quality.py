@@ -17,6 +17,7 @@ __all__ = [
     "FD_LOW",
     "FD_LOW_MM",
     "FIGURES",
+    "HEADER",
     "LAG",
     "LATE",
     "LATE_FROM_TR",
@@ -28,6 +29,7 @@ __all__ = [
     "STEP",
     "TRANSLATION",
     "TRIGGER",
+    "TRIGGER_TR",
     "TR_ANNOUNCED",
     "TR_MEASURED",
     "TSNR",
@@ -51,7 +53,8 @@ DVARS, TSNR, DRIFT = "dvars_psc", "tsnr", "drift_psc_per_min"
 SPIKE, RESIDUAL, STEP = "spike", "residual", "step_ms"
 TR_ANNOUNCED, TR_MEASURED = "tr_announced_s", "tr_measured_s"
 VOLUMES, LATE, LOST = "volumes", "volumes_late", "volumes_lost"
-LAG, TRIGGER = "lag_ms", "trigger_to_arrival_ms"
+LAG, TRIGGER, TRIGGER_TR = "lag_ms", "trigger_to_arrival_ms", "tr_trigger_s"
+HEADER = "header_s"
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ FIGURES: dict[str, Figure] = {
     LOST: Figure("lost", "", "Volumes so far that never came."),
     LAG: Figure("behind", "ms", "How far the volume came behind the punctual ones."),
     TRIGGER: Figure("trigger to arrival", "ms", "From the volume's trigger to its arrival."),
+    TRIGGER_TR: Figure("TR of triggers", "s", "Mean interval between triggers so far."),
+    HEADER: Figure("header time", "s", "The scanner's own clock since the first volume; it drifts."),
 }
 """Every figure but those of regions, whose names are made by `region_key`."""
 

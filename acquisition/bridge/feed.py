@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import queue
 import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from acquisition.fmri.volume import Volume
+from acquisition.sources.assemble import Pending
 from acquisition.sources.dicom import DicomReader
-from acquisition.sources.folder import Bell, FolderScan, watch_folder
+from acquisition.sources.folder import FolderScan, watch_folder
 from acquisition.sources.identity import new_key
 from acquisition.sources.nifti import NiftiReader
-from acquisition.sources.notify import NotifyBell
+from acquisition.sources.notify import open_watch
 from acquisition.sources.reorder import Reorderer
 from phosphene.clock import Clock
 
-__all__ = ["AnyReader", "FolderFeed"]
+__all__ = ["FOLDER_DEPTH", "AnyReader", "FolderFeed"]
 
-_LOOK_S = 0.5
+FOLDER_DEPTH = 4
+"""Levels of subfolders that belong to a folder; GE writes three."""
+_PATIENCE_TR, _LEAST_PATIENCE_S = 2.0, 2.0
+_LOG = logging.getLogger("bridge")
 
 
 class AnyReader:
@@ -41,6 +46,11 @@ class AnyReader:
             return self._nifti.read(raw, name)
         return self._dicom.read(raw, name)
 
+    def pending(self) -> Sequence[Pending]:
+        """Return the volumes of which parts are still missing."""
+        found: Sequence[Pending] = self._dicom.pending()
+        return found
+
 
 class FolderFeed:
     """Watches a folder and queues its volumes in order.
@@ -48,17 +58,21 @@ class FolderFeed:
     Parameters
     ----------
     folder : Path
-        Where the scanner writes.
+        Where the scanner writes; subfolders belong to it.
     tr_s : float or None
         Repetition time in seconds where the files are silent.
     poll_s : float or None
-        Look at this interval instead of waiting for the system to tell of new files.
+        Look at this interval instead of waiting for the system to tell of new files; None chooses
+        by the file system.
     skip : collection of str
-        Names of files that belong to something else.
+        Files, relative to the folder, that belong to something else.
     clock : Clock
         Present time.
     wake : Callable
         Called, in the thread, whenever a volume has been queued.
+    keep : Path or None
+        File in which the name of the series' first file is kept, so that a process that starts
+        again in the middle of the run follows the same series.
     """
 
     def __init__(
@@ -69,24 +83,41 @@ class FolderFeed:
         skip: Collection[str],
         clock: Clock,
         wake: Callable[[], None],
+        keep: Path | None = None,
     ) -> None:
-        self._folder, self._poll_s, self._clock, self._wake = folder, poll_s, clock, wake
+        self._clock, self._wake, self._keep = clock, wake, keep
         # A volume waits for an earlier one this long; then the gap is accepted and counted.
-        patience_s = 2.0 * tr_s if tr_s else 2.0
-        self._scan = FolderScan(folder, AnyReader(tr_s), Reorderer(patience_s), skip=skip)
+        self._order = Reorderer(_patience_s(tr_s or 0.0))
+        self._watch = open_watch(folder, poll_s, clock.now)
+        try:
+            self._scan = FolderScan(
+                folder,
+                AnyReader(tr_s),
+                self._order,
+                # What is cut off is given up after the volumes that waited for it.
+                settle_s=1.5 * self._order.wait_s,
+                skip=skip,
+                steady_s=self._watch.steady_s,
+                depth=FOLDER_DEPTH,
+                first=_kept(keep),
+            )
+        except BaseException:
+            self._watch.close()
+            raise
+        told = f"the folder is {self._watch.words}"
+        _LOG.info("%s", told)
+        self._scan.refusals.append(told)
         self._queue: queue.SimpleQueue[Volume] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._watch, name="folder-feed")
+        self._thread = threading.Thread(target=self._follow, name="folder-feed")
         self._thread.start()
 
     def take(self) -> Iterator[Volume]:
         """Yield the volumes that have arrived; raise what has ended the thread, if anything."""
-        while True:
-            try:
+        with contextlib.suppress(queue.Empty):
+            while True:
                 yield self._queue.get_nowait()
-            except queue.Empty:
-                break
         if self._failure is not None:
             raise self._failure
 
@@ -97,6 +128,8 @@ class FolderFeed:
             "duplicates": found["duplicates"],
             "foreign_files": found["foreign"],
             "second_series": found["other_series"],
+            "moco": found["moco"],
+            "restarts": found["restarts"],
             "other_matrix": found["other_matrix"],
             "truncated": found["truncated"],
             "damaged": found["damaged"],
@@ -116,35 +149,29 @@ class FolderFeed:
     def close(self) -> None:
         """Stop watching."""
         self._closing.set()
+        self._watch.wake()
         self._thread.join()
+        self._watch.close()
 
-    def _watch(self) -> None:
+    def _follow(self) -> None:
         try:
-            with self._bell() as bell:
-                interval_s = self._poll_s or _LOOK_S
-                finished = self._closing.is_set
-                for volume in watch_folder(self._scan, self._clock, bell, interval_s, finished):
-                    self._queue.put(volume)
-                    self._wake()
+            volumes = watch_folder(self._scan, self._clock, self._watch, self._closing.is_set)
+            for number, volume in enumerate(volumes):
+                if number == 0:
+                    self._order.wait_s = _patience_s(volume.tr_s)
+                    if self._keep is not None:
+                        self._keep.write_text(self._scan.first, encoding="utf-8")
+                self._queue.put(volume)
+                self._wake()
         except Exception as error:  # handed to the node, which ends with it
             self._failure = error
             self._wake()
 
-    @contextmanager
-    def _bell(self) -> Iterator[Bell]:
-        if self._poll_s is not None:
-            yield _ClosingBell(self._closing)
-        else:
-            with NotifyBell(self._folder) as bell:
-                yield bell
+
+def _patience_s(tr_s: float) -> float:
+    return max(_PATIENCE_TR * tr_s, _LEAST_PATIENCE_S)
 
 
-class _ClosingBell:
-    """Lets time pass until a feed is closed."""
-
-    def __init__(self, closing: threading.Event) -> None:
-        self._closing = closing
-
-    def wait(self, timeout_s: float) -> None:
-        """Return after `timeout_s` seconds, or at once when the feed is closed."""
-        self._closing.wait(timeout_s)
+def _kept(keep: Path | None) -> str:
+    """Return the name that an earlier process of the run has kept."""
+    return keep.read_text(encoding="utf-8") if keep is not None and keep.exists() else ""

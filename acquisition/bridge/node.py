@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import zmq
 
+from acquisition.bridge.before import there_before
 from acquisition.bridge.bell import ThreadBell
+from acquisition.bridge.feed import FOLDER_DEPTH
 from acquisition.bridge.ledger import Ledger
 from acquisition.bridge.sources import CHUNK_S, MAX_SPEED_CHUNK_S, LiveFolder, Replay, Source
 from acquisition.bridge.timeline import ChunkItem, Item, MarkerItem, VolumeItem
 from acquisition.lsl.config import configure_lsl
-from acquisition.lsl.formats import EegFormat
+from acquisition.lsl.formats import EegFormat, VolumeFormat
 from acquisition.lsl.outlet import EegOutlet, MarkerOutlet, VolumeOutlet
 from acquisition.progress import Progress
 from acquisition.sources.recording import OpenOptions, Recording, open_recording
 from acquisition.streams import lsl_config, stream_names
 from phosphene.bus import Puller
-from phosphene.errors import InputError, NodeError
+from phosphene.errors import NodeError
 from phosphene.messages import Command, Credit
 from phosphene.node import NodeContext
+from phosphene.quality import HEADER
 
 __all__ = ["Bridge", "build"]
 
@@ -80,6 +83,8 @@ class Bridge:
         layout = None if self._data is not None else self._source.layout()
         if layout is None:
             return
+        if isinstance(layout, VolumeFormat):
+            layout = replace(layout, figures=(HEADER,))
         if isinstance(layout, EegFormat):
             self._data, self._stream = EegOutlet(self._names.data[0], layout), "samples"
             limit = max(1, round(_OUTSTANDING_S * layout.fs_hz))
@@ -236,7 +241,9 @@ class Bridge:
         if isinstance(item, MarkerItem):
             self._markers.push(item.t_s, item.label, n=item.number, **item.more)
         elif isinstance(item, VolumeItem) and isinstance(self._data, VolumeOutlet):
-            self._data.push(item.volume.data, item.volume.index)
+            volume = item.volume
+            known = {} if volume.header_s is None else {HEADER: volume.header_s}
+            self._data.push(volume.data, volume.index, volume.arrived_s, known)
         elif isinstance(item, ChunkItem) and isinstance(self._data, EegOutlet):
             self._data.push(item.samples, item.first_index)
         else:
@@ -308,23 +315,8 @@ def build(context: NodeContext) -> Bridge:
 def _source(context: NodeContext, progress: Progress, bell: ThreadBell) -> Source:
     plan = context.plan
     if plan.session.source.kind == "dicom-folder":
-        skip = _there_before(context, plan.session.source.path or Path())
+        skip = there_before(context.folder.path, plan.session.source.path or Path(), FOLDER_DEPTH)
         return LiveFolder(plan, progress.count, skip, context.clock, bell.ring)
     recording = _while_beating(context, lambda: _load(context))
     chunk_s = MAX_SPEED_CHUNK_S if plan.lossless else CHUNK_S
     return Replay(recording, progress.count, chunk_s)
-
-
-def _there_before(context: NodeContext, folder: Path) -> list[str]:
-    """Return the names of files that were there before the run; they belong to something else."""
-    kept = context.folder.path / "bridge.before"
-    if not kept.exists():
-        try:
-            names = [path.name for path in folder.iterdir()]
-        except OSError as error:
-            raise InputError(f"folder {folder}: {error.strerror}; create it") from error
-        kept.write_text(json.dumps(names), encoding="utf-8")
-        if names:
-            _NOTED.info("%d files are in the folder already and are left alone", len(names))
-    found: list[str] = json.loads(kept.read_text(encoding="utf-8"))
-    return found

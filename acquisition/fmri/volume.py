@@ -41,8 +41,8 @@ class Volume:
         When its last file was complete on this machine, on the LSL clock in seconds; None in a
         replay.
     header_s : float or None
-        Acquisition time by the scanner's own clock, in seconds since midnight. Scanner clocks
-        drift: kept for the record, never used for latency.
+        Acquisition time by the scanner's own clock, in seconds since the first volume that was
+        read. Scanner clocks drift: kept for the record, never used for latency.
     """
 
     data: FloatVolume = field(repr=False)

@@ -19,6 +19,9 @@ __all__ = ["LslConfig", "check_session", "configure_lsl"]
 
 # Mirrors what liblsl itself keeps for the whole process and cannot be asked for.
 _APPLIED: Final[list[str]] = []
+# liblsl sets memory aside for this many samples of an irregular stream, 128 unless told: 400 MB in
+# each process where volumes are wide, and every page costs time when it is first written.
+_RESERVE = 2
 _QUIET = -3  # losses are noticed and told here, so liblsl need not print them
 
 
@@ -65,6 +68,8 @@ class LslConfig:
             f"[lab]\nKnownPeers = {{{', '.join(self.known_peers)}}}\n"
             f"SessionID = {self.session_id}\n"
             f"[log]\nlevel = {self.log_level}\n"
+            f"[tuning]\nOutletBufferReserveSamples = {_RESERVE}\n"
+            f"InletBufferReserveSamples = {_RESERVE}\n"
         )
 
 

@@ -72,6 +72,8 @@ class EegFormat:
 class VolumeFormat:
     """A stream of volumes: one sample is a whole volume, flattened in C order, and its number.
 
+    Between the two stand figures that belong to the volume; NaN where there is none.
+
     Attributes
     ----------
     shape : tuple of int
@@ -84,6 +86,12 @@ class VolumeFormat:
         SHA-256 of the mask, or "" when the volume is whole.
     unit : str
         Unit of the voxel values.
+    figures : tuple of str
+        Names of the figures that travel with each volume.
+    slice_times_s : tuple of float or None
+        Acquisition time of each slice after the volume's start, in seconds.
+    slice_axis : int
+        Axis along which slices were acquired.
     """
 
     shape: tuple[int, int, int]
@@ -91,11 +99,19 @@ class VolumeFormat:
     tr_s: float
     mask_hash: str = ""
     unit: str = "a.u."
+    figures: tuple[str, ...] = ()
+    slice_times_s: tuple[float, ...] | None = None
+    slice_axis: int = 2
 
     @property
     def n_voxels(self) -> int:
         """Number of voxels."""
         return int(np.prod(self.shape))
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels: voxels, figures, counter."""
+        return self.n_voxels + len(self.figures) + 1
 
     def info(self, source_id: str, name: str = "phosphene-volumes") -> pylsl.StreamInfo:
         """Describe the stream for an outlet.
@@ -104,13 +120,17 @@ class VolumeFormat:
         nothing.
         """
         rate = pylsl.IRREGULAR_RATE
-        info = pylsl.StreamInfo(name, "fMRI", self.n_voxels + 1, rate, "float32", source_id)
+        info = pylsl.StreamInfo(name, "fMRI", self.n_channels, rate, "float32", source_id)
         volume = info.desc().append_child("volume")
         volume.append_child_value("shape", " ".join(map(str, self.shape)))
         volume.append_child_value("affine", " ".join(repr(float(v)) for v in self.affine.flat))
         volume.append_child_value("tr_s", repr(float(self.tr_s)))
         volume.append_child_value("mask_hash", self.mask_hash)
         volume.append_child_value("unit", self.unit)
+        volume.append_child_value("figures", " ".join(self.figures))
+        times = " ".join(repr(float(t)) for t in self.slice_times_s or ())
+        volume.append_child_value("slice_times_s", times)
+        volume.append_child_value("slice_axis", str(self.slice_axis))
         return info
 
     @classmethod
@@ -126,18 +146,22 @@ class VolumeFormat:
         try:
             shape = [int(word) for word in volume.child_value("shape").split()]
             affine = [float(word) for word in volume.child_value("affine").split()]
+            times = [float(word) for word in volume.child_value("slice_times_s").split()]
             made = cls(
                 shape=(shape[0], shape[1], shape[2]),
                 affine=np.array(affine).reshape(4, 4),
                 tr_s=float(volume.child_value("tr_s")),
                 mask_hash=volume.child_value("mask_hash"),
                 unit=volume.child_value("unit"),
+                figures=tuple(volume.child_value("figures").split()),
+                slice_times_s=tuple(times) or None,
+                slice_axis=int(volume.child_value("slice_axis") or 2),
             )
         except (ValueError, IndexError) as error:
             raise InputError(f"stream {info.source_id()!r} does not describe volumes") from error
-        if len(shape) != 3 or made.n_voxels + 1 != info.channel_count():
+        if len(shape) != 3 or made.n_channels != info.channel_count():
             raise InputError(
-                f"stream {info.source_id()!r}: shape {tuple(shape)} needs {made.n_voxels + 1} "
+                f"stream {info.source_id()!r}: shape {tuple(shape)} needs {made.n_channels} "
                 f"channels, it has {info.channel_count()}"
             )
         return made
@@ -146,8 +170,9 @@ class VolumeFormat:
         """Tell whether every field agrees."""
         return (
             isinstance(other, VolumeFormat)
-            and (self.shape, self.tr_s, self.mask_hash, self.unit)
-            == (other.shape, other.tr_s, other.mask_hash, other.unit)
+            and (self.shape, self.tr_s, self.mask_hash, self.unit, self.figures)
+            == (other.shape, other.tr_s, other.mask_hash, other.unit, other.figures)
+            and (self.slice_times_s, self.slice_axis) == (other.slice_times_s, other.slice_axis)
             and bool(np.array_equal(self.affine, other.affine))
         )
 

@@ -146,15 +146,18 @@ class VolumeSample:
     index : int
         Number of the volume since the start of the run.
     stamp_s : float
-        LSL time in seconds.
+        LSL time in seconds: when it arrived, or was sent where that is not known.
     restarted : bool
         True when the numbering started anew.
+    figures : dict of str to float
+        What else is known of it.
     """
 
     volume: npt.NDArray[np.float32]
     index: int
     stamp_s: float
     restarted: bool
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 class VolumeInlet:
@@ -184,7 +187,7 @@ class VolumeInlet:
         layout: VolumeFormat = self.link.layout
         self.layout = layout
         self.watch = StaleWatch(self.layout.tr_s)
-        self._row = np.empty((1, layout.n_voxels + 1), dtype=np.float32)
+        self._row = np.empty((1, layout.n_channels), dtype=np.float32)
         return layout
 
     @property
@@ -202,11 +205,14 @@ class VolumeInlet:
         if went_back:
             self._counter.restart()
             pieces, _ = self._counter.push(rows[:, -1])
+        layout = self.layout
+        figures = zip(layout.figures, rows[0, layout.n_voxels : -1].tolist(), strict=True)
         return VolumeSample(
-            volume=rows[0, :-1].reshape(self.layout.shape),
+            volume=rows[0, : layout.n_voxels].reshape(layout.shape),
             index=pieces[0].first_index,
             stamp_s=float(stamps[0]) + self.link.offset_s(),
             restarted=went_back,
+            figures={name: value for name, value in figures if np.isfinite(value)},
         )
 
     def close(self) -> None:

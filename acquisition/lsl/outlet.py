@@ -1,12 +1,14 @@
 """Outlets: volumes, EEG and markers out to LSL.
 
-Time stamps are those of sending, on the LSL clock; the data's own time travels inside (sample
-counter, volume number, ``t`` of a marker), so that a replay gives the same numbers at any speed.
+Time stamps are those of sending, on the LSL clock, unless the arrival of the data is known; the
+data's own time travels inside (sample counter, volume number, ``t`` of a marker), so that a replay
+gives the same numbers at any speed.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -105,10 +107,14 @@ class VolumeOutlet(_Outlet):
     def __init__(self, source_id: str, layout: VolumeFormat) -> None:
         super().__init__(layout.info(source_id), _VOLUME_BUFFER)
         self.layout = layout
-        self._row = np.empty((1, layout.n_voxels + 1), dtype=np.float32)
+        self._row = np.empty((1, layout.n_channels), dtype=np.float32)
 
     def push(
-        self, volume: npt.NDArray[np.floating], index: int, stamp_s: float | None = None
+        self,
+        volume: npt.NDArray[np.floating],
+        index: int,
+        stamp_s: float | None = None,
+        figures: Mapping[str, float] | None = None,
     ) -> None:
         """Send one volume.
 
@@ -119,12 +125,16 @@ class VolumeOutlet(_Outlet):
         index : int
             Number of the volume since the start of the run.
         stamp_s : float or None
-            LSL time in seconds; None takes the present.
+            LSL time at which it arrived, in seconds; None takes the present.
+        figures : mapping of str to float, optional
+            Those of the layout's figures that are known of it.
         """
         if volume.shape != self.layout.shape:
             allowed = str(self.layout.shape)
             raise InputError(problem("volume.shape", volume.shape, allowed, "Check the source."))
-        self._row[0, :-1] = volume.reshape(-1)
+        known, n_voxels = figures or {}, self.layout.n_voxels
+        self._row[0, :n_voxels] = volume.reshape(-1)
+        self._row[0, n_voxels:-1] = [known.get(name, np.nan) for name in self.layout.figures]
         self._row[0, -1] = index % COUNTER_MODULO
         # A chunk of one row: push_sample converts every voxel in Python and takes 70 times longer.
         self._live().push_chunk(self._row, stamp_s or 0.0)
@@ -158,3 +168,7 @@ class MarkerOutlet(_Outlet):
         """
         text = json.dumps({"t": float(t_s), "label": label, **more}, allow_nan=False)
         self._live().push_sample([text], stamp_s or 0.0)
+
+    def push_label(self, label: str, stamp_s: float | None = None) -> None:
+        """Send a marker that has no data time, only its LSL time in seconds."""
+        self._live().push_sample([label], stamp_s or 0.0)

@@ -6,25 +6,29 @@ tests drive it file by file.
 
 from __future__ import annotations
 
-import os
-import re
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Protocol
 
 from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.volume import Volume
+from acquisition.sources.assemble import Pending
+from acquisition.sources.inotify import FileEvent
+from acquisition.sources.listing import Listing, is_data, natural
+from acquisition.sources.notify import Heard, Watch
 from acquisition.sources.reorder import Reorderer
+from acquisition.sources.series import SeriesWatch
 from phosphene.clock import Clock
 from phosphene.errors import InputError, TruncatedError, problem
 
-__all__ = ["Bell", "FolderScan", "PollingBell", "VolumeReader", "read_folder", "watch_folder"]
+__all__ = ["FolderScan", "VolumeReader", "read_folder", "watch_folder"]
 
-_UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
-_NUMBERS = re.compile(r"(\d+)")
+Stamp = tuple[int, int]
 _KEPT_REFUSALS = 50
+_SOON_S = 0.05
 
 
 class VolumeReader(Protocol):
@@ -42,36 +46,28 @@ class VolumeReader(Protocol):
         ...
 
 
-class Bell(Protocol):
-    """Something that waits until a folder may have changed."""
-
-    def wait(self, timeout_s: float) -> None:
-        """Return after a change or after `timeout_s` seconds, whichever is first."""
-        ...
-
-
-class PollingBell:
-    """Rings at every interval; for network mounts, which tell nobody about changes."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def wait(self, timeout_s: float) -> None:
-        """Let `timeout_s` seconds pass."""
-        self._clock.wait_until(self._clock.now() + timeout_s)
-
-
 class _UnreadableError(InputError):
     """The system did not hand the file out; the same file may be readable a moment later."""
+
+
+@dataclass
+class _Open:
+    """A file that is not done with."""
+
+    stamp: Stamp
+    since_s: float
+    error: InputError | None = None
 
 
 class FolderScan:
     """Finds complete volumes in a folder, in order, once each.
 
-    A file that cannot be read is tried again whenever its size or time stamp changes, and refused
-    for good when it has not changed for `settle_s`. Files of another series or matrix size, whose
-    header was readable, are refused at once. A folder that cannot be listed, such as a network
-    share that dropped, is told once, counted once, and looked for again at every poll.
+    A file that the system says is complete is read at once; one that was found by looking, when its
+    size and time stamp have stood still for `steady_s`. A file that cannot be read is tried again
+    whenever it changes, and refused for good when it has not changed for `settle_s`. Files of
+    another series or matrix size, whose header was readable, are refused at once. A folder that
+    cannot be listed, such as a network share that dropped, is told once, counted once, and looked
+    for again at every look.
 
     Parameters
     ----------
@@ -88,7 +84,21 @@ class FolderScan:
     skip_existing : bool
         Whether files that are there at the start belong to something else.
     skip : collection of str
-        Names of files that belong to something else.
+        Files, relative to the folder, that belong to something else unless they are written again.
+    steady_s : float
+        Seconds for which a file found by looking must not have changed before it is read.
+    depth : int
+        Levels of subfolders that belong to it.
+    first : str
+        File that the series began with, where an earlier process found one: it is read first, so
+        that the same series is followed again.
+
+    Attributes
+    ----------
+    first : str
+        File that the series began with, "" before there is one.
+    reachable : bool
+        False while the folder cannot be listed.
     """
 
     def __init__(
@@ -100,25 +110,31 @@ class FolderScan:
         pattern: str = "*",
         skip_existing: bool = False,
         skip: Collection[str] = (),
+        steady_s: float = 0.0,
+        depth: int = 0,
+        first: str = "",
     ) -> None:
         if not folder.is_dir():
             raise InputError(problem("folder", folder.name, "an existing folder", "Create it."))
-        self._folder = folder
-        self._reader = reader
-        self._reorderer = reorderer
-        self._settle_s = settle_s
-        self._pattern = pattern
-        self._tried: dict[str, tuple[tuple[int, int], float, InputError]] = {}
-        self._done: set[str] = set(skip)
+        self._folder, self._reader, self._reorderer = folder, reader, reorderer
+        self._settle_s, self._steady_s = settle_s, steady_s
+        self._listing = Listing(folder, lambda n: is_data(n) and fnmatch(n, pattern), depth)
+        self._open: dict[str, _Open] = {}
+        # The stamp with which a file was read or refused; None: it was there before.
+        self._done: dict[str, Stamp | None] = dict.fromkeys(skip)
+        for name in skip:
+            self._listing.add(name)
         if skip_existing:
-            self._done.update(path.name for path in self._files())
+            self._done.update(dict.fromkeys(self._listing.look()))
         self._refused: Counter[str] = Counter()
-        self._reachable, self._outages = True, 0
+        self._series = SeriesWatch()
+        self._outages, self._denied = 0, 0
+        self.first, self.reachable = first, True
         self.refusals: deque[str] = deque(maxlen=_KEPT_REFUSALS)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Volumes passed, duplicates, gaps, late ones, outages, and files refused, by reason."""
+        """Volumes passed, duplicates, gaps, late ones, outages, restarts, files refused by kind."""
         order = self._reorderer.counts
         return {
             "passed": order.passed,
@@ -126,11 +142,18 @@ class FolderScan:
             "gaps": order.gaps,
             "late": order.late,
             "outages": self._outages,
+            "restarts": self._series.restarts,
+            "moco": self._refused["moco"],
             **{kind: self._refused[kind] for kind in _KINDS.values()},
         }
 
+    @property
+    def folders(self) -> list[Path]:
+        """The folder and its subfolders as far as they belong to it."""
+        return list(self._listing.folders)
+
     def poll(self, now_s: float) -> list[Volume]:
-        """Look once.
+        """Look at the whole folder once.
 
         Parameters
         ----------
@@ -142,81 +165,180 @@ class FolderScan:
         list of Volume
             Those that may go on now.
         """
+        names = self._reachable_names()
+        if self.first in names:
+            names = [self.first, *(name for name in names if name != self.first)]
         out = []
-        for path in self._reachable_files():
-            for volume in self._try(path, now_s):
-                out += self._reorderer.push(volume, now_s)
-        return out + self._reorderer.release(now_s)
+        for name in [*self._open, *names]:
+            out += self._take(name, now_s)
+        return out + self._release(now_s)
+
+    def hear(self, files: Iterable[FileEvent], now_s: float) -> list[Volume]:
+        """Take what the system told; see to files that were left to settle.
+
+        Parameters
+        ----------
+        files : iterable of FileEvent
+            Oldest first.
+        now_s : float
+            Present time in seconds.
+
+        Returns
+        -------
+        list of Volume
+            Those that may go on now.
+        """
+        told: dict[str, FileEvent] = {}
+        for event in files:
+            name = None if event.path is None else self._listing.relative(event.path)
+            # Of several events the last one counts, but one that says complete outdoes others.
+            if name is not None and (event.complete or name not in told):
+                told.pop(name, None)
+                told[name] = event
+        out = []
+        for name, event in told.items():
+            self._listing.add(name)
+            out += self._take(name, now_s, event)
+        for name in [n for n in self._open if n not in told]:
+            out += self._take(name, now_s)
+        return out + self._release(now_s)
+
+    def due_s(self, now_s: float) -> float | None:
+        """Return when something has to be done without any news; None when nothing has."""
+        times = [] if (held := self._reorderer.due_s()) is None else [held]
+        for file in self._open.values():
+            if file.error is None:
+                times.append(file.since_s + self._steady_s)
+            elif isinstance(file.error, _UnreadableError):
+                times.append(now_s + _SOON_S)
+            else:
+                times.append(file.since_s + self._settle_s)
+        return max(min(times), now_s) if times else None
 
     def close(self) -> list[Volume]:
         """End the series: refuse what is still incomplete, return what is still held."""
-        for name, (_, _, error) in self._tried.items():
-            if name not in self._done:
-                self._refuse(name, error)
-        return self._reorderer.flush()
+        for name, file in list(self._open.items()):
+            if file.error is not None:
+                self._refuse(name, file.error, file.stamp)
+        out = self._reorderer.flush()
+        self._tell_gaps()
+        return out
 
-    def _reachable_files(self) -> list[Path]:
-        """Return what there is; nothing while the folder is away."""
+    # ---- the folder ----------------------------------------------------------------------------
+
+    def _reachable_names(self) -> list[str]:
+        """Return the new names; none while the folder is away."""
         try:
-            files = self._files()
+            names = self._listing.look()
         except OSError as error:
             # What failed while the folder went away is read anew when it is back.
-            self._tried.clear()
-            if self._reachable:
+            for name in list(self._open):
+                self._vanished(name)
+            if self.reachable:
                 self._outages += 1
                 told = problem(
                     f"folder (outage {self._outages})", error.strerror, "a folder that can be read",
                     "Restore it or its network share; it is looked for all the time.",
                 )  # fmt: skip
                 self.refusals.append(told)
-            self._reachable = False
+            self.reachable = False
             return []
-        self._reachable = True
-        return files
+        self.reachable = True
+        if len(self._listing.unreadable) > self._denied:
+            self._denied = len(self._listing.unreadable)
+            self.refusals.append(
+                f"{self._denied} subfolder(s) may not be read; check their permissions"
+            )
+        return names
 
-    def _files(self) -> list[Path]:
-        with os.scandir(self._folder) as entries:
-            names = [
-                entry.name
-                for entry in entries
-                if entry.name not in self._done
-                and not entry.name.startswith(".")
-                and not entry.name.endswith(_UNFINISHED)
-                and fnmatch(entry.name, self._pattern)
-                and entry.is_file()
-            ]
-        return [self._folder / name for name in sorted(names, key=_natural)]
+    def _vanished(self, name: str) -> None:
+        self._open.pop(name, None)
+        self._listing.forget(name)
 
-    def _try(self, path: Path, now_s: float) -> list[Volume]:
+    # ---- one file ------------------------------------------------------------------------------
+
+    def _take(self, name: str, now_s: float, event: FileEvent | None = None) -> list[Volume]:
+        """Read a file if it is complete, and put its volumes in order."""
+        complete = event is not None and event.complete
         try:
-            stat = path.stat()
+            stat = (self._folder / name).stat()
+        except FileNotFoundError:
+            if name not in self._done:
+                self._vanished(name)  # renamed since; it will come up again
+            return []
         except OSError:
-            return []  # renamed or out of reach since it was listed; it will come up again
+            return []
         stamp = (stat.st_size, stat.st_mtime_ns)
-        before = self._tried.get(path.name)
-        since_s = now_s
-        if before is not None and before[0] == stamp:
-            if now_s - before[1] >= self._settle_s:
-                self._refuse(path.name, before[2])
+        if name in self._done:
+            if not complete or self._done[name] == stamp:
                 return []
-            if not isinstance(before[2], _UnreadableError):
-                return []
-            since_s = before[1]
+            del self._done[name]  # written again: another file under the same name
+        file = self._open.get(name)
+        if file is None or file.stamp != stamp:
+            file = self._open[name] = _Open(stamp, now_s)
+        if complete and event is not None:
+            return self._read(name, file, event.at_s, now_s)
+        if self._may_read(name, file, now_s):
+            return self._read(name, file, file.since_s, now_s)
+        return []
+
+    def _may_read(self, name: str, file: _Open, now_s: float) -> bool:
+        if file.error is None:
+            return now_s >= file.since_s + self._steady_s
+        if now_s >= file.since_s + self._settle_s:
+            self._refuse(name, file.error, file.stamp)
+            return False
+        return isinstance(file.error, _UnreadableError)
+
+    def _read(self, name: str, file: _Open, arrived_s: float, now_s: float) -> list[Volume]:
+        path = self._folder / name
         try:
             volumes = self._reader.read(_bytes_of(path), path.name)
-        except (OtherSeriesError, MatrixError) as error:
-            self._refuse(path.name, error)
+        except OtherSeriesError as error:
+            told = self._series.other(error, now_s)
+            self._count(name, "moco" if error.moco else "other_series", file.stamp)
+            if told:
+                self.refusals.append(told)
+            return []
+        except MatrixError as error:
+            self._refuse(name, error, file.stamp)
             return []
         except InputError as error:
-            self._tried[path.name] = (stamp, since_s, error)
+            file.error = error
             return []
-        self._done.add(path.name)
-        return volumes
+        self.first = self.first or name
+        self._open.pop(name, None)
+        self._done[name] = file.stamp
+        out = []
+        for volume in volumes:
+            self._series.took(volume, now_s)
+            out += self._reorderer.push(replace(volume, arrived_s=arrived_s), now_s)
+        return out
 
-    def _refuse(self, name: str, error: InputError) -> None:
-        self._done.add(name)
-        self._refused[_KINDS.get(type(error), "damaged")] += 1
+    def _refuse(self, name: str, error: InputError, stamp: Stamp) -> None:
+        self._count(name, _KINDS.get(type(error), "damaged"), stamp)
         self.refusals.append(f"file left out: {error}")
+
+    def _count(self, name: str, kind: str, stamp: Stamp) -> None:
+        self._open.pop(name, None)
+        self._done[name] = stamp
+        self._refused[kind] += 1
+
+    # ---- the order -----------------------------------------------------------------------------
+
+    def _release(self, now_s: float) -> list[Volume]:
+        out = self._reorderer.release(now_s)
+        self._tell_gaps()
+        return out
+
+    def _tell_gaps(self) -> None:
+        gaps = self._reorderer.missing()
+        pending: Sequence[Pending] = getattr(self._reader, "pending", list)() if gaps else []
+        for first, last in gaps:
+            which = f"volume {first + 1}" if first == last else f"volumes {first + 1} to {last + 1}"
+            parts = [str(p) for p in pending if first <= p.index <= last]
+            why = f" ({'; '.join(parts)})" if parts else ""
+            self.refusals.append(f"{which} did not come in time{why}, the run goes on without")
 
 
 _KINDS: dict[type[InputError], str] = {
@@ -229,11 +351,7 @@ _KINDS: dict[type[InputError], str] = {
 
 
 def watch_folder(
-    scan: FolderScan,
-    clock: Clock,
-    bell: Bell,
-    interval_s: float,
-    finished: Callable[[], bool],
+    scan: FolderScan, clock: Clock, watch: Watch, finished: Callable[[], bool]
 ) -> Iterator[Volume]:
     """Yield volumes as they appear, until `finished` says that no more will come.
 
@@ -243,25 +361,40 @@ def watch_folder(
         The folder.
     clock : Clock
         The time.
-    bell : Bell
+    watch : Watch
         What to wait for between two looks.
-    interval_s : float
-        Longest time between two looks, in seconds.
     finished : callable
-        Asked before each wait; after True there is one last look.
+        Asked before each look; after True there is one last look.
 
     Yields
     ------
     Volume
         In order.
     """
+    heard, look_s = Heard([], look=True), clock.now()
     while True:
         last = finished()
-        yield from scan.poll(clock.now())
+        now_s = clock.now()
+        yield from scan.hear(heard.files, now_s)
+        if last or heard.look or now_s >= look_s:
+            yield from _look(scan, clock, watch)
+            look_s = clock.now() + watch.interval_s
         if last:
             break
-        bell.wait(interval_s)
+        now_s = clock.now()
+        due_s = scan.due_s(now_s)
+        heard = watch.wait(max(0.0, min(look_s, look_s if due_s is None else due_s) - now_s))
     yield from scan.close()
+
+
+def _look(scan: FolderScan, clock: Clock, watch: Watch) -> Iterator[Volume]:
+    """Look at everything; a subfolder is listened to before what is in it is looked at again."""
+    was_reachable = scan.reachable
+    yield from scan.poll(clock.now())
+    if not scan.reachable or not was_reachable:
+        watch.forget()
+    while scan.reachable and watch.follow(scan.folders):
+        yield from scan.poll(clock.now())
 
 
 def read_folder(folder: str | Path, reader: VolumeReader, pattern: str = "*") -> Iterator[Volume]:
@@ -287,7 +420,7 @@ def read_folder(folder: str | Path, reader: VolumeReader, pattern: str = "*") ->
         If a file cannot be read, belongs to another series, or there is none.
     """
     root = Path(folder)
-    names = sorted((p for p in root.glob(pattern) if p.is_file()), key=lambda p: _natural(p.name))
+    names = sorted((p for p in root.glob(pattern) if p.is_file()), key=lambda p: natural(p.name))
     names = [p for p in names if not p.name.startswith(".")]
     if not names:
         raise InputError(problem("folder", root.name, f"files like {pattern}", "Check the path."))
@@ -305,8 +438,3 @@ def _bytes_of(path: Path) -> bytes:
         raise _UnreadableError(
             problem("file", error.strerror, "a readable file", "Check the folder's permissions.")
         ) from error
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sort key that puts 10 after 9."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in _NUMBERS.split(name)]

@@ -36,16 +36,22 @@ class Reorderer:
         replay.
     first_index : int or None
         Index of the first volume; None takes the first arrival's.
+
+    Attributes
+    ----------
+    wait_s : float
+        As given; may be changed when the repetition time becomes known.
     """
 
     def __init__(self, wait_s: float, first_index: int | None = 0) -> None:
         if not wait_s >= 0:
             raise ConfigError(problem("wait_s", wait_s, "0 or more seconds", "Give the wait."))
         self.counts = OrderCounts()
-        self._wait_s = wait_s
+        self.wait_s = wait_s
         self._next = first_index
         self._held: dict[int, _Held] = {}
         self._seen: set[int] = set()
+        self._missing: list[tuple[int, int]] = []
 
     def push(self, volume: Volume, now_s: float) -> list[Volume]:
         """Take one arrival and return what may go on now, in order.
@@ -72,7 +78,8 @@ class Reorderer:
     def release(self, now_s: float) -> list[Volume]:
         """Return what may go on now; give up on volumes that others waited too long for."""
         out = self._run()
-        while self._held and now_s - min(h.since_s for h in self._held.values()) >= self._wait_s:
+        # The same sum as in `due_s`, so that rounding never makes the two disagree.
+        while (due_s := self.due_s()) is not None and now_s >= due_s:
             out += self._skip()
         return out
 
@@ -83,10 +90,22 @@ class Reorderer:
             out += self._skip()
         return out
 
+    def due_s(self) -> float | None:
+        """Return when `release` will give up on something; None while nothing is held."""
+        if not self._held:
+            return None
+        return min(held.since_s for held in self._held.values()) + self.wait_s
+
+    def missing(self) -> list[tuple[int, int]]:
+        """Return first and last index of each gap since the last call."""
+        found, self._missing = self._missing, []
+        return found
+
     def _skip(self) -> list[Volume]:
         first = min(self._held)
-        if self._next is not None:
+        if self._next is not None and first > self._next:
             self.counts.gaps += first - self._next
+            self._missing.append((self._next, first - 1))
         self._next = first
         return self._run()
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import zmq
 from acquisition.bridge import node as bridge_node
 from acquisition.bridge.bell import ThreadBell
 from acquisition.bridge.node import Bridge
-from acquisition.bridge.timeline import ChunkItem, Item, volume_items
+from acquisition.bridge.timeline import ChunkItem, Item, VolumeItem, volume_items
 from acquisition.fmri.volume import Volume
 from acquisition.lsl.formats import EegFormat, VolumeFormat
 from acquisition.progress import Progress
@@ -52,8 +53,13 @@ class FakeMarkers(FakeOutlet):
 
 
 class FakeVolumes(FakeOutlet):
-    def push(self, data: object, index: int) -> None:
+    stamps: ClassVar[list[tuple[float | None, dict[str, float]]]] = []
+
+    def push(
+        self, data: object, index: int, stamp_s: float | None, figures: dict[str, float]
+    ) -> None:
         self.pushed.append(f"volume {index}")
+        self.stamps.append((stamp_s, figures))
 
 
 class FakeEeg(FakeOutlet):
@@ -384,3 +390,16 @@ def test_it_obeys_go_and_no_other_command(bench: Benches) -> None:
     stamp = {"run": "r", "seq": 0, "t_acquired": 0.0, "t_sent": 0.0}
     with bench(run_of(1)) as b, pytest.raises(NodeError, match="'dance'"):
         b.bridge.command(Command(**stamp, producer="s", id="1", action="dance"))  # type: ignore[arg-type]
+
+
+def test_a_volume_is_stamped_with_its_arrival_and_takes_its_header_time_along(
+    bench: Benches,
+) -> None:
+    blank = Volume(np.zeros((2, 2, 2), np.float32), np.eye(4), 0, TR_S)
+    arrived = replace(blank, arrived_s=90.0, header_s=1.5)
+    replayed = replace(blank, index=1)
+    items: list[Item] = [VolumeItem(TR_S, arrived), VolumeItem(2 * TR_S, replayed)]
+    FakeVolumes.stamps.clear()
+    with bench(items, asks=False) as b:
+        b.go()
+    assert FakeVolumes.stamps == [(90.0, {"header_s": 1.5}), (None, {})]

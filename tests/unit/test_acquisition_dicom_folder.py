@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from acquisition.simulate.head import slice_times_s
 from acquisition.simulate.mosaic import file_name, make_series, mosaic_bytes
 from acquisition.simulate.scanner import Fault, ScannerFile, ScannerScript, export_files, write_file
 from acquisition.sources.dicom import DicomReader
-from acquisition.sources.folder import FolderScan, PollingBell, read_folder, watch_folder
-from acquisition.sources.notify import NotifyBell
+from acquisition.sources.folder import FolderScan, read_folder, watch_folder
+from acquisition.sources.notify import Heard, Told, open_watch
 from acquisition.sources.reorder import Reorderer
 from phosphene.clock import FakeClock, MonotonicClock
 from phosphene.errors import ConfigError, InputError, TruncatedError
@@ -112,7 +113,7 @@ def test_reorderer_rises_counts_all_and_never_waits_longer(
         for volume in order.release(clock.now()):
             held.pop(volume.index)
             out.append(volume.index)
-        assert all(clock.now() - since < wait_s or wait_s == 0 for since in held.values())
+        assert all(clock.now() < since + wait_s or wait_s == 0 for since in held.values())
         fresh = index not in out and index not in held
         if fresh and index > max(out, default=-1):
             held[index] = clock.now()
@@ -173,8 +174,8 @@ def test_each_fault_is_survived_and_counted(
     assert check(play(tmp_path, scan, script, FakeClock())) == indices
     expected = dict.fromkeys(scan.counts, 0) | {"passed": len(indices)} | count
     assert scan.counts == expected
-    refused = sum(count.get(k, 0) for k in ("truncated", "foreign", "other_series", "other_matrix"))
-    assert len(scan.refusals) == refused
+    told = ("truncated", "foreign", "other_series", "other_matrix", "gaps")
+    assert len(scan.refusals) == sum(count.get(k, 0) for k in told)
 
 
 def test_a_missing_volume_holds_the_others_no_longer_than_told(tmp_path: Path) -> None:
@@ -283,19 +284,29 @@ def test_watching_polls_at_the_interval_and_looks_once_more_at_the_end(tmp_path:
             (tmp_path / file_name(7, k)).write_bytes(RAW[k])
         return k == 2
 
-    got = watch_folder(scan_of(tmp_path), clock, PollingBell(clock), 0.5, finished)
+    class Passing(Told):
+        def wait(self, timeout_s: float) -> Heard:
+            clock.advance(timeout_s)
+            return super().wait(0.0)
+
+    got = watch_folder(scan_of(tmp_path), clock, Passing("watched", 0.5), finished)
     assert check(list(got)) == [0, 1, 2]
     assert looks == [0.0, 0.5, 1.0]
 
 
-def test_the_system_rings_for_a_new_file(tmp_path: Path) -> None:
+def test_the_system_tells_of_a_finished_file(tmp_path: Path) -> None:
     clock = MonotonicClock()
-    with NotifyBell(tmp_path) as bell:
-        write_file(tmp_path, ScannerFile(file_name(7, 0), RAW[0]))
+    with closing(open_watch(tmp_path, None, clock.now)) as watch:
+        watch.follow([tmp_path])
         before = clock.now()
-        bell.wait(30.0)
-        assert clock.now() - before < 20.0
-    assert check(scan_of(tmp_path).poll(0.0)) == [0]
+        write_file(tmp_path, ScannerFile(file_name(7, 0), RAW[0]))
+        told = {}
+        while tmp_path / file_name(7, 0) not in told:
+            assert clock.now() - before < 20.0
+            told.update({event.path: event for event in watch.wait(30.0).files if event.complete})
+    (event,) = (event for path, event in told.items() if path == tmp_path / file_name(7, 0))
+    (volume,) = scan_of(tmp_path).hear([event], clock.now())
+    assert volume.arrived_s == event.at_s >= before
 
 
 def test_replay_reads_in_order_of_the_instances_and_fails_loudly(tmp_path: Path) -> None:

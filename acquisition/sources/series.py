@@ -1,0 +1,66 @@
+"""Which series a run follows, and when another one is a scan that was started anew. No I/O."""
+
+from __future__ import annotations
+
+from acquisition.errors import OtherSeriesError
+from acquisition.fmri.volume import Volume
+
+__all__ = ["SeriesWatch"]
+
+_SILENCE_TR = 3.0
+_SILENCE_S = 3.0
+
+
+class SeriesWatch:
+    """Tells a restart of the scan from a series that runs beside the one that is followed.
+
+    A run keeps the series that came first, and its numbers: nothing of another series is ever
+    processed, because its volume 0 is not the run's. A scan that was started anew therefore needs
+    a new run, and the operator has to know at once.
+
+    Attributes
+    ----------
+    restarts : int
+        Series that began at their start after the run's own had fallen silent.
+    """
+
+    def __init__(self) -> None:
+        self.restarts = 0
+        self._told: set[str] = set()
+        self._last_s: float | None = None
+        self._last_index = -1
+        self._tr_s = 0.0
+
+    def took(self, volume: Volume, now_s: float) -> None:
+        """Note a volume of the run's own series, come at `now_s` seconds."""
+        self._last_s, self._tr_s = now_s, volume.tr_s
+        self._last_index = max(self._last_index, volume.index)
+
+    def other(self, error: OtherSeriesError, now_s: float) -> str:
+        """Note a file of another series, come at `now_s` seconds.
+
+        Returns
+        -------
+        str
+            What to tell; empty when that series was told of before.
+        """
+        known = error.series in self._told
+        if error.series:
+            self._told.add(error.series)
+        if known:
+            return ""
+        if error.moco:
+            return (
+                f"a second series, corrected for motion by the scanner, is left out ({error}); "
+                "this run keeps the series that came first; see source.images to choose"
+            )
+        silent_s = 0.0 if self._last_s is None else now_s - self._last_s
+        back = error.index is None or error.index <= self._last_index
+        if not back or silent_s < max(_SILENCE_S, _SILENCE_TR * self._tr_s):
+            return f"a second series is left out: {error}"
+        self.restarts += 1
+        return (
+            f"THE SCAN WAS STARTED ANEW: another series began {silent_s:.0f} s after volume "
+            f"{self._last_index + 1} of this one; nothing of it is processed, because its volumes "
+            "are not those of this run; stop this run and start a new one"
+        )
