@@ -3,7 +3,7 @@
 Each shear moves whole lines of voxels along one axis, so it is a one-dimensional shift with the
 same weights for the whole line, which arrays do fast. The idea, and the choice of the order of axes
 that keeps the shears small, follow Cox & Jesmanowicz (1999), Magnetic Resonance in Medicine
-42:1014; the shift is a seventh-order Lagrange interpolation (eight neighbours).
+42:1014; the shift is an eighth-order Lagrange interpolation (nine neighbours).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import permutations
 import numpy as np
 import numpy.typing as npt
 
+from acquisition.fmri.lines import N_NEIGHBOURS, interpolate, shift_columns, shift_rows
 from phosphene.errors import InputError, problem
 
 __all__ = ["resample", "shears_of", "shift_lines"]
@@ -21,7 +22,6 @@ __all__ = ["resample", "shears_of", "shift_lines"]
 FloatVolume = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
-_HALF = 4
 _LARGEST_SHEAR = 0.8
 _TINY = 1e-12
 
@@ -58,15 +58,26 @@ def resample(data: FloatVolume, voxel_map: Matrix) -> FloatVolume:
     middle = (np.asarray(data.shape, np.float64) - 1) / 2
     linear = voxel_map[:3, :3]
     shift = voxel_map[:3, 3] + linear @ middle - middle
-    out = data.copy()
-    for shear in shears_of(linear, shift):
-        amount = np.full((1, 1, 1), shear.offset)
-        for axis in range(3):
-            if shear.slope[axis] != 0.0:
-                line = shear.slope[axis] * (np.arange(data.shape[axis]) - middle[axis])
-                amount = amount + line.reshape([-1 if a == axis else 1 for a in range(3)])
-        out = shift_lines(out, shear.axis, amount)
-    return out
+    image = np.require(data, np.float32, ("C", "A"))
+    shears = shears_of(linear, shift)
+    if not shears:
+        return image.copy()
+    spare = [np.empty_like(image) for _ in shears[:2]]  # one is read, the other written
+    for n, shear in enumerate(shears):
+        out = spare[n % 2]
+        _shift(image, shear.axis, _amount(shear, data.shape, middle), out)
+        image = out
+    return image
+
+
+def _amount(shear: Shear, shape: tuple[int, ...], middle: Matrix) -> Matrix:
+    """How far each line moves, with 1 along the axis."""
+    amount = np.full((1, 1, 1), shear.offset)
+    for axis in range(3):
+        if shear.slope[axis] != 0.0:
+            line = shear.slope[axis] * (np.arange(shape[axis]) - middle[axis])
+            amount = amount + line.reshape([-1 if a == axis else 1 for a in range(3)])
+    return amount
 
 
 def shears_of(linear: Matrix, shift: Matrix) -> list[Shear]:
@@ -149,31 +160,24 @@ def shift_lines(data: FloatVolume, axis: int, amount: Matrix) -> FloatVolume:
     array of float32 (X, Y, Z)
         ``out[i] = data[i + amount]`` along the axis.
     """
-    whole = np.floor(amount)
-    weights = _lagrange_weights(amount - whole)
-    low, high = int(whole.min()) - _HALF + 1, int(whole.max()) + _HALF
-    pad = [(0, 0)] * 3
-    pad[axis] = (max(-low, 0), max(high, 0))
-    padded = np.pad(data, pad, mode="edge")
-    n, start = data.shape[axis], pad[axis][0]
-    out, term = np.zeros_like(data), np.empty_like(data)
-    for step in range(low, high + 1):
-        weight = np.zeros(amount.shape, np.float32)
-        for tap in range(2 * _HALF):
-            weight += np.where(whole + tap - _HALF + 1 == step, weights[tap], 0.0)
-        window = [slice(None)] * 3
-        window[axis] = slice(start + step, start + step + n)
-        np.multiply(padded[tuple(window)], weight, out=term)
-        out += term
+    image = np.require(data, np.float32, ("C", "A"))
+    out = np.empty_like(image)
+    _shift(image, axis, amount, out)
     return out
 
 
-def _lagrange_weights(fraction: Matrix) -> npt.NDArray[np.float32]:
-    """Weights of the eight neighbours at -3 ... 4, for positions in [0, 1), (8, ...)."""
-    nodes = range(-_HALF + 1, _HALF + 1)
-    weights = np.ones((2 * _HALF, *fraction.shape))
-    for k, node in enumerate(nodes):
-        for other in nodes:
-            if other != node:
-                weights[k] *= (fraction - other) / (node - other)
-    return weights.astype(np.float32)
+def _shift(image: FloatVolume, axis: int, amount: Matrix, out: FloatVolume) -> None:
+    n_x, n_y, n_z = image.shape
+    lines = [1 if a == axis else n for a, n in enumerate(image.shape)]
+    flat = np.broadcast_to(amount, lines).astype(np.float64).reshape(-1)
+    whole, weights = np.empty(flat.size, np.int64), np.empty((N_NEIGHBOURS, flat.size), np.float32)
+    interpolate(flat, whole, weights)
+    if axis == 2:
+        shape: tuple[int, ...] = (n_x * n_y, n_z)
+        shift_rows(image.reshape(shape), whole, weights, out.reshape(shape))
+        return
+    shape = (1, n_x, n_y * n_z) if axis == 0 else (n_x, n_y, n_z)
+    per = (shape[0], shape[2])
+    shift_columns(
+        image.reshape(shape), whole.reshape(per), weights.reshape(-1, *per), out.reshape(shape)
+    )
