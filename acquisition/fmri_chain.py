@@ -226,7 +226,7 @@ class FmriChain:
         self, step: FmriStep, raw: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32] | None, bool]:
         if self._normaliser is not None:
-            return self._normaliser.step(raw), True
+            return self._normaliser.step(raw, learn=not step.spike), True
         return (None, False) if self._refused else (step.features, step.ready)
 
 

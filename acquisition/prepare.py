@@ -23,6 +23,7 @@ from tqdm import tqdm
 from acquisition.bridge.timeline import ChunkItem, MarkerItem, chunk_items
 from acquisition.eeg.config import EegConfig
 from acquisition.eeg_chain import EegChain, EegResult
+from acquisition.fmri.regressors import Stimulus
 from acquisition.fmri.volume import Volume
 from acquisition.fmri_chain import FmriChain, end_of_volume_s
 from acquisition.settings import dump_settings, epoch_times_s
@@ -52,14 +53,21 @@ class _Rows:
     runs: list[str] = field(default_factory=list)
     t_data: list[float] = field(default_factory=list)
     t_event: list[float] = field(default_factory=list)
+    spikes: list[bool] = field(default_factory=list)
 
     def add(
-        self, x: npt.NDArray[np.float32], run: str, t_data: float, t_event: float | None
+        self,
+        x: npt.NDArray[np.float32],
+        run: str,
+        t_data: float,
+        t_event: float | None,
+        spike: bool = False,
     ) -> None:
         self.responses.append(x)
         self.runs.append(run)
         self.t_data.append(t_data)
         self.t_event.append(float("nan") if t_event is None else t_event)
+        self.spikes.append(spike)
 
 
 def prepare(
@@ -107,8 +115,11 @@ def prepare_fmri(
     settings: AcquisitionSettings,
     show_progress: bool = False,
 ) -> PreparedData:
-    """Realign, smooth and mask the volumes of all runs; see `prepare`."""
-    first = runs[0]
+    """Realign, smooth and mask the volumes of all runs, or find their betas; see `prepare`.
+
+    A beta that the volumes until then do not determine is left out, as it is in a live run.
+    """
+    first, of_events = runs[0], settings.fmri.features == "beta"
     tr_s = settings.fmri.tr_s or first.tr_s
     _check_alike(runs)
     rows, mask, reference, mask_hash = _Rows(), first.mask, None, ""
@@ -118,9 +129,15 @@ def prepare_fmri(
         for run in runs:
             bar.set_description(f"run {run.run}")
             chain = FmriChain(settings.fmri, tr_s, mask=mask, reference=reference)
+            known = _stimuli(run)
             for volume in run.volumes():
-                result = chain.step(volume)
-                rows.add(result.raw, run.run, end_of_volume_s(volume.index, tr_s), None)
+                result = chain.step(volume, known)
+                t_s = end_of_volume_s(volume.index, tr_s)
+                if not of_events:
+                    rows.add(result.raw, run.run, t_s, None, result.step.spike)
+                for beta in result.betas:
+                    if beta.ready:
+                        rows.add(beta.raw, run.run, t_s, beta.onset_s)
                 bar.update()
             # What the first run found holds for all: features must mean the same voxels.
             mask, reference = chain.core.mask, chain.core.reference
@@ -130,11 +147,17 @@ def prepare_fmri(
     return _pack(
         rows,
         _meta(runs, person, settings, mask_hash)
-        | {"modality": "fmri", "kind": "fmri", "tr_s": tr_s}
+        | {"modality": "fmri", "kind": "fmri-beta" if of_events else "fmri", "tr_s": tr_s}
         | {"affine": tuple(float(v) for v in reference.affine.flat)},
         mask,
         reference if aligned else None,
     )
+
+
+def _stimuli(run: FmriRecording) -> list[Stimulus]:
+    """Return the events of a run; what begins later than a volume has no effect on it."""
+    events = sorted(run.events, key=lambda e: e.t_s)
+    return [Stimulus(e.t_s, e.label, e.duration_s) for e in events]
 
 
 def _check_alike(runs: Sequence[FmriRecording]) -> None:
@@ -221,8 +244,8 @@ def _pack(
 ) -> PreparedData:
     if not rows.runs:
         raise InputError(
-            problem("recordings", "no volume or epoch", "1 or more",
-                    "Check markers and the limit reject_uv.")
+            problem("recordings", "no volume, epoch or beta", "1 or more",
+                    "Check markers, the limit reject_uv and the delay of betas.")
         )  # fmt: skip
     return PreparedData(
         meta=PreparedMeta(**meta),
@@ -232,6 +255,7 @@ def _pack(
         t_event=np.asarray(rows.t_event),
         mask=np.zeros((0, 0, 0), np.bool_) if mask is None else mask,
         reference=None if reference is None else reference.data,
+        spikes=np.asarray(rows.spikes) if any(rows.spikes) else None,
     )
 
 

@@ -21,17 +21,19 @@ from decoder.settings import FitSettings
 from decoder.targets import Encode, make_dataset
 from phosphene.bundle import Bundle
 from phosphene.dataset import PreparedData, PreparedMeta, read_prepared
-from phosphene.errors import InputError, PhospheneError, problem
-from phosphene.manifest import REST, Score, TargetInfo
+from phosphene.describe import describe_bundle
+from phosphene.errors import ConfigError, InputError, PhospheneError, check_all, problem
+from phosphene.manifest import REST, TargetInfo
 from phosphene.stimuli import C_DIM, CATEGORIES, SPACE_ID, Z_SHAPE, typical
 from phosphene.stimuli.encoder import WorldEncoder, space_hash
 
-__all__ = ["main", "search", "summary", "with_groups"]
+__all__ = ["delay", "main", "search", "with_groups"]
 
 _LONGEST_DELAY_S = 9.0
 _MOST_BLOCKS = 6
 _LEAST_BLOCKS = 3
 _MEANS = ((1, "mean"), (2, "mean"), (3, "mean"))
+_BETA_WEIGHTS = (3.0, 10.0, 100.0)
 _BLURRED = ((3, "concat"), (4, "concat"))
 
 
@@ -40,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m decoder.fit", description=__doc__)
     parser.add_argument("prepared", type=Path, help="prepared data (.npz)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new bundle")
-    parser.add_argument("--delay", type=float, help="seconds from what was seen to the data's end")
+    parser.add_argument(
+        "--delay", type=delay, default=None, metavar="S",
+        help="seconds from what was seen to the data's end; auto chooses it on training runs",
+    )  # fmt: skip
     parser.add_argument("--window", type=int, help="volumes in a window")
     parser.add_argument("--consent", default="", help="reference to the consent record")
     parser.add_argument("--seed", type=int, default=0, help="seed of the fit")
@@ -52,8 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PhospheneError as error:
         print(error, file=sys.stderr)
         return 1
-    print(summary(bundle))
+    print(describe_bundle(bundle))
     return 0
+
+
+def delay(text: str) -> float | None:
+    """Read a delay in seconds; ``auto``, which is None, chooses it."""
+    return None if text == "auto" else float(text)
 
 
 def search(
@@ -66,7 +76,8 @@ def search(
     meta : PreparedMeta
         Of the data.
     delay_s : float or None
-        Fixed delay in seconds; None tries the middle of each volume up to 9 s back.
+        Fixed delay in seconds; None tries the middle of each volume up to 9 s back, which holds
+        the peaks of persons and regions. Betas have theirs already.
     window : int or None
         Fixed window in volumes; None tries one to three or four.
     seed : int
@@ -84,6 +95,8 @@ def search(
             seed=seed,
         )  # fmt: skip
         return settings, Grid()
+    if meta.kind == "fmri-beta":
+        return _of_events(meta, delay_s, window, seed), Grid(prior_weights=_BETA_WEIGHTS)
     delays = np.arange(meta.tr_s / 2, _LONGEST_DELAY_S, meta.tr_s).tolist()
     settings = FitSettings(
         window=window or 2,
@@ -100,23 +113,27 @@ def search(
     return settings, Grid(delays_s=() if delay_s is not None else tuple(delays), shapes=shapes)
 
 
-def summary(bundle: Bundle) -> str:
-    """Word what was fitted and how good it is on runs that were left out."""
-    m = bundle.manifest
-    lines = [
-        f"bundle of {m.person}: {m.features} features, window {m.window.length}, "
-        f"delay {m.window.delay_s:g} s, heads {', '.join(m.heads)}, digest {bundle.digest[:12]}",
-        *(_line(score) for score in m.metrics),
-        f"confidence: Brier {m.calibration.brier:.3f}, always the mean "
-        f"{m.calibration.base_brier:.3f} (n = {m.calibration.n})",
-    ]
-    return "\n".join(lines)
-
-
-def _line(score: Score) -> str:
-    return (
-        f"{score.name}: {score.value:.3f} [{score.low:.3f}, {score.high:.3f}], chance "
-        f"{score.chance:.3f}, shuffled {score.shuffled:.3f}, n = {score.n}, {score.split}"
+def _of_events(
+    meta: PreparedMeta, delay_s: float | None, window: int | None, seed: int
+) -> FitSettings:
+    """Return the settings for betas: one row is one event, its delay is how it was made."""
+    made_s = float(json.loads(meta.settings or "{}").get("fmri", {}).get("beta_delay_s", 8.0))
+    found = []
+    if window not in (None, 1):
+        found.append(problem("--window", window, "1 for betas", "Leave it out."))
+    if delay_s not in (None, made_s):
+        found.append(
+            problem("--delay", delay_s, f"{made_s:g} s, with which the betas were made",
+                    "Leave it out, or prepare the betas anew.")
+        )  # fmt: skip
+    check_all(found, ConfigError, "fit of betas")
+    onsets: dict[str, list[float]] = {}
+    for event in meta.events:
+        onsets.setdefault(event.run, []).append(event.t_s)
+    gaps_s = np.concatenate([np.diff(np.unique(t)) for t in onsets.values()])
+    period_s = float(np.median(gaps_s)) if len(gaps_s) else meta.tr_s
+    return FitSettings(
+        window=1, combine="mean", delay_s=made_s, per_event=True, period_s=period_s, seed=seed
     )
 
 

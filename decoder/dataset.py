@@ -38,6 +38,8 @@ class Dataset:
         Semantic embedding of what was shown; NaN where nothing was.
     labels : array of str (n,), optional
         Category on show, "rest" for nothing, "" for unknown.
+    spikes : array of bool (n,), optional
+        Rows that the normaliser does not learn from.
 
     Raises
     ------
@@ -51,6 +53,7 @@ class Dataset:
     z: Floats | None = None
     c: Floats | None = None
     labels: Strings | None = None
+    spikes: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.responses)
@@ -58,7 +61,7 @@ class Dataset:
         if self.responses.ndim != 2 or n == 0 or not np.isfinite(self.responses).all():
             shape = self.responses.shape
             found.append(problem("responses", shape, "finite, (n > 0, features)", "Clean them."))
-        for name in ("groups", "times", "z", "c", "labels"):
+        for name in ("groups", "times", "z", "c", "labels", "spikes"):
             value = getattr(self, name)
             if value is not None and len(value) != n:
                 found.append(problem(name, len(value), f"{n} rows", "Give one row per response."))
@@ -89,6 +92,7 @@ class Dataset:
             z=None if self.z is None else self.z[rows],
             c=None if self.c is None else self.c[rows],
             labels=None if self.labels is None else self.labels[rows],
+            spikes=None if self.spikes is None else self.spikes[rows],
         )
 
     def only(self, *groups: str) -> Dataset:
@@ -102,7 +106,7 @@ class Dataset:
     def sha256(self) -> str:
         """Return the SHA-256 of all arrays with their names, shapes and types."""
         digest = hashlib.sha256()
-        for name in ("responses", "groups", "times", "z", "c", "labels"):
+        for name in ("responses", "groups", "times", "z", "c", "labels", "spikes"):
             value = getattr(self, name)
             if value is not None:
                 digest.update(f"{name} {value.shape} {value.dtype.str};".encode())

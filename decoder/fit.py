@@ -162,7 +162,7 @@ def fit_bundle(
     statistics = {"prior_mean": fitted.priors.mean, "prior_std": fitted.priors.std}
     if facts.reference is not None:
         statistics["reference"] = facts.reference
-    draft = _manifest(data, facts, fitted)
+    draft = _manifest(data, facts, fitted, grid or Grid())
     return pack_bundle(draft, fitted.model.export(), statistics, facts.mask, facts.affine)
 
 
@@ -222,8 +222,9 @@ def _identification(
     ]  # fmt: skip
 
 
-def _manifest(data: Dataset, facts: Facts, fitted: Fitted) -> Manifest:
+def _manifest(data: Dataset, facts: Facts, fitted: Fitted, grid: Grid) -> Manifest:
     settings = fitted.settings
+    chosen = {"delays_tried": list(grid.delays_s), "chosen": fitted.model.chosen}
     running = settings.normaliser == "running"
     heads: Any = fitted.model.heads
     return Manifest(
@@ -248,7 +249,7 @@ def _manifest(data: Dataset, facts: Facts, fitted: Fitted) -> Manifest:
             samples=len(data),
             groups=data.group_names,
             split=fitted.scores[0].split if fitted.scores else "none",
-            settings={**settings.model_dump(mode="json"), "chosen": fitted.model.chosen},
+            settings={**settings.model_dump(mode="json"), **chosen},
             seed=settings.seed,
         ),
         metrics=fitted.scores,

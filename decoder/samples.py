@@ -55,11 +55,12 @@ class Samples:
 
 
 def learn_priors(data: Dataset, settings: FitSettings) -> Priors:
-    """Learn the normaliser's priors from training runs."""
+    """Learn the normaliser's priors from training runs, without their spikes."""
     if settings.normaliser == "none":
         features = data.responses.shape[1]
         return Priors(np.zeros(features, np.float32), np.ones(features, np.float32))
-    runs = [data.responses[data.groups == name] for name in data.group_names]
+    kept = np.ones(len(data), bool) if data.spikes is None else ~data.spikes
+    runs = [data.responses[kept & (data.groups == name)] for name in data.group_names]
     return Priors(*priors_from_runs(runs))
 
 
@@ -83,7 +84,9 @@ def make_samples(data: Dataset, settings: FitSettings, priors: Priors) -> Sample
     normal = _normalised(data, settings, priors)
     rows = window_rows(data, settings.window, settings.period_s)
     present = rows[:, -1]
-    seen = target_rows(data, present, settings.delay_s, settings.period_s)
+    # A beta already belongs to its event; the delay is in how it was made.
+    back_s = 0.0 if settings.per_event else settings.delay_s
+    seen = target_rows(data, present, back_s, settings.period_s)
     return Samples(
         X=windows(normal, rows),
         rows=present,
@@ -101,7 +104,8 @@ def _normalised(data: Dataset, settings: FitSettings, priors: Priors) -> Floats:
     for name in data.group_names:
         mine = data.groups == name
         normaliser = RunningNormaliser(priors.mean, priors.std, settings.prior_weight)
-        result[mine] = normaliser.run(data.responses[mine])
+        spikes = None if data.spikes is None else data.spikes[mine]
+        result[mine] = normaliser.run(data.responses[mine], spikes)
     return result
 
 

@@ -26,7 +26,12 @@ class FitSettings(BaseModel):
         ``mean`` decodes the mean of the window (few weights, less noise), ``concat`` gives every
         volume its own weights (can undo the haemodynamic blur).
     delay_s : float
-        A percept at time t says what was seen at t - delay_s, in seconds.
+        A percept at time t says what was seen at t - delay_s, in seconds. No delay suits every
+        person (Handwerker et al. 2004, NeuroImage 21:1639), so the fit chooses it on training runs
+        (`decoder.choose`) unless it is given; the bundle keeps it.
+    per_event : bool
+        Whether each row is the response to an event of its own (a beta): `delay_s` then says how
+        long after the event it was taken, and targets are not shifted.
     period_s : float
         TR or epoch length, in seconds.
     normaliser : str
@@ -48,6 +53,7 @@ class FitSettings(BaseModel):
     window: Annotated[int, Field(ge=1, le=32)] = 2
     combine: Literal["mean", "concat"] = "concat"
     delay_s: Annotated[float, Field(ge=0, le=30)] = 0.0
+    per_event: bool = False
     period_s: Positive = 2.0
     normaliser: Literal["running", "none"] = "running"
     prior_weight: Annotated[float, Field(ge=0, le=10000)] = 10.0

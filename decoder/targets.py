@@ -44,7 +44,8 @@ def make_dataset(
     data : PreparedData
         Responses with the events of their runs.
     delay_s : float
-        Delay that will be fitted, in seconds from the end of the data; 0 for epochs.
+        Delay that will be fitted, in seconds from the end of the data; epochs and betas, which have
+        events of their own, ignore it.
     period_s : float
         TR or epoch length, in seconds.
     encode : Callable, optional
@@ -63,7 +64,7 @@ def make_dataset(
     events = _by_run(data.meta.events)
     if not events:
         raise InputError(problem("events", 0, "1 or more", "Record what was shown."))
-    epochs = data.meta.kind == "eeg-epoch"
+    epochs = data.meta.kind in ("eeg-epoch", "fmri-beta")
     times = data.t_event if epochs else data.t_data - sub_period(delay_s, period_s)
     find = _nearest_event if epochs else _event_at
     shown = [
@@ -76,7 +77,14 @@ def make_dataset(
     if any(event.detail for event in data.meta.events):
         c, z = _pictures(shown, times, encode)
     return Dataset(
-        responses=data.responses, groups=data.runs, times=data.t_data, z=z, c=c, labels=labels
+        responses=data.responses,
+        groups=data.runs,
+        # Two betas may be ready with the same volume, but no two events begin at once.
+        times=data.t_event if data.meta.kind == "fmri-beta" else data.t_data,
+        z=z,
+        c=c,
+        labels=labels,
+        spikes=data.spikes,
     )
 
 

@@ -56,7 +56,8 @@ class PreparedMeta(Struct, frozen=True, kw_only=True):
     modality : str
         ``fmri`` or ``eeg``.
     kind : str
-        Kind of features: ``fmri``, ``eeg-epoch`` or ``eeg-window``.
+        Kind of features: ``fmri`` (volumes), ``fmri-beta`` (one response for each event),
+        ``eeg-epoch`` or ``eeg-window``.
     mask_hash : str
         Identity of the mask or channel layout.
     tr_s : float
@@ -77,7 +78,7 @@ class PreparedMeta(Struct, frozen=True, kw_only=True):
 
     person: str
     modality: Literal["fmri", "eeg"]
-    kind: Literal["fmri", "eeg-epoch", "eeg-window"]
+    kind: Literal["fmri", "fmri-beta", "eeg-epoch", "eeg-window"]
     mask_hash: str
     tr_s: float
     affine: tuple[float, ...]
@@ -103,11 +104,13 @@ class PreparedData:
     t_data : ndarray, shape (n,), float64
         End of the data behind each row on its run's time axis, seconds.
     t_event : ndarray, shape (n,), float64
-        Onset of the epoch's event, seconds; NaN where there is none.
+        Onset of the event of an epoch or beta, seconds; NaN where there is none.
     mask : ndarray of bool
         Shape (x, y, z) for fMRI, empty for EEG.
     reference : ndarray of float32 or None
         Volume (x, y, z) that all runs were aligned to; None where nothing was aligned.
+    spikes : ndarray of bool, shape (n,), or None
+        Rows that no baseline learns from; None for none.
     """
 
     meta: PreparedMeta
@@ -117,6 +120,7 @@ class PreparedData:
     t_event: npt.NDArray[np.float64]
     mask: npt.NDArray[np.bool_]
     reference: npt.NDArray[np.float32] | None = None
+    spikes: npt.NDArray[np.bool_] | None = None
 
 
 def write_prepared(path: Path, data: PreparedData) -> None:
@@ -132,6 +136,8 @@ def write_prepared(path: Path, data: PreparedData) -> None:
     }
     if data.reference is not None:
         arrays["reference"] = data.reference.astype(np.float32, copy=False)
+    if data.spikes is not None:
+        arrays["spikes"] = data.spikes.astype(np.bool_)
     np.savez(temporary, **arrays)
     temporary.replace(path)
 
@@ -155,6 +161,7 @@ def read_prepared(path: Path) -> PreparedData:
                 held["t_event"],
                 held["mask"],
                 held["reference"] if "reference" in held.files else None,
+                held["spikes"] if "spikes" in held.files else None,
             )
     except (
         OSError,
@@ -166,6 +173,7 @@ def read_prepared(path: Path) -> PreparedData:
     ) as error:
         raise InputError(f"prepared data {path}: cannot be read: {error}") from error
     rows = {len(data.responses), len(data.runs), len(data.t_data), len(data.t_event)}
+    rows |= set() if data.spikes is None else {len(data.spikes)}
     if len(rows) != 1:
         raise InputError(f"prepared data {path}: arrays have different lengths {sorted(rows)}")
     return data

@@ -7,7 +7,8 @@ prior standard deviation and prior weight (in volumes) from the person's trainin
     z_t = (x_t - m_t) / sigma
 
 So the baseline starts at the training mean and moves to the mean of this run, and no later volume
-is ever used. A voxel without variance in training (sigma = 0) gives 0. The state starts anew with
+is ever used. A volume that is known to be a spike is put against the others, but leaves no trace in
+m. A voxel without variance in training (sigma = 0) gives 0. The state starts anew with
 every run. Mean of the runs' means and root mean square of the within-run deviations make the
 priors (`priors_from_runs`).
 """
@@ -65,13 +66,15 @@ class RunningNormaliser:
         self._sum[:] = 0.0
         self._count = 0
 
-    def step(self, x: Array) -> npt.NDArray[np.float32]:
+    def step(self, x: Array, learn: bool = True) -> npt.NDArray[np.float32]:
         """Take in the next volume and return it normalised.
 
         Parameters
         ----------
         x : array (features,)
             In the unit of the priors.
+        learn : bool
+            False for a spike: the baseline stays as it is.
 
         Returns
         -------
@@ -91,17 +94,32 @@ class RunningNormaliser:
         if not np.isfinite(values).all():
             bad = int((~np.isfinite(values)).sum())
             raise InputError(problem("x", f"{bad} not finite", "finite", "Leave the volume out."))
-        self._sum += values
-        self._count += 1
-        baseline = (self._weighted_mean + self._sum) / (self._weight + self._count)
+        if learn:
+            self._sum += values
+            self._count += 1
+        known = self._weight + self._count
+        baseline = (self._weighted_mean + self._sum) / known if known else values
         return ((values - baseline) * self._gain).astype(np.float32)
 
-    def run(self, volumes: Array) -> npt.NDArray[np.float32]:
-        """Begin a new run and normalise all its volumes: (volumes, features) float32."""
+    def run(self, volumes: Array, spikes: Array | None = None) -> npt.NDArray[np.float32]:
+        """Begin a new run and normalise all its volumes.
+
+        Parameters
+        ----------
+        volumes : array (volumes, features)
+            In order of time.
+        spikes : array of bool (volumes,), optional
+            Volumes that the baseline does not learn from.
+
+        Returns
+        -------
+        array (volumes, features) float32
+        """
         self.reset()
         if len(volumes) == 0:
             return np.zeros((0, self._sum.size), np.float32)
-        return np.stack([self.step(x) for x in volumes])
+        learn = np.ones(len(volumes), bool) if spikes is None else ~np.asarray(spikes, bool)
+        return np.stack([self.step(x, bool(ok)) for x, ok in zip(volumes, learn, strict=True)])
 
 
 def priors_from_runs(runs: Sequence[Array]) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""``phosphene info``, ``recover`` and ``report``: what can be done with a recording."""
+"""``phosphene info``, ``recover`` and ``report``: what can be done with recordings and bundles."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ def _file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="recording (.mcap or .mcap.part), or its folder")
 
 
+def _file_or_bundle(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", type=Path, help="recording (.mcap or .mcap.part), its folder, or a bundle"
+    )
+
+
 def _folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="output folder of a run")
 
@@ -26,9 +32,15 @@ def _existing(path: Path) -> Path:
 
 
 def _info(arguments: argparse.Namespace) -> int:
+    from phosphene.bundle import Bundle
+    from phosphene.describe import describe_bundle
     from phosphene.recorder.info import info
 
-    print(info(_existing(arguments.file)))
+    where = _existing(arguments.file)
+    if (where / "manifest.json").is_file():
+        print(describe_bundle(Bundle.load(where)))
+    else:
+        print(info(where))
     return 0
 
 
@@ -51,6 +63,6 @@ def _report(arguments: argparse.Namespace) -> int:
     return 0
 
 
-INFO = CliCommand("info", "tell what a recording holds", _file, _info)
+INFO = CliCommand("info", "tell what a recording or a bundle holds", _file_or_bundle, _info)
 RECOVER = CliCommand("recover", "repair a recording that was cut off", _file, _recover)
 REPORT = CliCommand("report", "build the report of a recorded run again", _folder, _report)

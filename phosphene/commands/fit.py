@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from phosphene.commands.base import CliCommand
 from phosphene.commands.replay import own_start
@@ -100,7 +102,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", help="runs to use, for instance 1-11 or 1,3,5")
     parser.add_argument("--labels", default="", help="rename markers, for instance 1=house,2=face")
     parser.add_argument("--events", type=Path, help="BIDS events.tsv; default: one beside it")
-    parser.add_argument("--delay", type=float, help="haemodynamic delay in seconds")
+    parser.add_argument("--features", choices=("volume", "beta"), default="volume", help="decode "
+                        "windows of volumes, or one response (beta) for each event")  # fmt: skip
+    parser.add_argument("--delay", type=_delay, default="auto", metavar="S", help="haemodynamic "
+                        "delay in seconds; auto chooses it on training runs (volumes), and takes "
+                        "betas 8 s after each onset")  # fmt: skip
     parser.add_argument("--window", type=int, help="volumes in a decoder window")
 
 
@@ -118,6 +124,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _fit(arguments.source[0], arguments)
         return 0
     person = person_in(arguments.person, arguments.source)
+    settings = _settings(arguments.features, arguments.delay)
     with tempfile.TemporaryDirectory(prefix="phosphene-fit-") as folder:
         prepared = Path(folder) / "prepared.npz"
         command = [*map(str, arguments.source), "--person", person]
@@ -125,13 +132,27 @@ def _run(arguments: argparse.Namespace) -> int:
         command += ["--runs", arguments.runs] if arguments.runs else []
         command += ["--labels", arguments.labels] if arguments.labels else []
         command += ["--events", str(arguments.events)] if arguments.events else []
+        command += ["--settings", json.dumps(settings)] if settings else []
         run_module("acquisition.prepare", command)
         _fit(prepared, arguments)
     return 0
 
 
+def _delay(text: str) -> float | str:
+    """Read seconds or ``auto``."""
+    return text if text == "auto" else float(text)
+
+
+def _settings(features: str, delay_s: float | str) -> dict[str, Any]:
+    """Return the acquisition settings that the command line asks for."""
+    if features == "volume":
+        return {}
+    delay = {} if isinstance(delay_s, str) else {"beta_delay_s": delay_s}
+    return {"fmri": {"features": "beta", **delay}}
+
+
 def _fit(prepared: Path, arguments: argparse.Namespace) -> None:
-    options = ["--delay", str(arguments.delay)] if arguments.delay is not None else []
+    options = ["--delay", str(arguments.delay)]
     options += ["--window", str(arguments.window)] if arguments.window is not None else []
     run_module("decoder.fit", [str(prepared), "--out", str(arguments.out), *options])
 
