@@ -139,4 +139,4 @@ def plausible_times(times_s: Sequence[float | None], tr_s: float) -> tuple[float
     span = max(known) - first
     if len(known) > 1 and not 0 < span < tr_s:
         return None
-    return tuple(round(t - first, 9) for t in known)
+    return tuple(round(t - first, 6) for t in known)

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID
 
 from acquisition.errors import ForeignFileError
-from acquisition.sources.dicom.syntax import Opened, known_name
+from acquisition.sources.dicom.syntax import UNKNOWN, Opened, as_uid, known_name
 from phosphene.errors import InputError, TruncatedError, problem
 
 __all__ = ["Frames"]
@@ -101,7 +100,7 @@ class Frames:
             "pixel_representation": int(self._signed),
             "pixel_keyword": "PixelData",
         }
-        decoder = get_decoder(UID(self._opened.syntax))
+        decoder = get_decoder(as_uid(self._opened.syntax))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -123,7 +122,8 @@ class Frames:
 def _require_decoder(syntax: str) -> None:
     name = known_name(syntax)
     try:
-        available = get_decoder(UID(syntax)).is_available
+        # an unknown one is not even asked for: that would warn, and quote it
+        available = name != UNKNOWN and get_decoder(as_uid(syntax)).is_available
     except NotImplementedError:
         available = False
     if not available:

@@ -6,6 +6,8 @@ the series identifier; the allowlist says what is looked at at all.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.volume import Volume
 from acquisition.sources.assemble import Assembler, Pending
@@ -44,6 +46,9 @@ class DicomReader:
         Matrix size (X, Y, Z) to accept, in the order of `Volume.data`.
     echo : int
         Number of the echo to accept where files are numbered by echo.
+    images : str
+        Which to accept where each volume comes as measured and corrected for motion by the scanner:
+        ``original``, ``moco``, or ``first``, whichever the first image is.
     """
 
     def __init__(
@@ -52,11 +57,13 @@ class DicomReader:
         series_number: int | None = None,
         shape: tuple[int, int, int] | None = None,
         echo: int = 1,
+        images: Literal["first", "original", "moco"] = "first",
     ) -> None:
         self._key = key
         self._series_number = series_number
         self._shape = shape
         self._echo = echo
+        self._moco = None if images == "first" else images == "moco"
         self._series_hash: str | None = None
         self._mosaic = MosaicParser()
         self._assembler = Assembler()
@@ -107,6 +114,8 @@ class DicomReader:
             error.args = (f"{shown}: {error}",)
             raise
         self._series_hash = series_hash
+        if self._moco is None:
+            self._moco = _is_moco(opened.elements)
         if volumes:
             x, y, z = volumes[0].data.shape
             self._shape = (x, y, z)
@@ -132,8 +141,7 @@ class DicomReader:
         series_hash = keyed_hash(self._key, _series_identifier(elements))
         why = self._why_other(elements, series_hash)
         if why:
-            types = elements.texts("ImageType")
-            raise OtherSeriesError(why, series_hash, _index_of(elements), moco="MOCO" in types)
+            raise OtherSeriesError(why, series_hash, _index_of(elements), moco=_is_moco(elements))
         return series_hash
 
     def _why_other(self, elements: Elements, series_hash: str) -> str:
@@ -145,6 +153,10 @@ class DicomReader:
         if self._series_number is not None and number != self._series_number:
             return problem("SeriesNumber", f"series {number}", f"series {self._series_number}",
                            "Stop the other export or give its number.")  # fmt: skip
+        if self._moco is not None and _is_moco(elements) != self._moco:
+            kinds = ("as measured", "corrected for motion")
+            given, wanted = reversed(kinds) if not self._moco else kinds
+            return problem("image", given, f"images {wanted}", "See source.images.")
         echo = elements.whole("EchoNumbers", 0)
         if echo not in (0, self._echo):
             return problem("EchoNumbers", echo, f"echo {self._echo}", "Choose the echo to decode.")
@@ -199,6 +211,11 @@ def _series_identifier(elements: Elements) -> str:
     if "MFSPLIT" in elements.texts("ImageType") and study and time:
         return f"{study} {time}"
     return elements.text("SeriesInstanceUID")
+
+
+def _is_moco(elements: Elements) -> bool:
+    """Tell whether the scanner has corrected an image for motion."""
+    return "MOCO" in elements.texts("ImageType")
 
 
 def _index_of(elements: Elements) -> int | None:

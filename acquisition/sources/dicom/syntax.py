@@ -6,6 +6,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 
+from pydicom.config import IGNORE
 from pydicom.uid import UID
 
 from acquisition.errors import ForeignFileError
@@ -13,8 +14,10 @@ from acquisition.sources.dicom.elements import Elements
 from acquisition.sources.dicom.walk import walk
 from phosphene.errors import InputError, TruncatedError, problem
 
-__all__ = ["Opened", "known_name", "open_file"]
+__all__ = ["UNKNOWN", "Opened", "as_uid", "known_name", "open_file"]
 
+UNKNOWN = "an unknown one"
+"""What identifiers are called that are not the standard's."""
 _MARK_AT, _META_AT = 128, 132
 _IMPLICIT, _BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -74,8 +77,13 @@ def open_file(raw: bytes) -> Opened:
 
 def known_name(uid: str) -> str:
     """Return the name that the standard gives to an identifier; others are not shown."""
-    name = UID(uid).name
-    return "an unknown one" if name == uid else name
+    name = as_uid(uid).name
+    return UNKNOWN if name == uid else name
+
+
+def as_uid(uid: str) -> UID:
+    """Return an identifier, of whatever form; a warning would quote it."""
+    return UID(uid, validation_mode=IGNORE)
 
 
 def _meta(raw: bytes) -> tuple[str, int]:
