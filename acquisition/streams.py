@@ -33,19 +33,32 @@ def stream_names(plan: Plan) -> StreamNames:
     if source.kind == "lsl-eeg":
         return StreamNames((source.source_ids[0],), tuple((s,) for s in source.source_ids[1:]))
     what = "volumes" if plan.session.modality == "fmri" else "eeg"
-    return StreamNames((f"phosphene-{plan.run}-{what}",), ((f"phosphene-{plan.run}-markers",),))
+    others = tuple((s,) for s in source.source_ids)
+    own = (f"phosphene-{plan.run}-markers",)
+    return StreamNames((f"phosphene-{plan.run}-{what}",), (own, *others))
 
 
-def lsl_config(plan: Plan) -> LslConfig:
-    """Return the LSL settings of a run; only a live amplifier may stand on another machine.
+def lsl_config(plan: Plan, *, sends: bool = False) -> LslConfig:
+    """Return the LSL settings of a run's process.
+
+    Only streams that the session names may come from another machine; what the run's own bridge
+    sends stays on this one.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    sends : bool
+        Whether the process sends brain data.
 
     Raises
     ------
     ConfigError
         If the plan asks for live EEG streams in an fMRI session.
     """
-    live = plan.session.source.kind == "lsl-eeg"
-    if live and plan.session.modality != "eeg":
+    source = plan.session.source
+    live = bool(source.source_ids) and not sends
+    if source.kind == "lsl-eeg" and plan.session.modality != "eeg":
         allowed = "modality 'eeg' with source kind 'lsl-eeg'"
         raise ConfigError(problem("modality", plan.session.modality, allowed, "Correct one."))
     return LslConfig(session_id=plan.lsl_session, scope="link" if live else "machine")

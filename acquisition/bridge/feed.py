@@ -6,50 +6,24 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Literal
 
 from acquisition.fmri.volume import Volume
-from acquisition.sources.assemble import Pending
-from acquisition.sources.dicom import DicomReader
+from acquisition.sources.any_reader import AnyReader
 from acquisition.sources.folder import FolderScan, watch_folder
-from acquisition.sources.identity import new_key
-from acquisition.sources.nifti import NiftiReader
 from acquisition.sources.notify import open_watch
 from acquisition.sources.reorder import Reorderer
 from phosphene.clock import Clock
 
-__all__ = ["FOLDER_DEPTH", "AnyReader", "FolderFeed"]
+__all__ = ["FOLDER_DEPTH", "FolderFeed"]
 
 FOLDER_DEPTH = 4
 """Levels of subfolders that belong to a folder; GE writes three."""
+Images = Literal["first", "original", "moco"]
 _PATIENCE_TR, _LEAST_PATIENCE_S = 2.0, 2.0
 _LOG = logging.getLogger("bridge")
-
-
-class AnyReader:
-    """Reads NIfTI files by their ending and takes everything else for DICOM.
-
-    Parameters
-    ----------
-    tr_s : float or None
-        Repetition time in seconds for NIfTI files, which seldom say.
-    """
-
-    def __init__(self, tr_s: float | None) -> None:
-        key = new_key()
-        self._nifti, self._dicom = NiftiReader(tr_s or 0.0, key=key), DicomReader(key)
-
-    def read(self, raw: bytes, name: str) -> list[Volume]:
-        """Read one file; see `acquisition.sources.folder.VolumeReader`."""
-        if name.endswith((".nii", ".nii.gz")):
-            return self._nifti.read(raw, name)
-        return self._dicom.read(raw, name)
-
-    def pending(self) -> Sequence[Pending]:
-        """Return the volumes of which parts are still missing."""
-        found: Sequence[Pending] = self._dicom.pending()
-        return found
 
 
 class FolderFeed:
@@ -73,6 +47,8 @@ class FolderFeed:
     keep : Path or None
         File in which the name of the series' first file is kept, so that a process that starts
         again in the middle of the run follows the same series.
+    series, images
+        Which images to take, see `AnyReader`.
     """
 
     def __init__(
@@ -84,6 +60,8 @@ class FolderFeed:
         clock: Clock,
         wake: Callable[[], None],
         keep: Path | None = None,
+        series: int | None = None,
+        images: Images = "first",
     ) -> None:
         self._clock, self._wake, self._keep = clock, wake, keep
         # A volume waits for an earlier one this long; then the gap is accepted and counted.
@@ -92,7 +70,7 @@ class FolderFeed:
         try:
             self._scan = FolderScan(
                 folder,
-                AnyReader(tr_s),
+                AnyReader(tr_s, None, folder, series, images),
                 self._order,
                 # What is cut off is given up after the volumes that waited for it.
                 settle_s=1.5 * self._order.wait_s,

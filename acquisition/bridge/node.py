@@ -13,11 +13,16 @@ from typing import TypeVar
 
 import zmq
 
-from acquisition.bridge.before import there_before
 from acquisition.bridge.bell import ThreadBell
-from acquisition.bridge.feed import FOLDER_DEPTH
 from acquisition.bridge.ledger import Ledger
-from acquisition.bridge.sources import CHUNK_S, MAX_SPEED_CHUNK_S, LiveFolder, Replay, Source
+from acquisition.bridge.sources import (
+    CHUNK_S,
+    MAX_SPEED_CHUNK_S,
+    LiveVolumes,
+    Replay,
+    Source,
+    open_feed,
+)
 from acquisition.bridge.timeline import ChunkItem, Item, MarkerItem, VolumeItem
 from acquisition.lsl.config import configure_lsl
 from acquisition.lsl.formats import EegFormat, VolumeFormat
@@ -64,7 +69,7 @@ class Bridge:
         self._context, self._source, self._progress, self._bell = context, source, progress, bell
         self._lossless, self._speed = plan.lossless, plan.speed or 1.0
         self._asks = "acquisition" in plan.nodes
-        self._live = plan.session.source.kind == "dicom-folder"
+        self._live = plan.session.source.live_volumes
         self._names = stream_names(plan)
         self._markers = MarkerOutlet(self._names.markers[0][0])
         self._credits = Puller(context.zmq, context.endpoint("credits"))
@@ -302,7 +307,7 @@ def build(context: NodeContext) -> Bridge:
     NodeError
         If it does not fit the session.
     """
-    configure_lsl(lsl_config(context.plan))
+    configure_lsl(lsl_config(context.plan, sends=True))
     with ExitStack() as undo:
         progress = undo.enter_context(Progress(context.folder.path / "bridge.progress"))
         bell = undo.enter_context(closing(ThreadBell(context.zmq)))
@@ -314,9 +319,10 @@ def build(context: NodeContext) -> Bridge:
 
 def _source(context: NodeContext, progress: Progress, bell: ThreadBell) -> Source:
     plan = context.plan
-    if plan.session.source.kind == "dicom-folder":
-        skip = there_before(context.folder.path, plan.session.source.path or Path(), FOLDER_DEPTH)
-        return LiveFolder(plan, progress.count, skip, context.clock, bell.ring)
+    if plan.session.source.live_volumes:
+        run_folder = context.folder.path
+        feed = open_feed(plan, progress.count, run_folder, context.clock, bell.ring)
+        return LiveVolumes(plan, progress.count, feed)
     recording = _while_beating(context, lambda: _load(context))
     chunk_s = MAX_SPEED_CHUNK_S if plan.lossless else CHUNK_S
     return Replay(recording, progress.count, chunk_s)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from acquisition.bridge.feed import FolderFeed
+from acquisition.bridge.before import there_before
+from acquisition.bridge.feed import FOLDER_DEPTH, FolderFeed
 from acquisition.bridge.timeline import (
     Item,
     VolumeTimeline,
@@ -17,18 +20,25 @@ from acquisition.bridge.timeline import (
     volume_items,
 )
 from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
+from acquisition.fmri.volume import Volume
 from acquisition.lsl.formats import EegFormat, VolumeFormat
+from acquisition.sources.identity import new_key
 from acquisition.sources.recording import EegRun, FmriRecording, Recording
+from acquisition.sources.tcp.door import networks_of
+from acquisition.sources.tcp.feed import AfniFeed, Listening, VsendFeed
+from acquisition.sources.tcp.vsend import VsendDecoder
 from phosphene.clock import Clock
 from phosphene.dataset import TimedEvent
 from phosphene.errors import ConfigError, InputError, TruncatedError
 from phosphene.plan import Plan
 from phosphene.stimuli import Programme
 
-__all__ = ["LiveFolder", "Replay", "Source", "planned_events"]
+__all__ = ["Feed", "LiveVolumes", "Replay", "Source", "open_feed", "planned_events"]
 
 CHUNK_S = 1 / 32
 MAX_SPEED_CHUNK_S = 0.25
+_MOST_ITEMS = 64
+_NOTED = logging.getLogger("bridge")
 
 
 class Source(Protocol):
@@ -138,8 +148,28 @@ class Replay:
         self._items, self._next = iter(()), None
 
 
-class LiveFolder:
-    """A folder that a scanner writes to; it never ends by itself.
+class Feed(Protocol):
+    """Volumes that come by themselves, in order and once each."""
+
+    def take(self) -> Iterator[Volume]:
+        """Yield what has come; raise what has ended the feed, if anything."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what was refused, repeated or missing."""
+        ...
+
+    def complaints(self) -> Sequence[str]:
+        """Return why things were left out since the last call, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Stop, and give back what is held."""
+        ...
+
+
+class LiveVolumes:
+    """Volumes as a scanner measures them; they never end by themselves.
 
     Parameters
     ----------
@@ -147,39 +177,22 @@ class LiveFolder:
         The run.
     first_index : int
         Volume to begin with.
-    skip : collection of str
-        Names of files in the folder that belong to something else.
-    clock : Clock
-        Present time.
-    wake : Callable
-        Called, from another thread, when a volume has come.
-
-    Raises
-    ------
-    ConfigError
-        If the session names no folder.
+    feed : Feed
+        Where they come from; closed with this.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        first_index: int,
-        skip: Collection[str],
-        clock: Clock,
-        wake: Callable[[], None],
-    ) -> None:
-        source = plan.session.source
-        if source.path is None:
-            raise ConfigError("source.path: a live folder needs one")
+    def __init__(self, plan: Plan, first_index: int, feed: Feed) -> None:
         self._tr_s = plan.session.acquisition.fmri.tr_s
         self._events = planned_events(plan)
         self._first = first_index
-        self._feed = FolderFeed(source.path, self._tr_s, source.poll_s, skip, clock, wake)
+        self._feed = feed
         self._layout: VolumeFormat | None = None
         self._timeline: VolumeTimeline | None = None
         self._items: deque[Item] = deque()
 
     def _look(self) -> None:
+        if len(self._items) >= _MOST_ITEMS:
+            return  # the feed waits, and lets its sender wait
         for volume in self._feed.take():
             if self._timeline is None:
                 tr_s = self._tr_s or volume.tr_s
@@ -189,6 +202,8 @@ class LiveFolder:
                 self._layout = VolumeFormat((x, y, z), volume.affine, tr_s)
                 self._timeline = VolumeTimeline(self._events, tr_s, self._first)
             self._items.extend(self._timeline.take(volume))
+            if len(self._items) >= _MOST_ITEMS:
+                break
 
     def layout(self) -> VolumeFormat | None:
         """Return what the stream carries; None before the first volume."""
@@ -213,12 +228,54 @@ class LiveFolder:
         return self._feed.counts()
 
     def complaints(self) -> Sequence[str]:
-        """Return why files were refused, since the last call."""
+        """Return why things were left out since the last call."""
         return self._feed.complaints()
 
     def close(self) -> None:
-        """Stop watching."""
+        """Close the feed."""
         self._feed.close()
+
+
+def open_feed(
+    plan: Plan, first_index: int, run_folder: Path, clock: Clock, wake: Callable[[], None]
+) -> Feed:
+    """Open what a session's live volumes come from.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run.
+    first_index : int
+        Volume to begin with.
+    run_folder : Path
+        Where a process that starts again finds what an earlier one has kept.
+    clock : Clock
+        Present time.
+    wake : Callable
+        Called, from another thread, when a volume has come.
+
+    Raises
+    ------
+    InputError
+        If folder or port cannot be had.
+    """
+    source, tr_s = plan.session.source, plan.session.acquisition.fmri.tr_s
+    port = source.usual_port
+    if port is not None:
+        where = Listening(source.host, port, networks_of(source.allowed_hosts))
+        _NOTED.info("listening for %s at %s:%d", source.kind, source.host, port)
+        if source.kind == "afni":
+            return AfniFeed(where, new_key(), first_index, clock, wake)
+        decoder = VsendDecoder(new_key(), images=source.images)
+        return VsendFeed(where, decoder, first_index, clock, wake, run_folder / "bridge.first")
+    folder = source.path
+    if folder is None:
+        raise ConfigError("source.path: a live folder needs one")
+    skip = there_before(run_folder, folder, FOLDER_DEPTH)
+    keep = run_folder / "bridge.series"
+    return FolderFeed(
+        folder, tr_s, source.poll_s, skip, clock, wake, keep, source.series, source.images
+    )
 
 
 def planned_events(plan: Plan) -> tuple[TimedEvent, ...]:

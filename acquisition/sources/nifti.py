@@ -1,4 +1,4 @@
-"""NIfTI to `Volume`: one 4-D file, a folder of 3-D files, or a single mask."""
+"""NIfTI to `Volume`: a folder of 3-D files, one 4-D file, or a single mask."""
 
 from __future__ import annotations
 
@@ -12,33 +12,43 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
+from nibabel.spatialimages import HeaderDataError, SpatialImage
 from nibabel.wrapstruct import WrapStructError
 
 from acquisition.errors import ForeignFileError, MatrixError
 from acquisition.fmri.volume import Volume, to_ras
 from acquisition.sources.identity import new_key, public_name
+from acquisition.sources.nifti_series import open_series
+from acquisition.sources.pairs import Pairs
+from acquisition.sources.sidecar import Sidecar, parse_sidecar, sidecar_beside, stem_of
 from phosphene.errors import InputError, TruncatedError, problem
 
 __all__ = ["NiftiReader", "read_mask", "read_picture", "read_series"]
 
-_SECONDS_PER_UNIT = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
+_PAIR = (".hdr", ".img")
 
 
 class NiftiReader:
-    """Reads 3-D NIfTI files, one volume per file; the last number in the name counts them.
+    """Reads 3-D files, one volume per file; the last number in the name counts them.
+
+    NIfTI (``.nii``, ``.nii.gz``) and pairs of ``.hdr`` and ``.img`` (also Analyze 7.5) are read. A
+    JSON file (BIDS sidecar) tells the timing of the volumes that come after it: of the one of the
+    same name or, where none has it, of all.
 
     Parameters
     ----------
     tr_s : float
-        Repetition time in seconds; 3-D files seldom say.
+        Repetition time in seconds, which outdoes sidecars; 0 where it is not known. 3-D files
+        seldom say.
     first_number : int
         Number in the name of the first volume.
     shape : tuple of int, optional
         Matrix size to accept; by default that of the first file.
     key : bytes, optional
         Random key of the run, see `acquisition.sources.identity`; by default a new one.
+    folder : Path, optional
+        Where the files are: a sidecar that lay there before is looked for once.
     """
 
     def __init__(
@@ -47,42 +57,83 @@ class NiftiReader:
         first_number: int = 1,
         shape: tuple[int, ...] | None = None,
         key: bytes | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._key = key or new_key()
         self._tr_s = tr_s
         self._first_number = first_number
         self._shape = shape
+        self._folder = folder
+        self._pairs = Pairs(*_PAIR)
+        self._sidecars: dict[str, Sidecar] = {}
+        self._common: Sidecar | None = None
 
     def read(self, raw: bytes, name: str) -> list[Volume]:
         """Read one file; see `acquisition.sources.dicom.DicomReader.read` for the errors."""
-        own = Path(name).name
-        shown = public_name(own, self._key)
-        number = _LAST_NUMBER.search(own.removesuffix(".gz").removesuffix(".nii"))
+        shown = public_name(name, self._key)
+        if name.lower().endswith(".json"):
+            told = parse_sidecar(raw, shown=shown)
+            if told != Sidecar():  # another program's file tells nothing
+                self._common = told
+                self._sidecars[stem_of(name)] = told
+            return []
+        index = self._index(name, shown)
+        if not name.lower().endswith(_PAIR):
+            return [self._volume(_load(raw, shown), name, shown, index)]
+        pair = self._pairs.add(name, raw)
+        if pair is None:
+            return []
+        try:
+            volume = self._volume(_load_pair(*pair, shown), name, shown, index)
+        except TruncatedError:
+            self._pairs.forget(name, _PAIR[1])
+            raise
+        except InputError:
+            self._pairs.forget(name)
+            raise
+        self._pairs.forget(name)
+        return [volume]
+
+    def _index(self, name: str, shown: str) -> int:
+        number = _LAST_NUMBER.search(stem_of(name))
         if number is None or int(number[1]) < self._first_number:
             raise InputError(
                 problem(shown, "no volume number", f"a number from {self._first_number} in the "
                         "name", "Let the export number its files.")
             )  # fmt: skip
-        data, affine, _ = _load(raw, shown)
+        return int(number[1]) - self._first_number
+
+    def _volume(self, image: SpatialImage, name: str, shown: str, index: int) -> Volume:
+        data, affine = _picture(image, shown)
         if data.ndim == 4 and data.shape[3] == 1:
             data = data[..., 0]
         if data.ndim != 3:
             raise ForeignFileError(
-                problem(shown, f"{data.ndim} dimensions", "3-D files", "Use read_series for 4-D.")
-            )
-        turned, affine, slice_axis, _ = to_ras(data, affine)
-        if self._shape is not None and turned.shape != self._shape:
+                problem(shown, f"{data.ndim} dimensions", "one 3-D file for each volume",
+                        "A 4-D file that grows cannot be followed: replay it when it is finished.")
+            )  # fmt: skip
+        sidecar = self._sidecar(name)
+        data, affine, slice_axis, times = to_ras(
+            data, affine, slice_times_s=sidecar.along_k(data.shape[2])
+        )
+        if self._shape is not None and data.shape != self._shape:
             raise MatrixError(
-                problem(shown, f"matrix {turned.shape}", f"matrix {self._shape}",
+                problem(shown, f"matrix {data.shape}", f"matrix {self._shape}",
                         "Export one series only.")
             )  # fmt: skip
-        self._shape = turned.shape
-        index = int(number[1]) - self._first_number
-        return [Volume(turned, affine, index, self._tr_s, slice_axis=slice_axis)]
+        self._shape = data.shape
+        tr_s = self._tr_s or sidecar.tr_s or 0.0
+        return Volume(data, affine, index, tr_s, slice_times_s=times, slice_axis=slice_axis)
+
+    def _sidecar(self, name: str) -> Sidecar:
+        if self._common is None:
+            folder, self._folder = self._folder, None
+            self._common = Sidecar() if folder is None else sidecar_beside(folder / name)
+        return self._sidecars.get(stem_of(name), self._common)
 
 
 def read_series(path: str | Path, tr_s: float | None = None) -> Iterator[Volume]:
-    """Yield the volumes of a 3-D or 4-D file in order.
+    """Yield the volumes of a 3-D or 4-D file in order, one at a time in memory.
 
     Parameters
     ----------
@@ -101,18 +152,7 @@ def read_series(path: str | Path, tr_s: float | None = None) -> Iterator[Volume]
     InputError
         If the file is not NIfTI, ends early, or has other dimensions.
     """
-    path = Path(path)
-    data, affine, header_tr_s = _load(_bytes_of(path), path.name)
-    if data.ndim not in (3, 4):
-        raise ForeignFileError(
-            problem(path.name, f"{data.ndim} dimensions", "3 or 4", "Split the file.")
-        )
-    for index in range(data.shape[3] if data.ndim == 4 else 1):
-        one = data[..., index] if data.ndim == 4 else data
-        turned, ras, slice_axis, _ = to_ras(one, affine)
-        yield Volume(
-            turned, ras, index, header_tr_s if tr_s is None else tr_s, slice_axis=slice_axis
-        )
+    yield from open_series(Path(path), tr_s).volumes()
 
 
 def read_mask(path: str | Path) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
@@ -146,7 +186,7 @@ def read_picture(path: str | Path) -> tuple[npt.NDArray[np.float32], npt.NDArray
     affine : array (4, 4)
     """
     path = Path(path)
-    data, affine, _ = _load(_bytes_of(path), path.name)
+    data, affine = _picture(_load(_bytes_of(path), path.name), path.name)
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:
@@ -164,29 +204,50 @@ def _bytes_of(path: Path) -> bytes:
         ) from error
 
 
-_Loaded = tuple[npt.NDArray[np.generic], npt.NDArray[np.float64], float]
-
-
-def _load(raw: bytes, shown: str) -> _Loaded:
-    if not shown.endswith((".nii", ".nii.gz")):
+def _load(raw: bytes, shown: str) -> SpatialImage:
+    if not shown.lower().endswith((".nii", ".nii.gz")):
         raise ForeignFileError(
             problem(shown, "another ending", ".nii or .nii.gz", "Keep other files out.")
         )
     try:
-        plain = zlib.decompress(raw, wbits=31) if shown.endswith(".gz") else raw
-        image = nib.Nifti1Image.from_stream(BytesIO(plain))
-        data = np.asanyarray(image.dataobj)
+        plain = zlib.decompress(raw, wbits=31) if shown.lower().endswith(".gz") else raw
+        return nib.Nifti1Image.from_stream(BytesIO(plain))
     except (zlib.error, EOFError, OSError, ValueError, WrapStructError) as error:
         # both a short file and a short gzip stream end here; neither can be told from damage
-        raise TruncatedError(
-            problem(shown, f"{len(raw)} bytes ({error})", "a whole NIfTI file",
-                    "Wait for it, or copy it again.")
-        ) from error  # fmt: skip
+        raise _truncated(shown, len(raw), error) from error
     except (ImageFileError, HeaderDataError) as error:
         raise ForeignFileError(
             problem(shown, str(error), "a NIfTI-1 file", "Convert it to NIfTI-1.")
         ) from error
-    zooms = image.header.get_zooms()  # type: ignore[no-untyped-call]
-    unit = image.header.get_xyzt_units()[1]  # type: ignore[no-untyped-call]
-    tr_s = float(zooms[3]) * _SECONDS_PER_UNIT.get(unit, 1.0) if len(zooms) > 3 else 0.0
-    return data, np.asarray(image.affine, np.float64), tr_s
+
+
+def _load_pair(header: bytes, pixels: bytes, shown: str) -> SpatialImage:
+    analyze = header[344:347] != b"ni1"
+    kind = nib.Spm99AnalyzeImage if analyze else nib.Nifti1Pair
+    files = kind.make_file_map({"header": BytesIO(header), "image": BytesIO(pixels)})
+    try:
+        made: SpatialImage = kind.from_file_map(files)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, WrapStructError) as error:
+        raise _truncated(shown, len(header), error) from error
+    except (ImageFileError, HeaderDataError) as error:
+        raise ForeignFileError(
+            problem(shown, str(error), "an Analyze or NIfTI header", "Keep other files out.")
+        ) from error
+    return made
+
+
+def _picture(
+    image: SpatialImage, shown: str
+) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.float64]]:
+    try:
+        data = np.asanyarray(image.dataobj)
+    except (OSError, ValueError) as error:
+        raise _truncated(shown, 0, error) from error
+    return data, np.asarray(image.affine, np.float64)
+
+
+def _truncated(shown: str, count: int, error: Exception) -> TruncatedError:
+    got = f"{count} bytes ({error})" if count else str(error)
+    return TruncatedError(
+        problem(shown, got, "a whole NIfTI file", "Wait for it, or copy it again.")
+    )

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from acquisition.fmri.volume import Volume
 from acquisition.sources.tcp.afni import LONGEST_CONTROL, AfniDecoder, data_port
@@ -220,6 +221,48 @@ class VsendFeed(TcpFeed):
     ----------
     where : Listening
         Address, port and allowed hosts.
+    decoder : VsendDecoder
+        The protocol.
+    first_index : int
+        Volume to begin with.
+    clock, wake
+        See `TcpFeed`.
+    keep : Path or None
+        File in which it is kept whether the sender counts from 0 or 1, for a process that starts
+        again in the middle of the run.
+    """
+
+    def __init__(
+        self,
+        where: Listening,
+        decoder: VsendDecoder,
+        first_index: int,
+        clock: Clock,
+        wake: Callable[[], None],
+        keep: Path | None = None,
+    ) -> None:
+        self._keep, self._vsend = keep, decoder
+        if keep is not None and keep.exists():
+            decoder.first_number = int(keep.read_text(encoding="utf-8"))
+        super().__init__(where, decoder, Intake(first_index), clock, wake)
+
+    def counts(self) -> dict[str, int]:
+        """Return what was refused, repeated or missing, and connections."""
+        return {**super().counts(), "moco": self._vsend.other_kind}
+
+    def _pass_on(self, volume: Volume) -> None:
+        if self._keep is not None and not self._keep.exists():
+            self._keep.write_text(str(self._vsend.first_number), encoding="utf-8")
+        super()._pass_on(volume)
+
+
+class AfniFeed(TcpFeed):
+    """Listens for AFNI's real-time protocol; see `TcpFeed`.
+
+    Parameters
+    ----------
+    where : Listening
+        Address and port for control connections, and allowed hosts.
     key : bytes
         Random key of the run.
     first_index : int
@@ -227,25 +270,6 @@ class VsendFeed(TcpFeed):
     clock, wake
         See `TcpFeed`.
     """
-
-    def __init__(
-        self,
-        where: Listening,
-        key: bytes,
-        first_index: int,
-        clock: Clock,
-        wake: Callable[[], None],
-    ) -> None:
-        self._vsend = VsendDecoder(key)
-        super().__init__(where, self._vsend, Intake(first_index), clock, wake)
-
-    def counts(self) -> dict[str, int]:
-        """Return what was refused, repeated or missing, and connections."""
-        return {**super().counts(), "moco": self._vsend.other_kind}
-
-
-class AfniFeed(TcpFeed):
-    """Listens for AFNI's real-time protocol; see `TcpFeed` and `VsendFeed`."""
 
     def __init__(
         self,

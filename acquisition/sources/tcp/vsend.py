@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +37,8 @@ class VsendDecoder:
     """Turns the bytes of one connection after the other into volumes.
 
     A scanner counts volumes from 1, some simulators from 0: the first volume of a series tells.
-    Where the scanner sends each volume twice, as measured and corrected for motion, the kind that
-    comes first is taken and the other left out (and counted, see `other_kind`).
+    Where the scanner sends each volume twice, as measured and corrected for motion, one kind is
+    taken and the other left out (and counted, see `other_kind`).
 
     Parameters
     ----------
@@ -45,11 +46,25 @@ class VsendDecoder:
         Random key of the run, see `acquisition.sources.identity`.
     first_number : int or None
         Number of the first volume of a series; None to learn it from the first that comes.
+    images : str
+        ``original`` or ``moco``; ``first`` takes the kind that comes first.
+
+    Attributes
+    ----------
+    first_number : int or None
+        As given or learnt.
+    other_kind : int
+        Volumes of the other kind.
     """
 
-    def __init__(self, key: bytes, first_number: int | None = None) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        first_number: int | None = None,
+        images: Literal["first", "original", "moco"] = "first",
+    ) -> None:
         self._key = key
-        self._given = first_number
+        self._wanted = None if images == "first" else images == "moco"
         self.first_number = first_number
         self.other_kind = 0
         self._series = ""
@@ -111,9 +126,10 @@ class VsendDecoder:
     def _volume(self, header: VsendHeader, raw: bytearray) -> list[Volume]:
         series = keyed_hash(self._key, header.series_uid)
         if series != self._series:
-            if self.first_number is None or self._series:
-                self.first_number = min(header.number, 1) if self._given is None else self._given
-            self._series, self._corrected = series, header.corrected
+            if self.first_number is None:
+                self.first_number = min(header.number, 1)
+            self._series = series
+            self._corrected = header.corrected if self._wanted is None else self._wanted
         if header.corrected != self._corrected:
             self.other_kind += 1
             return []
