@@ -20,6 +20,7 @@ from acquisition.lsl.staleness import StaleWatch
 from acquisition.regions import Found, RegionFiles, RegionFinder, drawn
 from acquisition.settings import FmriPrior, fmri_prior, settings_of
 from acquisition.take import Out, features_out, stale_state
+from acquisition.trigger.follow import Triggers
 from phosphene import quality as names
 from phosphene.bundle import Bundle
 from phosphene.errors import InputError, PhospheneError
@@ -93,6 +94,10 @@ class FmriTake:
         self._stamp_s = 0.0
         self._complaint = self._region_trouble = ""
         self._counts = {"volumes": 0, "volumes_lost": 0, "volumes_refused": 0, "repeated": 0}
+        source = plan.session.source
+        self._triggers = None
+        if source.source_ids:
+            self._triggers = Triggers(plan.folder / "acquisition.trigger", source.trigger_skip)
 
     def prepare(self, beat: Callable[[], object]) -> None:
         """Compile, and register regions where the bundle says to what."""
@@ -200,6 +205,8 @@ class FmriTake:
                 names.TR_MEASURED: arrival.tr_measured_s,
                 names.LAG: arrival.lag_ms,
             }
+        if self._triggers is not None:
+            values |= self._triggers.volume(volume.index, stamp_s, volume.tr_s)
         return {name: float(value) for name, value in values.items() if np.isfinite(value)}
 
     def _raw(self, volume: BrainVolume, stamp_s: float) -> Out:
@@ -271,14 +278,22 @@ class FmriTake:
         return iter(())
 
     def data_time_s(self, marker: Marker) -> float | None:
-        """Return the marker's own data time; volumes come with no other clock."""
-        return marker.t_s
+        """Return the marker's own data time, or the one that the scanner's pulses tell."""
+        if marker.t_s is not None or self._triggers is None:
+            return marker.t_s
+        return self._triggers.data_time_s(marker.stamp_s)
+
+    def pulse(self, stamp_s: float) -> None:
+        """Take a pulse of the scanner, which marks the onset of a volume."""
+        if self._triggers is not None:
+            self._triggers.pulse(stamp_s)
 
     def counts(self) -> Mapping[str, int]:
         """Return volumes taken, late, lost and refused, and how the stream is."""
         stale, _ = stale_state(self._watch(), self._now(), self._ended)
         link = {"reconnects": self._volumes.link.n_reconnects, "stale": stale}
-        return {**self._counts, "volumes_late": self._arrivals.late, **link}
+        pulses = {} if self._triggers is None else self._triggers.counts()
+        return {**self._counts, "volumes_late": self._arrivals.late, **pulses, **link}
 
     def trouble(self, ended: bool) -> str:
         """Return what is wrong with bundle, regions, volumes or stream."""
@@ -291,8 +306,10 @@ class FmriTake:
         return "; ".join(filter(None, told))
 
     def close(self) -> None:
-        """Wait for what is under way."""
+        """Wait for what is under way, then give it back."""
         self._finder.close()
+        if self._triggers is not None:
+            self._triggers.close()
 
     def _watch(self) -> StaleWatch | None:
         return getattr(self._volumes, "watch", None)

@@ -57,9 +57,15 @@ class AcquisitionNode:
         self._progress = Progress(context.folder.path / "acquisition.progress")
         self._features_progress = Progress(context.folder.path / "acquisition.features")
         names, now = stream_names(plan), context.clock.now
-        local = plan.session.source.kind != "lsl-eeg"
-        # What can fail comes before the sockets, which only `close` gives back.
-        self._markers = [MarkerInlet(ids, now, local=local) for ids in names.markers]
+        bridged = "bridge" in plan.nodes
+        fmri = plan.session.modality == "fmri"
+        self._trigger = plan.session.source.trigger if fmri else None
+        # What can fail comes before the sockets, which only `close` gives back. The bridge is on
+        # this machine, other markers may come from elsewhere.
+        self._markers = [
+            MarkerInlet(ids, now, local=bridged and number == 0)
+            for number, ids in enumerate(names.markers)
+        ]
         kind = FmriTake if plan.session.modality == "fmri" else EegTake
         self._take: Take = kind(
             plan, bundle, self._progress.count, self._features_progress.count, names.data, now
@@ -67,7 +73,6 @@ class AcquisitionNode:
         self.out = Publisher(context.zmq, context.endpoint("acquisition"))
         self._acks = Puller(context.zmq, context.endpoint("acks"))
         self._records = self._recorder()
-        bridged = "bridge" in plan.nodes
         self._credits = Pusher(context.zmq, context.endpoint("credits")) if bridged else None
         self._window = FeatureWindow(OUTSTANDING)
         self._opener = Opener([*self._markers, self._take.inlet])
@@ -225,10 +230,17 @@ class AcquisitionNode:
     # ---- markers -------------------------------------------------------------------------------
 
     def _hear_markers(self) -> None:
+        heard = []
         for number, inlet in enumerate(self._markers):
             stream = inlet.link.wanted.source_ids[0]
             for marker in inlet.pull(0.0):
-                self._hear(marker, stream, ours=number == 0)
+                # Pulses come first: they tell the data time of the markers of others.
+                if number > 0 and marker.label == self._trigger:
+                    self._take.pulse(marker.stamp_s)
+                else:
+                    heard.append((marker, stream, number == 0))
+        for marker, stream, ours in heard:
+            self._hear(marker, stream, ours=ours)
 
     def _hear(self, marker: Marker, stream: str, *, ours: bool) -> None:
         number = marker.more.get("n") if ours else None

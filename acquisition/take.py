@@ -79,6 +79,10 @@ class Take(Protocol):
         """Return a marker's data time in seconds, None while it cannot be told."""
         ...
 
+    def pulse(self, stamp_s: float) -> None:
+        """Take a pulse of the scanner, heard at `stamp_s` seconds (LSL clock)."""
+        ...
+
     def counts(self) -> Mapping[str, int]:
         """Return what came and what was lost."""
         ...
@@ -255,6 +259,9 @@ class EegTake:
         if not self._samples.layout.counter:
             return self._samples.clock.data_time_s(marker.stamp_s)
         return None if self._offset_s is None else marker.stamp_s - self._offset_s
+
+    def pulse(self, stamp_s: float) -> None:
+        """Do nothing: samples have a clock of their own."""
 
     def counts(self) -> Mapping[str, int]:
         """Return samples taken and lost, epochs, and how the stream is."""

@@ -40,8 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
         gui_arguments=gui_arguments(arguments),
         consent=None if consent_path is None else load_consent(consent_path),
         programme=arguments.programme.read_text() if arguments.programme else "",
-        lsl_session=arguments.lsl_session
-        or ("" if session.source.kind != "lsl-eeg" else "default"),
+        lsl_session=arguments.lsl_session or ("default" if session.source.source_ids else ""),
         seconds=arguments.seconds,
         unit="volume" if session.modality == "fmri" else "epoch",
         facts={"started": datetime.now(UTC).isoformat()},

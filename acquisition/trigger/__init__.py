@@ -1,0 +1,1 @@
+"""Pulses that mark the onsets of volumes: a process that sends them, a core that pairs them."""
