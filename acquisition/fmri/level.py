@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from acquisition.fmri.smooth import FWHM_PER_SIGMA, blur, gaussian_half
+from acquisition.fmri.blur import FWHM_PER_SIGMA, blur, gaussian_half
 from acquisition.fmri.spline import VARIANCE, at_voxels, look_up, normal_equations
 from phosphene.errors import InputError, problem
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
+from acquisition.fmri.blur import FWHM_PER_SIGMA, blur, gaussian_half
 from phosphene.errors import ConfigError, problem
 
 __all__ = ["Smoother"]
 
 FloatVolume = npt.NDArray[np.float32]
-
-_FWHM_PER_SIGMA = 2.354820045
 
 
 class Smoother:
@@ -33,14 +31,20 @@ class Smoother:
     ) -> None:
         if not 0 <= fwhm_mm <= 20:
             raise ConfigError(problem("smooth_mm", fwhm_mm, "0 to 20 mm", "Correct it."))
-        self._sigma = [
-            0.0 if n == 1 else fwhm_mm / _FWHM_PER_SIGMA / mm
+        sigma = [
+            0.0 if n == 1 else fwhm_mm / FWHM_PER_SIGMA / mm
             for n, mm in zip(shape, voxel_mm, strict=True)
         ]
+        self._active = any(sigma)
+        self._halves = [gaussian_half(s) for s in sigma]
+        self._work = np.empty(shape, np.float32)
 
     def __call__(self, data: FloatVolume) -> FloatVolume:
         """Return the smoothed volume, (X, Y, Z) float32; the given one stays as it is."""
-        if not any(self._sigma):
+        if not self._active:
             return data
-        smooth: FloatVolume = ndimage.gaussian_filter(data, self._sigma)
-        return smooth
+        image = np.require(data, np.float32, ("C", "A"))
+        out = np.empty_like(image)
+        wx, wy, wz = self._halves
+        blur(image, wx, wy, wz, self._work, out, 0)
+        return out

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from acquisition.fmri.blur import blur
 from acquisition.fmri.jit import Kernel
 from acquisition.fmri.lines import interpolate, shift_columns, shift_rows
-from acquisition.fmri.smooth import blur
 from acquisition.fmri.spline import look_up, normal_equations
 
 __all__ = ["warm_up"]

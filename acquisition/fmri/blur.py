@@ -1,54 +1,17 @@
-"""Gaussian smoothing of a volume, one axis after the other."""
+"""Kernel that smooths a volume, one axis after the other."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from acquisition.fmri.jit import kernel
-from phosphene.errors import InputError, problem
 
-__all__ = ["FWHM_PER_SIGMA", "blur", "gaussian_half", "smooth"]
+__all__ = ["FWHM_PER_SIGMA", "blur", "gaussian_half"]
 
 FloatVolume = npt.NDArray[np.float32]
 
 FWHM_PER_SIGMA = 2.354820045
-
-
-def smooth(data: FloatVolume, fwhm_mm: float, voxel_mm: Sequence[float]) -> FloatVolume:
-    """Smooth a volume; at its faces it is mirrored.
-
-    Parameters
-    ----------
-    data : array of float32 (X, Y, Z)
-        Image.
-    fwhm_mm : float
-        Full width at half maximum in millimetres; 0 returns a copy.
-    voxel_mm : sequence of float (3,)
-        Length of the voxel's edges in millimetres.
-
-    Returns
-    -------
-    array of float32 (X, Y, Z)
-
-    Raises
-    ------
-    InputError
-        If a width is negative or a voxel has no size.
-    """
-    edges = np.asarray(voxel_mm, np.float64)
-    if not fwhm_mm >= 0 or edges.shape != (3,) or not (edges > 0).all():
-        raise InputError(
-            problem("smoothing", f"{fwhm_mm} mm of voxels {edges.tolist()} mm",
-                    "0 mm or more, three edges above 0 mm", "Correct the width or the header.")
-        )  # fmt: skip
-    image = np.require(data, np.float32, ("C", "A"))
-    wx, wy, wz = (gaussian_half(fwhm_mm / FWHM_PER_SIGMA / edge) for edge in edges)
-    out = np.empty_like(image)
-    blur(image, wx, wy, wz, np.empty_like(image), out, 0)
-    return out
 
 
 def gaussian_half(sigma: float, truncate: float = 4.0) -> FloatVolume:
