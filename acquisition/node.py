@@ -260,6 +260,8 @@ class AcquisitionNode:
             return
         labels = self._context.plan.session.source.labels
         label = labels.get(marker.label, marker.label)
+        length_s = marker.more.get("duration")
+        known_s = float(length_s) if isinstance(length_s, int | float) and length_s >= 0 else None
         event = self._context.message(
             Event,
             t_acquired=marker.stamp_s,
@@ -267,12 +269,11 @@ class AcquisitionNode:
             label=label,
             stream=stream,
             detail=_detail(marker),
+            duration_s=known_s,
         )
         self.out.send(event)
         self._record(event)
         self._counts["events"] += 1
-        length_s = marker.more.get("duration")
-        known_s = float(length_s) if isinstance(length_s, int | float) else None
         for out in self._take.marker(t_s, label, marker.stamp_s, known_s):
             self._send(out)
 

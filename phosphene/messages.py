@@ -201,12 +201,16 @@ class Regions(Header, frozen=True, tag="regions"):
 
 
 class Event(Header, frozen=True, tag="event"):
-    """Something that happened at ``t_data``: a stimulus (``detail`` is its JSON), a marker."""
+    """Something that happened at ``t_data``: a stimulus (``detail`` is its JSON), a marker.
+
+    ``duration_s`` is its length in seconds, None where nobody knows.
+    """
 
     t_data: float
     label: str
     stream: str
     detail: str = ""
+    duration_s: Annotated[float, Meta(ge=0)] | None = None
 
 
 class Percept(Header, frozen=True, tag="percept"):

@@ -116,7 +116,10 @@ class Replay:
         """Return what the stream carries."""
         made = self._recording
         if isinstance(made, FmriRecording):
-            return VolumeFormat(made.shape, made.affine, made.tr_s)
+            times_s, axis = made.slice_times_s, made.slice_axis
+            return VolumeFormat(
+                made.shape, made.affine, made.tr_s, slice_times_s=times_s, slice_axis=axis
+            )
         return EegFormat(made.eeg.fs_hz, made.eeg.channel_names)
 
     def peek(self) -> Item | None:
@@ -199,7 +202,10 @@ class LiveVolumes:
                 if not tr_s > 0:
                     raise InputError("the volumes do not tell their TR; set acquisition.fmri.tr_s")
                 x, y, z = volume.data.shape
-                self._layout = VolumeFormat((x, y, z), volume.affine, tr_s)
+                self._layout = VolumeFormat(
+                    (x, y, z), volume.affine, tr_s,
+                    slice_times_s=volume.slice_times_s, slice_axis=volume.slice_axis,
+                )  # fmt: skip
                 self._timeline = VolumeTimeline(self._events, tr_s, self._first)
             self._items.extend(self._timeline.take(volume))
             if len(self._items) >= _MOST_ITEMS:

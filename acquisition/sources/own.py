@@ -82,7 +82,10 @@ class OwnRun:
                 last = header.index
                 affine = np.asarray(header.affine, np.float64).reshape(4, 4)
                 data = message.arrays["volume"].astype(np.float32)
-                yield BrainVolume(data, affine, header.index, header.tr_s)
+                yield BrainVolume(
+                    data, affine, header.index, header.tr_s,
+                    slice_times_s=header.slice_times_s or None, slice_axis=header.slice_axis,
+                )  # fmt: skip
 
 
 def read_own(where: Path, run: str | None) -> OwnRun:
@@ -99,14 +102,16 @@ def read_own(where: Path, run: str | None) -> OwnRun:
 
 
 def _event(header: Event) -> TimedEvent:
-    try:
-        lasting = msgspec.json.decode(header.detail or "null", type=_Lasting)
-    except msgspec.DecodeError:
-        lasting = None  # a stimulus, or nothing
+    duration_s = header.duration_s
+    if duration_s is None:
+        try:
+            duration_s = msgspec.json.decode(header.detail or "null", type=_Lasting).duration_s
+        except msgspec.DecodeError:
+            duration_s = 0.0  # a stimulus, or nothing
     return TimedEvent(
         run=header.run,
         t_s=header.t_data,
-        duration_s=0.0 if lasting is None else lasting.duration_s,
+        duration_s=duration_s,
         label=header.label,
         detail=header.detail,
     )

@@ -95,6 +95,10 @@ class FmriRecording:
         Name to SHA-256 of what is read.
     read : Callable
         See `volumes`, which calls it.
+    slice_times_s : tuple of float or None
+        When each slice is measured after the volume's start, in seconds.
+    slice_axis : int
+        Axis that counts slices.
     """
 
     run: str
@@ -106,6 +110,8 @@ class FmriRecording:
     mask: npt.NDArray[np.bool_] | None = field(repr=False)
     sources: Mapping[str, str] = field(repr=False)
     read: Callable[[Refuse], Iterator[Volume]] = field(repr=False)
+    slice_times_s: tuple[float, ...] | None = None
+    slice_axis: int = 2
     modality: Literal["fmri"] = "fmri"
 
     def volumes(self, refuse: Refuse | None = None) -> Iterator[Volume]:
@@ -312,6 +318,8 @@ def _of_volumes(
         mask=mask,
         sources=sources,
         read=lambda _refuse: iter(volumes),
+        slice_times_s=first.slice_times_s,
+        slice_axis=first.slice_axis,
     )
 
 
@@ -345,6 +353,8 @@ def _volume_folder(folder: Path, run: str, options: OpenOptions) -> FmriRecordin
         mask=None,
         sources={folder.name: _sha256(dicom or nifti)},
         read=volumes,
+        slice_times_s=first.slice_times_s,
+        slice_axis=first.slice_axis,
     )
 
 
@@ -402,4 +412,6 @@ def _own(path: Path, run: str | None) -> Recording:
         mask=None,
         sources=sources,
         read=held.volumes,
+        slice_times_s=first.slice_times_s or None,
+        slice_axis=first.slice_axis,
     )

@@ -76,7 +76,8 @@ def from_events(events: Iterable[Event]) -> list[Shown]:
     shown = []
     for k, (event, clip, duration_s) in enumerate(read):
         until_next_s = onsets[k + 1] - onsets[k] if k + 1 < len(onsets) else usual_s
-        shown.append(Shown(event.t_data, duration_s or until_next_s, event.label, clip))
+        length_s = duration_s or event.duration_s or until_next_s
+        shown.append(Shown(event.t_data, length_s, event.label, clip))
     return shown
 
 
