@@ -105,7 +105,7 @@ class Level:
             Robust standard deviation of the residual before the step, relative to the mean;
             infinite when no point lies inside the volume.
         """
-        look_up(self._padded, voxel_map, self._points, self._now)
+        look_up(self._padded, np.ascontiguousarray(voxel_map), self._points, self._now)
         self._now -= self._values
         some = self._now[::_SCALE_STRIDE]
         some = some[np.isfinite(some)]

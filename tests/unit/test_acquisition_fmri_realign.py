@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.io import loadmat
 
 from acquisition.fmri.quality import power_displacement
@@ -138,6 +139,18 @@ def test_same_volumes_same_bits() -> None:
     assert results[0] == results[1]
 
 
+def test_noise_that_grows_slowly_is_no_reason_to_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    (still,) = run(1)
+    rng = np.random.default_rng(5)
+    noise = [rng.normal(0, 1, HEAD.shape) for _ in range(2)]
+    realigner, searches = Realigner(image(still), HEAD.affine), []
+    search = realigner._search
+    monkeypatch.setattr(realigner, "_search", lambda *a: (searches.append(1), search(*a))[1])
+    for k in range(40):  # four times as much in the end
+        realigner.estimate((image(still) + (5 + 0.4 * k) * noise[k % 2]).astype(np.float32))
+    assert len(searches) == 1  # that of the first volume
+
+
 def test_single_slices_empty_pictures_and_bad_settings_are_refused() -> None:
     assert can_realign((64, 64, 8))
     assert not can_realign((40, 20, 1))
@@ -147,6 +160,24 @@ def test_single_slices_empty_pictures_and_bad_settings_are_refused() -> None:
         Realigner(np.zeros((16, 16, 16), np.float32), np.eye(4))
     with pytest.raises(ConfigError, match=r"2 problem"):
         RealignConfig(n_points=0, fwhm_mm=-1.0)
+
+
+@pytest.mark.realdata
+def test_known_motion_of_a_real_volume_is_found(realdata: Path) -> None:
+    path = next((realdata / "fmri" / "siemens-mosaic" / "dicom").glob("*_000040.dcm"))
+    (volume,) = DicomReader(b"k").read(path.read_bytes(), path.name)
+    centre = centre_of(volume.data.shape, volume.affine)
+    realigner = Realigner(volume.data, volume.affine)
+    for known in ([3.0, -2.0, 2.5, -3.0, 2.0, 1.5], [-1.0, 3.0, -3.0, 1.0, 3.0, -2.0]):
+        back = np.linalg.inv(volume.affine) @ np.linalg.inv(matrix_of(known, centre))
+        back = back @ volume.affine
+        moved = ndimage.affine_transform(
+            volume.data, back[:3, :3], back[:3, 3], order=5, mode="nearest"
+        )
+        found = realigner.estimate(moved)
+        assert not found.lost
+        assert np.linalg.norm(found.params[:3] - known[:3]) < 0.02  # mm
+        assert np.linalg.norm(found.params[3:] - known[3:]) < 0.02  # degrees
 
 
 def spm_matrix(p: np.ndarray) -> np.ndarray:

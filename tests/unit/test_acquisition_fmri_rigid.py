@@ -94,12 +94,12 @@ def test_whole_voxels_move_without_loss_and_the_edge_is_repeated() -> None:
     assert same is not data
 
 
-def test_seventh_order_polynomials_are_shifted_exactly() -> None:
+def test_eighth_order_polynomials_are_shifted_exactly() -> None:
     x = np.linspace(-1, 1, 24)
-    line = np.broadcast_to((x**7 - x**2)[:, None, None], SHAPE).astype(np.float32)
+    line = np.broadcast_to((x**8 - x**3)[:, None, None], SHAPE).astype(np.float32)
     shifted = shift_lines(line, 0, np.full((1, 1, 1), 0.37))
     there = x + 0.37 * (x[1] - x[0])
-    np.testing.assert_allclose(shifted[4:-5, 0, 0], (there**7 - there**2)[4:-5], atol=1e-5)
+    np.testing.assert_allclose(shifted[4:-5, 0, 0], (there**8 - there**3)[4:-5], atol=1e-5)
 
 
 def test_a_head_never_turns_that_far() -> None:
