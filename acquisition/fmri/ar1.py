@@ -100,26 +100,31 @@ class Design:
         Sum of x_t x_(t-1)' over neighbours.
     ends : array
         Sum of x_t x_t' over rows that have no next neighbour, the newest included.
+    penalty : array
+        Inverse variances of the coefficients before any data; zeros leave them free.
     """
 
     now: Array
     lag: Array
     ends: Array
+    penalty: Array
 
     def basis(self) -> Array:
-        """Return T (p, rank) with T'(sum x x')T = 1: what the rows so far can tell apart."""
-        scale = np.sqrt(np.diag(self.now))
+        """Return T (p, rank) with T'(sum x x' + penalty)T = 1: what can be told apart so far."""
+        total = self.now + self.penalty
+        scale = np.sqrt(np.diag(total))
         unit = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-        values, vectors = np.linalg.eigh(unit[:, None] * self.now * unit)
+        values, vectors = np.linalg.eigh(unit[:, None] * total * unit)
         kept = values > _TOLERANCE * max(float(values[-1]), 1e-300)
         return np.asarray(unit[:, None] * vectors[:, kept] / np.sqrt(values[kept]))
 
     def knows(self, contrast: Array, basis: Array) -> bool:
         """Tell whether the rows so far determine a contrast (p,)."""
-        scale = np.sqrt(np.diag(self.now))
+        total = self.now + self.penalty
+        scale = np.sqrt(np.diag(total))
         if not scale[contrast != 0].all():
             return False
-        left = contrast - self.now @ (basis @ (basis.T @ contrast))
+        left = contrast - total @ (basis @ (basis.T @ contrast))
         unit = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
         return bool(np.abs(left * unit).max() <= _DETERMINED * np.abs(contrast * unit).max())
 
@@ -226,7 +231,11 @@ class LaggedSums:
         return np.asarray(self.first + self._xy[:, constant] / max(self.n, 1))
 
     def fit(
-        self, contrasts: Array, noise: Noise = "ar1", columns: Sequence[int] | None = None
+        self,
+        contrasts: Array,
+        noise: Noise = "ar1",
+        columns: Sequence[int] | None = None,
+        prior_sd: Array | None = None,
     ) -> Fit:
         """Fit the rows so far.
 
@@ -239,6 +248,10 @@ class LaggedSums:
             ``ols`` for independent noise.
         columns : sequence of int, optional
             The regressors to fit; the others are left out, as if they had never been there.
+        prior_sd : array (columns,), optional
+            How large each coefficient is expected to be, in standard deviations of the voxel's
+            noise (which then cancels out); infinite leaves it free. Keeps nuisance regressors
+            from running away while the volumes are few. Degrees of freedom count every column.
 
         Returns
         -------
@@ -246,7 +259,7 @@ class LaggedSums:
         """
         chosen = list(range(self.n_columns) if columns is None else columns)
         data = self._data(chosen, copied=columns is not None)
-        design = self._design(chosen)
+        design = self._design(chosen, prior_sd)
         basis = design.basis()
         dof = max(self.n - basis.shape[1], 0)
         known = np.array([design.knows(c, basis) for c in contrasts])
@@ -275,11 +288,12 @@ class LaggedSums:
         c = np.ascontiguousarray
         return c(xy[:, chosen]), c(lagged[:, chosen]), c(ended[:, chosen])
 
-    def _design(self, chosen: list[int]) -> Design:
+    def _design(self, chosen: list[int], prior_sd: Array | None) -> Design:
         """Return the sums of the design alone."""
         at = np.ix_(chosen, chosen)
         ends = self._xx_ended + np.outer(self._x, self._x)
-        return Design(self._xx[at], self._xx_lag[at], ends[at])
+        penalty = np.zeros(len(chosen)) if prior_sd is None else 1.0 / prior_sd**2
+        return Design(self._xx[at], self._xx_lag[at], ends[at], np.diag(penalty))
 
     def _bins(
         self, data: tuple[Array, Array, Array], design: Design, basis: Array, noise: Noise

@@ -34,6 +34,7 @@ __all__ = ["Beta", "BetaConfig", "RunningBetas"]
 Array = npt.NDArray[np.float64]
 
 _ALL = "event"
+_FREE = ("constant", _ALL)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class BetaConfig:
         Response and nuisance regressors of ``lss``; few, as the first events have few volumes.
     noise : str
         ``ar1``, ``pooled`` or ``ols``, as for the GLM.
+    nuisance_sd : float
+        How large the coefficients of drift and motion are expected to be, in standard deviations
+        of a voxel's noise (for 5 minutes of linear drift, for 1 mm or degree); infinite leaves
+        them free, which spoils the betas of the first events.
     conditions : tuple of str
         Which events get a beta; empty takes all that are not rest. The others are not modelled.
     least_dof : int
@@ -64,6 +69,7 @@ class BetaConfig:
     window_s: float = 4.0
     design: DesignConfig = field(default_factory=lambda: DesignConfig(drift_order=1, motion=6))
     noise: Literal["ar1", "pooled", "ols"] = "ar1"
+    nuisance_sd: float = 1.0
     conditions: tuple[str, ...] = ()
     least_dof: int = 3
 
@@ -77,6 +83,8 @@ class BetaConfig:
             found.append(problem("window_s", self.window_s, "above 0 seconds", "Use 4."))
         if self.noise not in ("ar1", "pooled", "ols"):
             found.append(problem("noise", self.noise, "ar1, pooled, ols", "Name one of them."))
+        if not self.nuisance_sd > 0:
+            found.append(problem("nuisance_sd", self.nuisance_sd, "above 0", "Use 1."))
         if self.least_dof < 1:
             found.append(problem("least_dof", self.least_dof, "1 or more", "Use 3."))
         check_all(found, ConfigError, "betas")
@@ -148,6 +156,9 @@ class RunningBetas:
         self._regressors = Regressors(self._design, tr_s)
         self._base = len(self._regressors.names)
         self._sums = LaggedSums(n_voxels, self._base)
+        nuisance = np.array([not n.startswith(_FREE) for n in self._regressors.names])
+        sd = np.where(nuisance, self._config.nuisance_sd, np.inf)
+        self._prior_sd = np.append(sd, np.inf)
         self._waiting: list[_Probe] = []
         self._seen: set[tuple[float, str]] = set()
         self._next = first_number
@@ -266,7 +277,7 @@ class RunningBetas:
         contrast = np.zeros((1, self._base + 1))
         contrast[0, -2:] = 1.0
         columns = [*range(self._base), probe.column]
-        fit = self._sums.fit(contrast, self._config.noise, columns)
+        fit = self._sums.fit(contrast, self._config.noise, columns, self._prior_sd)
         ready = bool(fit.estimable[0]) and fit.dof >= self._config.least_dof
         x = scale * fit.effect[0] if ready else np.zeros(len(mean))
         return x.astype(np.float32), ready

@@ -17,7 +17,9 @@ from phosphene.errors import CausalityError, ConfigError, InputError
 
 N, V, TR = 80, 20, 2.0
 SHOWN = tuple(Stimulus(9.0 + 7.5 * k, "ab"[k % 2], 2.0) for k in range(18))
-PLAIN = BetaConfig(delay_s=9.0, noise="ols", design=DesignConfig(drift_order=1, motion=0))
+PLAIN = BetaConfig(
+    delay_s=9.0, noise="ols", nuisance_sd=np.inf, design=DesignConfig(drift_order=1, motion=0)
+)
 
 
 def responses(seed: int = 0, size: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -120,6 +122,16 @@ def test_a_lost_volume_delays_a_beta_and_a_spike_teaches_nothing() -> None:
     assert censored(data) == censored(spoiled)
 
 
+def test_a_prior_on_nuisance_steadies_the_first_betas() -> None:
+    data, true = responses(size=8.0)
+    drifting = replace(PLAIN, design=DesignConfig(drift_order=3, motion=0), least_dof=1)
+    early = {}
+    for sd in (1.0, np.inf):
+        found = [b for b in run(data, replace(drifting, nuisance_sd=sd)) if 0 < b.number < 4]
+        early[sd] = np.mean([(b.x - true[b.number] / 10) ** 2 for b in found])
+    assert early[1.0] < early[np.inf] / 1.5
+
+
 def test_only_what_is_asked_for_gets_a_beta() -> None:
     data, _ = responses()
     only_a = run(data, replace(PLAIN, conditions=("a",)))
@@ -148,12 +160,13 @@ def test_numbers_go_on_after_a_restart_and_late_events_are_counted() -> None:
 
 
 def test_wrong_settings_and_volumes_are_refused() -> None:
-    with pytest.raises(ConfigError, match="5 problem"):
+    with pytest.raises(ConfigError, match="6 problem"):
         BetaConfig(
             delay_s=0.0,
             method="best",  # type: ignore[arg-type]
             window_s=0.0,
             noise="ar2",  # type: ignore[arg-type]
+            nuisance_sd=0.0,
             least_dof=0,
         )
     betas = RunningBetas(V, TR, PLAIN)

@@ -194,6 +194,18 @@ def test_noise_models_and_flat_voxels() -> None:
     assert len(np.unique(run(data)._sums.fit(np.eye(12)[-1:], "pooled").rho)) == 1
 
 
+def test_a_prior_is_ridge_regression_in_units_of_the_noise() -> None:
+    X = np.c_[np.ones(N), np.random.default_rng(4).standard_normal((N, 3))]
+    Y, sd = simulated(4), np.array([np.inf, np.inf, 0.05, 0.05])
+    sums = LaggedSums(V, 4)
+    for x, y in zip(X, Y, strict=True):
+        sums.add(x, y, linked=True)
+    found = sums.fit(np.eye(4)[1:], "ols", prior_sd=sd)
+    off = Y.astype(float) - Y[0]
+    ridge = np.linalg.solve(X.T @ X + np.diag(1 / sd**2), X.T @ off)
+    np.testing.assert_allclose(found.effect, ridge[1:], rtol=1e-4, atol=1e-5)
+
+
 def test_what_cannot_be_is_refused() -> None:
     glm = run(simulated()[:5])
     with pytest.raises(CausalityError, match="above 4"):
