@@ -67,10 +67,11 @@ class FolderFeed:
         # A volume waits for an earlier one this long; then the gap is accepted and counted.
         self._order = Reorderer(_patience_s(tr_s or 0.0))
         self._watch = open_watch(folder, poll_s, clock.now)
+        self._reader = AnyReader(tr_s, None, folder, series, images)
         try:
             self._scan = FolderScan(
                 folder,
-                AnyReader(tr_s, None, folder, series, images),
+                self._reader,
                 self._order,
                 # What is cut off is given up after the volumes that waited for it.
                 settle_s=1.5 * self._order.wait_s,
@@ -104,6 +105,7 @@ class FolderFeed:
         found = self._scan.counts
         return {
             "duplicates": found["duplicates"],
+            **self._reader.counts,
             "foreign_files": found["foreign"],
             "second_series": found["other_series"],
             "moco": found["moco"],

@@ -228,7 +228,8 @@ def _parse(header: bytes, shown: str) -> tuple[dict[str, Any], npt.NDArray[Any]]
             # versions that nibabel does not know are read as the newest that it does
             warnings.simplefilter("ignore")
             info, lines = parse_PAR_header(StringIO(text))  # type: ignore[no-untyped-call]
-    except (PARRECError, ValueError, IndexError, KeyError, TypeError) as error:
+    # nibabel runs into the end of a header in several ways
+    except (PARRECError, AttributeError, ValueError, IndexError, KeyError, TypeError) as error:
         if not _ended(header):
             raise _cut(shown, f"{len(header)} bytes of header") from error
         raise InputError(problem(shown, str(error), "a PAR header", "Export again.")) from error
