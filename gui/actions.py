@@ -26,6 +26,9 @@ class Handlers(Protocol):
     def toggle_participant(self) -> None:
         """Open or close the participant's window."""
 
+    def acknowledge(self) -> None:
+        """Note that the alarms have been seen."""
+
     def show_help(self) -> None:
         """Show what the keys do."""
 
@@ -90,6 +93,14 @@ ACTIONS: tuple[Action, ...] = (
         ALL_STATES,
         lambda window: window.toggle_participant(),
         "Opens or closes the participant's full-screen window on the second screen.",
+    ),
+    Action(
+        "acknowledge",
+        "Seen",
+        "F4",
+        ALL_STATES,
+        lambda window: window.acknowledge(),
+        "Takes alarms away that are over; until then they stay.",
     ),
     Action(
         "help", "Help", "F1", ALL_STATES, lambda window: window.show_help(), "Shows this table."

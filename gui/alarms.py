@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gui.model import BLANKED_HERE, Board
+from gui.peers import Peer
+from gui.scanner import tr_differs
 from gui.words import AlarmLevel, State
 
-__all__ = ["FD_HIGH_MM", "FD_NOTE_MM", "Alarm", "alarms"]
+__all__ = ["NO_ALARM", "Alarm", "alarms"]
 
-FD_NOTE_MM, FD_HIGH_MM = 0.2, 0.5
 _SILENT_STEPS = 3.0
 _SILENT_AT_LEAST_S = 1.5
 _RANK: dict[AlarmLevel, int] = {"high": 0, "medium": 1, "info": 2, "none": 3}
 _SYMBOLS: dict[AlarmLevel, str] = {"high": "■ ALARM", "medium": "▲ WARNING", "info": "● NOTE"}
+_TALLIES = {
+    "lost": "volumes lost: {}",
+    "second series": "files of a second series left out: {}",
+    "restarts": "restarts of the series: {}; a scan that was started anew needs a new run",
+    "outages": "outages of the folder: {}",
+}
+"""Counters whose growth is a warning, in words."""
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """One thing to be told, with its level."""
+    """One thing to be told, with its level.
+
+    Attributes
+    ----------
+    level : str
+        ``high``, ``medium``, ``info`` or ``none``.
+    text : str
+        What it is, in words.
+    passing : bool
+        True for what needs no acknowledgement once it is over.
+    counting : bool
+        True for a number that never falls: acknowledged, it is told again when it has grown.
+    """
 
     level: AlarmLevel
     text: str
+    passing: bool = False
+    counting: bool = False
+
+    @property
+    def rank(self) -> int:
+        """Order of severity, 0 for the worst."""
+        return _RANK[self.level]
+
+    @property
+    def latches(self) -> bool:
+        """Whether it stays until acknowledged."""
+        return self.level in ("high", "medium") and not self.passing
 
     def words(self) -> str:
         """Return the text with the symbol and the word of its level."""
         return f"{_SYMBOLS[self.level]}  {self.text}" if self.level in _SYMBOLS else self.text
+
+
+NO_ALARM = Alarm("none", "No alarms")
 
 
 def alarms(board: Board, state: State, unit: str, now_s: float) -> list[Alarm]:
@@ -47,13 +83,13 @@ def alarms(board: Board, state: State, unit: str, now_s: float) -> list[Alarm]:
         found.append(Alarm("high", board.trouble))
     if state in ("RUNNING", "BLANKED"):
         found += _about_data(board, unit, now_s)
+        found += _about_nodes(board.peers)
     if state == "BLANKED":
         found.append(_about_blank(board))
     if board.decode_reason and "view_operator" in (board.scopes or ()):
-        found.append(Alarm("medium", f"Nothing is decoded: {board.decode_reason}"))
-    if board.fd_mm is not None and board.fd_mm > FD_HIGH_MM:
-        found.append(Alarm("medium", f"Head motion: displacement {board.fd_mm:.2f} mm"))
-    return sorted(found, key=lambda a: _RANK[a.level]) or [Alarm("none", "No alarms")]
+        found.append(Alarm("medium", f"Nothing is decoded: {board.decode_reason}", passing=True))
+    found += _about_scan(board)
+    return sorted(found, key=lambda a: a.rank) or [NO_ALARM]
 
 
 def _about_blank(board: Board) -> Alarm:
@@ -61,14 +97,44 @@ def _about_blank(board: Board) -> Alarm:
     reason = board.operator.reason
     wanted = board.blank_here or reason == BLANKED_HERE
     denied = board.scopes is not None and "view_operator" not in board.scopes
-    return Alarm("medium" if wanted or denied else "high", f"No pictures: {reason}")
+    level: AlarmLevel = "medium" if wanted or denied else "high"
+    # A blank that was wanted, or that precedes the first picture, is no news afterwards.
+    return Alarm(level, f"No pictures: {reason}", wanted or denied or not board.shown_once)
 
 
 def _about_data(board: Board, unit: str, now_s: float) -> list[Alarm]:
     if board.features is None:
         return [Alarm("info", f"Waiting for the first {unit}")]
+    if board.all_pushed:
+        return []
     silent_s = now_s - board.features.t_sent
     limit_s = max(_SILENT_STEPS * (board.step_s or 0.0), _SILENT_AT_LEAST_S)
     if silent_s > limit_s:
         return [Alarm("high", f"No {unit} for {silent_s:.0f} s")]
     return [] if board.features.ready else [Alarm("info", "Statistics are warming up")]
+
+
+def _about_nodes(peers: tuple[Peer, ...]) -> Iterator[Alarm]:
+    gate = next((p for p in peers if p.name == "gate"), None)
+    if gate is not None and gate.health == "silent":
+        # All beats come through the gate: without it nothing is known of the others.
+        yield Alarm("high", f"gate: no sign of life for {gate.silent_s:.0f} s")
+        return
+    for peer in peers:
+        if peer.health == "silent":
+            yield Alarm("high", f"{peer.name}: no sign of life for {peer.silent_s:.0f} s")
+        elif peer.note and peer.health == "noted":
+            yield Alarm("medium", f"{peer.name}: {peer.note}")
+        elif peer.note and peer.health == "starting":
+            yield Alarm("info", f"{peer.name}: {peer.note}")
+
+
+def _about_scan(board: Board) -> Iterator[Alarm]:
+    if board.fd_mm is not None and board.fd_mm > board.fd_limits_mm[1]:
+        yield Alarm("medium", f"Head motion: displacement {board.fd_mm:.2f} mm")
+    for tally in board.scan.tallies:
+        if tally.number and tally.words in _TALLIES:
+            yield Alarm("medium", _TALLIES[tally.words].format(tally.number), counting=True)
+    if board.paced and tr_differs(board.scan):
+        announced, measured = board.scan.tr_announced_s, board.scan.tr_measured_s
+        yield Alarm("medium", f"TR is {measured:.3f} s, announced {announced:.3f} s")

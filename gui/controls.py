@@ -11,8 +11,10 @@ from gui.actions import ACTIONS, Handlers, help_html
 __all__ = ["help_box", "make_actions", "make_button", "stop_question"]
 
 BLANK_STYLE = (
-    "background: #f2c94c; color: #14171c; font-weight: 700; border-radius: 4px; padding: 0 14px;"
+    "background: #f2c94c; color: #14171c; font-weight: 700; border-radius: 4px; padding: 0 10px;"
 )
+SMALL = ("acknowledge",)
+"""Buttons of one line, for a place in a line of words."""
 
 
 def make_actions(window: QWidget, handlers: Handlers) -> dict[str, QAction]:
@@ -34,10 +36,11 @@ def make_actions(window: QWidget, handlers: Handlers) -> dict[str, QAction]:
 def make_button(item: QAction) -> QPushButton:
     """Make the button of an action; it takes no focus, so the space bar never presses it."""
     key = item.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-    button = QPushButton(f"{item.text()}  {key}")
+    small = item.objectName() in SMALL
+    button = QPushButton(f"{item.text()}{'  ' if small else chr(10)}{key}")
     button.setObjectName(item.objectName())
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    button.setMinimumHeight(34)
+    button.setMinimumHeight(24 if small else 40)
     button.clicked.connect(item.trigger)
     item.changed.connect(lambda: button.setEnabled(item.isEnabled()))
     if item.objectName() == "blank":

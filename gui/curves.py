@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,19 +11,22 @@ import numpy.typing as npt
 
 from gui.history import Curve, Series, median
 from gui.seen import Block, Timeline
+from phosphene import quality as names
 from phosphene.messages import Features, Frame, Percept, Quality
 
-__all__ = ["STAGES", "Curves", "Plotted"]
+__all__ = ["MOST_REGIONS", "STAGES", "Curves", "Plotted"]
 
 STAGES = ("acquire", "decode", "render")
 MOST_POINTS = 600
 MOST_INTERVALS = 240
-MOST_REGIONS = 3
+MOST_REGIONS = 6
+MOST_FEATURES = 3
 MOST_BLOCKS = 64
-_QUALITY = {"fmri": ("fd_mm",), "eeg": ("bad_channels", "rms_uv")}
-"""What is plotted as quality, the best first."""
-_REGIONS = {"fmri": ("roi_", "_psc"), "eeg": ("rms_", "_uv")}
-"""Beginning and end of the names of what is plotted as signal."""
+_FIGURES = {
+    "fmri": (*names.MOTION, names.FD, names.DVARS),
+    "eeg": ("bad_channels", "rms_uv"),
+}
+"""Quality figures with a curve of their own."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,14 @@ class Plotted:
     ----------
     version : int
         Grows whenever anything but the frame interval has changed.
-    quality_name : str
-        Key of the quality figure that is plotted.
-    quality : Curve
-        Framewise displacement in millimetres (fMRI) or a channel figure (EEG).
+    figures : dict of str to Curve
+        Quality figures by name: head position, displacement and DVARS (fMRI), or channels (EEG).
+    fd_limits_mm : tuple of float
+        Displacement to watch, and that of a spike, in millimetres.
     regions : dict of str to Curve
         Means of regions, amplitudes of the first channels, or the first features.
+    regions_left_out : int
+        Regions for which there is no room.
     measured : bool
         False while `regions` holds plain features.
     blocks : list of Block
@@ -54,15 +60,21 @@ class Plotted:
     """
 
     version: int
-    quality_name: str
-    quality: Curve
+    figures: dict[str, Curve]
+    fd_limits_mm: tuple[float, float]
     regions: dict[str, Curve]
+    regions_left_out: int
     measured: bool
     blocks: list[Block]
     confidence: Curve
     chance: float | None
     latency_ms: dict[str, Curve]
     interval_ms: Curve
+
+    def end_s(self) -> float:
+        """Return the newest time on the recording's axis in seconds, 0 before there is one."""
+        curves = [self.confidence, self.latency_ms["acquire"], *self.figures.values()]
+        return max((float(x[-1]) for x, _ in curves if len(x)), default=0.0)
 
 
 class Curves:
@@ -72,14 +84,22 @@ class Curves:
     ----------
     modality : str
         ``fmri`` or ``eeg``.
+    fd_limits_mm : tuple of float
+        Displacement to watch, and that of a spike, in millimetres; those that come with the
+        figures win, for a bundle may have settings of its own.
     """
 
-    def __init__(self, modality: Literal["fmri", "eeg"]) -> None:
+    def __init__(
+        self,
+        modality: Literal["fmri", "eeg"],
+        fd_limits_mm: tuple[float, float] = (names.FD_LOW_MM, names.FD_HIGH_MM),
+    ) -> None:
         self._modality = modality
         self._version = 0
-        self._quality_name = ""
-        self._quality = Series(MOST_POINTS)
+        self._limits_mm = fd_limits_mm
+        self._figures = {name: Series(MOST_POINTS) for name in _FIGURES[modality]}
         self._regions: dict[str, Series] = {}
+        self._left_out: set[str] = set()
         self._measured = False
         self._confidence = Series(MOST_POINTS)
         self._latency = {stage: Series(MOST_POINTS) for stage in STAGES}
@@ -88,25 +108,32 @@ class Curves:
         self._last_step_s: float | None = None
         self._last_frame: Frame | None = None
         self._last_percept_seq: int | None = None
+        self._newest: dict[str, float] = {}
+        self._until_s = 0.0
         self.chance: float | None = None
+
+    @property
+    def newest(self) -> Mapping[str, float]:
+        """Each quality figure as it was told last."""
+        return self._newest
 
     def on_quality(self, header: Quality) -> None:
         """Take in quality figures; those of regions or channels go to the curves of the signal."""
         self._version += 1
-        best = next((n for n in _QUALITY[self._modality] if n in header.values), "")
-        if best and self._better(best):
-            self._quality_name, self._quality = best, Series(MOST_POINTS)
-        if best and best == self._quality_name:
-            self._quality.add(header.t_data, header.values[best])
-        first, last = _REGIONS[self._modality]
+        self._newest.update(header.values)
+        self._until_s = header.t_data
         for name, value in header.values.items():
-            region = name.removeprefix(first).removesuffix(last)
-            if region and name == f"{first}{region}{last}":
-                self._add_region(region, header.t_data, value, measured=True)
+            if name in self._figures:
+                self._figures[name].add(header.t_data, value)
+            elif region := self._region(name):
+                self._add_region(region, header.t_data, value)
 
-    def _better(self, name: str) -> bool:
-        order = (*_QUALITY[self._modality], "")
-        return order.index(name) < order.index(self._quality_name)
+    def _region(self, name: str) -> str | None:
+        """Return the region or channel whose signal a figure is."""
+        if self._modality == "fmri":
+            return names.region_name(name)
+        channel = name.removeprefix("rms_").removesuffix("_uv")
+        return channel if channel and name == f"rms_{channel}_uv" else None
 
     def on_features(self, header: Features, x: npt.NDArray[np.generic] | None) -> None:
         """Take in features: latency, step, and the first features where no region is known."""
@@ -114,11 +141,12 @@ class Curves:
         self._latency["acquire"].add(header.t_data, (header.t_sent - header.t_acquired) * 1000)
         if self._last_step_s is not None and header.t_data > self._last_step_s:
             self._steps.add(header.t_data, header.t_data - self._last_step_s)
-        self._last_step_s = header.t_data
+        self._last_step_s = self._until_s = header.t_data
         if x is None or self._measured:
             return
-        for k, value in enumerate(np.ravel(x)[:MOST_REGIONS]):
-            self._add_region(f"feature {k + 1}", header.t_data, float(value), measured=False)
+        for k, value in enumerate(np.ravel(x)[:MOST_FEATURES]):
+            series = self._regions.setdefault(f"feature {k + 1}", Series(MOST_POINTS))
+            series.add(header.t_data, float(value))
 
     def on_percept(self, header: Percept) -> None:
         """Take in a percept: confidence, chance and latency."""
@@ -153,30 +181,37 @@ class Curves:
 
     def fd_mm(self) -> float | None:
         """Return the newest framewise displacement in millimetres, fMRI only."""
-        return self._quality.last() if self._quality_name == "fd_mm" else None
+        return self._figures[names.FD].last() if names.FD in self._figures else None
+
+    def fd_limits_mm(self) -> tuple[float, float]:
+        """Return the displacement to watch, and that of a spike, in millimetres."""
+        low, high = self._limits_mm
+        return self._newest.get(names.FD_LOW, low), self._newest.get(names.FD_HIGH, high)
 
     def plotted(self, truth: Timeline) -> Plotted:
         """Return copies of all curves, with the conditions of `truth` as blocks."""
-        until_s = self._last_step_s or 0.0
         times, interval_ms = self._interval.curve()
         ago_s = times - times[-1] if len(times) else times
         return Plotted(
             version=self._version,
-            quality_name=self._quality_name,
-            quality=self._quality.curve(),
+            figures={name: series.curve() for name, series in self._figures.items()},
+            fd_limits_mm=self.fd_limits_mm(),
             regions={name: series.curve() for name, series in self._regions.items()},
+            regions_left_out=len(self._left_out),
             measured=self._measured,
-            blocks=truth.blocks(until_s, MOST_BLOCKS),
+            blocks=truth.blocks(self._until_s, MOST_BLOCKS),
             confidence=self._confidence.curve(),
             chance=self.chance,
             latency_ms={stage: series.curve() for stage, series in self._latency.items()},
             interval_ms=(ago_s, interval_ms),
         )
 
-    def _add_region(self, name: str, x: float, y: float, *, measured: bool) -> None:
-        if measured and not self._measured:
+    def _add_region(self, name: str, x: float, y: float) -> None:
+        if not self._measured:
             # Regions or channels replace the plain features that stood in for them.
             self._measured = True
             self._regions.clear()
         if name in self._regions or len(self._regions) < MOST_REGIONS:
             self._regions.setdefault(name, Series(MOST_POINTS)).add(x, y)
+        else:
+            self._left_out.add(name)

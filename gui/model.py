@@ -11,9 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from gui.curves import Curves, Plotted
+from gui.peers import Peer, Peers
+from gui.scanner import Scan, scan_facts
 from gui.seen import Seen, Timeline
 from phosphene.gate.levels import abstract
 from phosphene.messages import (
+    Beat,
     Event,
     Features,
     Frame,
@@ -21,6 +24,7 @@ from phosphene.messages import (
     Message,
     Percept,
     Quality,
+    StatMap,
     View,
     topic_of,
 )
@@ -98,12 +102,22 @@ class Board:
         Typical interval between features, in seconds.
     fd_mm : float or None
         Framewise displacement of the newest volume, in millimetres.
+    fd_limits_mm : tuple of float
+        Displacement to watch, and that of a spike, in millimetres.
     flows : dict of str to Flow
         What has come, by kind of message.
     blank_here : bool
         True after the operator blanked, until the gate has confirmed the opposite.
     trouble : str
         An unanswered or refused request, in words.
+    scan : Scan
+        How far the scan is, and what went missing.
+    peers : tuple of Peer
+        The nodes of the run.
+    shown_once : bool
+        Whether the operator's view has ever shown pictures.
+    paced : bool
+        Whether volumes come at the speed of the scanner.
     """
 
     scopes: tuple[str, ...] | None
@@ -113,9 +127,19 @@ class Board:
     features: Features | None
     step_s: float | None
     fd_mm: float | None
+    fd_limits_mm: tuple[float, float]
     flows: dict[str, Flow]
     blank_here: bool
     trouble: str
+    scan: Scan
+    peers: tuple[Peer, ...]
+    shown_once: bool
+    paced: bool
+
+    @property
+    def all_pushed(self) -> bool:
+        """Whether the source has come to its end."""
+        return any(p.name == "bridge" and p.health == "ended" for p in self.peers)
 
 
 class RunModel:
@@ -130,7 +154,12 @@ class RunModel:
     def __init__(self, plan: Plan) -> None:
         self._lock = threading.Lock()
         self._sinks = {name: SinkState(name) for name in ("operator", "self")}
-        self._curves = Curves(plan.session.modality)
+        fmri = plan.session.acquisition.fmri
+        self._curves = Curves(plan.session.modality, (fmri.fd_low_mm, fmri.fd_high_mm))
+        self._peers = Peers([name for name in plan.nodes if name != "gui"])
+        self._paced = plan.mode == "live" or plan.speed == 1.0
+        self._map: Message | None = None
+        self._shown_once = False
         self._truth = Timeline()
         self._percepts: OrderedDict[int, Percept] = OrderedDict()
         self._grant: Grant | None = None
@@ -176,6 +205,10 @@ class RunModel:
         elif isinstance(header, Event):
             self._truth.add(header)
             self._curves.on_event()
+        elif isinstance(header, StatMap):
+            self._map = message
+        elif isinstance(header, Beat):
+            self._take_beat(header)
         elif isinstance(header, Grant):
             self._take_grant(header)
 
@@ -199,8 +232,14 @@ class RunModel:
         showing = sink.showing(now_s)
         if showing.passing != self._passing.get(sink.name):
             self._passing[sink.name] = showing.passing
+            self._shown_once |= showing.passing and sink.name == "operator"
             words = "frames pass" if showing.passing else f"blank: {showing.reason}"
             self._log.append(f"{sink.name} view: {words}")
+
+    def _take_beat(self, header: Beat) -> None:
+        # A window tells nothing of itself, and notes of the end are no news.
+        if header.producer != "gui" and (line := self._peers.on_beat(header)):
+            self._log.append(line)
 
     def _take_grant(self, header: Grant) -> None:
         self._grant = header
@@ -280,12 +319,26 @@ class RunModel:
                 flows=dict(self._flows),
                 blank_here=self._blank_here,
                 trouble=self._trouble,
+                fd_limits_mm=self._curves.fd_limits_mm(),
+                scan=self._scan(),
+                peers=tuple(self._peers.peers(now_s)),
+                shown_once=self._shown_once,
+                paced=self._paced,
             )
 
     def plotted(self) -> Plotted:
         """Return copies of all curves."""
         with self._lock:
             return self._curves.plotted(self._truth)
+
+    def _scan(self) -> Scan:
+        taken = None if self._features is None else self._features.index + 1
+        return scan_facts(self._curves.newest, taken, self._peers)
+
+    def newest_map(self) -> Message | None:
+        """Return the newest map of where the brain follows the conditions, or None."""
+        with self._lock:
+            return self._map
 
     def log_lines(self) -> list[str]:
         """Return the log lines that have come since the last call."""

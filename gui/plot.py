@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.history import Curve
 from gui.palette import CURVES, DIM, PANEL, TEXT
@@ -15,9 +15,18 @@ from gui.palette import CURVES, DIM, PANEL, TEXT
 __all__ = ["Plot", "figures_html", "legend_html"]
 
 AXIS_WIDTH_PX = 38
-AXIS_HEIGHT_PX = 30
+AXIS_HEIGHT_PX = 17
 BARE_AXIS_HEIGHT_PX = 5
 SMALL_PX = 10
+
+
+class _Seconds(pg.AxisItem):  # type: ignore[misc]
+    """A time axis whose numbers carry their unit, which needs no line of its own."""
+
+    def tickStrings(  # noqa: N802 (pyqtgraph's name)
+        self, values: Sequence[float], scale: float, spacing: float
+    ) -> list[str]:
+        return [f"{value * scale:g} s" for value in values]
 
 
 class Plot(QWidget):
@@ -31,33 +40,36 @@ class Plot(QWidget):
         What it is waiting for.
     curves : int
         Number of curves.
-    x_words : str
-        Name of the x axis; empty hides its numbers (the plot below has the same axis).
+    timed : bool
+        False hides the numbers of the time axis (the plot below has the same axis).
     """
 
-    def __init__(self, heading: str, hint: str, curves: int = 1, x_words: str = "") -> None:
+    def __init__(self, heading: str, hint: str, curves: int = 1, *, timed: bool = False) -> None:
         super().__init__()
         self.heading = QLabel(heading)
         self.heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
         self.figures = QLabel("")
         self.figures.setTextFormat(Qt.TextFormat.RichText)
+        self.figures.setStyleSheet("font-size: 11px;")
         self.figures.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.area = pg.PlotWidget(background=PANEL)
+        # Figures that grow must not push the window wider.
+        self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.area = pg.PlotWidget(background=PANEL, axisItems={"bottom": _Seconds("bottom")})
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.area.setMinimumHeight(48)
+        self.area.setMinimumHeight(40)
         self.plot = self.area.getPlotItem()
         self._ticks: Mapping[float, str] | None = None
-        self._quiet_axes(x_words)
+        self._quiet_axes(timed)
         self.curves = [self.plot.plot(pen=pg.mkPen(CURVES[k], width=1)) for k in range(curves)]
         self.hint = QLabel(hint, self.area)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setStyleSheet(f"color: {DIM}; background: {PANEL}; padding: 2px 8px;")
         inside = QVBoxLayout(self.area)
-        inside.setContentsMargins(AXIS_WIDTH_PX, 0, 0, AXIS_HEIGHT_PX if x_words else 0)
+        inside.setContentsMargins(AXIS_WIDTH_PX, 0, 0, AXIS_HEIGHT_PX if timed else 0)
         inside.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignCenter)
         self._lay_out()
 
-    def _quiet_axes(self, x_words: str) -> None:
+    def _quiet_axes(self, timed: bool) -> None:
         plot = self.plot
         plot.hideButtons()
         plot.setMenuEnabled(False)
@@ -72,10 +84,8 @@ class Plot(QWidget):
             axis.setStyle(maxTickLevel=0, tickLength=-4, tickFont=small)
         plot.getAxis("left").setWidth(AXIS_WIDTH_PX)
         bottom = plot.getAxis("bottom")
-        bottom.setStyle(showValues=bool(x_words))
-        bottom.setHeight(AXIS_HEIGHT_PX if x_words else BARE_AXIS_HEIGHT_PX)
-        if x_words:
-            bottom.setLabel(x_words, color=DIM, **{"font-size": f"{SMALL_PX}px"})
+        bottom.setStyle(showValues=timed, tickTextOffset=2)
+        bottom.setHeight(AXIS_HEIGHT_PX if timed else BARE_AXIS_HEIGHT_PX)
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
@@ -129,10 +139,10 @@ def figures_html(text: str) -> str:
     return f"<span style='color:{DIM}'>{text}</span>"
 
 
-def legend_html(names: list[str]) -> str:
+def legend_html(names: list[str], mark: str = "━ ") -> str:
     """Word the names of curves in the curves' colours."""
     words = [
-        f"<span style='color:{CURVES[k % len(CURVES)]}'>━ {name}</span>"
+        f"<span style='color:{CURVES[k % len(CURVES)]}'>{mark}{name}</span>"
         for k, name in enumerate(names)
     ]
     return "&nbsp;&nbsp;".join(words)

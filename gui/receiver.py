@@ -26,9 +26,9 @@ BATCH = 200
 _INSIDE = "inproc://gui-requests"
 
 SOURCES: dict[str, tuple[bytes, ...]] = {
-    "acquisition": (b"features", b"quality", b"event"),
+    "acquisition": (b"features", b"quality", b"event", b"statmap"),
     "decoder": (b"percept",),
-    "grants": (b"grant",),
+    "grants": (b"grant", b"beat"),
     "view-operator": (b"frame", b"view"),
     "view-self": (b"frame", b"view"),
 }

@@ -1,66 +1,83 @@
-"""The lines below the pictures: who and what this run is, what the nodes do, and the log."""
+"""The lines below the pictures: who and what this run is, how the nodes are, and the log."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from html import escape
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
-from gui.model import MOST_LOG_LINES, Flow
+from gui.model import MOST_LOG_LINES
 from gui.palette import DIM, EDGE, PANEL, TEXT
+from gui.peers import Health, Peer
+from gui.words import ALARM_COLOURS, AlarmLevel
 from phosphene.messages import Features, Frame
 from phosphene.plan import Plan
 
-__all__ = ["StatusPanel", "node_words", "run_words"]
+__all__ = ["StatusPanel", "peer_html", "run_words"]
 
-_NODES = {
-    "features": "acquisition",
-    "percept": "decoder",
-    "frame": "renderer",
-    "grant": "gate",
+_FINE = "#4cc38a"
+_LOOKS: dict[Health, tuple[str, str, str]] = {
+    "unknown": ("?", DIM, "not heard yet"),
+    "starting": ("○", DIM, "starting"),
+    "fine": ("●", _FINE, "running"),
+    "noted": ("▲", ALARM_COLOURS["medium"], ""),
+    "silent": ("■", ALARM_COLOURS["high"], "no sign of life"),
+    "ended": ("□", DIM, "ended"),
 }
-_SILENT_S = 2.0
+"""Symbol, colour and words of a node's health; the symbols differ for those who see no colours."""
+_ORDER = ("bridge", "acquisition", "decoder", "renderer", "gate", "recorder", "supervisor")
 
 
-def run_words(plan: Plan, unit: str, features: Features | None, frame: Frame | None) -> str:
-    """Word person, run, step, model and seed, as HTML."""
+def run_words(
+    plan: Plan, unit: str, features: Features | None, frame: Frame | None, *, counted: bool
+) -> str:
+    """Word person, run, step, model and seed, as HTML; `counted` leaves out the step."""
     facts = [
         ("person", plan.session.person),
         ("run", plan.run),
-        (unit, "–" if features is None else str(features.index)),
+        *([] if counted else [(unit, "–" if features is None else str(features.index))]),
         ("model", "–" if frame is None else frame.model),
         ("seed", str(plan.session.renderer.seed) if frame is None else str(frame.seed)),
     ]
     return "&nbsp;&nbsp;&nbsp;".join(
-        f"<span style='color:{DIM}'>{name}</span> <b>{value}</b>" for name, value in facts
+        f"<span style='color:{DIM}'>{name}</span> <b>{escape(value)}</b>" for name, value in facts
     )
 
 
-def node_words(flows: dict[str, Flow], now_s: float) -> str:
-    """Word how many messages each node has sent and how long ago, as plain text."""
+def peer_html(peers: tuple[Peer, ...]) -> str:
+    """Word how each node is, along the chain, as HTML."""
+    place = {name: k for k, name in enumerate(_ORDER)}
     words = []
-    for kind, node in _NODES.items():
-        flow = flows.get(kind, Flow())
-        if flow.newest_s is None:
-            words.append(f"{node}: nothing yet")
-            continue
-        age_s = max(0.0, now_s - flow.newest_s)
-        age = "" if age_s < _SILENT_S else f", silent for {age_s:.0f} s"
-        words.append(f"{node}: {flow.messages} {kind}s{age}".replace("ss", "s"))
-    return " · ".join(words)
+    for peer in sorted(peers, key=lambda p: place.get(p.name, len(place))):
+        symbol, colour, _meaning = _LOOKS[peer.health]
+        again = f" {peer.restarts}×↻" if peer.restarts else ""
+        words.append(
+            f"<span style='color:{colour}'>{symbol}</span>"
+            f"<span style='color:{TEXT if colour != DIM else DIM}'> {peer.name}{again}</span>"
+        )
+    return "&nbsp;&nbsp;".join(words)
+
+
+def peer_tip(peers: tuple[Peer, ...]) -> str:
+    """Word the same in lines, for the tool tip."""
+    lines = []
+    for peer in peers:
+        words = peer.note or _LOOKS[peer.health][2]
+        again = f" (restarted {peer.restarts} times)" if peer.restarts else ""
+        lines.append(f"{peer.name}: {words}{again}")
+    return "\n".join(lines)
 
 
 class StatusPanel(QWidget):
-    """Run facts, node states and the log."""
+    """Run facts, how the nodes are, and the log."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.run = QLabel("")
-        self.run.setTextFormat(Qt.TextFormat.RichText)
-        self.nodes = QLabel("")
-        self.nodes.setStyleSheet(f"color: {DIM};")
+        self.run, self.nodes = QLabel(""), QLabel("")
+        self.nodes.setStyleSheet("font-size: 11px;")
         for label in (self.run, self.nodes):
+            label.setTextFormat(Qt.TextFormat.RichText)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
@@ -77,14 +94,18 @@ class StatusPanel(QWidget):
         column.addWidget(self.nodes)
         column.addWidget(self.log, 1)
 
-    def tell(self, run: str, nodes: str) -> None:
+    def tell(self, run: str, peers: tuple[Peer, ...]) -> None:
         """Show the two lines."""
         if self.run.text() != run:
             self.run.setText(run)
-        if self.nodes.text() != nodes:
+        if self.nodes.text() != (nodes := peer_html(peers)):
             self.nodes.setText(nodes)
+            self.nodes.setToolTip(peer_tip(peers))
 
-    def add_lines(self, lines: list[str], at: datetime) -> None:
-        """Add lines to the log with the time of day."""
-        for line in lines:
-            self.log.appendPlainText(f"{at:%H:%M:%S}  {line}")
+    def add_line(self, line: str, at: str, level: AlarmLevel = "none") -> None:
+        """Add a line to the log with the time of day `at`; alarms have their colour."""
+        if level == "none":
+            self.log.appendPlainText(f"{at}  {line}")
+        else:
+            colour = ALARM_COLOURS[level]
+            self.log.appendHtml(f"<span style='color:{colour}'>{at}&nbsp; {escape(line)}</span>")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from gui.alarms import Alarm
+from gui.latch import Latched
 from gui.palette import BACKGROUND, DIM, EDGE, PANEL, TEXT
 from gui.words import ALARM_COLOURS, MODE_COLOURS, STATE_COLOURS, State
 
@@ -95,27 +96,49 @@ class Strip(QFrame):
 
 
 class AlarmLine(QWidget):
-    """The worst alarm in words, and how many more there are."""
+    """The worst alarm in words, and how many more there are.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    button : QPushButton
+        Acknowledges what is over.
+    """
+
+    def __init__(self, button: QPushButton) -> None:
         super().__init__()
         self.label = QLabel("")
         self.label.setFixedHeight(24)
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.label)
-        self._told: list[Alarm] = []
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.label, 1)
+        row.addWidget(button)
+        self._told: tuple[list[Alarm], list[Latched]] = ([], [])
 
-    def tell(self, alarms: list[Alarm]) -> None:
-        """Show the alarms, the worst in full."""
-        if alarms == self._told:
+    def tell(self, alarms: list[Alarm], over: list[Latched]) -> None:
+        """Show the worst in full; what is over stays until it is acknowledged.
+
+        Parameters
+        ----------
+        alarms : list of Alarm
+            What is the matter now, the worst first.
+        over : list of Latched
+            What was the matter and has not been acknowledged, the worst first.
+        """
+        if (alarms, over) == self._told:
             return
-        self._told = alarms
-        worst = alarms[0]
-        more = f"   (+{len(alarms) - 1} more)" if len(alarms) > 1 else ""
-        self.label.setText(worst.words() + more)
-        self.label.setToolTip("\n".join(a.words() for a in alarms))
+        self._told = alarms, over
+        lines = [(a, a.words()) for a in alarms if a.level != "none"]
+        lines += [(o.alarm, f"{o.alarm.words()}   (since {o.at}, over)") for o in over]
+        lines.sort(key=lambda line: line[0].rank)
+        if not lines:
+            lines = [(alarms[0], alarms[0].words())]
+        worst = lines[0][0]
+        more = f"   (+{len(lines) - 1} more)" if len(lines) > 1 else ""
+        self.label.setText(lines[0][1] + more)
+        self.label.setToolTip("\n".join(words for _, words in lines))
         colour = ALARM_COLOURS[worst.level]
         quiet = worst.level in ("none", "info")
         look = f"color: {colour};" if quiet else f"background: {colour}; color: #0d0f12;"

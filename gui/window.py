@@ -17,15 +17,17 @@ from PySide6.QtWidgets import (
 )
 
 from gui.actions import ACTIONS
-from gui.alarms import alarms
+from gui.alarms import NO_ALARM, alarms
 from gui.controls import help_box, make_actions, make_button, stop_question
-from gui.model import Pictures, RunModel
+from gui.latch import Latch
+from gui.model import Board, Pictures, RunModel
 from gui.palette import DIM
 from gui.participant import ParticipantWindow
 from gui.pictures import PicturePanel
 from gui.plots import Plots
+from gui.scan_line import ScanLine
 from gui.seen import Seen
-from gui.status import StatusPanel, node_words, run_words
+from gui.status import StatusPanel, run_words
 from gui.strip import AlarmLine, Strip
 from gui.words import (
     LEVEL_WORDS,
@@ -45,11 +47,12 @@ from phosphene.stimuli import Scene, draw
 
 __all__ = ["OperatorWindow"]
 
-UNIT_PX = 192
-"""Sides are 2, 4/3 and 2/3 of this or multiples: whole multiples of 64 px draw sharpest."""
+UNIT_PX = 64
+"""Sides of pictures are whole multiples of their pixels: that draws sharpest."""
 SIZE_PX = (1264, 684)
 """Fits a 1280x720 screen with a title bar."""
-NOT_PICTURE_PX = 300
+SINK_WORDS_PX = 92
+NOT_PICTURE_PX = 330
 BOARD_MS = 125
 FRAME_MS = 16
 
@@ -97,8 +100,10 @@ class OperatorWindow(QFrame):
         self.setWindowTitle(f"Phosphene {plan.mode}: {plan.session.person}, run {plan.run}")
         # The mode is a frame round everything, never only a word.
         self.setStyleSheet(f"#operator {{ border: 4px solid {MODE_COLOURS[plan.mode]}; }}")
-        self._make_panels()
+        self._latch = Latch()
         self.actions_by_id = make_actions(self, self)
+        self.buttons = {name: make_button(item) for name, item in self.actions_by_id.items()}
+        self._make_panels()
         self._lay_out()
         self._start_timers()
         QGuiApplication.instance().screenRemoved.connect(self._screen_lost)  # type: ignore[union-attr]
@@ -108,15 +113,17 @@ class OperatorWindow(QFrame):
     def _make_panels(self) -> None:
         plan = self._plan
         self.strip = Strip(plan.mode)
-        self.alarm_line = AlarmLine()
-        self.picture = PicturePanel("Generated from brain data", 2 * UNIT_PX, caption_lines=2)
-        self.seen = PicturePanel("Stimulus really shown", 4 * UNIT_PX // 3)
-        self.thumbnail = PicturePanel("Participant's view", 2 * UNIT_PX // 3, 0)
+        self.alarm_line = AlarmLine(self.buttons["acknowledge"])
+        self.scan_line = ScanLine() if plan.session.modality == "fmri" else None
+        self.picture = PicturePanel("Generated from brain data", 5 * UNIT_PX, caption_lines=2)
+        self.seen = PicturePanel("Stimulus really shown", 3 * UNIT_PX)
+        self.thumbnail = PicturePanel("Participant's view", 2 * UNIT_PX, 0)
         self.thumbnail.card.setStyleSheet(self.thumbnail.card.styleSheet() + "font-size: 11px;")
         self.thumbnail.card.setMargin(4)
         self.sink_words = QLabel("")
         self.sink_words.setWordWrap(True)
-        self.sink_words.setStyleSheet(f"color: {DIM};")
+        self.sink_words.setFixedWidth(SINK_WORDS_PX)
+        self.sink_words.setStyleSheet(f"color: {DIM}; font-size: 11px;")
         self.sink_words.setAlignment(Qt.AlignmentFlag.AlignTop)
         renderer = plan.session.renderer
         self.plots = Plots(plan.session.modality, renderer.fps, renderer.min_confidence)
@@ -125,9 +132,9 @@ class OperatorWindow(QFrame):
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        self.buttons = {name: make_button(item) for name, item in self.actions_by_id.items()}
-        for button in self.buttons.values():
-            buttons.addWidget(button, 1)
+        for name, button in self.buttons.items():
+            if name != "acknowledge":  # it stands beside the alarms
+                buttons.addWidget(button, 1)
         beside = QVBoxLayout()
         beside.setSpacing(6)
         beside.addWidget(self.seen)
@@ -158,17 +165,20 @@ class OperatorWindow(QFrame):
         page.setSpacing(6)
         page.addWidget(self.strip)
         page.addWidget(self.alarm_line)
+        if self.scan_line is not None:
+            page.addWidget(self.scan_line)
         page.addLayout(body, 1)
         self.resize(*SIZE_PX)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
         """Give the pictures the largest whole multiple of their pixels that fits."""
         super().resizeEvent(event)
-        fits = min(self.width() * 2 // 5, self.height() - NOT_PICTURE_PX) // UNIT_PX
-        side_px = UNIT_PX * max(2, fits)
-        for panel, share in ((self.picture, 3), (self.seen, 2), (self.thumbnail, 1)):
-            panel.set_side(side_px * share // 3)
-        self._thumbnail_grid.setColumnMinimumWidth(0, side_px // 3 + 6)
+        fits = max(5, min(self.width() * 3 // 10, self.height() - NOT_PICTURE_PX) // UNIT_PX)
+        # Stimulus and thumbnail stand above each other beside the picture.
+        sides = {self.picture: fits, self.seen: (fits + 1) // 2, self.thumbnail: (fits - 1) // 2}
+        for panel, multiple in sides.items():
+            panel.set_side(UNIT_PX * multiple)
+        self._thumbnail_grid.setColumnMinimumWidth(0, UNIT_PX * sides[self.thumbnail] + 6)
 
     def _start_timers(self) -> None:
         self._painted_s = 0.0
@@ -244,19 +254,35 @@ class OperatorWindow(QFrame):
         seeing = board.participant.picture is not None
         words = "participant view on" if seeing else "participant view blank"
         self.strip.participant.tell(seeing, words)
-        self.alarm_line.tell(alarms(board, state, self._unit, now))
+        self._tell_alarms(board, state, now)
         self.picture.set_caption(self._caption(pictures))
         self.seen.set_caption(self._seen_caption(pictures))
         self._tell_sink_words(board.participant)
         self.plots.update_from(self._model.plotted())
         frame = board.operator.frame
+        counted = self.scan_line is not None
         self.status.tell(
-            run_words(self._plan, self._unit, board.features, frame),
-            node_words(board.flows, now),
+            run_words(self._plan, self._unit, board.features, frame, counted=counted), board.peers
         )
-        self.status.add_lines(self._model.log_lines(), datetime.now().astimezone())
+        if self.scan_line is not None:
+            self.scan_line.tell(board.scan, paced=board.paced)
+            self.plots.show_map(self._model.newest_map())
         for action in ACTIONS:
-            self.actions_by_id[action.id].setEnabled(state in action.states)
+            enabled = state in action.states
+            if action.id == "acknowledge":
+                enabled = self._latch.unseen()
+            self.actions_by_id[action.id].setEnabled(enabled)
+
+    def _tell_alarms(self, board: Board, state: State, now_s: float) -> None:
+        """Show what is the matter; each beginning is a line of the log, after what led to it."""
+        at = f"{datetime.now().astimezone():%H:%M:%S}"
+        for line in self._model.log_lines():
+            self.status.add_line(line, at)
+        found = alarms(board, state, self._unit, now_s)
+        for alarm in self._latch.update(found, at):
+            self.status.add_line(alarm.words(), at, alarm.level)
+        shown = self._latch.to_show(found) or [NO_ALARM]
+        self.alarm_line.tell(shown, self._latch.over())
 
     def _tell_sink_words(self, showing: Showing) -> None:
         words = [LEVEL_WORDS[showing.frame.level if showing.frame else 0]]
@@ -339,6 +365,12 @@ class OperatorWindow(QFrame):
         # The desktop would move the window to a screen that is left, perhaps the operator's.
         if self.participant is not None:
             self._close_participant("a screen was disconnected")
+
+    def acknowledge(self) -> None:
+        """Take alarms away that are over."""
+        if self._latch.acknowledge():
+            self._model.say("operator: alarms seen")
+        self.refresh_board()
 
     def show_help(self) -> None:
         """Show what the keys do."""

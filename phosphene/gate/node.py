@@ -38,6 +38,7 @@ __all__ = ["GateNode"]
 VIEW_S = 0.1
 GRANT_S = 0.25
 RECORD_STATE_S = 1.0
+BEAT_TOLD_S = 0.5
 FRAMES_PER_STEP = 16
 MOST_WAITING = 1000
 QUEUE_IN_LOSSLESS = 100_000
@@ -90,6 +91,7 @@ class GateNode:
         self._counts: Counter[str] = Counter()
         self._to_record: deque[Message] = deque()
         self._recorded_beats: dict[str, tuple[str, float]] = {}
+        self._told_beats: dict[str, tuple[tuple[int, str, str], float]] = {}
         self._view_due_s = self._grant_due_s = context.clock.now()
         self._open()
 
@@ -215,6 +217,7 @@ class GateNode:
             if isinstance(header, Beat) and header.run == self._plan.run:
                 self.policy.beat(header.producer, header.state, header.t_sent, now)
                 self._record_beat(message, now)
+                self._tell_beat(message, now)
 
     def _record_beat(self, message: Message, now: float) -> None:
         """Keep one beat a second of each node, and each change of state, for the recording."""
@@ -223,6 +226,15 @@ class GateNode:
         if header.state != state or now - since >= RECORD_STATE_S:
             self._recorded_beats[header.producer] = (header.state, now)
             self._keep(message)
+
+    def _tell_beat(self, message: Message, now: float) -> None:
+        """Pass a node's beat on to windows: each change of state or note, else twice a second."""
+        header = message.header
+        news = (header.pid, header.state, header.note)
+        told, since = self._told_beats.get(header.producer, (None, -1.0))
+        if news != told or now - since >= BEAT_TOLD_S:
+            self._told_beats[header.producer] = (news, now)
+            self._grants.send(message)
 
     def _take_commands(self) -> None:
         while True:

@@ -284,3 +284,24 @@ def test_malformed_messages_are_counted_and_survived(folder: Path) -> None:
         b.beat()
         b.frame()
         assert len(b.seen("self")[0]) == 1
+
+
+def test_windows_hear_each_change_of_a_node_and_else_two_beats_a_second(folder: Path) -> None:
+    with bench(folder, frozenset(Scope)) as b:
+        heard: list[Beat] = []
+
+        def beat(note: str) -> None:
+            header = Beat(**b.stamp("renderer"), pid=1, state="running", counts={}, note=note)
+            b.bonds.send(Message(header))
+            b.settle(b.gate._bonds.socket)
+
+        for k in range(5):
+            beat("" if k < 2 else "one frame is late")
+            b.clock.advance(0.1)
+        b.clock.advance(0.4)
+        beat("one frame is late")
+        b.beat("decoder")  # comes after all the others
+        while not heard or heard[-1].producer != "decoder":
+            assert b.grants.socket.poll(2000)
+            heard += [m.header for m in b.grants.receive() if isinstance(m.header, Beat)]
+        assert [h.note for h in heard] == ["", "one frame is late", "one frame is late", ""]

@@ -12,8 +12,10 @@ from msgspec import structs
 
 from gui.model import BLANKED_HERE, RunModel
 from gui.requests import DEADLINE_S, Requests
+from gui.scanner import tr_differs
 from phosphene.consent import Consent
 from phosphene.messages import (
+    Beat,
     Command,
     Event,
     Features,
@@ -169,12 +171,13 @@ def test_consent_is_what_a_fresh_grant_says() -> None:
 
 def test_curves_come_from_the_stamps() -> None:
     model = RunModel(plan())
-    values = {"dvars": 1.0, "fd_mm": 0.3, "roi_FFA_psc": 5.0}
+    values = {"dvars_psc": 1.0, "fd_mm": 0.3, "pitch_deg": 0.4, "roi_FFA_psc": 5.0}
     model.take([("acquisition", made(Quality, 1.0, index=0, t_data=2.0, values=values))], 1.0)
     model.take([features(1.0, 0), features(3.0, 1), percept(3.1, 0, 4.0, 0.0)], 3.1)
     model.take([view(3.2, "operator"), frame(3.2), frame(3.24, seq=1)], 3.24)
     plotted = model.plotted()
-    assert plotted.quality_name == "fd_mm"
+    shown = {name: list(y) for name, (_, y) in plotted.figures.items() if len(y)}
+    assert shown == {"dvars_psc": [1.0], "fd_mm": [0.3], "pitch_deg": [0.4]}
     assert list(plotted.regions) == ["FFA"]
     assert plotted.latency_ms["acquire"][1] == pytest.approx([50.0, 50.0])
     assert plotted.latency_ms["decode"][1] == pytest.approx([10.0])
@@ -222,18 +225,70 @@ def test_histories_are_bounded_and_forget_a_run_that_starts_over() -> None:
 
 def test_eeg_plots_bad_channels_and_the_amplitude_of_the_first_channels() -> None:
     model = RunModel(plan("eeg"))
-    values = {"rms_uv": 8.0, **{f"rms_{n}_uv": 7.0 for n in ("F3", "Fz", "F4", "Cz")}}
+    channels = ("F3", "Fz", "F4", "Cz", "C3", "C4", "Pz", "Oz")
+    values = {"rms_uv": 8.0, **{f"rms_{n}_uv": 7.0 for n in channels}}
     model.take([features(1.0, 0)], 1.0)
     model.take([("acquisition", made(Quality, 1.0, index=0, t_data=1.0, values=values))], 1.0)
-    assert model.plotted().quality_name == "rms_uv"
-    assert list(model.plotted().regions) == ["F3", "Fz", "F4"]
+    assert list(model.plotted().regions) == ["F3", "Fz", "F4", "Cz", "C3", "C4"]
+    assert model.plotted().regions_left_out == 2
     values = {"bad_channels": 2.0, "ptp_F3_uv": 40.0}
     model.take([("acquisition", made(Quality, 1.0, index=0, t_data=0.8, values=values))], 1.0)
-    values = {"rms_uv": 8.0}
+    values = {"rms_uv": 9.0}
     model.take([("acquisition", made(Quality, 1.0, index=1, t_data=2.0, values=values))], 1.0)
-    plotted = model.plotted()
-    assert plotted.quality_name == "bad_channels"
-    assert list(plotted.quality[1]) == [2.0]
+    figures = model.plotted().figures
+    assert list(figures["bad_channels"][1]) == [2.0]
+    assert list(figures["rms_uv"][1]) == [8.0, 9.0]
+
+
+def beat(
+    t: float, producer: str, pid: int = 1, note: str = "", state: str = "running", **counts: int
+) -> tuple[str, Message]:
+    header = Beat(run="r", seq=0, t_acquired=t, t_sent=t, producer=producer, pid=pid, state=state,
+                  counts=counts, note=note)  # fmt: skip
+    return "grants", Message(header)
+
+
+def test_the_health_of_a_node_comes_from_its_beats() -> None:
+    model = RunModel(plan().model_copy(update={"nodes": ("bridge", "decoder", "gate", "gui")}))
+    model.take([beat(9.0, "bridge", note="file 7 left out"), beat(7.0, "decoder")], 9.0)
+    model.take([beat(9.0, "gate", state="starting"), beat(9.0, "gui", note="mine")], 9.0)
+    healths = {p.name: p.health for p in model.board(9.1).peers}
+    assert healths == {
+        "bridge": "noted", "decoder": "silent", "gate": "starting", "supervisor": "unknown",
+    }  # fmt: skip
+    assert [line for line in model.log_lines() if "left out" in line] == ["bridge: file 7 left out"]
+    model.take([beat(9.2, "bridge", note="file 7 left out")], 9.2)
+    assert model.log_lines() == [], "a note is told once"
+    model.take([beat(9.3, "bridge", state="done")], 9.3)
+    assert model.board(99.0).all_pushed
+
+
+def test_counters_go_on_after_a_restart() -> None:
+    model = RunModel(plan())
+    items = [beat(1.0, "bridge", 1, duplicates=2, truncated=1), beat(2.0, "bridge", 2)]
+    model.take([*items, beat(3.0, "bridge", 2, duplicates=1, moco=1, volumes_planned=90)], 3.0)
+    scan = model.board(3.0).scan
+    tallies = {t.words: t.number for t in scan.tallies}
+    assert (tallies["duplicates"], tallies["left out"]) == (3, 1)
+    assert tallies["second series"] == 1
+    assert scan.planned == 90
+
+
+def test_the_scan_is_told_by_the_newest_figures() -> None:
+    model = RunModel(plan())
+    values = {"volumes": 7.0, "volumes_lost": 1.0, "tr_announced_s": 2.0, "fd_high_mm": 0.9}
+    model.take([("acquisition", made(Quality, 1.0, index=7, t_data=16.0, values=values))], 1.0)
+    values = {"tr_measured_s": 2.5, "fd_mm": 0.1}
+    model.take([("acquisition", made(Quality, 1.0, index=8, t_data=18.0, values=values))], 1.0)
+    board = model.board(1.0)
+    assert (board.scan.volumes, board.scan.tr_announced_s, board.scan.tr_measured_s) == (
+        7,
+        2.0,
+        2.5,
+    )
+    assert next(t.number for t in board.scan.tallies if t.words == "lost") == 1
+    assert board.fd_limits_mm == (0.2, 0.9), "a bundle's own limit wins"
+    assert tr_differs(board.scan)
 
 
 def test_without_regions_the_first_features_are_plotted() -> None:
@@ -275,7 +330,8 @@ def test_an_answer_ends_a_request() -> None:
 
 def test_the_model_needs_no_qt() -> None:
     code = (
-        "import sys, gui.model, gui.alarms, gui.actions, gui.words, gui.screens, gui.platform\n"
+        "import sys, gui.model, gui.alarms, gui.latch, gui.slices, gui.actions, gui.words\n"
+        "import gui.screens, gui.platform\n"
         "print([m for m in sys.modules if m.startswith(('PySide6', 'pyqtgraph'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,6 +13,7 @@ os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={SCREENS}"
 import numpy as np
 import numpy.typing as npt
 import pytest
+from msgspec import structs
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
@@ -24,7 +25,7 @@ from gui.palette import apply
 from gui.pictures import PicturePanel
 from gui.window import OperatorWindow
 from phosphene.clock import FakeClock
-from phosphene.messages import Frame, Message, View
+from phosphene.messages import Beat, Frame, Message, Quality, StatMap, View
 from phosphene.plan import Plan
 from phosphene.session import Session
 
@@ -142,10 +143,10 @@ def test_window_fits_a_small_screen(bench: Bench) -> None:
 
 
 def test_pictures_take_whole_multiples_of_their_pixels(bench: Bench) -> None:
-    assert bench.window.picture.area.width() == 6 * 64
+    assert bench.window.picture.area.width() == 5 * 64
     bench.window.resize(1920, 1000)
     assert bench.window.picture.area.width() == 9 * 64
-    assert bench.window.seen.area.width() == 6 * 64
+    assert bench.window.seen.area.width() == 5 * 64
 
 
 def test_500_repaints_show_the_last_and_add_nothing(bench: Bench) -> None:
@@ -158,7 +159,7 @@ def test_500_repaints_show_the_last_and_add_nothing(bench: Bench) -> None:
         QApplication.processEvents()
         if seq % 50 == 0:
             bench.window.refresh_board()
-    assert np.array_equal(pixels_of(bench.window.picture.area), enlarged(last, 6))
+    assert np.array_equal(pixels_of(bench.window.picture.area), enlarged(last, 5))
     assert len(bench.window.picture.view.scene().items()) == items
     assert len(bench.window.findChildren(QWidget)) == children
 
@@ -253,6 +254,66 @@ def test_participant_window_refuses_other_screens(bench: Bench) -> None:
     bench.window.toggle_participant()
     assert bench.window.participant is None
     assert any("not opened" in line for line in bench.model.log_lines())
+
+
+def test_an_alarm_stays_until_it_is_acknowledged(bench: Bench, qtbot: QtBot) -> None:
+    bench.show(picture())
+    bench.clock.advance(0.8)
+    bench.window.refresh_board()
+    bench.show(picture(), 1)
+    bench.window.refresh_board()
+    assert "over" in bench.window.alarm_line.label.text(), "the gate speaks again"
+    assert "ALARM" in bench.window.status.log.toPlainText()
+    assert bench.window.buttons["acknowledge"].isEnabled()
+    qtbot.keyClick(bench.window, Qt.Key.Key_F4)
+    assert "over" not in bench.window.alarm_line.label.text()
+    assert not bench.window.buttons["acknowledge"].isEnabled()
+
+
+def test_motion_limits_counters_and_the_map_are_shown(bench: Bench) -> None:
+    values = {
+        "fd_mm": 0.31, "fd_low_mm": 0.15, "fd_high_mm": 0.3, "motion_x_mm": 0.25, "yaw_deg": -0.5,
+        "dvars_psc": 1.2, "roi_FFA_psc": 0.4, "tr_announced_s": 2.0, "volumes": 1.0,
+    }  # fmt: skip
+    quality = stamped(Quality, 100.0, index=0, t_data=2.0, values=values)
+    beat = stamped(Beat, 100.0, pid=1, state="running", counts={"duplicates": 2})
+    beat = structs.replace(beat, producer="bridge")
+    t = np.zeros((8, 8, 4), np.float32)
+    t[2:6, 2:6, 1:3] = 4.0
+    statmap = stamped(
+        StatMap, 100.0, index=0, t_data=2.0, contrast="face - house", dof=5.0,
+        affine=tuple(np.eye(4).ravel()),
+    )  # fmt: skip
+    items = [("acquisition", Message(quality)), ("grants", Message(beat))]
+    bench.model.take([*items, ("acquisition", Message(statmap, {"t": t}))], 100.0)
+    bench.window.refresh_board()
+    plots = bench.window.plots
+    assert plots.displacement.levels_mm() == pytest.approx((0.15, 0.3))
+    words = {trace.heading.text(): trace.figures.text() for trace in plots.traces}
+    assert "right 0.25" in words["Head position, mm"]
+    assert "yaw -0.50" in words["Head rotation, deg"]
+    assert "FFA" in words["Regions, % change"]
+    assert "1.20" in words["DVARS, %"]
+    assert "Head motion" in bench.window.alarm_line.label.toolTip()
+    assert bench.window.scan_line is not None
+    assert "2.000 s" in bench.window.scan_line.scan.text()
+    assert "▲ duplicates 2" in bench.window.scan_line.tallies.text()
+    assert plots.slices is not None
+    assert plots.slices.heading.text() == "Map, t: face - house"
+    shown = plots.slices.item.image
+    assert shown is not None
+    assert plots.slices.item.levels is None, "drawn as it is, without a lookup table"
+    plots.show_map(bench.model.newest_map())
+    assert plots.slices.item.image is shown, "the same map again costs nothing"
+
+
+def test_nothing_in_the_window_takes_the_focus(bench: Bench) -> None:
+    taking = [
+        w
+        for w in bench.window.findChildren(QWidget)
+        if w.isVisible() and w.focusProxy() is None and w.focusPolicy() != Qt.FocusPolicy.NoFocus
+    ]
+    assert taking == []
 
 
 def test_help_lists_every_action(bench: Bench) -> None:

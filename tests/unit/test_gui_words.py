@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from gui.actions import ACTIONS, help_html
-from gui.alarms import alarms
-from gui.model import Board, Flow
+from gui.alarms import Alarm, alarms
+from gui.latch import Latch
+from gui.model import Board
+from gui.peers import Peer
 from gui.platform import check_display, explain_import
+from gui.scan_line import scan_html, tally_html
+from gui.scanner import Scan, Tally
 from gui.screens import ScreenFacts, choose_screen
-from gui.status import node_words
+from gui.status import peer_html
 from gui.words import ALL_STATES, caption, consent_words, recording_words, state_word
 from phosphene.consent import Consent, Scope
 from phosphene.errors import ConfigError
@@ -24,7 +28,8 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SHOWING = Showing(None, None, True, "", None)
 BOARD = Board(
     scopes=("view_operator",), decode_reason="", operator=SHOWING, participant=SHOWING,
-    features=None, step_s=2.0, fd_mm=None, flows={}, blank_here=False, trouble="",
+    features=None, step_s=2.0, fd_mm=None, fd_limits_mm=(0.2, 0.5), flows={}, blank_here=False,
+    trouble="", scan=Scan(), peers=(), shown_once=True, paced=True,
 )  # fmt: skip
 
 
@@ -112,11 +117,113 @@ def test_a_wanted_blank_is_no_fault_but_a_lost_bond_is() -> None:
     assert alarms(replace(board, scopes=()), "BLANKED", "volume", 0.0)[0].level == "medium"
 
 
-def test_node_words_tell_silence() -> None:
-    words = node_words({"features": Flow(3, 1.0), "grant": Flow(9, 9.0)}, 9.5)
-    assert "acquisition: 3 features, silent for 8 s" in words
-    assert "decoder: nothing yet" in words
-    assert "gate: 9 grants" in words.removesuffix(" ")
+def test_a_warning_before_the_first_picture_needs_no_acknowledgement() -> None:
+    board = replace(BOARD, operator=replace(SHOWING, passing=False, reason="not yet"))
+    board = replace(board, features=features(0.0))
+    assert alarms(board, "BLANKED", "volume", 0.0)[0].latches
+    assert not alarms(replace(board, shown_once=False), "BLANKED", "volume", 0.0)[0].latches
+
+
+def test_nodes_that_are_silent_or_have_something_to_tell_are_alarms() -> None:
+    peers = (
+        Peer("gate", "fine"), Peer("bridge", "noted", "file left out: no DICM mark"),
+        Peer("decoder", "silent", silent_s=4.2), Peer("renderer", "starting", "loading weights"),
+    )  # fmt: skip
+    board = replace(BOARD, features=features(0.0), peers=peers)
+    found = [(a.level, a.text) for a in alarms(board, "RUNNING", "volume", 0.0)]
+    assert found == [
+        ("high", "decoder: no sign of life for 4 s"),
+        ("medium", "bridge: file left out: no DICM mark"),
+        ("info", "renderer: loading weights"),
+    ]
+    assert alarms(board, "ENDED", "volume", 0.0)[0].level == "none"
+
+
+def test_without_the_gate_nothing_is_said_of_the_others() -> None:
+    peers = (Peer("gate", "silent", silent_s=2.0), Peer("decoder", "silent", silent_s=2.0))
+    board = replace(BOARD, features=features(0.0), peers=peers)
+    assert [a.text for a in alarms(board, "RUNNING", "volume", 0.0)] == [
+        "gate: no sign of life for 2 s"
+    ]
+
+
+def test_no_volume_is_missed_once_the_source_has_ended() -> None:
+    board = replace(BOARD, features=features(0.0), peers=(Peer("bridge", "ended"),))
+    assert alarms(board, "RUNNING", "volume", 99.0)[0].level == "none"
+
+
+def test_the_limit_of_motion_is_the_sessions() -> None:
+    board = replace(BOARD, fd_mm=0.4)
+    assert alarms(board, "RUNNING", "volume", 0.0)[0].level == "info", "waiting for data, no motion"
+    moved = alarms(replace(board, fd_limits_mm=(0.1, 0.3)), "RUNNING", "volume", 0.0)[0]
+    assert moved.text == "Head motion: displacement 0.40 mm"
+
+
+def test_lost_volumes_and_a_wrong_tr_are_warnings() -> None:
+    scan = Scan(tr_announced_s=2.0, tr_measured_s=2.2, tallies=(Tally("lost", 2),))
+    board = replace(BOARD, features=features(0.0), scan=scan)
+    found = [a.text for a in alarms(board, "RUNNING", "volume", 0.0)]
+    assert found == ["volumes lost: 2", "TR is 2.200 s, announced 2.000 s"]
+    fast = alarms(replace(board, paced=False), "RUNNING", "volume", 0.0)
+    assert [a.text for a in fast] == found[:1], "a replay at full speed has no TR of its own"
+
+
+def test_the_scan_in_words_has_units_and_marks() -> None:
+    scan = Scan(45, 120, 1.0, 1.1, 61.3, -0.1, (Tally("late", 0), Tally("lost", 3)))
+    words = scan_html(scan, paced=True)
+    for part in ("45 of 120", "1.000 s", "▲ 1.100 s", ">61<", "-0.10 %/min"):
+        assert part in words
+    assert "▲" not in scan_html(scan, paced=False)
+    assert "▲ lost 3" in tally_html(scan)
+    assert "late 0" in tally_html(scan)
+    assert "volume</span> <b style='color:#e6e9ee'>–" in scan_html(Scan(), paced=True)
+
+
+def test_nodes_are_told_along_the_chain_with_a_symbol_each() -> None:
+    words = peer_html((Peer("decoder", "silent", restarts=2), Peer("bridge", "fine")))
+    assert words.index("bridge") < words.index("decoder")
+    assert "■" in words
+    assert "2×" in words
+
+
+FD = Alarm("medium", "Head motion: displacement 0.70 mm")
+
+
+def test_a_warning_stays_until_it_is_over_and_seen() -> None:
+    latch = Latch()
+    assert latch.update([FD], "12:00:01") == [FD]
+    more = replace(FD, text="Head motion: displacement 0.90 mm")
+    assert latch.update([more], "12:00:02") == [], "the same trouble with another figure"
+    assert latch.update([], "12:00:03") == []
+    (over,) = latch.over()
+    assert (over.alarm, over.at, over.active) == (more, "12:00:01", False)
+    assert latch.acknowledge() == 1
+    assert latch.over() == []
+    assert not latch.unseen()
+    assert latch.update([FD], "12:00:09") == [FD], "a new one begins"
+    latch.acknowledge()
+    latch.update([], "12:00:10")
+    assert latch.over() == [], "seen while it lasted: gone with its cause"
+
+
+def test_notes_and_wanted_blanks_do_not_stay() -> None:
+    latch = Latch()
+    passing = Alarm("medium", "No pictures: blanked by the operator", passing=True)
+    assert latch.update([Alarm("info", "Statistics are warming up"), passing], "1") == []
+    latch.update([], "2")
+    assert latch.over() == []
+
+
+def test_a_number_that_was_seen_is_told_again_when_it_grows() -> None:
+    latch = Latch()
+    one, two = (Alarm("medium", f"volumes lost: {n}", counting=True) for n in (1, 2))
+    assert latch.update([one], "1") == [one]
+    assert latch.to_show([one]) == [one]
+    latch.acknowledge()
+    latch.update([one], "2")
+    assert latch.to_show([one]) == []
+    assert latch.update([two], "3") == [two]
+    assert latch.to_show([two]) == [two]
 
 
 SCREENS = (

@@ -1,0 +1,119 @@
+"""What the nodes say of themselves in their beats: alive or not, notes, counters. No Qt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from phosphene.messages import Beat
+
+__all__ = ["SUPERVISOR", "Health", "Peer", "Peers"]
+
+SUPERVISOR = "supervisor"
+_SILENT_S = 1.5
+"""The gate passes beats on at least twice a second."""
+
+Health = Literal["unknown", "starting", "fine", "noted", "silent", "ended"]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One node as its beats tell.
+
+    Attributes
+    ----------
+    name : str
+        Name of the node.
+    health : str
+        ``unknown`` (never heard), ``starting``, ``fine``, ``noted`` (it works but has something to
+        tell), ``silent`` (no sign of life) or ``ended``.
+    note : str
+        What it has to tell.
+    silent_s : float
+        Seconds since its newest beat was sent.
+    restarts : int
+        How often its process was replaced.
+    """
+
+    name: str
+    health: Health
+    note: str = ""
+    silent_s: float = 0.0
+    restarts: int = 0
+
+
+class _Known:
+    """The newest beat of one node, and what its earlier processes had counted."""
+
+    def __init__(self, beat: Beat) -> None:
+        self.beat = beat
+        self.restarts = 0
+        self._before: Counter[str] = Counter()
+
+    def take(self, beat: Beat) -> None:
+        if beat.pid != self.beat.pid:
+            self.restarts += 1
+            self._before.update(self.beat.counts)
+        self.beat = beat
+
+    def count(self, name: str) -> int:
+        return self._before[name] + self.beat.counts.get(name, 0)
+
+
+class Peers:
+    """Follows the beats of all nodes of a run.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Nodes of the run.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = [*names, SUPERVISOR]
+        self._known: dict[str, _Known] = {}
+
+    def on_beat(self, beat: Beat) -> str:
+        """Take in a beat; return a line for the log when there is a new note, else nothing."""
+        known = self._known.get(beat.producer)
+        before = "" if known is None else known.beat.note
+        if known is None:
+            self._known[beat.producer] = _Known(beat)
+        else:
+            known.take(beat)
+        new = beat.note and beat.note != before
+        return f"{beat.producer}: {beat.note}" if new else ""
+
+    def peers(self, now_s: float) -> list[Peer]:
+        """Return every node of the run as it is at `now_s` (LSL clock, seconds)."""
+        return [self._peer(name, now_s) for name in self._names]
+
+    def count(self, node: str, *names: str) -> int:
+        """Return the sum of counters of a node, those of its earlier processes included."""
+        known = self._known.get(node)
+        return 0 if known is None else sum(known.count(name) for name in names)
+
+    def newest(self, node: str, name: str) -> int | None:
+        """Return one counter as the present process of a node tells it, None where it does not."""
+        known = self._known.get(node)
+        return None if known is None else known.beat.counts.get(name)
+
+    def _peer(self, name: str, now_s: float) -> Peer:
+        known = self._known.get(name)
+        if known is None:
+            return Peer(name, "unknown")
+        beat = known.beat
+        silent_s = max(0.0, now_s - beat.t_sent)
+        return Peer(name, _health(beat, silent_s), beat.note, silent_s, known.restarts)
+
+
+def _health(beat: Beat, silent_s: float) -> Health:
+    if beat.state in ("done", "stopped"):
+        return "ended"
+    if silent_s > _SILENT_S:
+        return "silent"
+    if beat.state in ("starting", "ready"):
+        return "starting"
+    return "noted" if beat.note else "fine"

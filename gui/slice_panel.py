@@ -1,0 +1,91 @@
+"""The small slice view: reference, outline of the mask, and the map so far."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.palette import DIM, PANEL, TEXT
+from gui.plot import figures_html
+from gui.slices import T_SHOWN, cut
+from phosphene.messages import Message
+
+__all__ = ["SlicePanel"]
+
+HEIGHT_PX = 112
+HEADING_PX = 16
+MOST_LETTERS = 24
+
+
+class SlicePanel(QWidget):
+    """A heading with figures, and three slices in one picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: Message | None = None
+        self.heading = QLabel("Map, t")
+        self.heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
+        self.figures = QLabel("")
+        self.figures.setTextFormat(Qt.TextFormat.RichText)
+        self.figures.setStyleSheet("font-size: 11px;")
+        self.figures.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.item = pg.ImageItem(axisOrder="row-major")
+        self.box = pg.ViewBox(lockAspect=1.0, invertY=True, enableMouse=False, enableMenu=False)
+        self.box.addItem(self.item)
+        self.view = pg.GraphicsView(background=PANEL)
+        self.view.setCentralItem(self.box)
+        self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.view.setFrameShape(QFrame.Shape.NoFrame)
+        self.hint = QLabel("no map yet")
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.hint.setStyleSheet(f"color: {DIM}; background: {PANEL};")
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.heading)
+        top.addWidget(self.figures, 1)
+        area = QWidget()
+        area.setFixedHeight(HEIGHT_PX)
+        self._stack = QStackedLayout(area)
+        self._stack.addWidget(self.view)
+        self._stack.addWidget(self.hint)
+        self._stack.setCurrentWidget(self.hint)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        column.addLayout(top)
+        column.addWidget(area)
+        self.setFixedHeight(HEADING_PX + HEIGHT_PX)
+
+    def show_map(self, message: Message | None) -> None:
+        """Show a map; the same one again costs nothing."""
+        if message is None or message is self._shown:
+            return
+        self._shown = message
+        found = cut(message)
+        height, width = found.picture.shape[:2]
+        self.box.setRange(xRange=(0, width), yRange=(0, height), padding=0)
+        self.item.setImage(found.picture, levels=None, autoLevels=False)
+        self._stack.setCurrentWidget(self.view)
+        name = found.contrast
+        if len(name) > MOST_LETTERS:
+            name = f"{name[: MOST_LETTERS - 1]}…"
+        self.heading.setText(f"Map, t: {name}")
+        self.heading.setToolTip(found.contrast)
+        x, y, z = found.at_mm
+        self.figures.setText(
+            figures_html(
+                f"|t| ≥ {T_SHOWN:g} · most {found.strongest:.1f} at {x:.0f} {y:.0f} {z:.0f} mm"
+            )
+        )

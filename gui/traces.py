@@ -1,0 +1,310 @@
+"""The plots of a run, one class each: what they show of `Plotted`, and their figures in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+
+from gui.blocks import Bands
+from gui.curves import MOST_BLOCKS, MOST_REGIONS, STAGES, Plotted
+from gui.history import Curve, median
+from gui.palette import DIM
+from gui.plot import Plot, figures_html, legend_html
+from phosphene import quality as names
+
+__all__ = [
+    "Channels",
+    "Confidence",
+    "Displacement",
+    "Dvars",
+    "Interval",
+    "Latency",
+    "Position",
+    "Signal",
+    "Span",
+    "Trace",
+]
+
+INTERVAL_WINDOW_S = 8.0
+SIGNAL = {"fmri": "Regions, % change", "eeg": "Channel amplitude (rms), µV"}
+CHANNEL_FIGURES = {
+    "bad_channels": ("Bad channels, number", "{:.0f}"),
+    "rms_uv": ("Amplitude (rms), µV", "{:.1f}"),
+}
+NOTE_COLOUR, HIGH_COLOUR, AIM_COLOUR = "#8a7a3a", "#b04a4a", "#4a7a4a"
+
+Span = tuple[float, float]
+
+
+class Trace(Plot):
+    """A plot that knows what to take from everything that is plotted."""
+
+    def update_from(self, plotted: Plotted, span: Span) -> None:
+        """Draw what is given, from `span[0]` to `span[1]` in seconds of the recording."""
+        raise NotImplementedError
+
+
+def _reach(curves: list[Curve], span: Span) -> Span:
+    """Return the lowest and highest visible finite value; (0, 0) where there is none."""
+    visible = np.concatenate([y[x >= span[0]] for x, y in curves] or [np.zeros(0)])
+    finite = visible[np.isfinite(visible)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+
+
+class Position(Trace):
+    """Three parameters of the head's position.
+
+    Parameters
+    ----------
+    heading, unit : str
+        What they are, and their unit.
+    keys : tuple of str
+        Their names among the quality figures.
+    hint : str
+        What the plot waits for.
+    """
+
+    def __init__(self, heading: str, unit: str, keys: tuple[str, ...], hint: str) -> None:
+        super().__init__(f"{heading}, {unit}", hint, len(keys))
+        self._keys, self._unit = keys, unit
+        self.add_level(0.0, "#3a424d")
+        self.set_ticks({})
+
+    def update_from(self, plotted: Plotted, span: Span) -> None:
+        """Draw the three curves, at least 0.5 to either side."""
+        curves = [plotted.figures[key] for key in self._keys]
+        if not self.show_curves(curves):
+            return
+        low, high = _reach(curves, span)
+        most = max(0.5, 1.15 * max(-low, high))
+        self.set_range(span, (-most, most))
+        tick = float(f"{most * 0.8:.1g}")
+        self.set_ticks({v: f"{v:g}" for v in (-tick, 0.0, tick)})
+        words = [
+            f"{names.FIGURES[key].words} {y[-1]:.2f}"
+            for key, (_, y) in zip(self._keys, curves, strict=True)
+            if len(y)
+        ]
+        self.set_figures(legend_html(words, mark=""))
+
+
+class Displacement(Trace):
+    """Framewise displacement with its two limits.
+
+    Parameters
+    ----------
+    hint : str
+        What the plot waits for.
+    """
+
+    def __init__(self, hint: str) -> None:
+        super().__init__("Displacement (FD), mm", hint)
+        self._lines = tuple(self.add_level(0.0, c) for c in (NOTE_COLOUR, HIGH_COLOUR))
+        self._limits_mm = (0.0, 0.0)
+        self.set_limits((names.FD_LOW_MM, names.FD_HIGH_MM))
+
+    def set_limits(self, limits_mm: tuple[float, float]) -> None:
+        """Put the two lines at these values in millimetres."""
+        if limits_mm == self._limits_mm:
+            return
+        self._limits_mm = limits_mm
+        for line, value in zip(self._lines, limits_mm, strict=True):
+            line.setValue(value)
+        self._scale(0.0)
+
+    def levels_mm(self) -> tuple[float, ...]:
+        """Return where the lines are, in millimetres."""
+        return tuple(float(line.value()) for line in self._lines)
+
+    def _scale(self, highest_mm: float) -> float:
+        low, high = self._limits_mm
+        top = max(1.2 * high, 1.1 * highest_mm)
+        far = {top * 0.9: f"{top * 0.9:.1f}"} if top > 2.5 * high else {}
+        self.set_ticks({0.0: "0", **({low: f"{low:g}"} if top < 5 * low else {}),
+                        high: f"{high:g}", **far})  # fmt: skip
+        return top
+
+    def update_from(self, plotted: Plotted, span: Span) -> None:
+        """Draw displacement; the figures are of the whole run as far as it is kept."""
+        self.set_limits(plotted.fd_limits_mm)
+        curve = plotted.figures[names.FD]
+        if not self.show_curves([curve]):
+            return
+        self.set_range(span, (0.0, self._scale(_reach([curve], span)[1])))
+        values, high = curve[1], self._limits_mm[1]
+        above = float(np.mean(values > high)) * 100
+        self.set_figures(figures_html(f"now {values[-1]:.2f} · above {high:g}: {above:.0f} %"))
+
+
+class Dvars(Trace):
+    """Change of the whole brain from volume to volume.
+
+    Parameters
+    ----------
+    hint : str
+        What the plot waits for.
+    """
+
+    def __init__(self, hint: str) -> None:
+        super().__init__("DVARS, %", hint)
+
+    def update_from(self, plotted: Plotted, span: Span) -> None:
+        """Draw DVARS in percent of the signal."""
+        curve = plotted.figures[names.DVARS]
+        if not self.show_curves([curve]):
+            return
+        self.set_range(span, (0.0, max(1.0, 1.15 * _reach([curve], span)[1])))
+        values = curve[1]
+        self.set_figures(
+            figures_html(f"now {values[-1]:.2f} · median {float(np.median(values)):.2f}")
+        )
+
+
+class Channels(Trace):
+    """Quality of EEG channels.
+
+    Parameters
+    ----------
+    hint : str
+        What the plot waits for.
+    """
+
+    def __init__(self, hint: str) -> None:
+        super().__init__("Channel quality", hint)
+
+    def update_from(self, plotted: Plotted, span: Span) -> None:
+        """Draw the number of bad channels, or the amplitude where that is not known."""
+        key = next((k for k in CHANNEL_FIGURES if len(plotted.figures[k][0])), "rms_uv")
+        curve = plotted.figures[key]
+        if not self.show_curves([curve]):
+            return
+        heading, form = CHANNEL_FIGURES[key]
+        self.set_range(span, (0.0, max(1.0, 1.1 * _reach([curve], span)[1])))
+        self.set_heading(heading)
+        self.set_figures(figures_html(f"now {form.format(curve[1][-1])}"))
+
+
+class Signal(Trace):
+    """Signal of regions or channels, with the conditions behind it.
+
+    Parameters
+    ----------
+    modality : str
+        ``fmri`` or ``eeg``.
+    hint : str
+        What the plot waits for.
+    """
+
+    def __init__(self, modality: str, hint: str) -> None:
+        super().__init__("Signal", hint, MOST_REGIONS, timed=modality == "fmri")
+        self._heading = SIGNAL[modality]
+        self.bands = Bands(self.plot.vb, MOST_BLOCKS)
+        self.set_ticks({})
+
+    def update_from(self, plotted: Plotted, span: Span) -> None:
+        """Draw the curves and the conditions."""
+        curves = list(plotted.regions.values())
+        if not self.show_curves(curves):
+            return
+        low, high = _reach(curves, span)
+        margin = 0.08 * (high - low) or 1.0
+        # Room above the curves for the names of the conditions.
+        low, high = low - margin, high + 4 * margin
+        self.set_ticks(None)
+        self.set_range(span, (low, high))
+        self.set_heading(self._heading if plotted.measured else "First features, z")
+        left_out = f" (+{plotted.regions_left_out} more)" if plotted.regions_left_out else ""
+        self.set_figures(legend_html(list(plotted.regions)) + figures_html(left_out))
+        self.bands.show(plotted.blocks, low, high)
+
+
+class Confidence(Trace):
+    """Confidence of each percept.
+
+    Parameters
+    ----------
+    min_confidence : float
+        Below it the neutral picture is shown.
+    timed : bool
+        Whether its time axis has numbers.
+    """
+
+    def __init__(self, min_confidence: float, *, timed: bool) -> None:
+        super().__init__("Confidence (0 to 1)", "waiting for the first percept", timed=timed)
+        self.set_ticks({0.0: "0", 0.5: "0.5", 1.0: "1"})
+        self._chance: pg.InfiniteLine = self.add_level(0.0, DIM)
+        self._chance.hide()
+        if min_confidence > 0:
+            self.add_level(min_confidence, NOTE_COLOUR)
+
+    def update_from(self, plotted: Plotted, span: Span) -> None:
+        """Draw confidence, with chance as a grey line (the colour of the figures)."""
+        if not self.show_curves([plotted.confidence]):
+            return
+        self.set_range(span, (0.0, 1.08))
+        values = plotted.confidence[1]
+        words = f"now {values[-1]:.2f}"
+        if plotted.chance is not None:
+            self._chance.setValue(plotted.chance)
+            self._chance.show()
+            words += f" · chance {plotted.chance:.2f}"
+        self.set_figures(figures_html(words))
+
+
+class Latency(Trace):
+    """Time that each stage takes for one volume or epoch.
+
+    Parameters
+    ----------
+    hint : str
+        What the plot waits for.
+    """
+
+    def __init__(self, hint: str) -> None:
+        super().__init__("Latency, ms", hint, len(STAGES), timed=True)
+        self.plot.setLogMode(y=True)
+        self.set_ticks({float(k): f"{10**k}" for k in range(5)})
+
+    def update_from(self, plotted: Plotted, span: Span) -> None:
+        """Draw the latencies on a logarithmic axis."""
+        # A log axis cannot show 0; below 1 ms no difference matters.
+        curves = [
+            (x, np.maximum(y, 1.0)) for x, y in (plotted.latency_ms[stage] for stage in STAGES)
+        ]
+        if not self.show_curves(curves):
+            return
+        top = max(float(y.max()) for _, y in curves if len(y))
+        self.set_range(span, (-0.15, max(3.15, float(np.log10(top)) + 0.2)))
+        words = []
+        for stage in STAGES:
+            middle = median(plotted.latency_ms[stage])
+            words.append(f"{stage} –" if middle is None else f"{stage} {middle:.0f}")
+        self.set_figures(legend_html(words, mark=""))
+
+
+class Interval(Trace):
+    """Time between frames.
+
+    Parameters
+    ----------
+    fps : float
+        Frames per second that are aimed at.
+    """
+
+    def __init__(self, fps: float) -> None:
+        super().__init__("Frame interval, ms", "waiting for the first frame", timed=True)
+        self._fps = fps
+        self.add_level(1000.0 / fps, AIM_COLOUR)
+        self.set_ticks({k * 1000 / fps: f"{k * 1000 / fps:.0f}" for k in range(3)})
+
+    def update_from(self, plotted: Plotted, span: Span) -> None:
+        """Draw the newest seconds; `span` does not matter, frames have a clock of their own."""
+        if not self.show_curves([plotted.interval_ms]):
+            return
+        values = plotted.interval_ms[1]
+        top = max(2200.0 / self._fps, float(values.max()) * 1.1)
+        self.set_range((-INTERVAL_WINDOW_S, 0.0), (0.0, top))
+        middle, late = float(np.median(values)), float(np.percentile(values, 99))
+        self.set_figures(
+            figures_html(f"{1000 / max(middle, 1e-3):.1f} frames/s · 99 % below {late:.0f}")
+        )
