@@ -28,7 +28,7 @@ from acquisition.lsl.config import configure_lsl
 from acquisition.lsl.formats import EegFormat, VolumeFormat
 from acquisition.lsl.outlet import EegOutlet, MarkerOutlet, VolumeOutlet
 from acquisition.progress import Progress
-from acquisition.sources.recording import OpenOptions, Recording, open_recording
+from acquisition.sources.recording import OpenOptions, Recording, open_recording, runs_of
 from acquisition.streams import lsl_config, stream_names
 from phosphene.bus import Puller
 from phosphene.errors import NodeError
@@ -289,7 +289,18 @@ def _load(context: NodeContext) -> Recording:
     options = OpenOptions(
         labels=source.labels, tr_s=plan.session.acquisition.fmri.tr_s, events=source.events
     )
-    recording = open_recording(source.path or Path(), source.run, options)
+    path = source.path or Path()
+    run = source.run
+    if run is None and plan.session.decoder.bundle is None:
+        # Without a decoder nothing depends on which run it is; with one, it has to be chosen.
+        runs = runs_of(path)
+        if len(runs) > 1:
+            run = runs[0]
+            _NOTED.warning(
+                "the recording holds %d runs; run %s is replayed, --run chooses another one",
+                len(runs), run,
+            )  # fmt: skip
+    recording = open_recording(path, run, options)
     if recording.modality != plan.session.modality:
         raise NodeError(
             f"{source.path} holds {recording.modality}, the session is {plan.session.modality}"

@@ -20,7 +20,7 @@ from acquisition.fmri.volume import Volume, to_ras
 from acquisition.sources.identity import new_key, public_name
 from acquisition.sources.nifti_series import open_series
 from acquisition.sources.pairs import Pairs
-from acquisition.sources.sidecar import Sidecar, parse_sidecar, sidecar_beside, stem_of
+from acquisition.sources.sidecar import Sidecar, parse_sidecar, sidecar_in, stem_of
 from phosphene.errors import InputError, TruncatedError, problem
 
 __all__ = ["NiftiReader", "read_mask", "read_picture", "read_series"]
@@ -128,7 +128,7 @@ class NiftiReader:
     def _sidecar(self, name: str) -> Sidecar:
         if self._common is None:
             folder, self._folder = self._folder, None
-            self._common = Sidecar() if folder is None else sidecar_beside(folder / name)
+            self._common = Sidecar() if folder is None else sidecar_in((folder / name).parent)
         return self._sidecars.get(stem_of(name), self._common)
 
 

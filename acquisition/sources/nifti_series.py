@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 import nibabel as nib
 import numpy as np
@@ -124,20 +124,20 @@ def open_series(
     )
 
 
-def header_tr_s(header: nib.Nifti1Header) -> float:
+def header_tr_s(header: Any) -> float:
     """Return the repetition time of a header with four dimensions, in seconds; 0 for others."""
-    zooms = header.get_zooms()  # type: ignore[no-untyped-call]
-    unit = header.get_xyzt_units()[1]  # type: ignore[no-untyped-call]
+    zooms, unit = header.get_zooms(), header.get_xyzt_units()[1]
     return float(zooms[3]) * _SECONDS_PER_UNIT.get(unit, 1.0) if len(zooms) > 3 else 0.0
 
 
-def _header(path: Path) -> nib.Nifti1Header:
+def _header(path: Path) -> Any:  # nibabel's headers are not typed
+    """Read a header of NIfTI-1 or NIfTI-2."""
     try:
         with _open(path) as file:
             size = int.from_bytes(file.read(4), "little")
             file.seek(0)
             kind = nib.Nifti2Header if size in (540, 0x1C020000) else nib.Nifti1Header
-            return kind.from_fileobj(file)  # type: ignore[no-untyped-call,no-any-return]
+            return kind.from_fileobj(file)  # type: ignore[no-untyped-call]
     except (zlib.error, EOFError, WrapStructError, ValueError) as error:
         raise _truncated(path.name, str(error)) from error
     except (ImageFileError, HeaderDataError) as error:
@@ -155,7 +155,7 @@ def _open(path: Path) -> IO[bytes]:
         )
     try:
         if path.name.lower().endswith(".gz"):
-            return gzip.open(path, "rb")
+            return cast(IO[bytes], gzip.open(path, "rb"))
         return path.open("rb")
     except OSError as error:
         raise _unreadable(path, error) from error

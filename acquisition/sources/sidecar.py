@@ -10,7 +10,7 @@ from nibabel.filename_parser import splitext_addext
 
 from phosphene.errors import InputError, problem
 
-__all__ = ["Sidecar", "parse_sidecar", "sidecar_beside", "stem_of"]
+__all__ = ["Sidecar", "parse_sidecar", "sidecar_beside", "sidecar_in", "stem_of"]
 
 _LONGEST = 2**22
 
@@ -60,19 +60,22 @@ def parse_sidecar(*raws: bytes, shown: str) -> Sidecar:
 
 def stem_of(name: str) -> str:
     """Return a file's name without ``.nii``, ``.nii.gz``, ``.json`` and their like."""
-    stem: str = splitext_addext(Path(name).name)[0]  # type: ignore[no-untyped-call]
+    stem: str = splitext_addext(Path(name).name)[0]
     return stem
 
 
 def sidecar_beside(image: Path) -> Sidecar:
-    """Read the JSON file of the same name, or the only one of the folder; empty where none is."""
+    """Read the JSON file of the same name; empty where there is none."""
     own = image.with_name(f"{stem_of(image.name)}.json")
-    found = [own] if own.is_file() else sorted(image.parent.glob("*.json"))
+    return parse_sidecar(own.read_bytes(), shown=own.name) if own.is_file() else Sidecar()
+
+
+def sidecar_in(folder: Path) -> Sidecar:
+    """Read the only JSON file of a folder of volumes; empty where there is none, or several."""
+    found = sorted(folder.glob("*.json"))
     if len(found) != 1:
         return Sidecar()
     try:
         return parse_sidecar(found[0].read_bytes(), shown=found[0].name)
     except (InputError, OSError):
-        if found[0] == own:
-            raise
         return Sidecar()  # some other program's file
