@@ -57,7 +57,7 @@ class BrainMap:
         Last volume in it.
     t : ndarray of float32 (X, Y, Z)
         Student's t, 0 outside the brain.
-    underlay : ndarray of uint8 (X, Y, Z) or None
+    underlay : ndarray of uint8 (X, Y, Z)
         The reference volume, for the eye.
     affine : ndarray (4, 4)
         Voxel to millimetres.
@@ -68,7 +68,7 @@ class BrainMap:
     contrast: str
     index: int
     t: npt.NDArray[np.float32] = field(repr=False)
-    underlay: npt.NDArray[np.uint8] | None = field(repr=False)
+    underlay: npt.NDArray[np.uint8] = field(repr=False)
     affine: npt.NDArray[np.float64] = field(repr=False)
     dof: int
 
@@ -133,12 +133,12 @@ class MapMaker:
 
     def all(self) -> Iterator[BrainMap]:
         """Yield every contrast that is known, on the full grid."""
-        wanted = self._wanted()
+        wanted, under = self._wanted(), grey(self._reference.data)
         for made in self._glm.fit(wanted) if wanted else ():
             if made.ready:
                 yield BrainMap(
-                    made.contrast, self._index, self._on_grid(made), None, self._reference.affine,
-                    made.dof,
+                    made.contrast, self._index, self._on_grid(made), under,
+                    self._reference.affine, made.dof,
                 )  # fmt: skip
 
     def _wanted(self) -> tuple[str, ...]:

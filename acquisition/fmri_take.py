@@ -248,9 +248,7 @@ class FmriTake:
             "affine": tuple(float(v) for v in made.affine.flat),
             "final": final,
         }
-        arrays: dict[str, Any] = {"t": made.t}
-        if made.underlay is not None:
-            arrays["underlay"] = made.underlay
+        arrays: dict[str, Any] = {"t": made.t, "underlay": made.underlay}
         dims = dict.fromkeys(arrays, ("x", "y", "z"))
         stamp_s, units = self._stamp_s, {"t": "1"}
         return Out(StatMap, stamp_s, fields, arrays, dims, units, "all" if final else "listeners")

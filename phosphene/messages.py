@@ -165,8 +165,8 @@ class Quality(Header, frozen=True, tag="quality"):
 class StatMap(Header, frozen=True, tag="statmap"):
     """Where the brain follows the conditions so far, from the volumes up to ``index``.
 
-    Arrays ``t`` (x, y, z) float32, 0 outside the mask; live ones also carry ``underlay`` (x, y, z)
-    uint8, the reference volume.
+    Arrays ``t`` (x, y, z) float32, 0 outside the mask, and ``underlay`` (x, y, z) uint8, the
+    reference volume.
 
     Attributes
     ----------

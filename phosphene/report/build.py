@@ -9,7 +9,7 @@ import msgspec
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from phosphene.report import figures
+from phosphene.report import brain, figures
 from phosphene.report.accuracy import Joined, accuracy, join
 from phosphene.report.html import page
 from phosphene.report.latency import latencies_ms
@@ -62,6 +62,10 @@ def build(out: Path, truth: Truth | None = None, *, run: str | None = None) -> P
         joined = join(data.percepts, shown)
         scores = accuracy(joined, keeper.pictures, split_of(data))
         summary = summarise(data, scores, folder)
+        if summary["scan"] is not None:
+            for told, name in zip(summary["scan"]["maps"], brain.write_maps(folder, data.maps),
+                                  strict=True):  # fmt: skip
+                told["file"] = name
         write_json(folder / "report.json", summary)
         bar.update()
         drawn = _drawn(data, joined, shown, keeper)
@@ -106,7 +110,9 @@ def _drawn(
     made: dict[str, Figure | None] = {
         "confidence": figures.confidence(data, joined, shown),
         "regions": figures.regions(data, shown),
-        "motion": figures.motion(data),
+        "motion": figures.motion(data, shown),
+        "where": brain.regions_figure(data.regions),
+        "map": brain.map_figure(data.maps),
         "latency": figures.latency(latencies_ms(data)),
     }
     drawn = {name: None if f is None else figures.png(f) for name, f in made.items()}

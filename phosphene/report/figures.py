@@ -11,6 +11,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from phosphene.quality import (
+    DVARS,
+    FD,
+    FD_HIGH,
+    FD_HIGH_MM,
+    FD_JENKINSON,
+    FD_LOW,
+    FD_LOW_MM,
+    ROTATION,
+    SPIKE,
+    TRANSLATION,
+    region_name,
+)
 from phosphene.report.accuracy import Joined
 from phosphene.report.load import RunData
 from phosphene.report.strip import png_bytes
@@ -21,8 +34,6 @@ __all__ = ["confidence", "latency", "motion", "png", "regions"]
 WIDTH_IN = 10.0
 DPI = 100
 GOOD, BAD, GREY = "#2a7f62", "#c0392b", "#666666"
-TRANSLATION = ("motion_x_mm", "motion_y_mm", "motion_z_mm")
-ROTATION = ("pitch_deg", "roll_deg", "yaw_deg")
 
 
 def png(figure: Figure) -> bytes:
@@ -75,15 +86,22 @@ def _lines(ax: Axes, data: RunData, names: Sequence[str], unit: str) -> bool:
     return drawn
 
 
-def motion(data: RunData) -> Figure | None:
+def motion(data: RunData, shown: Sequence[Shown] = ()) -> Figure | None:
     """Movement and volume-to-volume change of fMRI; amplitude and bad channels of EEG."""
     names = {name for q in data.qualities for name in q.values}
-    if "fd_mm" in names:
+    if FD in names:
         figure, axes = _figure(4, 7.0)
         _lines(axes[0], data, TRANSLATION, "mm")
+        _shade(axes[0], shown)
         _lines(axes[1], data, ROTATION, "deg")
-        _lines(axes[2], data, ["fd_mm", "fd_jenkinson_mm"], "mm")
-        _lines(axes[3], data, ["dvars_psc"], "psc")
+        _lines(axes[2], data, [FD, FD_JENKINSON], "mm")
+        _limits(axes[2], data)
+        _lines(axes[3], data, [DVARS], "psc")
+        _spikes(axes[3], data)
+    elif DVARS in names:
+        figure, axes = _figure(1, 2.6)
+        _lines(axes[0], data, [DVARS], "psc")
+        _spikes(axes[0], data)
     elif "rms_uv" in names:
         figure, axes = _figure(2, 4.0)
         _lines(axes[0], data, ["rms_uv"], "uv")
@@ -94,14 +112,28 @@ def motion(data: RunData) -> Figure | None:
     return figure
 
 
+def _limits(ax: Axes, data: RunData) -> None:
+    """Draw the limits of displacement that the session set."""
+    for name, usual, colour in ((FD_LOW, FD_LOW_MM, GREY), (FD_HIGH, FD_HIGH_MM, BAD)):
+        _, told = _series(data, name)
+        ax.axhline(told[-1] if told else usual, color=colour, lw=0.8, ls="--")
+
+
+def _spikes(ax: Axes, data: RunData) -> None:
+    """Mark the volumes that nothing was learned from."""
+    for q in data.qualities:
+        if q.values.get(SPIKE):
+            ax.axvline(q.t_data, color=BAD, lw=0.8, alpha=0.5)
+
+
 def regions(data: RunData, shown: Sequence[Shown]) -> Figure | None:
     """Mean signal of each region over the blocks of the run."""
-    names = sorted({n for q in data.qualities for n in q.values if n.startswith("roi_")})
-    if not names:
+    keys = sorted({n for q in data.qualities for n in q.values if region_name(n)})
+    if not keys:
         return None
     figure, (ax,) = _figure(1, 3.2)
-    for name in names:
-        ax.plot(*_series(data, name), lw=1, label=name.removeprefix("roi_").removesuffix("_psc"))
+    for key in keys:
+        ax.plot(*_series(data, key), lw=1, label=region_name(key))
     _shade(ax, shown)
     ax.legend(loc="upper right", fontsize=7, frameon=False)
     ax.set_xlabel("time in the recording (s); blocks as shown, not delayed")

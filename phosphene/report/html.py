@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
+
+from phosphene.report.scan import arrival_words
 
 __all__ = ["page"]
 
@@ -129,6 +131,59 @@ def _quality(s: Mapping[str, Any]) -> str:
     return _table(("figure", "mean", "95 %", "largest", "n"), rows)
 
 
+def _scan(s: Mapping[str, Any]) -> str:
+    scan = s["scan"]
+    if scan is None:
+        return ""
+    rows = [[escape(name), value] for name, value in _scan_rows(scan)]
+    counters = [
+        [escape(name.replace("_", " ")), str(count), escape(arrival_words(name))]
+        for name, count in scan["arrivals"].items()
+    ]
+    counters += [
+        [escape(f"source: {name.replace('_', ' ')}"), str(count), ""]
+        for name, count in scan["source"].items()
+    ]
+    return _table((), rows, numbers_from=9) + _table(("arrival", "count", ""), counters)
+
+
+def _mean_max(spread: Mapping[str, float] | None, unit: str) -> str:
+    if spread is None:
+        return "-"
+    return f"mean {spread['mean']:.3f} {unit}, largest {spread['max']:.2f} {unit}"
+
+
+def _scan_rows(scan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    tr, moved, spikes = scan["tr_s"], scan["displacement"], scan["spikes"]
+    rows = []
+    if moved is not None:
+        rows += [
+            ("displacement (Power)", _mean_max(moved["power_mm"], "mm")),
+            ("displacement (Jenkinson)", _mean_max(moved["jenkinson_mm"], "mm")),
+            (f"above {moved['low_mm']:g} / {moved['high_mm']:g} mm",
+             f"{moved['above_low']} / {moved['above_high']} of {moved['volumes']} volumes"),
+        ]  # fmt: skip
+    where = ", ".join(map(str, spikes[:20])) + (" ..." if len(spikes) > 20 else "")
+    rows += [
+        ("spikes", f"{len(spikes)}{f' (volumes {where})' if spikes else ''}"),
+        ("DVARS", _mean_max(scan["dvars_psc"], "%")),
+        ("tSNR", _number(scan["tsnr"], 1)),
+        ("drift", f"{_number(scan['drift_psc_per_min'], 2)} % per minute"),
+        ("TR announced / measured",
+         f"{_number(tr['announced'])} / {_number(tr['measured'])} s"),
+    ]  # fmt: skip
+    return rows
+
+
+def _maps(s: Mapping[str, Any]) -> str:
+    rows = [
+        [escape(m["contrast"]), _number(m["largest_t"], 1), _number(m["smallest_t"], 1),
+         _number(m["dof"], 0), escape(m.get("file", "-"))]
+        for m in (s["scan"] or {}).get("maps", ())
+    ]  # fmt: skip
+    return _table(("contrast", "largest t", "smallest t", "degrees of freedom", "file"), rows)
+
+
 def _notes(s: Mapping[str, Any]) -> str:
     lines = [f"{k}: {v}" for k, v in s["reasons"].items()]
     lines += [f"{sink} view was blank: {why}" for sink, v in s["views"].items()
@@ -139,6 +194,21 @@ def _notes(s: Mapping[str, Any]) -> str:
     return f"<ul>{items}</ul>" if items else _why("nothing")
 
 
+def _brain(s: Mapping[str, Any], image: Callable[[str], bytes | None]) -> list[str]:
+    """Where regions and maps were recorded, their slices."""
+    parts = []
+    if image("where") is not None:
+        how = "Compare the outlines with the anatomy before you trust a curve."
+        parts += [
+            "<h2>Where the regions lie</h2>",
+            _image(image("where"), "regions", ""),
+            _why(how),
+        ]
+    if image("map") is not None:
+        parts += ["<h2>Maps</h2>", _image(image("map"), "statistical map", ""), _maps(s)]
+    return parts
+
+
 def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str:
     """Make the page.
 
@@ -147,7 +217,7 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
     summary : mapping
         Made by `phosphene.report.summary.summarise`.
     figures : mapping of str to bytes or None
-        PNG files by name: strip, confidence, regions, motion, latency.
+        PNG files by name: strip, confidence, regions, motion, where, map, latency.
 
     Returns
     -------
@@ -172,8 +242,10 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
         "<h2>Regions</h2>",
         _image(image("regions"), "signal of regions", "no regions were given"),
         "<h2>Signal quality</h2>",
+        _scan(s),
         _image(image("motion"), "movement and change", "no quality figures were recorded"),
         _quality(s),
+        *_brain(s, image),
         "<h2>Latency</h2>",
         _image(image("latency"), "latency histograms", "nothing to measure was recorded"),
         _latency(s),

@@ -19,9 +19,11 @@ from phosphene.messages import (
     Message,
     Percept,
     Quality,
+    Regions,
     RunStart,
     RunStop,
     Samples,
+    StatMap,
     View,
     Volume,
     topic_of,
@@ -52,8 +54,10 @@ class RunData:
         Headers of the frames whose pictures were recorded.
     topics, missing : Counter
         Messages, and missing numbers, of each topic.
-    lost_samples : int
-        EEG samples missing between the recorded blocks.
+    regions : Message or None
+        Where the regions lie.
+    maps : list of Message
+        Statistical maps of the whole run, the newest of each contrast.
     """
 
     parts: list[Path]
@@ -69,6 +73,8 @@ class RunData:
     scopes: set[str] = field(default_factory=set)
     volumes: set[int] = field(default_factory=set)
     samples: int = 0
+    regions: Message | None = None
+    maps: list[Message] = field(default_factory=list)
     topics: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
     beats: dict[tuple[str, int], Beat] = field(default_factory=dict)
@@ -149,6 +155,12 @@ def _take(data: RunData, message: Message) -> None:
             data.views.append(header)
         case Volume():
             data.volumes.add(header.index)
+        case Regions():
+            data.regions = data.regions or message
+        case StatMap():
+            # A node that was started again tells the rest of the run: more is in the longer one.
+            data.maps = [m for m in data.maps if m.header.contrast != header.contrast]
+            data.maps.append(message)
         case Samples():
             data.samples += message.arrays["samples"].shape[0]
         case Grant():

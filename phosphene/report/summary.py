@@ -13,6 +13,7 @@ import numpy as np
 from phosphene.messages import View
 from phosphene.report.latency import latencies_ms, summary_of
 from phosphene.report.load import RunData
+from phosphene.report.scan import scan_of
 
 __all__ = ["split_of", "summarise", "write_json"]
 
@@ -90,6 +91,7 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
         "counters": data.counters(),
         "latency_ms": latency,
         "quality": quality_of([q.values for q in data.qualities]),
+        "scan": scan_of(data),
         "accuracy": flattened(accuracy),
         "views": _views(data.views),
         "recorded": dict(data.topics),
