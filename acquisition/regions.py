@@ -19,7 +19,7 @@ from acquisition.sources.nifti import read_mask, read_picture
 from phosphene.errors import InputError, PhospheneError
 from phosphene.session import FmriSettings
 
-__all__ = ["Found", "RegionFiles", "RegionFinder", "drawn", "find_regions", "grey"]
+__all__ = ["Found", "RegionFiles", "RegionFinder", "drawn", "find_regions", "given_mask", "grey"]
 
 Mask = npt.NDArray[np.bool_]
 Matrix = npt.NDArray[np.float64]
@@ -148,6 +148,20 @@ def _why_not(placed: Placed, least: float) -> str:
             f"{100 * least:.0f} % are wanted (roi_inside)"
         )
     return "" if placed.mask.any() else "is smaller than a voxel of the volumes"
+
+
+def given_mask(settings: FmriSettings, reference: Volume) -> Mask | None:
+    """Return the mask that the settings name, on a volume's grid; None where they name none.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or used.
+    """
+    if settings.mask is None:
+        return None
+    alone = settings.model_copy(update={"rois": {}})
+    return find_regions(RegionFiles.of(alone), alone, reference).mask
 
 
 def drawn(

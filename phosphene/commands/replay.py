@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mcap.writer import MCAP0_MAGIC
 
@@ -57,6 +57,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", default="", help="rename markers, for instance 1=house,2=face")
     parser.add_argument("--events", type=Path, help="BIDS events.tsv; default: one beside it")
     parser.add_argument("--roi", action="append", default=[], help="NAME=MASK.nii, may be repeated")
+    parser.add_argument("--roi-reference", type=Path, help="picture that the regions lie on")
+    parser.add_argument(
+        "--registration", choices=("rigid", "affine"), default="rigid",
+        help="how that picture is laid on the run: same head, or another such as a template",
+    )  # fmt: skip
+    parser.add_argument("--smooth-mm", type=float, default=0.0, help="smoothing of volumes, mm")
+    parser.add_argument(
+        "--slice-timing", choices=("off", "linear", "cubic"), default="off",
+        help="put each slice to the moment of the first",
+    )  # fmt: skip
     parser.add_argument("--fps", type=float, default=24.0, help="frames per second")
     parser.add_argument("--steps", type=int, default=2, help="denoising steps: 1, 2 or 4")
     parser.add_argument("--mode", choices=("z", "c", "zc"), default="zc", help="what conditions")
@@ -169,7 +179,7 @@ def _run(arguments: argparse.Namespace) -> int:
                 "events": arguments.events and arguments.events.resolve(),
                 "labels": pairs("--labels", arguments.labels),
             },
-            "acquisition": {"fmri": {"rois": _rois(arguments.roi)}},
+            "acquisition": {"fmri": _fmri(arguments)},
             "decoder": {"bundle": arguments.bundle and arguments.bundle.resolve()},
             "renderer": {
                 "fps": arguments.fps,
@@ -190,6 +200,17 @@ def _run(arguments: argparse.Namespace) -> int:
         facts=_facts(arguments, bundle),
     )
     return 0 if run_chain(session, options).status == "success" else 1
+
+
+def _fmri(arguments: argparse.Namespace) -> dict[str, Any]:
+    reference = arguments.roi_reference
+    return {
+        "rois": _rois(arguments.roi),
+        "rois_reference": reference and reference.resolve(),
+        "registration": arguments.registration,
+        "smooth_mm": arguments.smooth_mm,
+        "slice_timing": arguments.slice_timing,
+    }
 
 
 def _rois(items: list[str]) -> dict[str, Path]:

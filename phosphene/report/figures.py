@@ -91,8 +91,8 @@ def motion(data: RunData, shown: Sequence[Shown] = ()) -> Figure | None:
     names = {name for q in data.qualities for name in q.values}
     if FD in names:
         figure, axes = _figure(4, 7.0)
-        _lines(axes[0], data, TRANSLATION, "mm")
         _shade(axes[0], shown)
+        _lines(axes[0], data, TRANSLATION, "mm")
         _lines(axes[1], data, ROTATION, "deg")
         _lines(axes[2], data, [FD, FD_JENKINSON], "mm")
         _limits(axes[2], data)
