@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from acquisition.fmri.betas import Beta, BetaConfig, RunningBetas
+from acquisition.fmri.betas import Beta
 from acquisition.fmri.clean import CleanConfig
 from acquisition.fmri.core import FmriConfig, FmriCore, FmriStep
 from acquisition.fmri.quality import QualityConfig
 from acquisition.fmri.regressors import Stimulus
 from acquisition.fmri.volume import Volume
+from acquisition.fmri_betas import BetaMaker
 from acquisition.settings import FmriPrior
 from phosphene import quality as names
 from phosphene.normalise import RunningNormaliser
@@ -119,9 +120,8 @@ class FmriChain:
         self._core: FmriCore | None = None
         self._normaliser: RunningNormaliser | None = None
         self._refused = False
-        self._betas: RunningBetas | None = None
+        self._betas: BetaMaker | None = None
         self._first_beta = first_beta
-        self._start: npt.NDArray[np.float64] | None = None
         self.trouble = ""
 
     @property
@@ -206,15 +206,9 @@ class FmriChain:
         if self._refused:
             return ()
         if self._betas is None:
-            at = float(np.clip(self.core.sampled_s / self._tr_s, 0.0, 1.0))
-            usual = BetaConfig(delay_s=self._settings.beta_delay_s)
-            config = replace(usual, design=replace(usual.design, sample_at=at))
-            self._betas = RunningBetas(len(raw), self._tr_s, config, self._first_beta)
-        if self._start is None:
-            self._start = step.motion_mm_deg
-        moved = step.motion_mm_deg - self._start
-        made = self._betas.step(raw, step.index, moved, known, censor=step.spike)
-        return tuple(self._beta(beta) for beta in made)
+            delay_s = self._settings.beta_delay_s
+            self._betas = BetaMaker(self.core, self._tr_s, delay_s, self._first_beta)
+        return tuple(self._beta(beta) for beta in self._betas.step(step, raw, known))
 
     def _beta(self, beta: Beta) -> BetaResult:
         x = beta.x

@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,12 @@ from tqdm import tqdm
 from acquisition.bridge.timeline import ChunkItem, MarkerItem, chunk_items
 from acquisition.eeg.config import EegConfig
 from acquisition.eeg_chain import EegChain, EegResult
-from acquisition.fmri.regressors import Stimulus
+from acquisition.fmri.regressors import DesignConfig
 from acquisition.fmri.volume import Volume
+from acquisition.fmri_betas import usual_delays_s
 from acquisition.fmri_chain import FmriChain, end_of_volume_s
+from acquisition.prepare_rows import BetaRows, Rows
+from acquisition.regions import given_mask
 from acquisition.settings import dump_settings, epoch_times_s
 from acquisition.sources.recording import (
     EegRun,
@@ -45,36 +48,12 @@ __all__ = ["chosen_runs", "main", "prepare", "prepare_eeg", "prepare_fmri"]
 _CHUNK_S = 1.0
 
 
-@dataclass
-class _Rows:
-    """What has been collected so far."""
-
-    responses: list[npt.NDArray[np.float32]] = field(default_factory=list)
-    runs: list[str] = field(default_factory=list)
-    t_data: list[float] = field(default_factory=list)
-    t_event: list[float] = field(default_factory=list)
-    spikes: list[bool] = field(default_factory=list)
-
-    def add(
-        self,
-        x: npt.NDArray[np.float32],
-        run: str,
-        t_data: float,
-        t_event: float | None,
-        spike: bool = False,
-    ) -> None:
-        self.responses.append(x)
-        self.runs.append(run)
-        self.t_data.append(t_data)
-        self.t_event.append(float("nan") if t_event is None else t_event)
-        self.spikes.append(spike)
-
-
 def prepare(
     recordings: Sequence[Recording],
     person: str,
     settings: AcquisitionSettings | None = None,
     show_progress: bool = False,
+    beta_delays_s: Sequence[float] | None = None,
 ) -> PreparedData:
     """Clean the runs of one person.
 
@@ -88,6 +67,9 @@ def prepare(
         How to clean.
     show_progress : bool
         Whether to draw a progress bar on standard error.
+    beta_delays_s : sequence of float, optional
+        Make betas at each of these delays (seconds), for the fit to choose from; empty takes those
+        that suit the events' lengths. None makes them at the one of the settings.
 
     Returns
     -------
@@ -105,7 +87,7 @@ def prepare(
         kinds = sorted({r.modality for r in recordings})
         raise InputError(problem("recordings", kinds, "runs of one modality", "Choose some."))
     if fmri:
-        return prepare_fmri(fmri, person, settings, show_progress)
+        return prepare_fmri(fmri, person, settings, show_progress, beta_delays_s)
     return prepare_eeg(eeg, person, settings, show_progress)
 
 
@@ -114,31 +96,32 @@ def prepare_fmri(
     person: str,
     settings: AcquisitionSettings,
     show_progress: bool = False,
+    beta_delays_s: Sequence[float] | None = None,
 ) -> PreparedData:
     """Realign, smooth and mask the volumes of all runs, or find their betas; see `prepare`.
 
     A beta that the volumes until then do not determine is left out, as it is in a live run.
     """
-    first, of_events = runs[0], settings.fmri.features == "beta"
+    first, delays_s = runs[0], _delays_s(runs, settings, beta_delays_s)
     tr_s = settings.fmri.tr_s or first.tr_s
     _check_alike(runs)
-    rows, mask, reference, mask_hash = _Rows(), first.mask, None, ""
-    aligned = False
+    rows, mask, reference, mask_hash = Rows(), _mask_of(first, settings), None, ""
+    aligned, volumes = False, settings.fmri.model_copy(update={"features": "volume"})
     bar = tqdm(total=sum(r.n_volumes for r in runs), unit="volume", disable=not show_progress)
     with bar:
         for run in runs:
             bar.set_description(f"run {run.run}")
-            chain = FmriChain(settings.fmri, tr_s, mask=mask, reference=reference)
-            known = _stimuli(run)
+            chain = FmriChain(volumes, tr_s, mask=mask, reference=reference)
+            events = BetaRows(run, tr_s, delays_s)
             for volume in run.volumes():
-                result = chain.step(volume, known)
-                t_s = end_of_volume_s(volume.index, tr_s)
-                if not of_events:
+                result = chain.step(volume)
+                if delays_s:
+                    events.step(chain.core, result)
+                else:
+                    t_s = end_of_volume_s(volume.index, tr_s)
                     rows.add(result.raw, run.run, t_s, None, result.step.spike)
-                for beta in result.betas:
-                    if beta.ready:
-                        rows.add(beta.raw, run.run, t_s, beta.onset_s)
                 bar.update()
+            events.give(rows)
             # What the first run found holds for all: features must mean the same voxels.
             mask, reference = chain.core.mask, chain.core.reference
             mask_hash, aligned = chain.core.mask_hash, not chain.core.note
@@ -147,17 +130,34 @@ def prepare_fmri(
     return _pack(
         rows,
         _meta(runs, person, settings, mask_hash)
-        | {"modality": "fmri", "kind": "fmri-beta" if of_events else "fmri", "tr_s": tr_s}
+        | {"modality": "fmri", "kind": "fmri-beta" if delays_s else "fmri", "tr_s": tr_s}
+        | {"delays_s": delays_s if len(delays_s) > 1 else ()}
         | {"affine": tuple(float(v) for v in reference.affine.flat)},
         mask,
         reference if aligned else None,
     )
 
 
-def _stimuli(run: FmriRecording) -> list[Stimulus]:
-    """Return the events of a run; what begins later than a volume has no effect on it."""
-    events = sorted(run.events, key=lambda e: e.t_s)
-    return [Stimulus(e.t_s, e.label, e.duration_s) for e in events]
+def _delays_s(
+    runs: Sequence[FmriRecording], settings: AcquisitionSettings, asked: Sequence[float] | None
+) -> tuple[float, ...]:
+    """Return the delays of betas, none where volumes are wanted."""
+    if settings.fmri.features != "beta":
+        return ()
+    if asked is None:
+        return (settings.fmri.beta_delay_s,)
+    rest = DesignConfig().rest
+    lengths_s = [e.duration_s for r in runs for e in r.events if e.label not in rest]
+    return tuple(asked) or usual_delays_s(lengths_s)
+
+
+def _mask_of(
+    run: FmriRecording, settings: AcquisitionSettings
+) -> npt.NDArray[np.bool_] | None:
+    """Return the mask that the settings name, laid on the run's first volume; else its own."""
+    if settings.fmri.mask is None:
+        return run.mask
+    return given_mask(settings.fmri, next(run.volumes()))
 
 
 def _check_alike(runs: Sequence[FmriRecording]) -> None:
@@ -179,7 +179,7 @@ def prepare_eeg(
     Epochs in which the filter still settles, or that are too large, are left out: a decoder should
     not learn from blinks.
     """
-    rows, config = _Rows(), None
+    rows, config = Rows(), None
     mask_hash, kind, left_out = "", "eeg-epoch", 0
     total_s = round(sum(r.duration_s for r in runs))
     bar: tqdm[Any] = tqdm(total=total_s, unit="s", disable=not show_progress)
@@ -237,7 +237,7 @@ def _meta(
 
 
 def _pack(
-    rows: _Rows,
+    rows: Rows,
     meta: Mapping[str, Any],
     mask: npt.NDArray[np.bool_] | None,
     reference: Volume | None = None,
@@ -256,6 +256,7 @@ def _pack(
         mask=np.zeros((0, 0, 0), np.bool_) if mask is None else mask,
         reference=None if reference is None else reference.data,
         spikes=np.asarray(rows.spikes) if any(rows.spikes) else None,
+        at_delays=np.stack(rows.at_delays, axis=1) if meta.get("delays_s") else None,
     )
 
 
@@ -325,6 +326,11 @@ def _settings(text: str) -> AcquisitionSettings:
         raise ConfigError(f"--settings: {error.error_count()} problem(s)\n{lines}") from error
 
 
+def _seconds(text: str) -> tuple[float, ...]:
+    """Read ``6,8,10``; ``auto`` is empty."""
+    return () if text == "auto" else tuple(float(part) for part in text.split(","))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Prepare recordings from the command line; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -339,6 +345,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--events", type=Path, help="BIDS events.tsv; default: one beside it")
     parser.add_argument("--labels", default="", help="rename labels, for instance 1=house,2=face")
     parser.add_argument("--settings", default="{}", help="acquisition settings: JSON or its file")
+    parser.add_argument("--beta-delays", type=_seconds, help="make betas at each of these delays, "
+                        "for instance 6,8,10; auto suits the events' lengths")  # fmt: skip
     arguments = parser.parse_args(argv)
     try:
         settings = _settings(arguments.settings)
@@ -348,7 +356,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise InputError(
                 problem("--modality", arguments.modality, ", ".join(sorted(found)), "Correct it.")
             )
-        data = prepare(recordings, arguments.person, settings, show_progress=True)
+        data = prepare(
+            recordings, arguments.person, settings, show_progress=True,
+            beta_delays_s=arguments.beta_delays,
+        )  # fmt: skip
         write_prepared(arguments.out, data)
     except PhospheneError as error:
         print(f"prepare: {error}", file=sys.stderr)

@@ -96,7 +96,7 @@ def search(
         )  # fmt: skip
         return settings, Grid()
     if meta.kind == "fmri-beta":
-        return _of_events(meta, delay_s, window, seed), Grid(prior_weights=_BETA_WEIGHTS)
+        return _of_events(meta, delay_s, window, seed)
     delays = np.arange(meta.tr_s / 2, _LONGEST_DELAY_S, meta.tr_s).tolist()
     settings = FitSettings(
         window=window or 2,
@@ -115,15 +115,16 @@ def search(
 
 def _of_events(
     meta: PreparedMeta, delay_s: float | None, window: int | None, seed: int
-) -> FitSettings:
-    """Return the settings for betas: one row is one event, its delay is how it was made."""
-    made_s = float(json.loads(meta.settings or "{}").get("fmri", {}).get("beta_delay_s", 8.0))
+) -> tuple[FitSettings, Grid]:
+    """Say the same for betas: one row is one event, its delay is how it was made."""
+    own_s = json.loads(meta.settings or "{}").get("fmri", {}).get("beta_delay_s", 8.0)
+    made_s = meta.delays_s or (float(own_s),)
     found = []
     if window not in (None, 1):
         found.append(problem("--window", window, "1 for betas", "Leave it out."))
-    if delay_s not in (None, made_s):
+    if delay_s not in (None, *made_s):
         found.append(
-            problem("--delay", delay_s, f"{made_s:g} s, with which the betas were made",
+            problem("--delay", delay_s, f"what the betas were made with: {made_s} s",
                     "Leave it out, or prepare the betas anew.")
         )  # fmt: skip
     check_all(found, ConfigError, "fit of betas")
@@ -132,9 +133,12 @@ def _of_events(
         onsets.setdefault(event.run, []).append(event.t_s)
     gaps_s = np.concatenate([np.diff(np.unique(t)) for t in onsets.values()])
     period_s = float(np.median(gaps_s)) if len(gaps_s) else meta.tr_s
-    return FitSettings(
-        window=1, combine="mean", delay_s=made_s, per_event=True, period_s=period_s, seed=seed
-    )
+    settings = FitSettings(
+        window=1, combine="mean", delay_s=made_s[0] if delay_s is None else delay_s,
+        per_event=True, period_s=period_s, seed=seed,
+    )  # fmt: skip
+    tried = made_s if delay_s is None and len(made_s) > 1 else ()
+    return settings, Grid(delays_s=tried, prior_weights=_BETA_WEIGHTS)
 
 
 def _fit(given: argparse.Namespace) -> Bundle:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,8 @@ class Dataset:
         Category on show, "rest" for nothing, "" for unknown.
     spikes : array of bool (n,), optional
         Rows that the normaliser does not learn from.
+    at_delays : dict of float to array (n, features) float32
+        Responses to the same events at other delays, in seconds; see `at`.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class Dataset:
     c: Floats | None = None
     labels: Strings | None = None
     spikes: npt.NDArray[np.bool_] | None = None
+    at_delays: Mapping[float, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.responses)
@@ -73,6 +76,13 @@ class Dataset:
                 for g in self.group_names
                 if (np.diff(self.times[self.groups == g]) <= 0).any()
             ]
+        found += [
+            problem(
+                f"responses at {delay_s:g} s", values.shape, str(self.responses.shape), "Mend it."
+            )
+            for delay_s, values in self.at_delays.items()
+            if values.shape != self.responses.shape or not np.isfinite(values).all()
+        ]
         check_all(found, InputError, "dataset")
 
     def __len__(self) -> int:
@@ -82,6 +92,13 @@ class Dataset:
     def group_names(self) -> tuple[str, ...]:
         """Groups in the order in which they first occur."""
         return tuple(dict.fromkeys(self.groups.tolist()))
+
+    def at(self, delay_s: float) -> Floats:
+        """Return the responses that were taken `delay_s` seconds after their events, if such are.
+
+        Otherwise those that there are.
+        """
+        return self.at_delays.get(delay_s, self.responses)
 
     def select(self, rows: npt.NDArray[Any]) -> Dataset:
         """Return the dataset of some rows (indices or a mask)."""
@@ -93,6 +110,7 @@ class Dataset:
             c=None if self.c is None else self.c[rows],
             labels=None if self.labels is None else self.labels[rows],
             spikes=None if self.spikes is None else self.spikes[rows],
+            at_delays={delay_s: values[rows] for delay_s, values in self.at_delays.items()},
         )
 
     def only(self, *groups: str) -> Dataset:
@@ -111,6 +129,9 @@ class Dataset:
             if value is not None:
                 digest.update(f"{name} {value.shape} {value.dtype.str};".encode())
                 digest.update(np.ascontiguousarray(value).tobytes())
+        for delay_s, values in self.at_delays.items():
+            digest.update(f"{delay_s!r} {values.shape} {values.dtype.str};".encode())
+            digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
 
 

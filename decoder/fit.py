@@ -243,7 +243,7 @@ def _manifest(data: Dataset, facts: Facts, fitted: Fitted, grid: Grid) -> Manife
             kind=settings.normaliser,
             settings={"prior_weight": settings.prior_weight} if running else {},
         ),
-        acquisition=dict(facts.acquisition),
+        acquisition=_acquisition(facts, settings),
         training=TrainingInfo(
             data_sha256=(data.sha256(), *facts.sources),
             samples=len(data),
@@ -264,6 +264,14 @@ def _manifest(data: Dataset, facts: Facts, fitted: Fitted, grid: Grid) -> Manife
         consent=facts.consent,
         created=facts.created,
     )
+
+
+def _acquisition(facts: Facts, settings: FitSettings) -> dict[str, Any]:
+    """Return the settings that acquisition needs; betas have to be taken at the chosen delay."""
+    held = dict(facts.acquisition)
+    if settings.per_event and facts.modality == "fmri":
+        held["fmri"] = {**held.get("fmri", {}), "beta_delay_s": settings.delay_s}
+    return held
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ def learn_priors(data: Dataset, settings: FitSettings) -> Priors:
         features = data.responses.shape[1]
         return Priors(np.zeros(features, np.float32), np.ones(features, np.float32))
     kept = np.ones(len(data), bool) if data.spikes is None else ~data.spikes
-    runs = [data.responses[kept & (data.groups == name)] for name in data.group_names]
+    responses = data.at(settings.delay_s)
+    runs = [responses[kept & (data.groups == name)] for name in data.group_names]
     return Priors(*priors_from_runs(runs))
 
 
@@ -98,14 +99,15 @@ def make_samples(data: Dataset, settings: FitSettings, priors: Priors) -> Sample
 
 
 def _normalised(data: Dataset, settings: FitSettings, priors: Priors) -> Floats:
+    responses = data.at(settings.delay_s)
     if settings.normaliser == "none":
-        return data.responses
-    result = np.empty_like(data.responses, dtype=np.float32)
+        return responses
+    result = np.empty_like(responses, dtype=np.float32)
     for name in data.group_names:
         mine = data.groups == name
         normaliser = RunningNormaliser(priors.mean, priors.std, settings.prior_weight)
         spikes = None if data.spikes is None else data.spikes[mine]
-        result[mine] = normaliser.run(data.responses[mine], spikes)
+        result[mine] = normaliser.run(responses[mine], spikes)
     return result
 
 

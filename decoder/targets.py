@@ -85,6 +85,9 @@ def make_dataset(
         c=c,
         labels=labels,
         spikes=data.spikes,
+        at_delays={}
+        if data.at_delays is None
+        else dict(zip(data.meta.delays_s, data.at_delays, strict=True)),
     )
 
 

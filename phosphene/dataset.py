@@ -74,6 +74,8 @@ class PreparedMeta(Struct, frozen=True, kw_only=True):
         File name to SHA-256 of what was read.
     events : list of TimedEvent
         Everything shown, in all runs.
+    delays_s : tuple of float
+        Delays from an event to its beta, in seconds, where betas were made at several.
     """
 
     person: str
@@ -87,6 +89,7 @@ class PreparedMeta(Struct, frozen=True, kw_only=True):
     settings: str
     sources: dict[str, str]
     events: list[TimedEvent]
+    delays_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,8 @@ class PreparedData:
         Volume (x, y, z) that all runs were aligned to; None where nothing was aligned.
     spikes : ndarray of bool, shape (n,), or None
         Rows that no baseline learns from; None for none.
+    at_delays : ndarray, shape (delays, n, features), float32, or None
+        Betas of the same events at each of `meta.delays_s`; `responses` are those of the first.
     """
 
     meta: PreparedMeta
@@ -121,6 +126,7 @@ class PreparedData:
     mask: npt.NDArray[np.bool_]
     reference: npt.NDArray[np.float32] | None = None
     spikes: npt.NDArray[np.bool_] | None = None
+    at_delays: npt.NDArray[np.float32] | None = None
 
 
 def write_prepared(path: Path, data: PreparedData) -> None:
@@ -138,6 +144,8 @@ def write_prepared(path: Path, data: PreparedData) -> None:
         arrays["reference"] = data.reference.astype(np.float32, copy=False)
     if data.spikes is not None:
         arrays["spikes"] = data.spikes.astype(np.bool_)
+    if data.at_delays is not None:
+        arrays["at_delays"] = data.at_delays.astype(np.float32, copy=False)
     np.savez(temporary, **arrays)
     temporary.replace(path)
 
@@ -162,6 +170,7 @@ def read_prepared(path: Path) -> PreparedData:
                 held["mask"],
                 held["reference"] if "reference" in held.files else None,
                 held["spikes"] if "spikes" in held.files else None,
+                held["at_delays"] if "at_delays" in held.files else None,
             )
     except (
         OSError,
@@ -174,6 +183,8 @@ def read_prepared(path: Path) -> PreparedData:
         raise InputError(f"prepared data {path}: cannot be read: {error}") from error
     rows = {len(data.responses), len(data.runs), len(data.t_data), len(data.t_event)}
     rows |= set() if data.spikes is None else {len(data.spikes)}
+    if data.at_delays is not None:
+        rows |= {data.at_delays.shape[1] if len(data.at_delays) == len(meta.delays_s) else -1}
     if len(rows) != 1:
         raise InputError(f"prepared data {path}: arrays have different lengths {sorted(rows)}")
     return data

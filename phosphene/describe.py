@@ -27,7 +27,7 @@ def delay_in_words(m: Manifest) -> str:
     if m.modality == "eeg":
         return seconds
     if m.training.settings.get("per_event"):
-        return f"{seconds} from each event's onset to its beta"
+        seconds += " from each event's onset to its beta"
     tried = m.training.settings.get("delays_tried")
     if tried is None:
         return seconds

@@ -105,8 +105,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--features", choices=("volume", "beta"), default="volume", help="decode "
                         "windows of volumes, or one response (beta) for each event")  # fmt: skip
     parser.add_argument("--delay", type=_delay, default="auto", metavar="S", help="haemodynamic "
-                        "delay in seconds; auto chooses it on training runs (volumes), and takes "
-                        "betas 8 s after each onset")  # fmt: skip
+                        "delay in seconds, from a picture to the end of a volume or from an event "
+                        "to its beta; auto chooses it on training runs")  # fmt: skip
     parser.add_argument("--window", type=int, help="volumes in a decoder window")
 
 
@@ -133,6 +133,8 @@ def _run(arguments: argparse.Namespace) -> int:
         command += ["--labels", arguments.labels] if arguments.labels else []
         command += ["--events", str(arguments.events)] if arguments.events else []
         command += ["--settings", json.dumps(settings)] if settings else []
+        if settings and arguments.delay == "auto":
+            command += ["--beta-delays", "auto"]
         run_module("acquisition.prepare", command)
         _fit(prepared, arguments)
     return 0
