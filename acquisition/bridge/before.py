@@ -1,4 +1,7 @@
-"""Which files of a folder were there before the run began; they belong to something else."""
+"""Which files of a folder a bridge that starts again has to know: by keyed hashes of their names.
+
+Names may hold a person's; not even the private folder of the run keeps them.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ import logging
 import os
 from pathlib import Path
 
+from acquisition.sources.identity import keyed_hash, new_key
 from phosphene.errors import InputError
 
-__all__ = ["there_before"]
+__all__ = ["keep_name", "kept_name", "there_before"]
 
 _KEPT = "bridge.before"
 _LOG = logging.getLogger("bridge")
@@ -43,12 +47,43 @@ def there_before(run_folder: Path, folder: Path, depth: int) -> list[str]:
     except OSError as error:
         raise InputError(f"source folder: {error.strerror}; create it") from error
     if not kept.exists():
-        kept.write_text(json.dumps(found), encoding="utf-8")
+        key = new_key()
+        files = {keyed_hash(key, name): stamp for name, stamp in found.items()}
+        kept.write_text(json.dumps({"key": key.hex(), "files": files}), encoding="utf-8")
         if found:
             _LOG.info("%d files are in the folder already and are left alone", len(found))
         return list(found)
-    before: dict[str, list[int]] = json.loads(kept.read_text(encoding="utf-8"))
-    return [name for name, stamp in before.items() if found.get(name, stamp) == stamp]
+    read = json.loads(kept.read_text(encoding="utf-8"))
+    key, before = bytes.fromhex(read["key"]), read["files"]
+    return [name for name, stamp in found.items() if before.get(keyed_hash(key, name)) == stamp]
+
+
+def keep_name(kept: Path, name: str) -> None:
+    """Keep a mark of a file's name for a process that starts again."""
+    key = new_key()
+    kept.write_text(f"{key.hex()} {keyed_hash(key, name)}", encoding="utf-8")
+
+
+def kept_name(kept: Path | None, folder: Path, depth: int) -> str:
+    """Return the file of a folder whose mark an earlier process has kept; "" if there is none.
+
+    Parameters
+    ----------
+    kept : Path or None
+        Where the mark is.
+    folder : Path
+        Where the scanner writes.
+    depth : int
+        Levels of subfolders that belong to it.
+    """
+    if kept is None or not kept.exists():
+        return ""
+    key, mark = kept.read_text(encoding="utf-8").split()
+    try:
+        names = _stamps(folder, depth)
+    except OSError:
+        return ""
+    return next((name for name in names if keyed_hash(bytes.fromhex(key), name) == mark), "")
 
 
 def _stamps(folder: Path, depth: int, prefix: str = "") -> dict[str, list[int]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
+from acquisition.bridge.before import keep_name, kept_name
 from acquisition.fmri.volume import Volume
 from acquisition.sources.any_reader import AnyReader
 from acquisition.sources.folder import FolderScan, watch_folder
@@ -45,7 +46,7 @@ class FolderFeed:
     wake : Callable
         Called, in the thread, whenever a volume has been queued.
     keep : Path or None
-        File in which the name of the series' first file is kept, so that a process that starts
+        File in which a mark of the series' first file is kept, so that a process that starts
         again in the middle of the run follows the same series.
     series, images
         Which images to take, see `AnyReader`.
@@ -78,7 +79,7 @@ class FolderFeed:
                 skip=skip,
                 steady_s=self._watch.steady_s,
                 depth=FOLDER_DEPTH,
-                first=_kept(keep),
+                first=kept_name(keep, folder, FOLDER_DEPTH),
             )
         except BaseException:
             self._watch.close()
@@ -140,7 +141,7 @@ class FolderFeed:
                 if number == 0:
                     self._order.wait_s = _patience_s(volume.tr_s)
                     if self._keep is not None:
-                        self._keep.write_text(self._scan.first, encoding="utf-8")
+                        keep_name(self._keep, self._scan.first)
                 self._queue.put(volume)
                 self._wake()
         except Exception as error:  # handed to the node, which ends with it
@@ -150,8 +151,3 @@ class FolderFeed:
 
 def _patience_s(tr_s: float) -> float:
     return max(_PATIENCE_TR * tr_s, _LEAST_PATIENCE_S)
-
-
-def _kept(keep: Path | None) -> str:
-    """Return the name that an earlier process of the run has kept."""
-    return keep.read_text(encoding="utf-8") if keep is not None and keep.exists() else ""
