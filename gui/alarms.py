@@ -39,12 +39,15 @@ class Alarm:
         True for what needs no acknowledgement once it is over.
     counting : bool
         True for a number that never falls: acknowledged, it is told again when it has grown.
+    logged : bool
+        True where the log has it already.
     """
 
     level: AlarmLevel
     text: str
     passing: bool = False
     counting: bool = False
+    logged: bool = False
 
     @property
     def rank(self) -> int:
@@ -83,7 +86,7 @@ def alarms(board: Board, state: State, unit: str, now_s: float) -> list[Alarm]:
         found.append(Alarm("high", board.trouble))
     if state in ("RUNNING", "BLANKED"):
         found += _about_data(board, unit, now_s)
-        found += _about_nodes(board.peers)
+        found += _about_nodes(board.peers, flowing=board.flowing)
     if state == "BLANKED":
         found.append(_about_blank(board))
     if board.decode_reason and "view_operator" in (board.scopes or ()):
@@ -114,7 +117,8 @@ def _about_data(board: Board, unit: str, now_s: float) -> list[Alarm]:
     return [] if board.features.ready else [Alarm("info", "Statistics are warming up")]
 
 
-def _about_nodes(peers: tuple[Peer, ...]) -> Iterator[Alarm]:
+def _about_nodes(peers: tuple[Peer, ...], *, flowing: bool) -> Iterator[Alarm]:
+    """Word what is wrong with nodes; before the first data they only tell how far they are."""
     gate = next((p for p in peers if p.name == "gate"), None)
     if gate is not None and gate.health == "silent":
         # All beats come through the gate: without it nothing is known of the others.
@@ -123,10 +127,9 @@ def _about_nodes(peers: tuple[Peer, ...]) -> Iterator[Alarm]:
     for peer in peers:
         if peer.health == "silent":
             yield Alarm("high", f"{peer.name}: no sign of life for {peer.silent_s:.0f} s")
-        elif peer.note and peer.health == "noted":
-            yield Alarm("medium", f"{peer.name}: {peer.note}")
-        elif peer.note and peer.health == "starting":
-            yield Alarm("info", f"{peer.name}: {peer.note}")
+        elif peer.note and peer.health in ("noted", "starting"):
+            grave = flowing and peer.health == "noted"
+            yield Alarm("medium" if grave else "info", f"{peer.name}: {peer.note}", logged=True)
 
 
 def _about_scan(board: Board) -> Iterator[Alarm]:

@@ -32,11 +32,13 @@ from phosphene.plan import Plan
 from phosphene.sink import Showing, SinkState
 from phosphene.sink.node import total_counts
 
-__all__ = ["BLANKED_HERE", "Board", "Flow", "Pictures", "RunModel"]
+__all__ = ["BLANKED_HERE", "WARNED", "Board", "Flow", "Pictures", "RunModel"]
 
 GRANT_FRESH_S = 1.0
 MOST_PERCEPTS = 128
 MOST_LOG_LINES = 500
+WARNED = "▲ "
+"""Begins the lines of the log that are warnings."""
 BLANKED_HERE = "blanked by the operator"
 
 
@@ -135,6 +137,11 @@ class Board:
     peers: tuple[Peer, ...]
     shown_once: bool
     paced: bool
+
+    @property
+    def flowing(self) -> bool:
+        """Whether any data have come."""
+        return self.features is not None or self.scan.volumes is not None
 
     @property
     def all_pushed(self) -> bool:
@@ -237,9 +244,10 @@ class RunModel:
             self._log.append(f"{sink.name} view: {words}")
 
     def _take_beat(self, header: Beat) -> None:
-        # A window tells nothing of itself, and notes of the end are no news.
+        # A window tells itself nothing; what is said before the first data is no warning yet.
         if header.producer != "gui" and (line := self._peers.on_beat(header)):
-            self._log.append(line)
+            flowing = self._features is not None or self._curves.newest
+            self._log.append(f"{WARNED}{line}" if flowing else line)
 
     def _take_grant(self, header: Grant) -> None:
         self._grant = header

@@ -82,10 +82,8 @@ class SlicePanel(QWidget):
         if len(name) > MOST_LETTERS:
             name = f"{name[: MOST_LETTERS - 1]}…"
         self.heading.setText(f"Map, t: {name}")
-        self.heading.setToolTip(found.contrast)
+        self.setToolTip(f"{found.contrast}; coloured where |t| is {T_SHOWN:g} or more; L is left")
         x, y, z = found.at_mm
         self.figures.setText(
-            figures_html(
-                f"|t| ≥ {T_SHOWN:g} · most {found.strongest:.1f} at {x:.0f} {y:.0f} {z:.0f} mm"
-            )
+            figures_html(f"most {found.strongest:.1f} at {x:.0f} {y:.0f} {z:.0f} mm")
         )

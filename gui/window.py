@@ -20,7 +20,7 @@ from gui.actions import ACTIONS
 from gui.alarms import NO_ALARM, alarms
 from gui.controls import help_box, make_actions, make_button, stop_question
 from gui.latch import Latch
-from gui.model import Board, Pictures, RunModel
+from gui.model import WARNED, Board, Pictures, RunModel
 from gui.palette import DIM
 from gui.participant import ParticipantWindow
 from gui.pictures import PicturePanel
@@ -277,9 +277,11 @@ class OperatorWindow(QFrame):
         """Show what is the matter; each beginning is a line of the log, after what led to it."""
         at = f"{datetime.now().astimezone():%H:%M:%S}"
         for line in self._model.log_lines():
-            self.status.add_line(line, at)
+            self.status.add_line(line, at, "medium" if line.startswith(WARNED) else "none")
         found = alarms(board, state, self._unit, now_s)
         for alarm in self._latch.update(found, at):
+            if alarm.logged:
+                continue
             self.status.add_line(alarm.words(), at, alarm.level)
         shown = self._latch.to_show(found) or [NO_ALARM]
         self.alarm_line.tell(shown, self._latch.over())

@@ -138,8 +138,10 @@ class Replay:
         return self._next is None
 
     def counts(self) -> Mapping[str, int]:
-        """Return the files that could not be used, by reason."""
-        return {name: self._refused[name] for _, name in _KINDS}
+        """Return the files that could not be used, by reason, and how many volumes there are."""
+        made = self._recording
+        planned = {"volumes_planned": made.n_volumes} if isinstance(made, FmriRecording) else {}
+        return {**{name: self._refused[name] for _, name in _KINDS}, **planned}
 
     def complaints(self) -> Sequence[str]:
         """Return why files could not be used, since the last call."""
