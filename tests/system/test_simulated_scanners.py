@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,8 @@ from acquisition.simulate.scanner import Export, run_scanner
 from acquisition.simulate.series import make_series
 from acquisition.simulate.subject import small_head
 from acquisition.simulate.vendors import FOLDER_VENDORS
+from acquisition.sources.any_reader import AnyReader
+from acquisition.sources.recording import FmriRecording, open_recording
 from acquisition.sources.tcp.door import networks_of
 from acquisition.sources.tcp.feed import AfniFeed, Listening, TcpFeed, VsendFeed
 from acquisition.sources.tcp.vsend import VsendDecoder
@@ -183,6 +186,31 @@ def test_arrival_is_stamped_when_the_last_byte_is_there(
         # the writer notes the time just after it has written
         assert volume.arrived_s > outcome.written_s[volume.index] - 0.1 or volume.index == TWICE
         assert volume.arrived_s < outcome.ended_s
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    "source", ["siemens-xa30/dicom", "three-vendors/Siemens_env/funcData", "three-vendors/GE_env"]
+)
+def test_a_real_series_is_the_same_after_every_vendor(source: str, realdata: Path) -> None:
+    recording = open_recording(realdata / "fmri" / source)
+    assert isinstance(recording, FmriRecording)
+    real = list(islice(recording.volumes(), 2))
+    gain = min(1.0, 4095 / max(float(v.data.max()) for v in real))
+    measured = [np.rint(v.data * np.float32(gain)).astype(np.int16) for v in real]
+    series = make_series(1, recording.affine, recording.tr_s, (), n_volumes=2)
+    for vendor, writer in FOLDER_VENDORS.items():
+        reader = AnyReader(recording.tr_s)
+        back = [
+            volume
+            for index, data in enumerate(measured)
+            for name, raw in writer(data, series, index)
+            for volume in reader.read(raw, name)
+        ]
+        assert [v.index for v in back] == [0, 1], vendor
+        for volume, data in zip(back, measured, strict=True):
+            np.testing.assert_array_equal(volume.data, data, vendor)
+            np.testing.assert_allclose(volume.affine, recording.affine, atol=1e-3)
 
 
 def test_philips_slices_through_bridge_and_acquisition(tmp_path: Path) -> None:
