@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 
 from acquisition.eeg_chain import EegChain
+from acquisition.fmri.regressors import Stimulus
 from acquisition.fmri.volume import Volume
-from acquisition.fmri_chain import FmriChain
+from acquisition.fmri_chain import FmriChain, end_of_volume_s
 from acquisition.prepare import chosen_runs, main, prepare
 from acquisition.settings import FmriPrior
 from acquisition.simulate.calibration import CalibrationPlan, calibrate, simulated_runs
@@ -59,6 +61,40 @@ def test_all_runs_follow_the_mask_and_reference_of_the_first() -> None:
     np.testing.assert_array_equal(data.reference, next(runs[0].volumes()).data)
     assert [e.run for e in data.meta.events] == ["1", "2"]
     assert data.meta.tr_s == TR_S
+
+
+def test_betas_are_those_of_a_live_run() -> None:
+    run = fmri_run("1", 24, 0)
+    shown = [
+        TimedEvent(run="1", t_s=3.0 + 7.0 * k, duration_s=2.0, label=label)
+        for k, label in enumerate(("face", "house", "rest", "face", "house", "face"))
+    ]
+    run = replace(run, events=tuple(shown))
+    settings = FmriSettings(features="beta", beta_delay_s=7.0)
+    data = prepare([run], "p", AcquisitionSettings(fmri=settings))
+    assert data.meta.kind == "fmri-beta"
+    chain = FmriChain(settings, TR_S)
+    live = []
+    for volume in run.volumes():
+        known = [
+            Stimulus(e.t_s, e.label, e.duration_s)
+            for e in shown
+            if e.t_s <= end_of_volume_s(volume.index, TR_S)
+        ]
+        result = chain.step(volume, known)
+        assert result.x is None
+        live += [b for b in result.betas if b.ready]
+    assert data.t_event.tolist() == [b.onset_s for b in live]
+    assert "rest" not in {b.condition for b in live}
+    np.testing.assert_array_equal(data.responses, [b.x for b in live])
+    several = prepare([run], "p", AcquisitionSettings(fmri=settings), beta_delays_s=(9.0, 7.0))
+    assert several.meta.delays_s == (9.0, 7.0)
+    assert several.at_delays is not None
+    np.testing.assert_array_equal(several.at_delays[0], several.responses)
+    rows = np.isin(data.t_event, several.t_event)
+    np.testing.assert_array_equal(several.at_delays[1], data.responses[rows])
+    usual = prepare([run], "p", AcquisitionSettings(fmri=settings), beta_delays_s=())
+    assert usual.meta.delays_s == (5.0, 7.0, 9.0, 11.0)  # 3 to 9 s after the end of an event
 
 
 def test_a_live_run_with_the_bundles_statistics_gives_the_fits_numbers() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from decoder.cli import main, search
+from decoder.cli import delay, main, search
 from decoder.targets import make_dataset, scene_at, sub_period
 from phosphene.bundle import Bundle
 from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent, write_prepared
@@ -127,6 +127,65 @@ def test_command_fits_a_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "category_2_way: 1.000" in told and "chance 0.500" in told and "shuffled" in told
     assert main(arguments) == 1
     assert "does not exist" in capsys.readouterr().err
+
+
+def betas(delays_s: tuple[float, ...], useful: int, runs: int = 4) -> PreparedData:
+    """Betas of 8 events in each run; the patterns are there at one of the delays only."""
+    rng = np.random.default_rng(0)
+    events = [
+        event(f"r{r}", 10.0 + 9.0 * k, 2.0, str(name))
+        for r in range(runs)
+        for k, name in enumerate(rng.permutation(["face", "house"] * 4))
+    ]
+    held = prepared(events)
+    codes = np.array([e.label == "face" for e in events])
+    at = rng.normal(0, 1, (len(delays_s), len(events), 6)).astype(np.float32)
+    at[useful, :, 0] += 6.0 * codes
+    onsets = np.array([e.t_s for e in events])
+    fmri = {"features": "beta", "beta_delay_s": 8.0}
+    meta = msgspec.structs.replace(
+        held.meta, kind="fmri-beta", delays_s=delays_s, settings=json.dumps({"fmri": fmri})
+    )
+    groups, several = np.array([e.run for e in events]), len(delays_s) > 1
+    return PreparedData(
+        meta, at[0], groups, onsets + 9.0, onsets, held.mask, at_delays=at if several else None
+    )
+
+
+def test_a_beta_is_about_its_own_event() -> None:
+    data = betas((8.0,), 0, runs=1)
+    made = make_dataset(data, 8.0, 9.0, None)
+    assert made.labels is not None
+    assert made.labels.tolist() == [e.label for e in data.meta.events]
+    np.testing.assert_array_equal(made.times, data.t_event)
+
+
+def test_the_delay_of_betas_is_chosen_where_the_patterns_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = betas((5.0, 7.0, 9.0), 1)
+    settings, grid = search(data.meta, None, None, 0)
+    assert settings.per_event and grid.delays_s == (5.0, 7.0, 9.0)
+    write_prepared(tmp_path / "prepared.npz", data)
+    assert main([str(tmp_path / "prepared.npz"), "--out", str(tmp_path / "b")]) == 0
+    manifest = Bundle.load(tmp_path / "b").manifest
+    assert manifest.window.delay_s == 7.0
+    assert manifest.acquisition["fmri"] == {"features": "beta", "beta_delay_s": 7.0}
+    assert manifest.metrics[0].value > 0.9
+    told = capsys.readouterr().out
+    assert (
+        "7 s from each event's onset to its beta (chosen on training runs among 5 to 9 s)" in told
+    )
+    given = [str(tmp_path / "prepared.npz"), "--out", str(tmp_path / "c"), "--delay"]
+    assert main([*given, "5"]) == 0
+    assert Bundle.load(tmp_path / "c").manifest.window.delay_s == 5.0
+    assert "5 s from each event's onset to its beta (as given)" in capsys.readouterr().out
+    assert main([*given, "6", "--window", "2"]) == 1
+    assert "2 problem" in capsys.readouterr().err
+
+
+def test_delay_is_a_number_or_auto() -> None:
+    assert (delay("auto"), delay("4.5")) == (None, 4.5)
 
 
 def test_single_run_is_cut_into_blocks(tmp_path: Path) -> None:

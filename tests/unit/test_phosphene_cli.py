@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from phosphene.cli import main
 from phosphene.commands.demo import demo_programme
@@ -164,6 +166,17 @@ def test_prepared_data_is_read_as_written(tmp_path: Path) -> None:
     np.testing.assert_array_equal(held.responses, data.responses)
     np.testing.assert_array_equal(held.runs, data.runs)
     assert list(tmp_path.iterdir()) == [file]
+    more = replace(
+        data, meta=structs.replace(meta, delays_s=(6.0, 8.0)), spikes=np.array([False, True]),
+        at_delays=np.ones((2, 2, 3), np.float32),
+    )  # fmt: skip
+    write_prepared(file, more)
+    held = read_prepared(file)
+    assert held.spikes is not None and held.spikes.tolist() == [False, True]
+    assert held.at_delays is not None and held.at_delays.shape == (2, 2, 3)
+    write_prepared(file, replace(more, meta=meta))
+    with pytest.raises(InputError, match="different lengths"):
+        read_prepared(file)
 
 
 def test_cut_prepared_data_is_told(tmp_path: Path) -> None:

@@ -63,3 +63,15 @@ def test_priors_by_hand() -> None:
     assert std.tolist() == [5.0]  # sqrt((1 + 49) / 2)
     with pytest.raises(InputError, match="runs"):
         priors_from_runs([])
+
+
+def test_a_spike_is_normalised_but_teaches_nothing() -> None:
+    run = np.random.default_rng(3).normal(size=(12, 4))
+    spikes = np.arange(12) == 5
+    normaliser = RunningNormaliser(np.zeros(4), np.ones(4), 2.0)
+    whole = normaliser.run(np.where(spikes[:, None], 50.0, run), spikes)
+    without = normaliser.run(run[~spikes])
+    np.testing.assert_array_equal(whole[~spikes], without)
+    assert whole[5].min() > 40
+    first = RunningNormaliser(np.zeros(4), np.ones(4), 0.0)
+    assert not first.step(np.full(4, 9.0), learn=False).any()
