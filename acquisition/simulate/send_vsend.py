@@ -84,7 +84,7 @@ class VsendSender:
         """
         self.send_raw(self.raw(data, index))
 
-    def send_raw(self, raw: bytes) -> None:
+    def send_raw(self, raw: bytes | bytearray) -> None:
         """Send bytes as they are, as if they were a volume."""
         connection = self._open or dial(*self._where, self._clock)
         try:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -222,11 +223,14 @@ def _load(raw: bytes, shown: str) -> SpatialImage:
 
 
 def _load_pair(header: bytes, pixels: bytes, shown: str) -> SpatialImage:
-    analyze = header[344:347] != b"ni1"
-    kind = nib.Spm99AnalyzeImage if analyze else nib.Nifti1Pair
-    files = kind.make_file_map({"header": BytesIO(header), "image": BytesIO(pixels)})
+    parts = {"header": BytesIO(header), "image": BytesIO(pixels)}
+    if header[344:347] == b"ni1":
+        kind: Any = nib.Nifti1Pair
+    else:  # the header tells no orientation: SPM's is taken, columns from right to left
+        kind, parts["mat"] = nib.Spm99AnalyzeImage, BytesIO()
+    files = kind.make_file_map(parts)
     try:
-        made: SpatialImage = kind.from_file_map(files)  # type: ignore[no-untyped-call]
+        made: SpatialImage = kind.from_file_map(files)
     except (OSError, ValueError, WrapStructError) as error:
         raise _truncated(shown, len(header), error) from error
     except (ImageFileError, HeaderDataError) as error:

@@ -24,7 +24,7 @@ __all__ = ["AfniFeed", "Listening", "TcpFeed", "VsendFeed"]
 
 _PIECE_BYTES = 2**18
 _QUEUED = 64
-_LOOK_S = 1.0
+_LOOK_S = 0.25
 _DATA_CONNECTION_S = 30.0
 
 
