@@ -12,7 +12,9 @@ from gui.words import AlarmLevel, State
 
 __all__ = ["NO_ALARM", "Alarm", "alarms"]
 
-_SILENT_STEPS = 3.0
+_SILENT_STEPS, _LOST_STEPS = 3.0, 6.0
+"""Intervals without data after which to warn, and after which it is an alarm; a single lost volume
+holds up the next ones for two, and stays below the second."""
 _SILENT_AT_LEAST_S = 1.5
 _RANK: dict[AlarmLevel, int] = {"high": 0, "medium": 1, "info": 2, "none": 3}
 _SYMBOLS: dict[AlarmLevel, str] = {"high": "■ ALARM", "medium": "▲ WARNING", "info": "● NOTE"}
@@ -111,9 +113,10 @@ def _about_data(board: Board, unit: str, now_s: float) -> list[Alarm]:
     if board.all_pushed:
         return []
     silent_s = now_s - board.features.t_sent
-    limit_s = max(_SILENT_STEPS * (board.step_s or 0.0), _SILENT_AT_LEAST_S)
-    if silent_s > limit_s:
-        return [Alarm("high", f"No {unit} for {silent_s:.0f} s")]
+    step_s = max(board.step_s or 0.0, _SILENT_AT_LEAST_S / _SILENT_STEPS)
+    if silent_s > _SILENT_STEPS * step_s:
+        grave = silent_s > _LOST_STEPS * step_s
+        return [Alarm("high" if grave else "medium", f"No {unit} for {silent_s:.0f} s")]
     return [] if board.features.ready else [Alarm("info", "Statistics are warming up")]
 
 

@@ -284,6 +284,11 @@ class RunModel:
         with self._lock:
             self._blank_here = True
 
+    def acknowledge(self) -> None:
+        """Note that the operator has seen what the nodes have to tell."""
+        with self._lock:
+            self._peers.acknowledge()
+
     def say(self, line: str) -> None:
         """Add a line to the log."""
         with self._lock:

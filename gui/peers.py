@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Peer:
         ``unknown`` (never heard), ``starting``, ``fine``, ``noted`` (it works but has something to
         tell), ``silent`` (no sign of life) or ``ended``.
     note : str
-        What it has to tell.
+        What it has to tell and the operator has not acknowledged.
     silent_s : float
         Seconds since its newest beat was sent.
     restarts : int
@@ -49,6 +50,7 @@ class _Known:
 
     def __init__(self, beat: Beat) -> None:
         self.beat = beat
+        self.seen = ""
         self.restarts = 0
         self._before: Counter[str] = Counter()
 
@@ -83,12 +85,17 @@ class Peers:
             self._known[beat.producer] = _Known(beat)
         else:
             known.take(beat)
-        new = beat.note and beat.note != before
+        new = beat.note and _same(beat.note) != _same(before)
         return f"{beat.producer}: {beat.note}" if new else ""
 
     def peers(self, now_s: float) -> list[Peer]:
         """Return every node of the run as it is at `now_s` (LSL clock, seconds)."""
         return [self._peer(name, now_s) for name in self._names]
+
+    def acknowledge(self) -> None:
+        """Note that the operator has seen what the nodes have to tell now."""
+        for known in self._known.values():
+            known.seen = known.beat.note
 
     def count(self, node: str, *names: str) -> int:
         """Return the sum of counters of a node, those of its earlier processes included."""
@@ -106,14 +113,20 @@ class Peers:
             return Peer(name, "unknown")
         beat = known.beat
         silent_s = max(0.0, now_s - beat.t_sent)
-        return Peer(name, _health(beat, silent_s), beat.note, silent_s, known.restarts)
+        note = "" if _same(beat.note) == _same(known.seen) else beat.note
+        return Peer(name, _health(beat, silent_s, note), note, silent_s, known.restarts)
 
 
-def _health(beat: Beat, silent_s: float) -> Health:
+def _same(note: str) -> str:
+    """Return a note without the seconds that it counts: it goes on being the same note."""
+    return re.sub(r"\d+(?= s\b)", "#", note)
+
+
+def _health(beat: Beat, silent_s: float, note: str) -> Health:
     if beat.state in ("done", "stopped"):
         return "ended"
     if silent_s > _SILENT_S:
         return "silent"
     if beat.state in ("starting", "ready"):
         return "starting"
-    return "noted" if beat.note else "fine"
+    return "noted" if note else "fine"

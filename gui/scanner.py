@@ -74,7 +74,7 @@ def scan_facts(values: Mapping[str, float], taken: int | None, peers: Peers) -> 
     """
     told = values.get(names.VOLUMES)
     tallies = [
-        Tally("late", round(values.get(names.LATE, 0.0))),
+        Tally("late", round(values.get(names.LATE, 0.0)) + peers.count("bridge", "late")),
         Tally("lost", round(values.get(names.LOST, peers.count("acquisition", "volumes_lost")))),
     ]
     tallies += [Tally(words, peers.count("bridge", *keys)) for words, keys in _FROM_BRIDGE.items()]

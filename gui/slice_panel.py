@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from gui.palette import DIM, PANEL, TEXT
 from gui.plot import figures_html
 from gui.slices import T_SHOWN, cut
+from gui.words import contrast_words
 from phosphene.messages import Message
 
 __all__ = ["SlicePanel"]
@@ -78,7 +79,7 @@ class SlicePanel(QWidget):
         self.box.setRange(xRange=(0, width), yRange=(0, height), padding=0)
         self.item.setImage(found.picture, levels=None, autoLevels=False)
         self._stack.setCurrentWidget(self.view)
-        name = found.contrast
+        name = contrast_words(found.contrast)
         if len(name) > MOST_LETTERS:
             name = f"{name[: MOST_LETTERS - 1]}…"
         self.heading.setText(f"Map, t: {name}")

@@ -370,6 +370,7 @@ class OperatorWindow(QFrame):
 
     def acknowledge(self) -> None:
         """Take alarms away that are over."""
+        self._model.acknowledge()
         if self._latch.acknowledge():
             self._model.say("operator: alarms seen")
         self.refresh_board()

@@ -259,7 +259,14 @@ def test_the_health_of_a_node_comes_from_its_beats() -> None:
     assert [line for line in model.log_lines() if "left out" in line] == ["bridge: file 7 left out"]
     model.take([beat(9.2, "bridge", note="file 7 left out")], 9.2)
     assert model.log_lines() == [], "a note is told once"
-    model.take([beat(9.3, "bridge", state="done")], 9.3)
+    model.take([beat(9.3, "bridge", note="no data for 3 s")], 9.3)
+    model.take([beat(9.4, "bridge", note="no data for 4 s")], 9.4)
+    assert model.log_lines() == ["bridge: no data for 3 s"], "it only goes on counting"
+    model.acknowledge()
+    assert model.board(9.4).peers[0].health == "fine"
+    model.take([beat(9.5, "bridge", note="file 8 left out")], 9.5)
+    assert model.board(9.5).peers[0].health == "noted"
+    model.take([beat(9.6, "bridge", state="done")], 9.6)
     assert model.board(99.0).all_pushed
 
 

@@ -16,7 +16,14 @@ from gui.scan_line import scan_html, tally_html
 from gui.scanner import Scan, Tally
 from gui.screens import ScreenFacts, choose_screen
 from gui.status import peer_html
-from gui.words import ALL_STATES, caption, consent_words, recording_words, state_word
+from gui.words import (
+    ALL_STATES,
+    caption,
+    consent_words,
+    contrast_words,
+    recording_words,
+    state_word,
+)
 from phosphene.consent import Consent, Scope
 from phosphene.errors import ConfigError
 from phosphene.messages import Features
@@ -90,16 +97,21 @@ def test_recording_lamp_tells_what_is_kept(
     assert recording_words(plan, NOW) == expected
 
 
+def test_a_contrast_of_equal_shares_is_called_by_their_number() -> None:
+    assert contrast_words("0.5000 * face + 0.5000 * house") == "all 2 conditions"
+    for contrast in ("face - house", "face", "0.7 * face + 0.3 * house", "face + 0.3 * house"):
+        assert contrast_words(contrast) == contrast
+
+
 def test_caption_without_a_frame_is_empty() -> None:
     assert caption(SHOWING, "volume", 0.5, "cat") == ""
 
 
-def test_missing_data_is_an_alarm_after_three_steps() -> None:
+def test_missing_data_is_a_warning_after_three_steps_and_an_alarm_after_six() -> None:
     board = replace(BOARD, features=features(10.0))
-    assert alarms(board, "RUNNING", "volume", 15.9)[0].level == "none"
-    worst = alarms(board, "RUNNING", "volume", 16.1)[0]
-    assert worst.level == "high"
-    assert "No volume for 6 s" in worst.words()
+    for t_s, level in ((15.9, "none"), (16.1, "medium"), (21.9, "medium"), (22.1, "high")):
+        assert alarms(board, "RUNNING", "volume", t_s)[0].level == level
+    assert "No volume for 12 s" in alarms(board, "RUNNING", "volume", 22.1)[0].words()
     assert alarms(board, "ENDED", "volume", 99.0)[0].level == "none"
 
 
