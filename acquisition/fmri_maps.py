@@ -153,9 +153,10 @@ class MapMaker:
 def default_contrasts(conditions: Sequence[str]) -> tuple[str, ...]:
     """Return what is compared where nobody says: all together, each alone, two with each other.
 
-    Names that cannot stand in a contrast are left out.
+    In alphabetical order, so that two runs call the same thing the same; names that cannot stand
+    in a contrast are left out.
     """
-    names = [name for name in conditions if _plain(name)]
+    names = sorted(name for name in conditions if _plain(name))
     if len(names) < 2:
         return tuple(names)
     share = f"{1 / len(names):.4f}"

@@ -120,3 +120,20 @@ def test_wrong_masks_are_all_named() -> None:
         check_masks({"a": good, "b": empty, "c": np.ones((3, 2, 2), np.bool_)}, (2, 2, 2))
     assert "b: got" in str(caught.value)
     assert "c: got" in str(caught.value)
+
+
+def test_spikes_enter_neither_stability_nor_drift() -> None:
+    rng = np.random.default_rng(3)
+    data = (100 + 2 * np.arange(40)[:, None] / 60 + rng.standard_normal((40, 300))).astype(
+        np.float32
+    )
+    clean, spiky = QualityTracker(np.zeros(3)), QualityTracker(np.zeros(3))
+    for k, volume in enumerate(data):
+        jolted, lost = volume + 40 * (k == 20), k == 30
+        last = spiky.step(*STILL, jolted, float(k), lost=lost)
+        assert last.spike == (k in (20, 21, 30))
+        if not last.spike:
+            expected = clean.step(*STILL, volume, float(k))
+    assert last.tsnr == pytest.approx(expected.tsnr, rel=1e-6)
+    assert last.drift_psc_per_min == pytest.approx(expected.drift_psc_per_min, rel=1e-6)
+    assert last.drift_psc_per_min == pytest.approx(2.0, abs=0.4), "2 of 100 per 60 s"

@@ -282,6 +282,26 @@ def test_with_record_brain_raw_volumes_and_features_are_recorded_too(bench: Benc
         assert "volume" not in topics(b.published()), "raw data goes to the recorder alone"
 
 
+@pytest.mark.parametrize("scopes", [None, ("record_brain",)])
+def test_maps_at_the_end_are_recorded_only_where_brain_data_may_be(
+    bench: Benches, scopes: tuple[str, ...] | None
+) -> None:
+    with bench(lossless=True, scopes=scopes) as b:
+        for k in range(30):
+            if k % 6 == 0:
+                b.marker(k // 6, "face", k * TR_S, duration=4.0)
+            b.volume(k)
+            b.work()
+            b.acknowledge(k + 1)
+        assert "statmap" not in topics(b.recorded())
+        b.end(5, 30)
+        b.work()
+        assert b.node.done()
+        assert ("statmap" in topics(b.recorded())) == (scopes is not None)
+        event = next(m.header for m in b.published() if topic_of(m.header) == b"event")
+        assert event.duration_s == 4.0
+
+
 def test_credits_are_cumulative_and_come_at_once_at_full_speed(bench: Benches) -> None:
     with bench(lossless=True) as b:
         b.marker(0, "face", 0.5)
