@@ -118,6 +118,10 @@ class Design:
         kept = values > _TOLERANCE * max(float(values[-1]), 1e-300)
         return np.asarray(unit[:, None] * vectors[:, kept] / np.sqrt(values[kept]))
 
+    def spent(self, basis: Array) -> int:
+        """Degrees of freedom that the fit takes: the rank, less what the penalty holds back."""
+        return int(np.ceil(np.trace(basis.T @ self.now @ basis) - 1e-6))
+
     def knows(self, contrast: Array, basis: Array) -> bool:
         """Tell whether the rows so far determine a contrast (p,)."""
         total = self.now + self.penalty
@@ -251,7 +255,7 @@ class LaggedSums:
         prior_sd : array (columns,), optional
             How large each coefficient is expected to be, in standard deviations of the voxel's
             noise (which then cancels out); infinite leaves it free. Keeps nuisance regressors
-            from running away while the volumes are few. Degrees of freedom count every column.
+            from running away while the volumes are few.
 
         Returns
         -------
@@ -261,7 +265,7 @@ class LaggedSums:
         data = self._data(chosen, copied=columns is not None)
         design = self._design(chosen, prior_sd)
         basis = design.basis()
-        dof = max(self.n - basis.shape[1], 0)
+        dof = max(self.n - design.spent(basis), 0)
         known = np.array([design.knows(c, basis) for c in contrasts])
         used, which = np.unique(self._bins(data, design, basis, noise), return_inverse=True)
         inverses = design.inverses(used / BINS, basis)

@@ -3,6 +3,10 @@
 Every voxel follows the same regressors, so one recursive least squares filter (one gain vector)
 serves them all: the cost per volume is two passes over voxels x regressors. Priors and process
 noise are in units of each voxel's own noise, which then cancels out of the gain.
+
+Nothing is learned from a volume that is told to be a spike. A spike in a few voxels, which no
+figure of the whole volume shows, is learned from only as far as five standard deviations reach
+(Huber 1964): it moves neither baseline nor spread more than a large but plausible deviation would.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ _DRIFT_SD = 0.5
 _MOTION_SD = 0.5
 _GIVEN_MEAN_SD = 3.0
 _SHRINK_VOLUMES = 10
+_MOST_LEARNED_SD = 5.0
 _MEDIAN_OF_SQUARE = 0.4549
 """Median of the square of a standard normal number."""
 
@@ -190,15 +195,16 @@ class Cleaner:
         deviation = error / np.sqrt(uncertainty)
         if learn:
             # recursive least squares, in which the baseline alone may wander (Kalman 1960)
-            self._weights += np.outer(known / uncertainty, error)
+            learned = self._plausible(deviation)
+            self._weights += np.outer(known / np.sqrt(uncertainty), learned)
             self._covariance = covariance - np.outer(known, known) / uncertainty
             self._t_last_s = t_s
             self._n += 1
-            self._spread += deviation**2
+            self._spread += learned**2
             if self._stats is not None:
-                relative = deviation / (self._gain * self._stats.sd)
+                relative = learned / (self._gain * self._stats.sd)
                 self._noise += float(np.median(relative**2)) / _MEDIAN_OF_SQUARE
-            self._mean += (voxels - self._mean) / self._n
+            self._mean += (baseline + learned * np.sqrt(uncertainty) - self._mean) / self._n
         return CleanStep(
             z=(deviation / self._sd()).astype(np.float32),
             deviation=deviation,
@@ -214,6 +220,13 @@ class Cleaner:
     def stats(self) -> BaselineStats:
         """Mean and standard deviation of the run so far, to be given to a later run."""
         return BaselineStats(self._mean.copy(), self._sd())
+
+    def _plausible(self, deviation: Vector) -> Vector:
+        """Return deviations, large ones cut, once it is known what is large."""
+        if self._n < self._warmup:
+            return deviation
+        most = _MOST_LEARNED_SD * self._sd()
+        return np.clip(deviation, -most, most)
 
     def _start(self, voxels: npt.NDArray[np.float32], t_s: float) -> None:
         self._t_last_s = t_s

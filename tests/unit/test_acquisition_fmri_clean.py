@@ -108,6 +108,20 @@ def test_a_spike_teaches_nothing() -> None:
     np.testing.assert_array_equal(after.z, never.z)
 
 
+def test_a_spike_in_one_voxel_teaches_little() -> None:
+    data = noise()
+    odd = data.copy()
+    odd[40, 0] += 50 * data[:40, 0].std()
+    spoiled, clean = run(odd), run(data)
+    assert spoiled[40].z[0] > 30
+    sd = data[:40, 0].std()
+    assert abs(spoiled[41].baseline[0] - clean[41].baseline[0]) < 0.5 * sd
+    late = [abs(steps[60].z[0]) for steps in (spoiled, clean)]
+    assert late[0] == pytest.approx(late[1], rel=0.4, abs=0.2)
+    # Young spreads are drawn towards the median of all, which one voxel hardly moves.
+    np.testing.assert_allclose(spoiled[70].z[1:], clean[70].z[1:], rtol=0.02)
+
+
 def test_given_statistics_work_from_the_first_volumes_on() -> None:
     calibration = Cleaner(V)
     run(noise(0), calibration)
