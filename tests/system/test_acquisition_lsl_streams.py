@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pylsl
 import pytest
 
@@ -55,6 +56,24 @@ out.wait_for_reader(10) and marks.wait_for_reader(10)
 for k in (0, 1, 3):
     out.push(np.arange(120).reshape(4, 5, 6) * (k + 1), k)
     marks.push(k * 1.97, "face", picture=k)
+sys.stdin.readline()
+"""
+
+WIDE = """
+import pylsl
+def never(*_, **__):
+    raise AssertionError("push_sample takes 70 times longer than push_chunk")
+pylsl.StreamOutlet.push_sample = never
+shape = (104, 104, 72)
+out = VolumeOutlet(name, VolumeFormat(shape, np.eye(4), 0.8, figures=("header_s",)))
+volume = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+print("up", flush=True)
+out.wait_for_reader(10)
+for k in range(40):
+    known = {"header_s": 0.8 * k} if k % 2 else {}
+    out.push(volume + k, k, 1000.0 + k, known)
+    time.sleep(0.05)
+print("sent", flush=True)
 sys.stdin.readline()
 """
 
@@ -201,6 +220,32 @@ def test_volumes_and_markers_arrive(start: Start) -> None:
     ]
     inlet.close()
     marks.close()
+
+
+def test_wide_volumes_land_in_one_buffer_sixteen_times_faster_than_a_scanner_sends(
+    start: Start,
+) -> None:
+    name = unique()
+    source = start(name, WIDE)
+    inlet = VolumeInlet((name,), time.monotonic)
+    inlet.open()
+    expected = np.arange(104 * 104 * 72, dtype=np.float32).reshape(104, 104, 72)
+    resident, begin_s = psutil.Process().memory_info().rss, time.monotonic()
+    buffers = set()
+    for k in range(40):
+        sample = inlet.pull(5.0)
+        assert sample is not None
+        assert (sample.index, sample.stamp_s) == (k, 1000.0 + k)
+        assert sample.figures == ({"header_s": pytest.approx(0.8 * k)} if k % 2 else {})
+        assert np.array_equal(sample.volume, expected + k)
+        buffers.add(sample.volume.__array_interface__["data"][0])
+    assert time.monotonic() - begin_s < 40 * 0.8 / 2, "half the time has to be to spare"
+    assert len(buffers) == 1, "every volume was received in place"
+    assert inlet.n_lost == 0
+    assert psutil.Process().memory_info().rss - resident < 60e6, "40 volumes are 125 MB"
+    assert source.stdout is not None
+    assert source.stdout.readline() == "sent\n"
+    inlet.close()
 
 
 def test_what_is_not_as_wanted_is_refused(start: Start) -> None:
