@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 
 from phosphene.messages import encode
@@ -196,3 +198,41 @@ def test_in_real_time_what_a_killed_end_missed_is_counted(tmp_path: Path) -> Non
         indices = [m.header.index for m in rig.features()]
         assert indices == sorted(set(indices)), "a volume came twice or out of order"
         assert len(indices) + lost == 150
+
+
+def test_slice_times_regions_and_maps_go_through_the_chain_and_its_own_recording(
+    tmp_path: Path,
+) -> None:
+    source = write_run(tmp_path, 40, 1.0)
+    slices = {"RepetitionTime": 1.0, "SliceTiming": [0.1 * k for k in range(10)]}
+    (tmp_path / "run_bold.json").write_text(json.dumps(slices))
+    region = np.zeros((32, 36, 20), np.float32)
+    region[12:20, 12:20, 8:12] = 1.0
+    fine = np.diag([1.5, 1.5, 2.0, 1.0])
+    fine[:3, 3] = (-0.75, -0.75, -1.0)
+    nib.save(nib.Nifti1Image(region, fine), tmp_path / "roi.nii.gz")
+    fmri = {"rois": {"middle": str(tmp_path / "roi.nii.gz")}, "slice_timing": "linear",
+            "smooth_mm": 4.0, "contrasts": ["face", "face - house"]}  # fmt: skip
+    found = []
+    for kind in (source, tmp_path / "recording.mcap"):
+        session = {**fmri_session(kind), "acquisition": {"fmri": fmri}}
+        with Rig(session, speed=None) as rig:
+            replayed(rig)
+            rig.until(lambda r=rig: len(r.of("statmap")) == 2)  # type: ignore[misc]
+            maps = [(m.header.contrast, m.arrays["t"].tobytes()) for m in rig.of("statmap")]
+            assert [contrast for contrast, _ in maps] == ["face", "face - house"]
+            (placed,) = rig.of("regions")
+            assert placed.header.names == ("middle",)
+            assert int(placed.arrays["labels"].sum()) == 4 * 4 * 2
+            first = rig.of("volume")[0].header
+            np.testing.assert_allclose(first.slice_times_s, slices["SliceTiming"])
+            last = rig.of("quality")[-1].header.values
+            assert {"fd_mm", "dvars_psc", "tsnr", "roi_middle_psc", "volumes"} <= set(last)
+            found.append((bits(rig.features()), maps))
+            if kind == source:
+                recording = RecordingFile(tmp_path / "recording.mcap.part")
+                for message in rig.recorded:
+                    recording.add(message, encode(message))
+                recording.finish()
+    assert found[0] == found[1]
+    assert len(found[0][0]) == 40

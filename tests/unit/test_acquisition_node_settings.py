@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,9 +12,16 @@ import pytest
 from acquisition.eeg_chain import SecondQuality
 from acquisition.intake import Opener
 from acquisition.progress import Progress
-from acquisition.settings import dump_settings, eeg_config, epoch_times_s, layout_hash
+from acquisition.settings import (
+    dump_settings,
+    eeg_config,
+    epoch_times_s,
+    layout_hash,
+    settings_of,
+)
 from acquisition.streams import lsl_config, stream_names
-from phosphene.errors import ConfigError, InputError
+from phosphene.bundle import Bundle
+from phosphene.errors import BundleError, ConfigError, InputError
 from phosphene.plan import Plan
 from phosphene.session import AcquisitionSettings, EegSettings, FmriSettings, Session
 
@@ -143,3 +152,33 @@ def test_looking_for_a_stream_can_be_given_up() -> None:
     assert not opener.ready
     assert inlet.closed
     assert "not there yet" in opener.trouble
+
+
+def fitted(**fmri: object) -> Bundle:
+    """A stand-in for a bundle that was fitted with these settings."""
+    held = json.loads(dump_settings(AcquisitionSettings(fmri=FmriSettings(**fmri))))  # type: ignore[arg-type]
+    manifest = SimpleNamespace(acquisition=held, modality="fmri")
+    return cast("Bundle", SimpleNamespace(manifest=manifest))
+
+
+def asked(**fmri: object) -> AcquisitionSettings:
+    return AcquisitionSettings(fmri=FmriSettings(**fmri))  # type: ignore[arg-type]
+
+
+def test_what_a_decoder_was_fitted_with_wins_and_what_is_shown_stays_the_sessions() -> None:
+    session = asked(contrasts=("a - b",), fd_low_mm=0.3, roi_inside=0.5)
+    count = settings_of(session, fitted(smooth_mm=4.0, slice_timing="linear")).fmri
+    assert (count.smooth_mm, count.slice_timing) == (4.0, "linear")
+    assert (count.contrasts, count.fd_low_mm, count.roi_inside) == (("a - b",), 0.3, 0.5)
+    assert settings_of(session, None) == session
+
+
+def test_a_session_that_asks_for_other_features_is_refused_with_every_reason() -> None:
+    bundle = fitted(smooth_mm=4.0, slice_timing="linear")
+    assert settings_of(asked(smooth_mm=4.0), bundle).fmri.smooth_mm == 4.0
+    with pytest.raises(BundleError, match=r"smooth_mm: got '?5") as caught:
+        settings_of(asked(smooth_mm=5.0, slice_timing="cubic", realign="off"), bundle)
+    assert "3 problem" in str(caught.value)
+    assert "as the decoder was fitted with" in str(caught.value)
+    with pytest.raises(BundleError, match="features"):
+        settings_of(asked(features="beta"), bundle)
