@@ -1,4 +1,4 @@
-"""Conditions as coloured bands behind a plot; a fixed pool of items, moved instead of remade."""
+"""Conditions as coloured bands behind a plot; made when first needed, then moved, not remade."""
 
 from __future__ import annotations
 
@@ -34,21 +34,15 @@ class Bands:
     box : pyqtgraph.ViewBox
         Where they are drawn.
     most : int
-        Number of bands kept ready.
+        Number of bands at most; the newest are shown.
     """
 
     def __init__(self, box: pg.ViewBox, most: int) -> None:
         self._box = box
-        self._items = [(QGraphicsRectItem(), pg.TextItem(color=TEXT)) for _ in range(most)]
-        font = QFont()
-        font.setPixelSize(10)
-        for rect, text in self._items:
-            rect.setPen(pg.mkPen(None))
-            rect.setZValue(-10)
-            text.setFont(font)
-            for item in (rect, text):
-                item.hide()
-                box.addItem(item, ignoreBounds=True)
+        self._most = most
+        self._items: list[tuple[QGraphicsRectItem, pg.TextItem]] = []
+        self._font = QFont()
+        self._font.setPixelSize(10)
         self._colours: dict[str, str] = {}
         self._shown: tuple[object, ...] = ()
 
@@ -59,6 +53,8 @@ class Bands:
         if now == self._shown:
             return
         self._shown = now
+        while len(self._items) < min(len(blocks), self._most):
+            self._items.append(self._make())
         pixels_per_s = self._box.width() / max(last - first, 1e-9)
         for k, (rect, text) in enumerate(self._items):
             if k >= len(blocks) or blocks[k].end_s <= first:
@@ -75,6 +71,16 @@ class Bands:
             text.setText(block.label)
             text.setPos(start_s, high)
             text.setVisible(width_s * pixels_per_s > LETTER_PX * len(block.label) + 4)
+
+    def _make(self) -> tuple[QGraphicsRectItem, pg.TextItem]:
+        rect, text = QGraphicsRectItem(), pg.TextItem(color=TEXT)
+        rect.setPen(pg.mkPen(None))
+        rect.setZValue(-10)
+        text.setFont(self._font)
+        for item in (rect, text):
+            item.hide()
+            self._box.addItem(item, ignoreBounds=True)
+        return rect, text
 
     def _colour(self, label: str) -> str:
         return self._colours.setdefault(label, COLOURS[len(self._colours) % len(COLOURS)])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.history import Curve
 from gui.palette import CURVES, DIM, PANEL, TEXT
@@ -54,13 +54,15 @@ class Plot(QWidget):
         self.figures.setAlignment(Qt.AlignmentFlag.AlignRight)
         # Figures that grow must not push the window wider.
         self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.area = pg.PlotWidget(background=PANEL, axisItems={"bottom": _Seconds("bottom")})
+        self.area = pg.GraphicsView(background=PANEL)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.area.setMinimumHeight(40)
-        self.plot = self.area.getPlotItem()
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
         self._ticks: Mapping[float, str] | None = None
-        self._quiet_axes(timed)
-        self.curves = [self.plot.plot(pen=pg.mkPen(CURVES[k], width=1)) for k in range(curves)]
+        self._make_axes(timed)
+        self.curves = [pg.PlotCurveItem(pen=pg.mkPen(CURVES[k], width=1)) for k in range(curves)]
+        for curve in self.curves:
+            self.box.addItem(curve, ignoreBounds=True)
         self.hint = QLabel(hint, self.area)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setStyleSheet(f"color: {DIM}; background: {PANEL}; padding: 2px 8px;")
@@ -69,21 +71,25 @@ class Plot(QWidget):
         inside.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignCenter)
         self._lay_out()
 
-    def _quiet_axes(self, timed: bool) -> None:
-        plot = self.plot
-        plot.hideButtons()
-        plot.setMenuEnabled(False)
-        plot.setMouseEnabled(x=False, y=False)
-        plot.disableAutoRange()
+    def _make_axes(self, timed: bool) -> None:
+        """Put a view and two axes together; a whole plot item would bring menus for each."""
+        layout = pg.GraphicsLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        self.area.setCentralItem(layout)
+        self.box = pg.ViewBox(enableMenu=False, enableMouse=False)
+        self.box.disableAutoRange()
+        self.left, bottom = pg.AxisItem("left"), _Seconds("bottom")
+        for item, row, column in ((self.left, 0, 0), (self.box, 0, 1), (bottom, 1, 1)):
+            layout.addItem(item, row, column)
         small = QFont(self.font())
         small.setPixelSize(SMALL_PX)
-        for side in ("left", "bottom"):
-            axis = plot.getAxis(side)
+        for axis in (self.left, bottom):
+            axis.linkToView(self.box)
             axis.setPen(pg.mkPen(DIM, width=1))
             axis.setTextPen(pg.mkPen(DIM))
             axis.setStyle(maxTickLevel=0, tickLength=-4, tickFont=small)
-        plot.getAxis("left").setWidth(AXIS_WIDTH_PX)
-        bottom = plot.getAxis("bottom")
+        self.left.setWidth(AXIS_WIDTH_PX)
         bottom.setStyle(showValues=timed, tickTextOffset=2)
         bottom.setHeight(AXIS_HEIGHT_PX if timed else BARE_AXIS_HEIGHT_PX)
 
@@ -101,12 +107,12 @@ class Plot(QWidget):
         """Fix the numbers on the left axis; None lets them follow the range."""
         if ticks != self._ticks:
             self._ticks = ticks
-            self.plot.getAxis("left").setTicks(None if ticks is None else [list(ticks.items())])
+            self.left.setTicks(None if ticks is None else [list(ticks.items())])
 
     def add_level(self, value: float, colour: str) -> pg.InfiniteLine:
         """Add a horizontal line, for a threshold."""
         line = pg.InfiniteLine(value, angle=0, pen=pg.mkPen(colour, width=1))
-        self.plot.addItem(line, ignoreBounds=True)
+        self.box.addItem(line, ignoreBounds=True)
         return line
 
     def show_curves(self, curves: list[Curve]) -> bool:
@@ -121,7 +127,7 @@ class Plot(QWidget):
 
     def set_range(self, x: tuple[float, float], y: tuple[float, float]) -> None:
         """Set what is visible."""
-        self.plot.vb.setRange(xRange=x, yRange=y, padding=0)
+        self.box.setRange(xRange=x, yRange=y, padding=0)
 
     def set_heading(self, words: str) -> None:
         """Set the words above the plot."""

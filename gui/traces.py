@@ -198,7 +198,7 @@ class Signal(Trace):
     def __init__(self, modality: str, hint: str) -> None:
         super().__init__("Signal", hint, MOST_REGIONS, timed=modality == "fmri")
         self._heading = SIGNAL[modality]
-        self.bands = Bands(self.plot.vb, MOST_BLOCKS)
+        self.bands = Bands(self.box, MOST_BLOCKS)
         self.set_ticks({})
 
     def update_from(self, plotted: Plotted, span: Span) -> None:
@@ -262,19 +262,19 @@ class Latency(Trace):
 
     def __init__(self, hint: str) -> None:
         super().__init__("Latency, ms", hint, len(STAGES), timed=True)
-        self.plot.setLogMode(y=True)
         self.set_ticks({float(k): f"{10**k}" for k in range(5)})
 
     def update_from(self, plotted: Plotted, span: Span) -> None:
         """Draw the latencies on a logarithmic axis."""
-        # A log axis cannot show 0; below 1 ms no difference matters.
+        # A logarithm cannot show 0; below 1 ms no difference matters.
         curves = [
-            (x, np.maximum(y, 1.0)) for x, y in (plotted.latency_ms[stage] for stage in STAGES)
+            (x, np.log10(np.maximum(y, 1.0)))
+            for x, y in (plotted.latency_ms[stage] for stage in STAGES)
         ]
         if not self.show_curves(curves):
             return
         top = max(float(y.max()) for _, y in curves if len(y))
-        self.set_range(span, (-0.15, max(3.15, float(np.log10(top)) + 0.2)))
+        self.set_range(span, (-0.15, max(3.3, top + 0.3)))
         words = []
         for stage in STAGES:
             middle = median(plotted.latency_ms[stage])
