@@ -7,13 +7,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 DEMO_OPTIONS ?= --seconds 60 --out out/demo
 DATA ?= ../shared/data
 
-.PHONY: demo test unit system lint format evaluate doctor clean libraries help
+.PHONY: demo test unit system lint format evaluate bench-fmri doctor clean libraries help
 
 help:
 	@echo "make demo      set up and run the chain on a synthetic participant"
 	@echo "make test      set up and run all tests (unit, then system)"
 	@echo "make lint      ruff, mypy --strict, import law, spelling"
 	@echo "make evaluate  replay the real recordings in DATA and write docs/evaluation.md"
+	@echo "make bench-fmri  speed and accuracy of fMRI on DATA, beside a peer; write docs/benchmarks-fmri.md"
 	@echo "make doctor    check this machine"
 
 libraries:
@@ -32,6 +33,11 @@ $(VENV)/.develop: $(VENV)/.runtime
 	@echo "== installing the training and development extras (about two minutes)"
 	@$(PIP) "torch==2.13.0"
 	@$(PIP) --editable ".[train,dev]"
+	@touch $@
+
+# The peer has no wheel for every machine; its rows then say that it is missing.
+$(VENV)/.bench: $(VENV)/.develop
+	@$(PIP) --editable ".[bench]" || echo "== the extra bench could not be installed"
 	@touch $@
 
 demo: libraries $(VENV)/.runtime
@@ -59,6 +65,9 @@ format: $(VENV)/.develop
 
 evaluate: libraries $(VENV)/.develop
 	@$(BIN)/python -m tests.benchmarks.evaluate --data $(DATA) --out docs/evaluation.md
+
+bench-fmri: libraries $(VENV)/.bench
+	@$(BIN)/python -m tests.benchmarks.bench_fmri --data $(DATA) --out docs/benchmarks-fmri.md
 
 doctor: $(VENV)/.runtime
 	@$(BIN)/phosphene doctor

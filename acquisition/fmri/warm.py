@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 
+from acquisition.fmri.ar1 import compile_now
 from acquisition.fmri.blur import blur
 from acquisition.fmri.jit import Kernel
 from acquisition.fmri.lines import interpolate, shift_columns, shift_rows
@@ -19,6 +21,7 @@ _KERNELS: tuple[Kernel[...], ...] = (
     shift_columns,
     shift_rows,
 )
+_BEAT_S = 0.05
 
 
 def warm_up(beat: Callable[[], object] = lambda: None) -> None:
@@ -27,10 +30,19 @@ def warm_up(beat: Callable[[], object] = lambda: None) -> None:
     Parameters
     ----------
     beat : callable
-        Called between kernels (each takes up to about a second the first time), so that a node can
-        show that it is alive.
+        Called at least once, and twenty times a second while that takes (some seconds the first
+        time ever), so that a node can show that it is alive.
     """
+    with ThreadPoolExecutor(1, "compile") as pool:
+        compiled = pool.submit(_compile)
+        done = False
+        while not done:
+            beat()
+            done = compiled in wait([compiled], timeout=_BEAT_S).done
+    compiled.result()
+
+
+def _compile() -> None:
     for each in _KERNELS:
-        beat()
         _ = each.compiled
-    beat()
+    compile_now()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from acquisition.fmri import warm
 from acquisition.fmri.blur import blur, gaussian_half
 from acquisition.fmri.jit import Kernel, kernel
 from acquisition.fmri.lines import N_NEIGHBOURS, interpolate, shift_columns, shift_rows
@@ -156,7 +157,10 @@ def test_a_wrong_declaration_is_refused() -> None:
         _ = kernel("float16[2]")(lambda data: None).compiled  # type: ignore[misc]
 
 
-def test_warming_up_beats_between_kernels() -> None:
-    beats = []
+def test_warming_up_beats_and_passes_errors_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    beats: list[int] = []
     warm_up(lambda: beats.append(1))
-    assert len(beats) >= 6
+    assert beats
+    monkeypatch.setattr(warm, "_KERNELS", (kernel("float8")(lambda data: None),))
+    with pytest.raises(ConfigError, match="float8"):
+        warm_up()
