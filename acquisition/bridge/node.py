@@ -296,10 +296,8 @@ def _load(context: NodeContext) -> Recording:
         runs = runs_of(path)
         if len(runs) > 1:
             run = runs[0]
-            _NOTED.warning(
-                "the recording holds %d runs; run %s is replayed, --run chooses another one",
-                len(runs), run,
-            )  # fmt: skip
+            context.note = f"the first of {len(runs)} runs is replayed; --run chooses another one"
+            _NOTED.warning("%s", context.note)
     recording = open_recording(path, run, options)
     if recording.modality != plan.session.modality:
         raise NodeError(

@@ -14,13 +14,15 @@ EEG                         `.csv` (Muse), `.xdf`, `.edf`, `.bdf`, `.vhdr`, or a
 ==========================  =====================================================================
 
 Files of volumes are looked for in subfolders too, since scanners nest them. Where there are DICOM
-or PAR/REC files, NIfTI files beside them are masks and templates.
+or PAR/REC files, NIfTI files beside them are masks and templates. Runs of a data set are called by
+their BIDS entities, all others are numbered in the order of their paths: a folder may be called
+after a person, and the name of a run goes far.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -133,16 +135,13 @@ def _of_folder(folder: Path) -> tuple[Found, ...]:
         return tuple(Found(str(k), "eeg", path) for k, path in enumerate(eeg, start=1))
     groups = [_group(where) for where in _tree(folder, _DEPTH)]
     found = [g for g in groups if g.scanner] or [g for g in groups if g.nifti]
-    runs_found = [run for group in found for run in group.runs(folder)]
-    if not runs_found:
+    runs = [run for group in found for run in group.runs()]
+    if not runs:
         count = sum(len(g.scanner) + len(g.nifti) + g.others for g in groups)
         raise InputError(
             problem(str(folder), f"{count} files", "DICOM, PAR/REC, NIfTI or EEG", "Check the path")
         )
-    if len(runs_found) == 1:
-        only = runs_found[0]
-        return (Found("1", only.kind, only.path, only.files),)
-    return tuple(runs_found)
+    return tuple(replace(found, run=str(k)) for k, found in enumerate(runs, start=1))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -168,19 +167,17 @@ class _Group:
     nifti: tuple[Path, ...]
     others: int
 
-    def runs(self, root: Path) -> Iterator[Found]:
-        """Yield the runs that the files are."""
-        name = self.folder.relative_to(root).as_posix()
+    def runs(self) -> Iterator[Found]:
+        """Yield the runs that the files are, not yet numbered."""
         if self.scanner:
-            yield Found(name, "volumes", self.folder, self.scanner)
+            yield Found("", "volumes", self.folder, self.scanner)
             return
         long = [p for p in self.nifti if _is_long(p)]
-        prefix = "" if name == "." else f"{name}/"
         if long or len(self.nifti) == 1:
             for path in long or self.nifti:
-                yield Found(f"{prefix}{path.name.split('.')[0]}", "nifti", path)
+                yield Found("", "nifti", path)
         else:
-            yield Found(name, "volumes", self.folder, self.nifti)
+            yield Found("", "volumes", self.folder, self.nifti)
 
 
 def _group(folder: Path) -> _Group:

@@ -293,7 +293,7 @@ class FolderScan:
     def _read(self, name: str, file: _Open, arrived_s: float, now_s: float) -> list[Volume]:
         path = self._folder / name
         try:
-            volumes = self._reader.read(_bytes_of(path), path.name)
+            volumes = self._reader.read(_bytes_of(path), name)
         except OtherSeriesError as error:
             told = self._series.other(error, now_s)
             self._count(name, "moco" if error.moco else "other_series", file.stamp)

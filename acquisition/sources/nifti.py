@@ -19,6 +19,7 @@ from nibabel.wrapstruct import WrapStructError
 from acquisition.errors import ForeignFileError, MatrixError
 from acquisition.fmri.volume import Volume, to_ras
 from acquisition.sources.identity import new_key, public_name
+from acquisition.sources.name_series import NameSeries
 from acquisition.sources.nifti_series import open_series
 from acquisition.sources.pairs import Pairs
 from acquisition.sources.sidecar import Sidecar, parse_sidecar, sidecar_in, stem_of
@@ -33,6 +34,7 @@ _PAIR = (".hdr", ".img")
 class NiftiReader:
     """Reads 3-D files, one volume per file; the last number in the name counts them.
 
+    What else the name says tells the series, see `NameSeries`.
     NIfTI (``.nii``, ``.nii.gz``) and pairs of ``.hdr`` and ``.img`` (also Analyze 7.5) are read. A
     JSON file (BIDS sidecar) tells the timing of the volumes that come after it: of the one of the
     same name or, where none has it, of all.
@@ -66,6 +68,7 @@ class NiftiReader:
         self._shape = shape
         self._folder = folder
         self._pairs = Pairs(*_PAIR)
+        self._series = NameSeries(self._key)
         self._sidecars: dict[str, Sidecar] = {}
         self._common: Sidecar | None = None
 
@@ -122,9 +125,10 @@ class NiftiReader:
                 problem(shown, f"matrix {data.shape}", f"matrix {self._shape}",
                         "Export one series only.")
             )  # fmt: skip
+        series = self._series.take(name, stem_of(name), index, shown)
         self._shape = data.shape
         tr_s = self._tr_s or sidecar.tr_s or 0.0
-        return Volume(data, affine, index, tr_s, slice_times_s=times, slice_axis=slice_axis)
+        return Volume(data, affine, index, tr_s, series, times, slice_axis)
 
     def _sidecar(self, name: str) -> Sidecar:
         if self._common is None:

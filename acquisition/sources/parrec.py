@@ -21,6 +21,7 @@ from nibabel.parrec import PARRECError, parse_PAR_header
 from acquisition.errors import ForeignFileError, MatrixError
 from acquisition.fmri.volume import Volume, to_ras
 from acquisition.sources.identity import public_name
+from acquisition.sources.name_series import NameSeries
 from acquisition.sources.pairs import Pairs
 from phosphene.errors import InputError, TruncatedError, problem
 
@@ -96,6 +97,7 @@ class ParRecReader:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._pairs = Pairs(".par", ".rec")
+        self._series = NameSeries(key)
         self._shape: tuple[int, ...] | None = None
         self._first_number: int | None = None
 
@@ -137,11 +139,13 @@ class ParRecReader:
                 problem(dump.shown, f"matrix {data.shape}", f"matrix {self._shape}",
                         "Export one series only.")
             )  # fmt: skip
-        self._shape = data.shape
         index = dynamic - 1
         if len(dump.dynamics) == 1 and dynamic == 1:
             index = self._number(dump, name)
-        return Volume(data, affine, index, dump.tr_s, slice_axis=slice_axis)
+        # Each series has its folder; the names in it begin anew.
+        series = self._series.take(name, "", index, dump.shown)
+        self._shape = data.shape
+        return Volume(data, affine, index, dump.tr_s, series, slice_axis=slice_axis)
 
     def _number(self, dump: _Dump, name: str) -> int:
         """Return the index of a dump of one dynamic: they are all called 1, the name counts."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nibabel.eulerangles import euler2mat
 from nibabel.parrec import PARRECHeader
 
-from acquisition.errors import ForeignFileError, MatrixError
+from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.volume import Volume, to_ras
 from acquisition.simulate.parrec import parrec_files
 from acquisition.simulate.series import make_series
@@ -96,6 +96,15 @@ def test_another_matrix_is_refused() -> None:
     reader.read(small[0][1], small[0][0])
     with pytest.raises(MatrixError):
         reader.read(small[1][1], small[1][0])
+
+
+def test_another_folder_is_another_series() -> None:
+    reader = ParRecReader(KEY)
+    for name, raw in FILES[:2]:
+        reader.read(raw, name)
+    with pytest.raises(OtherSeriesError):
+        for name, raw in FILES[2:4]:
+            reader.read(raw, name.replace("0001/", "0002/"))
 
 
 def test_halves_without_end_are_told() -> None:
