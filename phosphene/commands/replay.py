@@ -14,6 +14,7 @@ from phosphene.commands.base import CliCommand
 from phosphene.commands.options import add_output_options, gui_arguments, headless, pairs, validated
 from phosphene.consent import Consent, consent_beside, load_consent
 from phosphene.errors import ConfigError, InputError, problem
+from phosphene.identity import new_key, public_name
 from phosphene.messages import RunStart
 from phosphene.recorder.names import recordings_in
 from phosphene.recorder.reader import parts_of, start_of
@@ -155,7 +156,11 @@ def split_of(bundle: Bundle, recording: Path, run: str | None) -> str:
 
 
 def _facts(arguments: argparse.Namespace, bundle: Bundle | None) -> dict[str, str]:
-    facts = {"started": datetime.now(UTC).isoformat(), "recording": arguments.recording.name}
+    facts = {
+        "started": datetime.now(UTC).isoformat(),
+        # whoever made the recording may have named it after the person
+        "recording": public_name(arguments.recording.name, new_key()),
+    }
     if bundle is not None:
         facts["split"] = split_of(bundle, arguments.recording, arguments.run)
     return facts

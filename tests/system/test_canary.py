@@ -1,0 +1,175 @@
+"""A canary in every field of every file leaves no trace in a live session or a replay."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import psutil
+import pylsl
+import pytest
+
+from tests.canary import FILE_STEM, WORD, every_part, seeded, traces_in
+from tests.system.chain import Running, phosphene, report, running, wait_for
+from tests.system.conftest import TR_S, Participant
+from tests.system.test_chain_live import newest
+
+VOLUMES = 16
+SESSION = """
+person = "{person}"
+modality = "fmri"
+[source]
+kind = "dicom-folder"
+path = "{folder}"
+[decoder]
+bundle = "{bundle}"
+"""
+
+
+def assert_silent(what: str, content: bytes | str) -> None:
+    traces = traces_in(content)
+    assert traces == [], f"{what}: {traces}"
+
+
+def put(folder: Path, name: str, raw: bytes) -> None:
+    """Write a file the way exports do: under a passing name, then renamed."""
+    passing = folder / f".{name}.tmp"
+    passing.write_bytes(raw)
+    passing.rename(folder / name)
+
+
+def streams(run: Running) -> Iterator[str]:
+    """Descriptions of all LSL streams on this machine, and the sockets' names of the run."""
+    for info in pylsl.resolve_streams(wait_time=1.0):
+        inlet = pylsl.StreamInlet(info)
+        yield inlet.info(timeout=5.0).as_xml()
+        inlet.close_stream()
+    folder = run.folder()
+    assert folder is not None
+    for path in folder.rglob("*"):
+        if path.name == "plan.json":
+            continue  # where the files are is what the bridge has to know
+        yield path.name
+        if path.is_file():
+            yield path.read_bytes().decode("latin-1")
+    for child in psutil.Process(run.process.pid).children(recursive=True):
+        yield " ".join(child.cmdline())
+
+
+def test_a_live_session_holds_nothing_of_it(participant: Participant, tmp_path: Path) -> None:
+    incoming = tmp_path / FILE_STEM
+    incoming.mkdir()
+    originals = [path.read_bytes() for path in sorted(participant.dicom.iterdir())[: VOLUMES + 3]]
+    files = [seeded(raw) for raw in originals]
+    session, out = tmp_path / "session.toml", tmp_path / "out"
+    words = {"person": participant.person, "bundle": participant.bundle, "folder": FILE_STEM}
+    session.write_text(SESSION.format(**words))
+    with running(
+        "live", session, "--consent", participant.consent, "--out", out,
+        "--programme", participant.programme, runtime=tmp_path / "run", log=tmp_path / "log",
+    ) as run:  # fmt: skip
+        wait_for("readiness", lambda: "all nodes are ready" in run.said(), 60)
+        for k in range(VOLUMES):
+            put(incoming, f"{FILE_STEM}_{k + 1:04d}.dcm", files[k])
+            if k == 3:
+                for name, raw in faults(files, originals):
+                    put(incoming, name, raw)
+        bridge = out / "logs" / "bridge.log"
+        # all faults are told, and the volumes have come through, before the end is asked for
+        wait_for("the refusals", lambda: bridge.read_text().count("left out") >= 4, 30)
+        for described in streams(run):
+            assert_silent("streams", described)
+        wait_for("the volumes", lambda: newest(run.said()) >= VOLUMES - 3, 20)
+        assert run.end() == 0
+    assert report(out)["counts"]["volumes"] >= VOLUMES - 1
+    seen = [(name, content) for name, content in every_part(out)]
+    assert any(name.endswith("/features") or "features" in name for name, _ in seen)
+    assert any(name.endswith(".log") for name, _ in seen)
+    for name, content in seen:
+        assert_silent(name, content)
+    assert_silent("stdout", run.said())
+
+
+def faults(files: list[bytes], originals: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Files that are refused, each for another reason."""
+    yield f"{FILE_STEM}_0901.dcm", seeded(originals[VOLUMES], malformed=True)
+    yield f"{FILE_STEM}_0902.dcm", files[VOLUMES + 1][:9000]
+    yield f"{FILE_STEM}_0903.dcm", originals[VOLUMES + 2]  # another series
+    yield f"{FILE_STEM}.{WORD}.txt", f"{WORD} was born on 1937-04-12".encode() * 20
+    yield (
+        f"{FILE_STEM}_0904.dcm",
+        files[0].replace(b"1.2.840.10008.5.1.4.1.1.4\0", b"1.2.276.0.73164.29.31337\0\0"),
+    )
+
+
+def nifti(path: Path, data: np.ndarray, affine: np.ndarray) -> None:
+    """Write a NIfTI-1 file whose header names somebody, with a comment of 128 bytes behind it."""
+    image = nib.Nifti1Image(data, affine)
+    header = image.header
+    header["descrip"], header["aux_file"] = WORD.encode(), WORD.encode()
+    header["db_name"], header["intent_name"] = WORD.encode(), WORD.encode()
+    header.set_xyzt_units("mm", "sec")
+    header["pixdim"][4] = TR_S
+    header.extensions.append(nib.nifti1.Nifti1Extension("comment", WORD.encode() * 10))
+    image.to_filename(path)
+
+
+@pytest.mark.parametrize("kind", ["dicom", "nifti-folder", "bids"])
+def test_a_replay_holds_nothing_of_it(participant: Participant, tmp_path: Path, kind: str) -> None:
+    from acquisition.sources.dicom import DicomReader
+    from acquisition.sources.folder import read_folder
+
+    folder = tmp_path / FILE_STEM
+    folder.mkdir()
+    if kind == "dicom":
+        for k, path in enumerate(sorted(participant.dicom.iterdir())[:VOLUMES]):
+            (folder / f"{FILE_STEM}_{k + 1:04d}.dcm").write_bytes(seeded(path.read_bytes()))
+        source = folder
+    else:
+        volumes = list(read_folder(participant.dicom, DicomReader(b"k" * 32)))[:VOLUMES]
+        data = np.stack([v.data for v in volumes], -1).astype(np.int16)
+        source = write_nifti(folder, data, volumes[0].affine, kind)
+    out = tmp_path / "out"
+    said = phosphene(
+        "replay", source, "--speed", "max", "--bundle", participant.bundle, "--consent",
+        participant.consent, "--out", out,
+        runtime=tmp_path / "run",
+    )  # fmt: skip
+    assert report(out)["counts"]["volumes"] == VOLUMES
+    assert_silent("stdout", said)
+    for name, content in every_part(out):
+        assert_silent(name, content)
+
+
+def write_nifti(folder: Path, data: np.ndarray, affine: np.ndarray, kind: str) -> Path:
+    """Write volumes as files of their own or as a BIDS run, each with a sidecar that says much."""
+    sidecar = {
+        "RepetitionTime": TR_S, "TaskName": "look", "PatientName": WORD, "InstitutionName": WORD,
+        "AcquisitionTime": "03:41:27.918273", "ConversionSoftware": WORD, "PatientWeight": 73164.29,
+        "SeriesInstanceUID": "1.2.276.0.73164.29.31337.2", "global": {"const": {"PatientID": WORD}},
+    }  # fmt: skip
+    if kind == "nifti-folder":
+        for k in range(data.shape[3]):
+            nifti(folder / f"{FILE_STEM}_{k + 1:04d}.nii", data[..., k], affine)
+        (folder / f"{FILE_STEM}.json").write_text(json.dumps(sidecar))
+        return folder
+    stem = f"sub-{WORD.lower()}_task-look_run-1"
+    nifti(folder / f"{stem}_bold.nii.gz", data, affine)
+    (folder / f"{stem}_bold.json").write_text(json.dumps(sidecar))
+    (folder / f"{stem}_events.tsv").write_text("onset\tduration\ttrial_type\n2.0\t2.0\tface\n")
+    return folder / f"{stem}_bold.nii.gz"
+
+
+def test_the_canary_is_seen_where_it_is(tmp_path: Path) -> None:
+    """The search itself finds text, wide text, numbers and names."""
+    (tmp_path / f"{WORD}.txt").write_text("nothing")
+    (tmp_path / "wide.bin").write_bytes(WORD.encode("utf-16-le"))
+    (tmp_path / "number.bin").write_bytes(struct.pack("<d", 73164.29))
+    found = {name for name, content in every_part(tmp_path) if traces_in(content)}
+    assert found == {f"{WORD}.txt", "wide.bin", "number.bin"}
+    assert traces_in(gzip.compress(WORD.encode() * 9)) != [WORD]
