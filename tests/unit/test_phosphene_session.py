@@ -79,3 +79,48 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*session*.toml")))
 def test_the_shipped_examples_are_valid(example: Path) -> None:
     assert load_session(example).person
+
+
+NETWORK = """
+person = "p01"
+modality = "fmri"
+[source]
+kind = "{kind}"
+{more}
+"""
+
+
+@pytest.mark.parametrize(("kind", "port"), [("vsend", 15000), ("afni", 7954)])
+def test_volumes_over_tcp_come_from_this_machine_only_unless_told(
+    tmp_path: Path, kind: str, port: int
+) -> None:
+    source = load_session(write(tmp_path, NETWORK.format(kind=kind, more=""))).source
+    assert (source.host, source.usual_port) == ("127.0.0.1", port)
+    assert source.allowed_hosts == ("127.0.0.1",)
+    assert source.live_volumes
+    assert not source.folder
+    more = 'port = 4000\nallowed_hosts = ["10.0.0.0/24", "::1"]'
+    source = load_session(write(tmp_path, NETWORK.format(kind=kind, more=more))).source
+    assert source.usual_port == 4000
+
+
+@pytest.mark.parametrize(
+    "more", ['host = "scanner"', 'allowed_hosts = ["any"]', "allowed_hosts = []", "port = 80"]
+)
+def test_names_of_hosts_and_low_ports_are_refused(tmp_path: Path, more: str) -> None:
+    with pytest.raises(ConfigError, match=r"source"):
+        load_session(write(tmp_path, NETWORK.format(kind="vsend", more=more)))
+
+
+def test_both_names_of_a_folder_need_a_path(tmp_path: Path) -> None:
+    for kind in ("folder", "dicom-folder"):
+        with pytest.raises(ConfigError, match="needs a path"):
+            load_session(write(tmp_path, NETWORK.format(kind=kind, more="")))
+        source = load_session(write(tmp_path, NETWORK.format(kind=kind, more='path = "x"'))).source
+        assert source.folder
+        assert source.usual_port is None
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("session-*.toml")))
+def test_every_example_is_valid(file: Path) -> None:
+    assert load_session(file).person == "p01"
