@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from acquisition.eeg_chain import EegChain, EegResult, SecondQuality
 from acquisition.intake import Inlet
 from acquisition.lsl.inlet import EegChunk, EegInlet, Marker
 from acquisition.lsl.staleness import StaleWatch
@@ -17,6 +16,9 @@ from phosphene.bundle import Bundle
 from phosphene.errors import PhospheneError
 from phosphene.messages import Array, Features, Quality, Samples
 from phosphene.plan import Plan
+
+if TYPE_CHECKING:
+    from acquisition.eeg_chain import EegChain, EegResult, SecondQuality
 
 __all__ = ["EegTake", "Out", "Take", "features_out", "stale_state"]
 
@@ -140,6 +142,10 @@ class EegTake:
         source_ids: tuple[str, ...],
         now: Callable[[], float],
     ) -> None:
+        # SciPy's signal package takes half a second to import: fMRI runs do without.
+        from acquisition.eeg_chain import EegChain, SecondQuality
+
+        self._make_chain, self._make_second = EegChain, SecondQuality
         self._settings = settings_of(plan.session.acquisition, bundle).eeg
         self._wanted = () if bundle is None else bundle.manifest.channels
         self._bridged = plan.session.source.kind != "lsl-eeg"
@@ -194,7 +200,7 @@ class EegTake:
         if self._chain is None and not self._refused:
             layout = self._samples.layout
             try:
-                self._chain = EegChain(
+                self._chain = self._make_chain(
                     self._settings,
                     layout.fs_hz,
                     layout.channel_names,
@@ -209,7 +215,7 @@ class EegTake:
     def _seconds(self, data: Array, first: int, stamp_s: float) -> list[Out]:
         layout = self._samples.layout
         if self._second is None:
-            self._second = SecondQuality(layout.fs_hz, layout.channel_names)
+            self._second = self._make_second(layout.fs_hz, layout.channel_names)
         return [
             Out(Quality, stamp_s, {"index": index, "t_data": t_s, "values": values})
             for index, t_s, values in self._second.push(data, first)
