@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -70,25 +71,25 @@ class Frames:
 
     def all(self) -> npt.NDArray[np.generic]:
         """Return all frames, (frames, rows, columns)."""
-        if self._plain:
-            count = self.count * self.rows * self.columns
-            flat = np.frombuffer(self._value, self._kind(), count=count)
-            return flat.reshape(self.count, self.rows, self.columns)
-        return np.stack([self.one(k) for k in range(self.count)])
+        if not self._plain:
+            return self._decoded(range(self.count))
+        count = self.count * self.rows * self.columns
+        flat = np.frombuffer(self._value, self._kind(), count=count)
+        return flat.reshape(self.count, self.rows, self.columns)
 
     def some(self, which: npt.NDArray[np.intp]) -> npt.NDArray[np.generic]:
         """Return chosen frames, (frames, rows, columns); no others are decoded."""
-        if self._plain:
-            chosen: npt.NDArray[np.generic] = self.all()[which]
-            return chosen
-        return np.stack([self.one(int(k)) for k in which])
+        if not self._plain:
+            return self._decoded(which.tolist())
+        chosen: npt.NDArray[np.generic] = self.all()[which]
+        return chosen
 
     def one(self, k: int) -> npt.NDArray[np.generic]:
         """Return frame `k`, (rows, columns)."""
-        if self._plain:
-            frame: npt.NDArray[np.generic] = self.all()[k]
-            return frame
-        elements = self._opened.elements
+        frame: npt.NDArray[np.generic] = self.some(np.asarray([k]))[0]
+        return frame
+
+    def _decoded(self, which: Sequence[int]) -> npt.NDArray[np.generic]:
         options: Any = {
             "rows": self.rows,
             "columns": self.columns,
@@ -96,7 +97,7 @@ class Frames:
             "samples_per_pixel": 1,
             "photometric_interpretation": "MONOCHROME2",
             "bits_allocated": self._bits,
-            "bits_stored": elements.whole("BitsStored", self._bits),
+            "bits_stored": self._opened.elements.whole("BitsStored", self._bits),
             "pixel_representation": int(self._signed),
             "pixel_keyword": "PixelData",
         }
@@ -104,15 +105,15 @@ class Frames:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                decoded, _ = decoder.as_array(bytes(self._value), index=k, raw=True, **options)
+                decoded = decoder.iter_array(bytes(self._value), indices=which, raw=True, **options)
+                frames = [np.array(frame) for frame, _ in decoded]
         except Exception as error:
             # the decoders raise whatever their libraries do, and may quote the file
             raise InputError(
                 problem("pixels", f"damaged ({type(error).__name__})",
                         f"pixels in {known_name(self._opened.syntax)}", "Copy the file again.")
             ) from None  # fmt: skip
-        frame = np.asarray(decoded)
-        return frame.reshape(self.rows, self.columns)
+        return np.stack(frames).reshape(len(which), self.rows, self.columns)
 
     def _kind(self) -> str:
         order = "<" if self._opened.little else ">"
