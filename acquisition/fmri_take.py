@@ -80,7 +80,7 @@ class FmriTake:
         self._settings = settings_of(plan.session.acquisition, bundle).fmri
         self._prior = None if bundle is None else fmri_prior(bundle)
         self._finder = RegionFinder(RegionFiles.of(self._settings), self._settings)
-        self._volumes = VolumeInlet(source_ids, now)
+        self._volumes = VolumeInlet(source_ids, now, sole=True)
         self.inlet: Inlet = self._volumes
         self.next_index, self.next_feature = next_index, next_feature
         self._now, self._ended = now, False

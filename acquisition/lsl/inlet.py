@@ -171,12 +171,18 @@ class VolumeInlet:
         Time in seconds, for staleness.
     local : bool
         Refuse sources on other machines.
+    sole : bool
+        The names are the run's own: nobody else can have made them up.
     """
 
     def __init__(
-        self, source_ids: tuple[str, ...], now: Callable[[], float], local: bool = True
+        self,
+        source_ids: tuple[str, ...],
+        now: Callable[[], float],
+        local: bool = True,
+        sole: bool = False,
     ) -> None:
-        wanted = StreamWanted(source_ids, "float32", rate_hz=0.0, local=local)
+        wanted = StreamWanted(source_ids, "float32", rate_hz=0.0, local=local, sole=sole)
         self.link = StreamLink(wanted, now, 1, VolumeFormat.of, search_after_s=10.0)
         self._now = now
         self._counter = CounterFollower()

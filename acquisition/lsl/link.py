@@ -25,6 +25,9 @@ __all__ = ["LostError", "StreamLink", "StreamWanted", "mismatches", "resolve"]
 _FORMATS = {pylsl.cf_float32: "float32", pylsl.cf_string: "string", pylsl.cf_double64: "double64"}
 _TWIN_WAIT_S = 0.8  # liblsl asks known peers for the first time after half a second
 _FORGET_AFTER_S = 2.0
+# A resolver that has found nothing for so long is made anew: on a very busy machine one was seen to
+# stay blind for half a minute to a stream that another one found at once.
+_BLIND_S = 5.0
 _SURELY_ALIVE_S = _FORGET_AFTER_S + 1.0
 
 
@@ -44,6 +47,8 @@ class StreamWanted:
         Declared rate in hertz, 0 for irregular; None takes any, and holds it from then on.
     local : bool
         Refuse streams of other machines.
+    sole : bool
+        Nobody else can have made up the name, so no time is spent on looking for a twin.
     """
 
     source_ids: tuple[str, ...]
@@ -51,6 +56,7 @@ class StreamWanted:
     n_channels: int | None = None
     rate_hz: float | None = None
     local: bool = True
+    sole: bool = False
 
     def __post_init__(self) -> None:
         problems = [
@@ -107,6 +113,8 @@ def resolve(wanted: StreamWanted, timeout_s: float) -> pylsl.StreamInfo:
             f"no LSL stream with source id {names} within {timeout_s:g} s; "
             "start the source, and check that the session ids agree"
         )
+    if wanted.sole:
+        return _only(first, wanted)
     # A second look for a twin: resolving returns as soon as the first one answers.
     both = first + pylsl.resolve_bypred(wanted.predicate, 2, _TWIN_WAIT_S)
     return _only(list({info.uid(): info for info in both}.values()), wanted)
@@ -165,6 +173,7 @@ class StreamLink:
         self._search_after_s = search_after_s
         self._inlet: Any = None
         self._resolver: Any = None
+        self._resolving_s = now()
         self._uid = ""
         self._foreign = False
         self._lost_s: float | None = None
@@ -255,6 +264,7 @@ class StreamLink:
             info.channel_count(),
             info.nominal_srate(),
             self.wanted.local,
+            self.wanted.sole,
         )
         self._inlet, self._uid, self._lost_s = inlet, info.uid(), None
         self._foreign = info.hostname() != socket.gethostname()
@@ -271,11 +281,15 @@ class StreamLink:
 
     def _found(self) -> list[pylsl.StreamInfo]:
         """Look without waiting: a resolver works in the background from the first call on."""
-        if self._resolver is None:
+        blind = self._now() - self._resolving_s > _BLIND_S
+        if self._resolver is None or blind:
             self._resolver = pylsl.ContinuousResolver(
                 pred=self.wanted.predicate, forget_after=_FORGET_AFTER_S
             )
+            self._resolving_s = self._now()
         results: list[pylsl.StreamInfo] = self._resolver.results()
+        if results:
+            self._resolving_s = self._now()
         return results
 
     def _reconnect(self) -> bool:

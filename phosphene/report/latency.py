@@ -1,4 +1,8 @@
-"""How long each step of the chain took, from the stamps of the recorded messages."""
+"""How long each step of the chain took, from the stamps of the recorded messages.
+
+Data is acquired when the amplifier stamped it, or when the last file of a volume was closed; in a
+replay, when it was pushed into the chain.
+"""
 
 from __future__ import annotations
 

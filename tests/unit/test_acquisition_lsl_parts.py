@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from acquisition.lsl import link as lsl_link
 from acquisition.lsl.counter import CounterFollower
 from acquisition.lsl.formats import COUNTER_MODULO
 from acquisition.lsl.inlet import Marker
-from acquisition.lsl.link import StreamWanted
+from acquisition.lsl.link import StreamLink, StreamWanted
 from acquisition.lsl.sample_clock import SampleClock
 from acquisition.lsl.staleness import StaleWatch
 from phosphene.errors import ConfigError
@@ -133,3 +134,21 @@ def test_a_wanted_stream_cannot_smuggle_a_query() -> None:
         StreamWanted(("a' or 'b'='b", "x" * 200), "int7")
     made = StreamWanted(("a-1", "b:2"), "float32")
     assert made.predicate == "source_id='a-1' or source_id='b:2'"
+
+
+def test_a_resolver_that_stays_blind_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    class Blind:
+        def __init__(self, pred: str, forget_after: float) -> None:
+            made.append(pred)
+
+        def results(self) -> list[object]:
+            return []
+
+    monkeypatch.setattr(lsl_link.pylsl, "ContinuousResolver", Blind)
+    now = [0.0]
+    link = StreamLink(StreamWanted(("a",), "string"), lambda: now[0], 10)
+    for now[0] in (0.0, 4.0, 6.0, 7.0, 10.0, 12.0):
+        assert link.pull(0.0, 1)[2] is False
+    assert len(made) == 3
