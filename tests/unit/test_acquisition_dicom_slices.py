@@ -209,6 +209,20 @@ def test_siemens_slices_need_a_second_witness() -> None:
         DicomReader(KEY).read(siemens(files("ge")[5], 1), "1.dcm")
 
 
+def test_volumes_that_were_split_from_enhanced_files_are_one_series() -> None:
+    """Siemens XA then gives each volume an own series identifier and number."""
+    reader = DicomReader(KEY)
+    out = []
+    kind = ["ORIGINAL", "PRIMARY", "M", "ND", "MFSPLIT"]
+    for number, raw in enumerate(files("ge")):
+        own = {"SeriesInstanceUID": f"1.2.3.{number // 4 + 1}", "SeriesNumber": 7 + number // 4}
+        out += reader.read(edited(raw, ImageType=kind, **own), "1.dcm")
+    assert [v.index for v in out] == [0, 1, 2]
+    assert len({v.series_hash for v in out}) == 1
+    with pytest.raises(OtherSeriesError):
+        reader.read(edited(files("ge")[0], ImageType=kind, SeriesTime="130000"), "1.dcm")
+
+
 def test_slices_without_their_number_are_refused() -> None:
     with pytest.raises(ForeignFileError, match="private elements"):
         DicomReader(KEY).read(without_private(files("ge")[0]), "1.dcm")
