@@ -8,9 +8,9 @@ fMRI, PyMVPA folder         `attributes.txt` (label and run of every volume) bes
 fMRI, BIDS                  a data set, subject or session with `sub-*_bold.nii[.gz]`; each is a run
 fMRI, NIfTI                 a `.nii` / `.nii.gz` file; of a folder, each 4-D file is a run
 fMRI, volumes               DICOM files (the mark at byte 128), `.par` with `.rec`, 3-D NIfTI or
-                            `.hdr` with `.img`; each folder that holds some is a run
-EEG                         `.csv` (Muse), `.xdf`, `.edf`, `.bdf`, `.vhdr`, or a folder of these,
-                            each file one run
+                            `.hdr` with `.img`; each series in each folder is a run
+EEG                         `.csv` (Muse), `.xdf`, `.edf`, `.bdf`, `.vhdr` (BrainVision), `.set`
+                            (EEGLAB), `.fif`, or a folder of these, each file one run
 ==========================  =====================================================================
 
 Files of volumes are looked for in subfolders too, since scanners nest them. Where there are DICOM
@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Literal
 
 from acquisition.sources.bids import bids_runs, is_bids_image, run_name
+from acquisition.sources.dicom_series import by_series
 from acquisition.sources.labels import read_attributes
 from acquisition.sources.listing import natural
 from acquisition.sources.nifti_series import open_series
@@ -36,7 +37,7 @@ from phosphene.recorder.names import recordings_in
 __all__ = ["EEG_ENDINGS", "NIFTI_ENDINGS", "Found", "find_runs"]
 
 Kind = Literal["own", "pymvpa", "bids", "nifti", "volumes", "eeg"]
-EEG_ENDINGS = (".csv", ".xdf", ".xdfz", ".edf", ".bdf", ".vhdr")
+EEG_ENDINGS = (".csv", ".xdf", ".xdfz", ".edf", ".bdf", ".vhdr", ".set", ".fif")
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 _PAIR_ENDINGS = (".hdr", ".img")
 _PARREC_ENDINGS = (".par", ".rec")
@@ -134,14 +135,14 @@ def _of_folder(folder: Path) -> tuple[Found, ...]:
     if eeg := [p for p in _files(folder) if p.name.lower().endswith(EEG_ENDINGS)]:
         return tuple(Found(str(k), "eeg", path) for k, path in enumerate(eeg, start=1))
     groups = [_group(where) for where in _tree(folder, _DEPTH)]
-    found = [g for g in groups if g.scanner] or [g for g in groups if g.nifti]
-    runs = [run for group in found for run in group.runs()]
-    if not runs:
+    telling = [g for g in groups if g.scanner] or [g for g in groups if g.nifti]
+    several = [run for group in telling for run in group.runs()]
+    if not several:
         count = sum(len(g.scanner) + len(g.nifti) + g.others for g in groups)
         raise InputError(
             problem(str(folder), f"{count} files", "DICOM, PAR/REC, NIfTI or EEG", "Check the path")
         )
-    return tuple(replace(found, run=str(k)) for k, found in enumerate(runs, start=1))
+    return tuple(replace(found, run=str(k)) for k, found in enumerate(several, start=1))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -170,7 +171,10 @@ class _Group:
     def runs(self) -> Iterator[Found]:
         """Yield the runs that the files are, not yet numbered."""
         if self.scanner:
-            yield Found("", "volumes", self.folder, self.scanner)
+            dumps = tuple(p for p in self.scanner if p.name.lower().endswith(_PARREC_ENDINGS))
+            for files in [*by_series([p for p in self.scanner if p not in dumps]), dumps]:
+                if files:
+                    yield Found("", "volumes", self.folder, files)
             return
         long = [p for p in self.nifti if _is_long(p)]
         if long or len(self.nifti) == 1:

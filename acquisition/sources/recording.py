@@ -92,9 +92,13 @@ def _choose(path: Path, runs: tuple[Found, ...], run: str | None) -> Found:
         return runs[0]
     chosen = next((found for found in runs if found.run == run), None)
     if chosen is None:
-        allowed = ", ".join(found.run for found in runs)
+        allowed = ", ".join(map(_told, runs))
         raise InputError(problem(f"run of {path}", run, allowed, "Choose one with --run."))
     return chosen
+
+
+def _told(found: Found) -> str:
+    return f"{found.run} ({len(found.files)} files)" if found.files else found.run
 
 
 def _eeg(found: Found, options: OpenOptions) -> EegRun:

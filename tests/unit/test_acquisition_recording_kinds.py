@@ -101,6 +101,22 @@ def test_a_series_that_begins_late_is_read_without_holding_it_back(tmp_path: Pat
     assert [v.index for v in made.volumes()] == [5, 6, 7, 8]
 
 
+def test_each_series_of_a_folder_is_a_run(tmp_path: Path) -> None:
+    for number, count in ((3, 1), (7, 3)):
+        series = make_series(1, AFFINE, 1.5, np.arange(6) / 6, number)
+        for k in range(count):
+            for name, raw in FOLDER_VENDORS["siemens-mosaic"](DATA[..., k], series, k):
+                (tmp_path / name).write_bytes(raw)
+    (tmp_path / "001_000007_000009.dcm").write_bytes(raw[:400])
+    assert runs_of(tmp_path) == ("1", "2")
+    with pytest.raises(InputError, match=r"1 \(1 files\), 2 \(4 files\)"):
+        opened(tmp_path)
+    refused: list[InputError] = []
+    made = opened(tmp_path, "2")
+    assert [v.index for v in made.volumes(refused.append)] == [0, 1, 2]
+    assert len(refused) == 1
+
+
 def test_long_files_of_a_folder_are_its_runs(tmp_path: Path) -> None:
     save(tmp_path / "rest.nii.gz", DATA)
     save(tmp_path / "task.nii", DATA[..., :3])
