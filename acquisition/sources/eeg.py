@@ -21,6 +21,8 @@ _READERS = {
     ".edf": "acquisition.sources.eeg_mne",
     ".bdf": "acquisition.sources.eeg_mne",
     ".vhdr": "acquisition.sources.eeg_mne",
+    ".set": "acquisition.sources.eeg_mne",
+    ".fif": "acquisition.sources.eeg_mne",
 }
 
 
@@ -132,7 +134,8 @@ def read_eeg(path: Path, options: EegReadOptions | None = None) -> EegRecording:
     Parameters
     ----------
     path : Path
-        A .csv (Muse), .xdf, .xdfz, .edf, .bdf or .vhdr file; the last three need `mne`.
+        A .csv (Muse), .xdf, .xdfz, .edf, .bdf, .vhdr (BrainVision), .set (EEGLAB) or .fif file;
+        all but the first three need `mne`.
     options : EegReadOptions or None
         How to read it.
 

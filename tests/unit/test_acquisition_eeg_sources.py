@@ -135,8 +135,8 @@ def test_real_muse_runs(realdata: Path) -> None:
     ("name", "shape", "fs_hz", "n_markers"),
     [
         ("brainvision/test.vhdr", (7900, 26), 1000.0, 13),
-        ("edf-bdf/test.edf", (3072, 138), 512.0, 5),
-        ("edf-bdf/test.bdf", (2048, 72), 2048.0, 0),
+        ("edf-bdf/test.edf", (3072, 138), 512.0, 5 + 13),
+        ("edf-bdf/test.bdf", (2048, 72), 2048.0, 1),
     ],
 )
 def test_real_clinical_files(
@@ -146,3 +146,10 @@ def test_real_clinical_files(
     made = read_eeg(realdata / "eeg" / name)
     assert (made.data.shape, made.fs_hz, len(made.markers)) == (shape, fs_hz, n_markers)
     assert 0.1 < np.median(made.data.std(axis=0)) < 2000.0
+
+
+@pytest.mark.realdata
+def test_triggers_of_a_real_status_channel(realdata: Path) -> None:
+    pytest.importorskip("mne")
+    made = read_eeg(realdata / "eeg" / "edf-bdf" / "test.bdf")
+    assert [(m.t_s, m.label, m.stream) for m in made.markers] == [(589 / 2048, "128", "Status")]
