@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
-from phosphene.messages import Grant, RunStart, RunStop, topic_of
+from phosphene.messages import Grant, Quality, RunStart, RunStop, topic_of
+from phosphene.quality import HEADER, TR_ANNOUNCED, TR_MEASURED, TRIGGER, TRIGGER_TR
 from phosphene.recorder.gaps import GapWatch
 from phosphene.recorder.reader import RecordingReader, parts_of
 
 __all__ = ["Contents", "contents", "info"]
+
+
+_CLOCKS = frozenset([TR_ANNOUNCED, TR_MEASURED, TRIGGER_TR, TRIGGER, HEADER])
 
 
 @dataclass
@@ -33,6 +38,8 @@ class Contents:
         Consent scopes that held at some time.
     files : list of tuple
         Path, whether complete, and damage of each file.
+    clocks : dict of str to list of tuple
+        Number of the volume and value, of every figure about time that was recorded.
     """
 
     topics: Counter[str] = field(default_factory=Counter)
@@ -43,6 +50,7 @@ class Contents:
     stop: RunStop | None = None
     scopes: set[str] = field(default_factory=set)
     files: list[tuple[Path, bool, str]] = field(default_factory=list)
+    clocks: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
 
 
 def contents(where: Path, run: str | None = None) -> Contents:
@@ -72,6 +80,10 @@ def contents(where: Path, run: str | None = None) -> Contents:
                 found.stop = header
             elif isinstance(header, Grant):
                 found.scopes.update(header.scopes)
+            elif isinstance(header, Quality):
+                for name in _CLOCKS & header.values.keys():
+                    at = (header.index, header.values[name])
+                    found.clocks.setdefault(name, []).append(at)
         found.files.append((path, reader.ending.complete, reader.ending.damage))
     found.missing = watch.missing
     return found
@@ -82,6 +94,26 @@ def _ending(found: Contents) -> str:
         return "no stop document: the recorder did not end regularly"
     interrupted = ", interrupted" if found.stop.interrupted else ""
     return f"{found.stop.exit_status}{interrupted}: {found.stop.reason or 'no reason given'}"
+
+
+def _scan(clocks: dict[str, list[tuple[int, float]]]) -> str:
+    """Say what each clock makes of the repetition time, and how long export took."""
+    said = []
+    for name, words in (
+        (TR_ANNOUNCED, "announced"),
+        (TR_MEASURED, "by arrival"),
+        (TRIGGER_TR, "by pulses"),
+    ):
+        if name in clocks:
+            said.append(f"{clocks[name][-1][1]:.4f} s {words}")
+    header = clocks.get(HEADER, [])
+    if len(header) > 1:
+        (first, first_s), (last, last_s) = header[0], header[-1]
+        said.append(f"{(last_s - first_s) / (last - first):.4f} s by the scanner's clock")
+    if TRIGGER in clocks:
+        delay_ms = median(value for _, value in clocks[TRIGGER])
+        said.append(f"volume begun to file closed {delay_ms:.0f} ms (median)")
+    return ", ".join(said)
 
 
 def info(where: Path, run: str | None = None) -> str:
@@ -111,6 +143,8 @@ def info(where: Path, run: str | None = None) -> str:
     lines.append(f"end       {_ending(found)}")
     if found.first_s is not None and found.last_s is not None:
         lines.append(f"duration  {found.last_s - found.first_s:.1f} s")
+    if found.clocks:
+        lines.append(f"TR        {_scan(found.clocks)}")
     lines.append(f"percepts  {found.topics['percept']}")
     lines.append(f"frames    {found.topics['frameinfo']} shown, {found.topics['frame']} recorded")
     lines.append("topics")

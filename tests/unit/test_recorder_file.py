@@ -18,6 +18,7 @@ from phosphene.errors import ConfigError, MessageError, RecordingError
 from phosphene.messages import Frame, Message, Percept, Quality, Volume, describe, encode
 from phosphene.recorder.framing import pack, unpack
 from phosphene.recorder.gaps import GapWatch
+from phosphene.recorder.info import info
 from phosphene.recorder.names import next_free, recordings_in
 from phosphene.recorder.reader import RecordingReader, parts_of, read_run
 from phosphene.recorder.recover import recover
@@ -284,3 +285,14 @@ def test_folders_and_files_without_a_recording_are_named(tmp_path: Path) -> None
     with pytest.raises(RecordingError, match="not an MCAP file"):
         list(read_run(other))
     assert parts_of(other) == [other]
+
+
+def test_info_tells_what_each_clock_makes_of_the_repetition_time(tmp_path: Path) -> None:
+    file = RecordingFile(tmp_path / "recording.mcap.part")
+    for seq in range(4):
+        values = {"tr_announced_s": 2.0, "header_s": 2.01 * seq, "trigger_to_arrival_ms": 2300.0}
+        header = Quality(**stamp(seq), index=seq, t_data=2.0 * seq, values=values)
+        file.add(Message(header), encode(Message(header)))
+    told = info(file.finish())
+    assert "TR        2.0000 s announced, 2.0100 s by the scanner's clock, " in told
+    assert "volume begun to file closed 2300 ms (median)" in told
