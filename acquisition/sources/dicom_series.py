@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import struct
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_partial
-from pydicom.tag import BaseTag, Tag
+from acquisition.sources.dicom import series_of
+from phosphene.errors import InputError, TruncatedError
 
 __all__ = ["by_series"]
 
-_SERIES = Tag("SeriesInstanceUID")
-_DAMAGE = (
-    AttributeError, EOFError, InvalidDicomError, KeyError, NotImplementedError, OSError,
-    OverflowError, TypeError, ValueError, struct.error,
-)  # fmt: skip
+_BEGINNING = 1 << 15
+"""Bytes in which the series is mostly named."""
 
 
 def by_series(files: Sequence[Path]) -> list[tuple[Path, ...]]:
@@ -39,13 +33,12 @@ def by_series(files: Sequence[Path]) -> list[tuple[Path, ...]]:
 
 
 def _series_of(path: Path) -> str:
-    def beyond(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-        return bool(tag > _SERIES)
-
     try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a warning could show what is in the file
-            found = read_partial(file, beyond, specific_tags=[_SERIES])
-        return str(found.get("SeriesInstanceUID", ""))
-    except _DAMAGE:
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING)
+            try:
+                return series_of(beginning)
+            except TruncatedError:
+                return series_of(beginning + file.read())
+    except (InputError, OSError):
         return ""

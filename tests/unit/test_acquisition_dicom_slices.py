@@ -18,7 +18,7 @@ from acquisition.fmri.volume import Volume
 from acquisition.simulate.series import Series, make_series
 from acquisition.simulate.slices import ge_files, philips_files
 from acquisition.sources.assemble import Assembler, Slice
-from acquisition.sources.dicom import DicomReader
+from acquisition.sources.dicom import DicomReader, series_of
 from acquisition.sources.folder import read_folder
 from phosphene.errors import InputError, TruncatedError
 
@@ -219,6 +219,9 @@ def test_volumes_that_were_split_from_enhanced_files_are_one_series() -> None:
         out += reader.read(edited(raw, ImageType=kind, **own), "1.dcm")
     assert [v.index for v in out] == [0, 1, 2]
     assert len({v.series_hash for v in out}) == 1
+    assert series_of(edited(files("ge")[0], ImageType=kind)) == series_of(
+        edited(files("ge")[5], ImageType=kind, SeriesInstanceUID="1.2.3.4")
+    )
     with pytest.raises(OtherSeriesError):
         reader.read(edited(files("ge")[0], ImageType=kind, SeriesTime="130000"), "1.dcm")
 

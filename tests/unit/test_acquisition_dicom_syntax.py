@@ -32,7 +32,7 @@ from acquisition.simulate.enhanced import xa_bytes
 from acquisition.simulate.mosaic import mosaic_bytes
 from acquisition.simulate.series import make_series
 from acquisition.simulate.slices import ge_files
-from acquisition.sources.dicom import DicomReader, frames
+from acquisition.sources.dicom import DicomReader, frames, series_of
 from acquisition.sources.dicom.allowlist import ALLOWED
 from acquisition.sources.dicom.syntax import open_file
 from phosphene.errors import InputError, TruncatedError
@@ -239,3 +239,12 @@ def test_real_compressed_series(realdata: Path, folder: str) -> None:
     np.testing.assert_array_equal(
         frames.Frames(opened).all().squeeze(), pydicom.dcmread(path).pixel_array
     )
+
+
+def test_the_series_is_found_in_the_beginning_of_a_file() -> None:
+    uid = pydicom.dcmread(io.BytesIO(MOSAIC)).SeriesInstanceUID
+    end = MOSAIC.index(uid.encode(), 700) + len(uid) + 1
+    assert series_of(MOSAIC[:end]) == series_of(MOSAIC) == uid
+    for length in range(0, end - 1, 7):
+        with pytest.raises(InputError):
+            series_of(MOSAIC[:length])

@@ -11,6 +11,7 @@ from typing import Literal
 from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.volume import Volume
 from acquisition.sources.assemble import Assembler, Pending
+from acquisition.sources.dicom.allowlist import public
 from acquisition.sources.dicom.classic import ClassicParser, n_slices_of, volume_of
 from acquisition.sources.dicom.clock import DAY_S
 from acquisition.sources.dicom.elements import Elements
@@ -23,7 +24,7 @@ from acquisition.sources.geometry import Parsed
 from acquisition.sources.identity import keyed_hash, public_name
 from phosphene.errors import InputError, TruncatedError, problem
 
-__all__ = ["DicomReader"]
+__all__ = ["DicomReader", "series_of"]
 
 _MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 _ENHANCED_MR_IMAGES = ("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
@@ -199,6 +200,27 @@ class DicomReader:
         if self._clock_s is None:
             self._clock_s = clock_s
         return round((clock_s - self._clock_s + DAY_S / 2) % DAY_S - DAY_S / 2, 6)
+
+
+def series_of(raw: bytes) -> str:
+    """Return what all files of a series share; it identifies people, so never show or keep it.
+
+    Parameters
+    ----------
+    raw : bytes
+        A file, or its beginning as far as the identifier.
+
+    Raises
+    ------
+    TruncatedError
+        If the identifier is not reached.
+    InputError
+        If it is no DICOM file, or damaged.
+    """
+    found = _series_identifier(open_file(raw, last=public("SeriesInstanceUID").tag).elements)
+    if not found:
+        raise _cut()
+    return found
 
 
 def _series_identifier(elements: Elements) -> str:

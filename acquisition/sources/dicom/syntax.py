@@ -11,7 +11,7 @@ from pydicom.uid import UID
 
 from acquisition.errors import ForeignFileError
 from acquisition.sources.dicom.elements import Elements
-from acquisition.sources.dicom.walk import walk
+from acquisition.sources.dicom.walk import PIXELS, walk
 from phosphene.errors import InputError, TruncatedError, problem
 
 __all__ = ["UNKNOWN", "Opened", "as_uid", "known_name", "open_file"]
@@ -47,8 +47,15 @@ class Opened:
     little: bool
 
 
-def open_file(raw: bytes) -> Opened:
+def open_file(raw: bytes, last: int = PIXELS) -> Opened:
     """Read the front of a file and note its allowed elements.
+
+    Parameters
+    ----------
+    raw : bytes
+        The file.
+    last : int
+        Tag after which nothing is wanted; the pixel data by default.
 
     Raises
     ------
@@ -72,7 +79,7 @@ def open_file(raw: bytes) -> Opened:
     if syntax == _DEFLATED:
         raw, at = _inflate(raw[at:]), 0
     little = syntax != _BIG_ENDIAN
-    return Opened(walk(raw, at, syntax != _IMPLICIT, little), syntax, little)
+    return Opened(walk(raw, at, syntax != _IMPLICIT, little, last), syntax, little)
 
 
 def known_name(uid: str) -> str:

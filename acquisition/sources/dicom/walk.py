@@ -13,19 +13,19 @@ from acquisition.sources.dicom.allowlist import CREATORS, PUBLIC, Element, priva
 from acquisition.sources.dicom.elements import Elements
 from phosphene.errors import InputError, TruncatedError, problem
 
-__all__ = ["walk"]
+__all__ = ["PIXELS", "walk"]
 
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _END_OF_ITEM, _END_OF_SEQUENCE = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_PIXELS = 0x7FE00010
+PIXELS = 0x7FE00010
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _DEEPEST = 24
 _LONGEST_CREATOR = 64
 
 
-def walk(raw: bytes, at: int, explicit: bool, little: bool) -> Elements:
-    """Note the allowed elements of a data set, up to and with its pixel data.
+def walk(raw: bytes, at: int, explicit: bool, little: bool, last: int = PIXELS) -> Elements:
+    """Note the allowed elements of a data set, up to and with a last one.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ def walk(raw: bytes, at: int, explicit: bool, little: bool) -> Elements:
         Whether the file names each element's value representation.
     little : bool
         Whether numbers have their low byte first.
+    last : int
+        Tag after which nothing is wanted; the pixel data by default.
 
     Raises
     ------
@@ -46,15 +48,15 @@ def walk(raw: bytes, at: int, explicit: bool, little: bool) -> Elements:
         If it is damaged.
     """
     try:
-        return _Walker(raw, explicit, little).data_set(at, len(raw), 0)[0]
+        return _Walker(raw, explicit, little, last).data_set(at, len(raw), 0)[0]
     except struct.error as error:
         raise _cut(raw) from error
 
 
 class _Walker:
-    def __init__(self, raw: bytes, explicit: bool, little: bool) -> None:
+    def __init__(self, raw: bytes, explicit: bool, little: bool, last: int) -> None:
         order = "<" if little else ">"
-        self._raw, self._explicit, self._little = raw, explicit, little
+        self._raw, self._explicit, self._little, self._last = raw, explicit, little, last
         self._short = struct.Struct(f"{order}HH2sH").unpack_from
         self._plain = struct.Struct(f"{order}HHI").unpack_from
         self._length = struct.Struct(f"{order}I").unpack_from
@@ -83,7 +85,7 @@ class _Walker:
                 continue
             at = self._past(vr, start, length, depth)
             found.put(element.name, vr, start, at)
-            if tag == _PIXELS and depth == 0:
+            if tag >= self._last and depth == 0:
                 break
         if at > end:
             raise _damaged()
