@@ -158,6 +158,13 @@ def test_compressed_pixels(
             DicomReader(KEY).read(packed[:length], "1.dcm")
 
 
+def test_frames_are_found_by_an_extended_offset_table() -> None:
+    dataset = pydicom.dcmread(io.BytesIO(XA))
+    dataset.compress(RLELossless, encapsulate_ext=True)
+    assert "ExtendedOffsetTable" in dataset
+    np.testing.assert_array_equal(DicomReader(KEY).read(saved(dataset), "1.dcm")[0].data, DATA)
+
+
 def test_what_is_missing_to_decode_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = pydicom.dcmread(io.BytesIO(MOSAIC))
     dataset.file_meta.TransferSyntaxUID = JPEGLosslessSV1

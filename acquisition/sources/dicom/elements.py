@@ -18,6 +18,7 @@ _BINARY = {
     b"FL": "f", b"FD": "d", b"OF": "f", b"OD": "d",
 }  # fmt: skip
 _LONGEST_TEXT = 4096
+_MOST_NUMBERS = 4096
 
 
 class Elements:
@@ -133,6 +134,6 @@ class Elements:
 
     def _unpack(self, code: str, start: int, end: int) -> tuple[float, ...]:
         size = struct.calcsize(code)
-        count = (end - start) // size
+        count = min((end - start) // size, _MOST_NUMBERS)
         order = "<" if self._little else ">"
         return struct.unpack_from(f"{order}{count}{code}", self._raw, start)

@@ -90,6 +90,7 @@ class Frames:
         return frame
 
     def _decoded(self, which: Sequence[int]) -> npt.NDArray[np.generic]:
+        elements = self._opened.elements
         options: Any = {
             "rows": self.rows,
             "columns": self.columns,
@@ -97,10 +98,13 @@ class Frames:
             "samples_per_pixel": 1,
             "photometric_interpretation": "MONOCHROME2",
             "bits_allocated": self._bits,
-            "bits_stored": self._opened.elements.whole("BitsStored", self._bits),
+            "bits_stored": elements.whole("BitsStored", self._bits),
             "pixel_representation": int(self._signed),
             "pixel_keyword": "PixelData",
         }
+        tables = [elements.value(f"ExtendedOffsetTable{part}") for part in ("", "Lengths")]
+        if all(tables):
+            options["extended_offsets"] = tuple(bytes(table) for table in tables)
         decoder = get_decoder(as_uid(self._opened.syntax))
         try:
             with warnings.catch_warnings():
