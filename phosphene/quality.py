@@ -101,7 +101,9 @@ FIGURES: dict[str, Figure] = {
     LAG: Figure("behind", "ms", "How far the volume came behind the punctual ones."),
     TRIGGER: Figure("trigger to arrival", "ms", "From the volume's trigger to its arrival."),
     TRIGGER_TR: Figure("TR of triggers", "s", "Mean interval between triggers so far."),
-    HEADER: Figure("header time", "s", "The scanner's own clock since the first volume; it drifts."),
+    HEADER: Figure(
+        "header time", "s", "The scanner's own clock since the first volume; it drifts."
+    ),
 }
 """Every figure but those of regions, whose names are made by `region_key`."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,8 +12,10 @@ import pytest
 from acquisition.fmri.core import FmriConfig, FmriCore, FmriStep
 from acquisition.fmri.regressors import Stimulus
 from acquisition.fmri.volume import Volume
+from acquisition.fmri_chain import FmriChain
 from acquisition.fmri_maps import Events, MapMaker, default_contrasts
 from acquisition.simulate.head import RunConfig, SyntheticHead, simulate
+from phosphene.session import FmriSettings
 from phosphene.stimuli import make_programme
 
 HEAD = SyntheticHead(
@@ -104,3 +108,23 @@ def test_events_are_kept_in_order() -> None:
     for onset in (0.0, 8.0, 4.0):
         events.add(onset, "x", None)
     assert [s.onset_s for s in events.known] == [0.0, 4.0, 8.0]
+
+
+def test_memory_does_not_grow_with_the_run() -> None:
+    core, steps = processed()
+    maps, stimuli = MapMaker(core, 1.0), blocks()
+    chain = FmriChain(FmriSettings(smooth_mm=8.0, features="beta"), 1.0)
+    reference = core.reference
+    assert reference is not None
+    held = []
+    tracemalloc.start()
+    try:
+        for k in range(50):
+            maps.step(replace(steps[k % 8], index=k), stimuli)
+            data = steps[k % 8].realigned
+            chain.step(replace(reference, data=data, index=k), stimuli)
+            if k in (25, 49):
+                held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[1] - held[0] < 60_000, "a volume has 23,000 bytes"

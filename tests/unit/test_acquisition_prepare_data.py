@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -61,6 +62,25 @@ def test_all_runs_follow_the_mask_and_reference_of_the_first() -> None:
     np.testing.assert_array_equal(data.reference, next(runs[0].volumes()).data)
     assert [e.run for e in data.meta.events] == ["1", "2"]
     assert data.meta.tr_s == TR_S
+
+
+def test_a_mask_of_the_settings_is_laid_on_the_first_volume(tmp_path: Path) -> None:
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    run = fmri_run("1", 4, 0)
+    volumes = [replace(v, affine=affine) for v in run.volumes()]
+    run = replace(run, affine=affine, read=lambda _: iter(volumes))
+    fine = np.zeros(tuple(2 * n for n in SHAPE), np.float32)
+    fine[8:12, 8:14, 6:10] = 1.0
+    half = np.diag([1.5, 1.5, 1.5, 1.0])
+    half[:3, 3] = -0.75
+    nib.save(nib.Nifti1Image(fine, half), tmp_path / "m.nii")
+    settings = AcquisitionSettings(fmri=FmriSettings(mask=tmp_path / "m.nii"))
+    data = prepare([run], "p", settings)
+    expected = np.zeros(SHAPE, np.bool_)
+    expected[4:6, 4:7, 3:5] = True
+    np.testing.assert_array_equal(data.mask, expected)
+    assert data.responses.shape == (4, 12)
+    assert str(tmp_path) not in data.meta.settings, "paths stay out of bundles"
 
 
 def test_betas_are_those_of_a_live_run() -> None:
