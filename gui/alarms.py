@@ -140,7 +140,9 @@ def _about_scan(board: Board) -> Iterator[Alarm]:
         yield Alarm("medium", f"Head motion: displacement {board.fd_mm:.2f} mm")
     for tally in board.scan.tallies:
         if tally.number and tally.words in _TALLIES:
-            yield Alarm("medium", _TALLIES[tally.words].format(tally.number), counting=True)
+            # A scan that was started anew gives this run nothing more.
+            level: AlarmLevel = "high" if tally.words == "restarts" else "medium"
+            yield Alarm(level, _TALLIES[tally.words].format(tally.number), counting=True)
     if board.paced and tr_differs(board.scan):
         announced, measured = board.scan.tr_announced_s, board.scan.tr_measured_s
         yield Alarm("medium", f"TR is {measured:.3f} s, announced {announced:.3f} s")

@@ -57,6 +57,7 @@ _SCOPES = {
     Scope.RECORD_BRAIN: "save brain data",
     Scope.RECORD_IMAGES: "save pictures",
     Scope.EXPORT: "export",
+    Scope.STREAM_RESULTS: "results to other programs",
 }
 
 

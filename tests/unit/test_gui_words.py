@@ -182,6 +182,13 @@ def test_lost_volumes_and_a_wrong_tr_are_warnings() -> None:
     assert [a.text for a in fast] == found[:1], "a replay at full speed has no TR of its own"
 
 
+def test_a_scan_that_was_started_anew_is_an_alarm() -> None:
+    scan = Scan(tallies=(Tally("restarts", 1), Tally("duplicates", 9)))
+    board = replace(BOARD, features=features(0.0), scan=scan)
+    found = [(a.level, a.text.split(":")[0]) for a in alarms(board, "RUNNING", "volume", 0.0)]
+    assert found == [("high", "restarts of the series")]
+
+
 def test_the_scan_in_words_has_units_and_marks() -> None:
     scan = Scan(45, 120, 1.0, 1.1, 61.3, -0.1, (Tally("late", 0), Tally("lost", 3)))
     words = scan_html(scan, paced=True)
