@@ -13,9 +13,10 @@ from typing import Literal
 from acquisition.bridge.before import keep_name, kept_name
 from acquisition.fmri.volume import Volume
 from acquisition.sources.any_reader import AnyReader
-from acquisition.sources.folder import FolderScan, watch_folder
+from acquisition.sources.folder import FolderScan
 from acquisition.sources.notify import open_watch
 from acquisition.sources.reorder import Reorderer
+from acquisition.sources.watching import watch_folder
 from phosphene.clock import Clock
 
 __all__ = ["FOLDER_DEPTH", "FolderFeed"]

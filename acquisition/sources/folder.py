@@ -1,13 +1,13 @@
 """A folder that a scanner writes into, or that a finished series lies in.
 
-`FolderScan` decides, `watch_folder` waits: the first has no clock and no thread of its own, so that
-tests drive it file by file.
+`FolderScan` decides and has no clock and no thread of its own, so that tests drive it file by file;
+`acquisition.sources.watching` waits.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -18,17 +18,18 @@ from acquisition.fmri.volume import Volume
 from acquisition.sources.assemble import Pending
 from acquisition.sources.inotify import FileEvent
 from acquisition.sources.listing import Listing, is_data, natural
-from acquisition.sources.notify import Heard, Watch
 from acquisition.sources.reorder import Reorderer
 from acquisition.sources.series import SeriesWatch
-from phosphene.clock import Clock
 from phosphene.errors import InputError, TruncatedError, problem
 
-__all__ = ["FolderScan", "VolumeReader", "read_folder", "watch_folder"]
+__all__ = ["FolderScan", "VolumeReader", "read_folder"]
 
 Stamp = tuple[int, int]
 _KEPT_REFUSALS = 50
 _SOON_S = 0.05
+# A share may give a file its full length first and its content later. One that ends blank is
+# therefore left to stand still for longer, where nobody tells that it is complete.
+_BLANK, _BLANK_STEADY_S = bytes(4096), 1.0
 
 
 class VolumeReader(Protocol):
@@ -56,6 +57,7 @@ class _Open:
 
     stamp: Stamp
     since_s: float
+    steady_s: float
     error: InputError | None = None
 
 
@@ -208,7 +210,7 @@ class FolderScan:
         times = [] if (held := self._reorderer.due_s()) is None else [held]
         for file in self._open.values():
             if file.error is None:
-                times.append(file.since_s + self._steady_s)
+                times.append(file.since_s + file.steady_s)
             elif isinstance(file.error, _UnreadableError):
                 times.append(now_s + _SOON_S)
             else:
@@ -275,25 +277,29 @@ class FolderScan:
             del self._done[name]  # written again: another file under the same name
         file = self._open.get(name)
         if file is None or file.stamp != stamp:
-            file = self._open[name] = _Open(stamp, now_s)
+            file = self._open[name] = _Open(stamp, now_s, self._steady_s)
         if complete and event is not None:
-            return self._read(name, file, event.at_s, now_s)
-        if self._may_read(name, file, now_s):
-            return self._read(name, file, file.since_s, now_s)
-        return []
+            return self._read(name, file, now_s, told_s=event.at_s)
+        return self._read(name, file, now_s) if self._may_read(name, file, now_s) else []
 
     def _may_read(self, name: str, file: _Open, now_s: float) -> bool:
         if file.error is None:
-            return now_s >= file.since_s + self._steady_s
+            return now_s >= file.since_s + file.steady_s
         if now_s >= file.since_s + self._settle_s:
             self._refuse(name, file.error, file.stamp)
             return False
         return isinstance(file.error, _UnreadableError)
 
-    def _read(self, name: str, file: _Open, arrived_s: float, now_s: float) -> list[Volume]:
+    def _read(
+        self, name: str, file: _Open, now_s: float, told_s: float | None = None
+    ) -> list[Volume]:
         path = self._folder / name
         try:
-            volumes = self._reader.read(_bytes_of(path), name)
+            raw = _bytes_of(path)
+            if 0 < file.steady_s < _BLANK_STEADY_S and told_s is None and raw.endswith(_BLANK):
+                file.steady_s = _BLANK_STEADY_S
+                return []
+            volumes = self._reader.read(raw, name)
         except OtherSeriesError as error:
             told = self._series.other(error, now_s)
             self._count(name, "moco" if error.moco else "other_series", file.stamp)
@@ -310,6 +316,7 @@ class FolderScan:
         self._open.pop(name, None)
         self._done[name] = file.stamp
         out = []
+        arrived_s = file.since_s if told_s is None else told_s
         for volume in volumes:
             self._series.took(volume, now_s)
             out += self._reorderer.push(replace(volume, arrived_s=arrived_s), now_s)
@@ -348,53 +355,6 @@ _KINDS: dict[type[InputError], str] = {
     MatrixError: "other_matrix",
     InputError: "damaged",
 }
-
-
-def watch_folder(
-    scan: FolderScan, clock: Clock, watch: Watch, finished: Callable[[], bool]
-) -> Iterator[Volume]:
-    """Yield volumes as they appear, until `finished` says that no more will come.
-
-    Parameters
-    ----------
-    scan : FolderScan
-        The folder.
-    clock : Clock
-        The time.
-    watch : Watch
-        What to wait for between two looks.
-    finished : callable
-        Asked before each look; after True there is one last look.
-
-    Yields
-    ------
-    Volume
-        In order.
-    """
-    heard, look_s = Heard([], look=True), clock.now()
-    while True:
-        last = finished()
-        now_s = clock.now()
-        yield from scan.hear(heard.files, now_s)
-        if last or heard.look or now_s >= look_s:
-            yield from _look(scan, clock, watch)
-            look_s = clock.now() + watch.interval_s
-        if last:
-            break
-        now_s = clock.now()
-        due_s = scan.due_s(now_s)
-        heard = watch.wait(max(0.0, min(look_s, look_s if due_s is None else due_s) - now_s))
-    yield from scan.close()
-
-
-def _look(scan: FolderScan, clock: Clock, watch: Watch) -> Iterator[Volume]:
-    """Look at everything; a subfolder is listened to before what is in it is looked at again."""
-    was_reachable = scan.reachable
-    yield from scan.poll(clock.now())
-    if not scan.reachable or not was_reachable:
-        watch.forget()
-    while scan.reachable and watch.follow(scan.folders):
-        yield from scan.poll(clock.now())
 
 
 def read_folder(folder: str | Path, reader: VolumeReader, pattern: str = "*") -> Iterator[Volume]:

@@ -34,6 +34,7 @@ class _Folder:
         self.changed_ns = -1
         self.quiet = 0
         self.subfolders: list[str] = []
+        self.files: set[str] = set()
 
     def listed_lately(self, changed_ns: int) -> bool:
         """Tell whether listing it again can be left out."""
@@ -127,11 +128,14 @@ class Listing:
     def _list(self, folder: Path, prefix: str, known: _Folder, found: list[str]) -> None:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                # Nearly every name is an old one: no more than this look-up is spent on it.
+                if entry.name in known.files or entry.name.startswith("."):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     known.subfolders.append(entry.name)
                     continue
                 name = f"{prefix}{entry.name}"
-                if name not in self._known and self._wanted(entry.name) and entry.is_file():
+                if name in self._known:
+                    known.files.add(entry.name)
+                elif self._wanted(entry.name) and entry.is_file():
                     found.append(name)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom import dcmread
 
 from acquisition.fmri.volume import Volume
 from acquisition.simulate.head import slice_times_s
 from acquisition.simulate.mosaic import file_name, make_series, mosaic_bytes
 from acquisition.simulate.scanner import Fault, ScannerFile, ScannerScript, export_files, write_file
 from acquisition.sources.dicom import DicomReader
-from acquisition.sources.folder import FolderScan, read_folder, watch_folder
+from acquisition.sources.folder import FolderScan, read_folder
 from acquisition.sources.notify import Heard, Told, open_watch
 from acquisition.sources.reorder import Reorderer
+from acquisition.sources.watching import watch_folder
 from phosphene.clock import FakeClock, MonotonicClock
 from phosphene.errors import ConfigError, InputError, TruncatedError
 
@@ -330,3 +334,32 @@ def test_replay_is_lazy(tmp_path: Path) -> None:
     assert next(volumes).index == 1
     with pytest.raises(InputError):
         next(volumes)
+
+
+def kind_of(index: int, *, moco: bool, series_uid: str) -> bytes:
+    """Return a volume as a scanner sends it twice: as measured, and corrected for motion."""
+    dataset = dcmread(io.BytesIO(RAW[index]))
+    dataset.ImageType = [*dataset.ImageType, "MOCO"] if moco else dataset.ImageType
+    dataset.SeriesInstanceUID = series_uid
+    out = io.BytesIO()
+    dataset.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("one_series", [True, False])
+@pytest.mark.parametrize(("images", "taken"), [("first", 0), ("original", 0), ("moco", 1)])
+def test_of_two_volumes_per_repetition_one_kind_is_taken(
+    tmp_path: Path, one_series: bool, images: Literal["first", "original", "moco"], taken: int
+) -> None:
+    scan = FolderScan(tmp_path, DicomReader(b"k" * 32, images=images), Reorderer(5.0))
+    got = []
+    for k in range(3):
+        for moco in (False, True):
+            raw = kind_of(k, moco=moco, series_uid="1.2.3" if one_series or not moco else "1.2.4")
+            (tmp_path / f"{k}-{moco}").write_bytes(raw)
+            got += scan.poll(float(k))
+    assert check(got) == [0, 1, 2]
+    kinds = ("moco", "other_series")
+    assert [scan.counts[kind] for kind in kinds] == ([3, 0] if taken == 0 else [0, 3])
+    assert scan.counts["duplicates"] == 0
+    assert len(scan.refusals) == 1, "told once, counted for each file"

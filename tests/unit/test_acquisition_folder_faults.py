@@ -202,6 +202,28 @@ def test_a_file_that_is_still_written_is_not_read_however_whole_it_looks(tmp_pat
     assert (volume.data == 100).all()
 
 
+def test_a_file_that_ends_blank_is_left_to_stand_still_for_longer(tmp_path: Path) -> None:
+    read: list[str] = []
+
+    class Noting(TestReader):
+        def read(self, raw: bytes, name: str) -> list[Volume]:
+            read.append(name)
+            return []
+
+    scan = FolderScan(tmp_path, Noting(), Reorderer(PATIENCE_S), steady_s=0.05)
+    for name in ("looked", "told"):
+        (tmp_path / name).write_bytes(b"begins well" + bytes(5000))
+    scan.hear(told(tmp_path / "told", 0.0), 0.0)
+    assert read == ["told"]
+    scan.poll(0.0)
+    scan.poll(0.1)
+    assert scan.due_s(0.1) == 1.0
+    scan.poll(0.9)
+    assert read == ["told"]
+    scan.poll(1.0)
+    assert read == ["told", "looked"]
+
+
 def test_a_file_that_the_system_tells_of_is_stamped_with_that_moment(tmp_path: Path) -> None:
     scan, path = scan_of(tmp_path, steady_s=1.0), tmp_path / "a"
     path.write_bytes(bytes_of(0))
