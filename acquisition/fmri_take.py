@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from acquisition.fmri.ar1 import compile_now
 from acquisition.fmri.arrival import Arrivals
+from acquisition.fmri.glm import parse_contrast
 from acquisition.fmri.volume import Volume as BrainVolume
 from acquisition.fmri.warm import warm_up
 from acquisition.fmri_chain import BetaResult, FmriChain, FmriResult, end_of_volume_s
@@ -23,7 +24,7 @@ from acquisition.take import Out, features_out, stale_state
 from acquisition.trigger.follow import Triggers
 from phosphene import quality as names
 from phosphene.bundle import Bundle
-from phosphene.errors import InputError, PhospheneError
+from phosphene.errors import ConfigError, InputError, PhospheneError
 from phosphene.messages import Quality, Regions, StatMap, Volume
 from phosphene.plan import Plan
 
@@ -63,7 +64,7 @@ class FmriTake:
     Raises
     ------
     BundleError, InputError
-        If the bundle or a region's mask cannot be used at all.
+        If the bundle, a region's mask or a contrast cannot be used at all.
     """
 
     stream = "volumes"
@@ -79,6 +80,7 @@ class FmriTake:
     ) -> None:
         self._settings = settings_of(plan.session.acquisition, bundle).fmri
         self._prior = None if bundle is None else fmri_prior(bundle)
+        _check_contrasts(self._settings.contrasts)
         self._finder = RegionFinder(RegionFiles.of(self._settings), self._settings)
         self._volumes = VolumeInlet(source_ids, now, sole=True)
         self.inlet: Inlet = self._volumes
@@ -311,6 +313,15 @@ class FmriTake:
 
     def _watch(self) -> StaleWatch | None:
         return getattr(self._volumes, "watch", None)
+
+
+def _check_contrasts(contrasts: Sequence[str]) -> None:
+    """Refuse at the start what would end the run at its first map."""
+    for text in contrasts:
+        try:
+            parse_contrast(text)
+        except ConfigError as error:
+            raise InputError(f"acquisition.fmri.contrasts: {error}") from error
 
 
 def _reference(prior: FmriPrior) -> BrainVolume:

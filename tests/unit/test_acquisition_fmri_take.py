@@ -21,6 +21,7 @@ from acquisition.regions import RegionFinder
 from acquisition.take import Out
 from phosphene import quality as names
 from phosphene.clock import FakeClock
+from phosphene.errors import InputError
 from phosphene.messages import Features, Quality, Regions, StatMap, Volume
 from phosphene.plan import Plan
 
@@ -195,6 +196,11 @@ def test_a_region_elsewhere_is_told_and_the_run_goes_on(make: Make, tmp_path: Pa
     bench.take._finder.close()
     assert kinds(bench.volume(0))[0] == (Features, "all")
     assert "the brain is found instead" in bench.take.trouble(ended=False)
+
+
+def test_a_contrast_that_cannot_be_read_is_refused_at_the_start(make: Make) -> None:
+    with pytest.raises(InputError, match=r"contrasts: contrast: got 'face - face'"):
+        make(contrasts=("face - house", "face - face"))
 
 
 def test_betas_are_features_of_their_events(make: Make) -> None:
