@@ -39,7 +39,7 @@ class Volumes:
 
     layout = VolumeFormat(SHAPE, AFFINE, TR_S, slice_times_s=SLICES_S)
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
         self.waiting: deque[VolumeSample] = deque()
         self.link = SimpleNamespace(connected=True, trouble="", n_reconnects=0)
 
