@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import queue
 import threading
 from collections.abc import Callable, Collection, Iterator
@@ -25,7 +24,6 @@ FOLDER_DEPTH = 4
 """Levels of subfolders that belong to a folder; GE writes three."""
 Images = Literal["first", "original", "moco"]
 _PATIENCE_TR, _LEAST_PATIENCE_S = 2.0, 2.0
-_LOG = logging.getLogger("bridge")
 
 
 class FolderFeed:
@@ -85,9 +83,7 @@ class FolderFeed:
         except BaseException:
             self._watch.close()
             raise
-        told = f"the folder is {self._watch.words}"
-        _LOG.info("%s", told)
-        self._scan.refusals.append(told)
+        self._scan.refusals.append(f"the folder is {self._watch.words}")
         self._queue: queue.SimpleQueue[Volume] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._failure: Exception | None = None
