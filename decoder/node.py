@@ -278,7 +278,8 @@ def build(context: NodeContext) -> DecoderNode:
     deadline = time.monotonic() + READY_TIMEOUT_S
     try:
         while context.beat(node.counts()):
-            met_renderer = node.out.subscribers(b"percept") > 0
+            # The gate listens too where other programs get results.
+            met_renderer = node.out.subscribers(b"percept") > int("outlets" in context.plan.nodes)
             heard_gate = bool(node.grants.socket.poll(20))
             if ("renderer" not in context.plan.nodes or met_renderer) and (
                 "gate" not in context.plan.nodes or heard_gate

@@ -37,6 +37,7 @@ class Scope(StrEnum):
     RECORD_BRAIN = "record_brain"
     RECORD_IMAGES = "record_images"
     EXPORT = "export"
+    STREAM_RESULTS = "stream_results"
 
 
 class Consent(BaseModel):

@@ -28,6 +28,7 @@ __all__ = [
     "Credit",
     "Event",
     "Features",
+    "Feedback",
     "Frame",
     "FrameInfo",
     "Grant",
@@ -239,6 +240,30 @@ class Percept(Header, frozen=True, tag="percept"):
     bundle: str
 
 
+class Feedback(Header, frozen=True, tag="feedback"):
+    """What the gate lets other programs have of a percept.
+
+    Attributes
+    ----------
+    index : int
+        Index of the volume or epoch it comes from.
+    t_data : float
+        End of the data used, seconds on the recording's axis.
+    score : float
+        Probability of the session's target category; without a target, the confidence.
+    label : str or None
+        Decoded category.
+    confidence : float
+        Calibrated probability that the percept identifies the truth.
+    """
+
+    index: Count
+    t_data: float
+    score: float
+    label: str | None
+    confidence: Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
 class FrameInfo(Header, frozen=True, tag="frameinfo"):
     """Facts about one rendered frame, without its pixels."""
 
@@ -336,7 +361,7 @@ class RunStop(Header, frozen=True, tag="runstop"):
 
 AnyHeader = (
     Volume | Samples | Features | Quality | StatMap | Regions | Event | Percept | Frame | FrameInfo
-    | View | Grant | Beat | Command | Reply | Credit | RunStart | RunStop
+    | Feedback | View | Grant | Beat | Command | Reply | Credit | RunStart | RunStop
 )  # fmt: skip
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -149,6 +149,8 @@ def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
         NodeSpec("decoder", "decoder"),
         NodeSpec("acquisition", "acquisition"),
     ]
+    if session.results.stream:
+        nodes.insert(3, NodeSpec("outlets", "acquisition.results"))
     if session.source.kind != "lsl-eeg":
         nodes.append(NodeSpec("bridge", "acquisition.bridge"))
     return [*nodes, *options.tools]

@@ -25,6 +25,7 @@ __all__ = [
     "GateSettings",
     "RecorderSettings",
     "RendererSettings",
+    "ResultSettings",
     "Session",
     "SourceSettings",
     "explain",
@@ -341,6 +342,31 @@ class RecorderSettings(_Settings):
     images: bool = True
 
 
+class ResultSettings(_Settings):
+    """What other programs (PsychoPy, Unity, LabRecorder) get of the results, through LSL.
+
+    Parameters
+    ----------
+    stream : bool
+        Send the results; needs the scope ``stream_results`` too.
+    target : str or None
+        Category whose probability is the feedback score; None takes the confidence.
+    source_id : str or None
+        LSL source id of the numbers; that of the texts ends in ``-text``. None makes one that no
+        other run has.
+    lsl_session : str
+        LSL session id in which the results are seen.
+    scope : str
+        How far they are announced: this ``machine`` or the local network (``link``).
+    """
+
+    stream: bool = False
+    target: str | None = None
+    source_id: Annotated[str, Field(pattern=r"^[\w.:@/-]{1,128}$")] | None = None
+    lsl_session: str = "default"
+    scope: Literal["machine", "link"] = "machine"
+
+
 class Session(_Settings):
     """One visit of one person.
 
@@ -350,7 +376,7 @@ class Session(_Settings):
         Pseudonym.
     modality : str
         ``fmri`` or ``eeg``.
-    source, acquisition, decoder, renderer, gate, recorder
+    source, acquisition, decoder, renderer, gate, recorder, results
         One table for each part.
     """
 
@@ -362,6 +388,7 @@ class Session(_Settings):
     renderer: RendererSettings = RendererSettings()
     gate: GateSettings = GateSettings()
     recorder: RecorderSettings = RecorderSettings()
+    results: ResultSettings = ResultSettings()
 
 
 def explain(error: ValidationError) -> list[str]:

@@ -18,7 +18,8 @@ from phosphene.bus import Publisher, Puller, Pusher, Subscriber
 from phosphene.clock import wall_time_s
 from phosphene.errors import MessageError, NodeError, problem
 from phosphene.gate.door import SinkDoor, addressed
-from phosphene.gate.policy import RECORDER_SINK, GatePolicy
+from phosphene.gate.policy import RECORDER_SINK, STREAM_SINK, GatePolicy
+from phosphene.gate.results import ResultsDoor
 from phosphene.messages import (
     Beat,
     Command,
@@ -44,6 +45,7 @@ MOST_WAITING = 1000
 QUEUE_IN_LOSSLESS = 100_000
 BLANK_FILE = "blanked"
 SUPERVISOR = "supervisor"
+OUTLETS = "outlets"
 COUNTERS = (
     "frames_seen",
     "frames_passed",  # reached at least one viewing sink
@@ -51,6 +53,8 @@ COUNTERS = (
     "frames_unwatched",  # allowed, but nobody was there
     "frames_skipped",  # overtaken by a newer one before it was judged
     "malformed",
+    "results_passed",
+    "results_blanked",
 )
 
 
@@ -65,6 +69,7 @@ def _policy(plan: Plan, blank_file: Path) -> GatePolicy:
         "operator": settings.level_operator,
         "observer": settings.level_observer,
         RECORDER_SINK: 4 if plan.out is not None and plan.session.recorder.images else 0,
+        STREAM_SINK: 4 if plan.session.results.stream else 0,
     }
     peers = [*(n for n in plan.nodes if n != "gate"), SUPERVISOR]
     # A blank survives a restart of the gate: only a person takes it back.
@@ -108,6 +113,9 @@ class GateNode:
             sink: SinkDoor(sink, Publisher(context.zmq, context.endpoint(f"view-{sink}")), lossless)
             for sink in SINKS
         }
+        streams = OUTLETS in self._plan.nodes
+        self._results = ResultsDoor(context) if streams else None
+        self._told = [*self._doors.values(), *([self._results.door] if self._results else [])]
         self._records: Pusher | None = None
         if "recorder" in self._plan.nodes:
             self._records = Pusher(
@@ -124,7 +132,8 @@ class GateNode:
 
     def sockets(self) -> Sequence[zmq.Socket[bytes]]:
         """Return the sockets whose arrival should wake the node."""
-        return [self._bonds.socket, self._frames.socket, self._control]
+        results = [self._results.socket] if self._results else []
+        return [self._bonds.socket, self._frames.socket, self._control, *results]
 
     def due_s(self) -> float | None:
         """Return when the next view or grant is due."""
@@ -144,6 +153,7 @@ class GateNode:
         self._watch()
         for message in self._waiting_frames():
             self._judge(message)
+        self._pass_results()
         self._record_waiting()
 
     def close(self) -> None:
@@ -153,7 +163,7 @@ class GateNode:
         self._record_waiting()
         for door in self._doors.values():
             door.close()
-        for socket in (self._bonds, self._frames, self._grants, self._records):
+        for socket in (self._bonds, self._frames, self._grants, self._records, self._results):
             if socket is not None:
                 socket.close()
         self._control.close()
@@ -183,9 +193,7 @@ class GateNode:
         self._take_commands()
         now = self._context.clock.now()
         wall = self._wall()
-        changed = any(
-            d.verdict != self.policy.verdict(d.sink, now, wall) for d in self._doors.values()
-        )
+        changed = any(d.verdict != self.policy.verdict(d.sink, now, wall) for d in self._told)
         if changed or now >= self._view_due_s:
             self._send_views(now)
         if now >= self._grant_due_s:
@@ -270,7 +278,7 @@ class GateNode:
 
     def _send_views(self, now: float) -> None:
         wall = self._wall()
-        for door in self._doors.values():
+        for door in self._told:
             verdict = self.policy.verdict(door.sink, now, wall)
             message, changed = door.tell(verdict, self._plan.run, now)
             if changed or now - door.recorded_s >= RECORD_STATE_S:
@@ -329,6 +337,15 @@ class GateNode:
         if copy is not None:
             self._keep(copy)
             self._record_waiting()
+
+    def _pass_results(self) -> None:
+        """Hand results on to the outlets of other programs while that is allowed."""
+        if self._results is None:
+            return
+        for percept in self._results.waiting(self._received):
+            verdict = self.policy.verdict(STREAM_SINK, self._context.clock.now(), self._wall())
+            passed = verdict.passing and self._results.send(self._context, percept)
+            self._counts["results_passed" if passed else "results_blanked"] += 1
 
     def _still(self, door: SinkDoor) -> Callable[[], bool]:
         def still() -> bool:

@@ -12,18 +12,21 @@ from datetime import datetime
 
 from phosphene.consent import Consent, Scope, why_not
 
-__all__ = ["DECODE_SCOPES", "RECORDER_SINK", "GatePolicy", "Verdict"]
+__all__ = ["DECODE_SCOPES", "RECORDER_SINK", "STREAM_SINK", "GatePolicy", "Verdict"]
 
 RECORDER_SINK = "recorder"
+STREAM_SINK = "stream"
 ALIVE = frozenset({"ready", "running", "done"})
 SINK_SCOPES = {
     "self": Scope.VIEW_SELF,
     "operator": Scope.VIEW_OPERATOR,
     "observer": Scope.VIEW_OBSERVER,
     RECORDER_SINK: Scope.RECORD_IMAGES,
+    STREAM_SINK: Scope.STREAM_RESULTS,
 }
-DECODE_SCOPES = frozenset(SINK_SCOPES.values())
-"""Decoding serves pictures; without any of these scopes nothing is decoded."""
+DECODE_SCOPES = frozenset(SINK_SCOPES.values()) - {Scope.STREAM_RESULTS}
+"""Decoding serves pictures; without any of these scopes nothing is decoded, unless results are
+streamed and may be."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class GatePolicy:
         Parameters
         ----------
         sink : str
-            ``self``, ``operator``, ``observer`` or ``recorder``.
+            ``self``, ``operator``, ``observer``, ``recorder`` or ``stream``.
         now_s : float
             Present time on the shared clock, in seconds.
         wall : datetime
@@ -173,7 +176,9 @@ class GatePolicy:
         Bonds and blanks do not matter here: decoding goes on behind a blank view.
         """
         wall = self._latest(wall)
-        refusals = [why_not(self._consent, s, self._person, wall) for s in DECODE_SCOPES]
+        streamed = {Scope.STREAM_RESULTS} if self._levels.get(STREAM_SINK) else set()
+        scopes = DECODE_SCOPES | streamed
+        refusals = [why_not(self._consent, s, self._person, wall) for s in scopes]
         if None in refusals:
             return True, ""
         first = str(refusals[0])

@@ -36,7 +36,7 @@ def test_a_sink_sees_frames_exactly_when_its_own_scope_is_given(
     assert verdict.passing == (SINK_SCOPES[sink] in scopes)
     assert bool(verdict.reason) != verdict.passing
     assert set(policy.scopes(NOW)) == {s.value for s in scopes}
-    assert policy.may_decode(NOW)[0] == bool(scopes & DECODE_SCOPES)
+    assert policy.may_decode(NOW)[0] == bool(scopes & (DECODE_SCOPES | {Scope.STREAM_RESULTS}))
 
 
 @pytest.mark.parametrize("sink", SINK_SCOPES)

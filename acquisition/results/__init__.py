@@ -1,0 +1,1 @@
+"""Results out to other programs: feedback score, category and state as LSL streams."""
