@@ -66,17 +66,17 @@ class Level:
         self._padded = np.empty([n + 3 for n in reference.shape], np.float32)
         self.prepare(reference)
         value, gradient = at_voxels(self._padded)
-        steepness = np.linalg.norm(gradient / voxel_mm, axis=-1)
-        index = _choose(steepness, region, n_points)
+        squares = (np.square(g / mm) for g, mm in zip(gradient, voxel_mm, strict=True))
+        index = _choose(sum(squares, start=np.zeros((), np.float32)), region, n_points)
         if len(index[0]) < LEAST_POINTS:
             raise InputError(
                 problem("reference", f"{len(index[0])} points with structure",
                         f"{LEAST_POINTS} or more", "Check that the first volume shows a head.")
             )  # fmt: skip
         self.level = float(np.abs(value[index]).mean())
-        self._values = value[index].astype(np.float32)
+        self._values = value[index]
         self._points = np.stack(index, -1) @ affine[:3, :3].T + affine[:3, 3]
-        slope = gradient[index] @ np.linalg.inv(affine[:3, :3])  # per millimetre
+        slope = np.stack([g[index] for g in gradient], -1) @ np.linalg.inv(affine[:3, :3])  # per mm
         turn = np.cross(self._points - centre, slope)
         # d reference / d (translation, rotation, gain, offset), (N, 8)
         gain = value[index][:, None]
@@ -131,7 +131,7 @@ def _half(variance: float) -> FloatVolume:
 
 
 def _choose(
-    steepness: Matrix, region: npt.NDArray[np.bool_], n_points: int
+    steepness: npt.NDArray[np.floating], region: npt.NDArray[np.bool_], n_points: int
 ) -> Sequence[npt.NDArray[np.intp]]:
     """Evenly from the steeper half of a region; never the outermost voxels."""
     inner = np.zeros_like(region)

@@ -21,11 +21,8 @@ Matrix = npt.NDArray[np.float64]
 VARIANCE = 1.0 / 3.0
 """Of the cubic B-spline, in squared voxels: what it adds to a blur."""
 
-_VALUE = (1.0 / 6.0, 4.0 / 6.0, 1.0 / 6.0)
-_SLOPE = (-0.5, 0.0, 0.5)
 
-
-def at_voxels(padded: FloatArray) -> tuple[Matrix, Matrix]:
+def at_voxels(padded: FloatArray) -> tuple[FloatArray, tuple[FloatArray, ...]]:
     """Value and gradient of the spline on the voxels themselves.
 
     Parameters
@@ -35,31 +32,29 @@ def at_voxels(padded: FloatArray) -> tuple[Matrix, Matrix]:
 
     Returns
     -------
-    value : array of float64 (X, Y, Z)
-    gradient : array of float64 (X, Y, Z, 3)
-        Per voxel.
+    value : array of float32 (X, Y, Z)
+    gradient : three arrays of float32 (X, Y, Z)
+        Along each axis, per voxel.
     """
-    wide = padded.astype(np.float64)
-    value = wide
-    for axis in range(3):
-        value = _three(value, axis, _VALUE)
-    slopes = []
-    for along in range(3):
-        slope = wide
-        for axis in range(3):
-            slope = _three(slope, axis, _SLOPE if axis == along else _VALUE)
-        slopes.append(slope)
-    return value, np.stack(slopes, -1)
+    flat_x, steep_x = _value(padded, 0), _slope(padded, 0)
+    flat_xy = _value(flat_x, 1)
+    along = (_value(steep_x, 1), _slope(flat_x, 1))
+    return _value(flat_xy, 2), (*(_value(a, 2) for a in along), _slope(flat_xy, 2))
 
 
-def _three(wide: Matrix, axis: int, weights: tuple[float, ...]) -> Matrix:
+def _value(wide: FloatArray, axis: int) -> FloatArray:
+    before, here, behind = _neighbours(wide, axis)
+    return (before + np.float32(4.0) * here + behind) * np.float32(1.0 / 6.0)
+
+
+def _slope(wide: FloatArray, axis: int) -> FloatArray:
+    before, _, behind = _neighbours(wide, axis)
+    return (behind - before) * np.float32(0.5)
+
+
+def _neighbours(wide: FloatArray, axis: int) -> list[FloatArray]:
     n = wide.shape[axis] - 3
-    picks = [np.arange(k, k + n) for k in range(3)]
-    total: Matrix = sum(
-        (w * wide.take(p, axis) for w, p in zip(weights, picks, strict=True)),
-        start=np.zeros(()),
-    )
-    return total
+    return [wide[(slice(None),) * axis + (slice(k, k + n),)] for k in range(3)]
 
 
 @kernel("float32[3]", "float64[2]", "float64[2]", "float32[1]!")
