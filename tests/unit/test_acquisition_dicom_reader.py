@@ -214,6 +214,19 @@ def test_csa_header_comes_back_and_cuts_are_found() -> None:
             parse_csa(raw[:length], ["A"])
 
 
+def test_csa_headers_of_older_software_read_as_nibabel_reads_them() -> None:
+    tags = {"A": ("US", ["12", "3"]), "B": ("FD", ["1.5", "-2"]), "C": ("LO", [])}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nibabel calls its DICOM readers experimental
+        from nibabel.nicom import csareader
+    raw = build_csa(tags, version=1)
+    theirs = csareader.read(raw)["tags"]
+    assert raw[:4] != b"SV10"
+    assert parse_csa(raw, ["A", "C"]) == {"A": ["12", "3"], "C": []}
+    for name, values in parse_csa(raw, list(tags)).items():
+        assert [float(v) for v in values] == theirs[name]["items"]
+
+
 def enhanced_bytes(data: np.ndarray, affine: np.ndarray, order: list[int]) -> bytes:
     """Enhanced file of a stack (columns, rows, slices), frames stored in a given order."""
     lps = RAS @ affine
