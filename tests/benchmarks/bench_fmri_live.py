@@ -58,13 +58,19 @@ class Scanner:
         Seconds from one to the next.
     first_apart_s : float
         Seconds from the first to the second, where that is more.
+    begin : int
+        First volume that counts.
     """
 
     def __init__(
-        self, files: Sequence[Path], apart_s: float, first_apart_s: float = FIRST_APART_S
+        self,
+        files: Sequence[Path],
+        apart_s: float,
+        first_apart_s: float = FIRST_APART_S,
+        begin: int = 1,
     ) -> None:
         self._raw = [(f.name, f.read_bytes()) for f in files]
-        self._apart_s, self._first_apart_s = apart_s, first_apart_s
+        self._apart_s, self._first_apart_s, self._begin = apart_s, first_apart_s, begin
 
     def run(self) -> Figures:
         """Return latencies (file closed to features published, ms) and use of the processor.
@@ -97,11 +103,12 @@ class Scanner:
         rig.until(lambda: rig.clock.now() > closed_s[-1] + self._apart_s)
         used = (_processor_s(rig) - used) / len(closed_s)
         headers = {m.header.index: m.header for m in rig.features()}
+        begin = self._begin
         after_close = {k: 1e3 * (h.t_sent - closed_s[k]) for k, h in headers.items()}
         stamped = {k: 1e3 * (h.t_sent - h.t_acquired) for k, h in headers.items()}
         return {
-            "after_close_ms": spread(np.array([ms for k, ms in after_close.items() if k > 0])),
-            "after_stamp_ms": spread(np.array([ms for k, ms in stamped.items() if k > 0])),
+            "after_close_ms": spread(np.array([ms for k, ms in after_close.items() if k >= begin])),
+            "after_stamp_ms": spread(np.array([ms for k, ms in stamped.items() if k >= begin])),
             "first_ms": after_close.get(0, float("nan")),
             "volumes": len(closed_s),
             "missing": len(closed_s) - len(headers),
@@ -151,7 +158,7 @@ def live_multiband(data: Path, work: Path) -> Figures:
     """Large volumes in quick succession."""
     del data
     folder = simulated(work, "siemens-mosaic", MULTIBAND, MULTIBAND_VOLUMES, MULTIBAND_TR_S)
-    return Scanner(sorted(folder.iterdir()), MULTIBAND_TR_S, 0.0).run()
+    return Scanner(sorted(folder.iterdir()), MULTIBAND_TR_S, 0.0, begin=5).run()
 
 
 def simulated(work: Path, vendor: str, matrix: str, volumes: int, tr_s: float) -> Path:

@@ -22,6 +22,13 @@ class Peer:
     ----------
     real : Real
         Gives grid and reference.
+
+    Attributes
+    ----------
+    matrix : array (4, 4)
+        Where the head went, reference to now, in millimetres.
+    seconds : tuple of float
+        For realignment, reslicing and smoothing, then the processor's for all three.
     """
 
     def __init__(self, real: Real) -> None:
@@ -42,7 +49,7 @@ class Peer:
         self._state: tuple[Any, ...] = ([], [], [], [], [], [])
         self._count = 0
         self.matrix = np.eye(4)
-        self.seconds = (0.0, 0.0, 0.0)
+        self.seconds = (0.0, 0.0, 0.0, 0.0)
 
     def step(self, data: Series) -> Series:
         """Return the resliced volume; `matrix` and `seconds` tell of it."""
@@ -52,7 +59,7 @@ class Peer:
             {"mat": self._mat, "dim": self._dim, "Vol": self._volume(data)},
         ]
         self._count += 1
-        t0 = time.perf_counter()
+        used, t0 = time.thread_time(), time.perf_counter()
         pair, *state, _ = self._rtspm.spm_realign_rt(
             pair, {**flags, "rtm": 0, "PW": "", "lkp": np.arange(6)}, self._count, 1, *self._state
         )
@@ -60,14 +67,15 @@ class Peer:
         resliced = self._rtspm.spm_reslice_rt(pair, {**flags, "mask": 1, "mean": 0, "which": 2})
         t2 = time.perf_counter()
         self._rtspm.spm_smooth(resliced, self._kernel)
-        self.seconds = (t1 - t0, t2 - t1, time.perf_counter() - t2)
+        t3, used = time.perf_counter(), time.thread_time() - used
+        self.seconds = (t1 - t0, t2 - t1, t3 - t2, used)
         self._state = tuple(state)
         # where the volume has to go; ours is where the head went
         self.matrix = np.linalg.inv(pair[1]["mat"] @ np.linalg.inv(self._mat))
         return np.ascontiguousarray(resliced[::-1], np.float32)
 
     def run(self, series: Series) -> Iterator[tuple[Matrix, Series, npt.NDArray[np.float64]]]:
-        """Yield matrix, resliced volume and milliseconds (three parts) of each volume."""
+        """Yield matrix, resliced volume and milliseconds (see `seconds`) of each volume."""
         for data in series:
             resliced = self.step(data)
             yield self.matrix, resliced, 1e3 * np.array(self.seconds)
