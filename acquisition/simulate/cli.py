@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from acquisition.boards.brainflow import BoardOptions, run_board
 from acquisition.lsl.config import LslConfig, configure_lsl
 from acquisition.simulate.amplifier import run_amplifier
 from acquisition.simulate.calibration import CalibrationPlan, calibrate, programme_of
@@ -57,6 +58,11 @@ def _eeg_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source-id", default="phosphene-simulated-eeg", help="LSL source id; "
                         "that of the markers ends in -markers")  # fmt: skip
     parser.add_argument("--session", default="default", help="LSL session id")
+    parser.add_argument("--board", help="send what a BrainFlow board measures instead, e.g. "
+                        "CYTON_BOARD; SYNTHETIC needs no hardware")  # fmt: skip
+    parser.add_argument("--serial-port", default="", help="of the board, e.g. /dev/ttyUSB0")
+    parser.add_argument("--no-package-numbers", action="store_true", help="the board's package "
+                        "numbers do not count by one: tell losses from time stamps")  # fmt: skip
     run_options(parser)
 
 
@@ -64,6 +70,8 @@ def _eeg_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _eeg(arguments: argparse.Namespace) -> int:
+    if arguments.board:
+        return _board(arguments)
     programme = shown(arguments, arguments.seconds)
     config = EegSimConfig(participant_seed=arguments.seed, run_seed=noise_seed(arguments))
     if arguments.speed == "max":
@@ -76,6 +84,21 @@ def _eeg(arguments: argparse.Namespace) -> int:
         print("amplifier: switched off")
     else:
         print(f"amplifier: {count} samples sent")
+    return 0
+
+
+def _board(arguments: argparse.Namespace) -> int:
+    options = BoardOptions(arguments.board, arguments.serial_port, not arguments.no_package_numbers)
+    if arguments.speed != "1":
+        raise ConfigError(problem("--speed", arguments.speed, "1", "A board sets its own pace."))
+    clock = clock_of(arguments)
+    configure_lsl(LslConfig(session_id=arguments.session))
+    try:
+        sent, lost = run_board(options, arguments.source_id, clock, arguments.seconds)
+    except SwitchedOffError:
+        print("board: switched off")
+    else:
+        print(f"board: {sent} samples sent, {lost} lost")
     return 0
 
 

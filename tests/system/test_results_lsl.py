@@ -140,6 +140,7 @@ def _play(
     def sends(index: int) -> None:
         decoder.send(percept(index, time.monotonic()))
         until(lambda: any(text.get("index") == index for text in texts()))
+        until(lambda: any(entry["n"][2] == index for entry in heard if "n" in entry))
 
     until(lambda: {"gate", "outlets"} <= room.beats.keys())
     until(lambda: heard and "up" in heard[0] and decoder.subscribers(b"percept") == 1)

@@ -1,0 +1,1 @@
+"""Boards that speak BrainFlow, bridged to LSL."""
