@@ -8,6 +8,7 @@ from pathlib import Path
 
 from phosphene.commands.base import CliCommand
 from phosphene.commands.options import add_output_options, gui_arguments, headless
+from phosphene.commands.preflight import reduced, require_streams, streams_are_there
 from phosphene.consent import load_consent
 from phosphene.run import RunOptions, run_chain
 from phosphene.session import Session, load_session
@@ -20,6 +21,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--consent", type=Path, help="consent file; overrides the session's")
     parser.add_argument("--seconds", type=float, help="end after this long")
     parser.add_argument("--lsl-session", default="", help="LSL session id of the streams")
+    parser.add_argument("--check", action="store_true", help="only look whether the LSL streams "
+                        "are there that the session names")  # fmt: skip
+    parser.add_argument("--wait", type=float, default=10.0, help="seconds to wait for LSL streams")
+    parser.add_argument("--without", action="append", default=[], metavar="ID", help="start even "
+                        "if this LSL stream is missing; may be given several times")  # fmt: skip
     parser.add_argument("--programme", type=Path, help="stimulus programme of a simulated person")
     add_output_options(parser)
 
@@ -33,6 +39,15 @@ def _with_out(session: Session, out: Path | None) -> Session:
 
 def _run(arguments: argparse.Namespace) -> int:
     session = _with_out(load_session(arguments.session), arguments.out)
+    lsl_session = arguments.lsl_session or ("default" if session.source.source_ids else "")
+    looked = (arguments.session, lsl_session or "default", arguments.wait, arguments.without)
+    if arguments.check:
+        return 0 if streams_are_there(*looked) else 1
+    facts = {"started": datetime.now(UTC).isoformat()}
+    if session.source.source_ids or arguments.without:
+        require_streams(*looked)
+        session = reduced(session, arguments.without)
+        facts |= {"without": ", ".join(arguments.without)} if arguments.without else {}
     consent_path = arguments.consent or session.gate.consent
     options = RunOptions(
         mode="live",
@@ -40,10 +55,10 @@ def _run(arguments: argparse.Namespace) -> int:
         gui_arguments=gui_arguments(arguments),
         consent=None if consent_path is None else load_consent(consent_path),
         programme=arguments.programme.read_text() if arguments.programme else "",
-        lsl_session=arguments.lsl_session or ("default" if session.source.source_ids else ""),
+        lsl_session=lsl_session,
         seconds=arguments.seconds,
         unit="volume" if session.modality == "fmri" else "epoch",
-        facts={"started": datetime.now(UTC).isoformat()},
+        facts=facts,
     )
     outcome = run_chain(session, options)
     return 0 if outcome.status in ("success", "abort") else 1

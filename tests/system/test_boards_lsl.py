@@ -51,13 +51,3 @@ def test_the_synthetic_board_is_a_regular_stream() -> None:
         board.send_signal(signal.SIGTERM)
         said, _ = board.communicate(timeout=10)
     assert "switched off" in said
-
-
-def test_an_unknown_board_is_told_what_there_is() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "acquisition.simulate", "eeg", "--board", "NOSUCH"],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "--board: got 'NOSUCH'" in done.stderr
-    assert "CYTON_BOARD" in done.stderr

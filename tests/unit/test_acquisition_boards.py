@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acquisition.boards.brainflow import unix_to_lsl_s
+from acquisition.boards.brainflow import BoardOptions, run_board, unix_to_lsl_s
 from acquisition.boards.packages import PackageFollower
+from acquisition.simulate.pace import HardwareClock
+from phosphene.errors import ConfigError
 
 FS_HZ = 250.0
 
@@ -71,3 +73,9 @@ def test_clocks_are_compared_by_the_quickest_look() -> None:
     lsl = iter([0.0, 1.0, 2.0, 2.002, 3.0, 3.5, 4.0, 4.9, 5.0, 5.9])
     unix = iter([1000.0, 1002.001, 1003.0, 1004.0, 1005.0])
     assert unix_to_lsl_s(lambda: next(unix), lambda: next(lsl)) == pytest.approx(-1000.0)
+
+
+def test_an_unknown_board_is_told_what_there_is() -> None:
+    pytest.importorskip("brainflow")
+    with pytest.raises(ConfigError, match=r"--board: got 'NOSUCH'; allowed: .*CYTON_BOARD"):
+        run_board(BoardOptions("NOSUCH"), "board", HardwareClock(), 1.0)

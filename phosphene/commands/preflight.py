@@ -1,0 +1,73 @@
+"""Whether the LSL streams are there that a session names; a process of acquisition looks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from phosphene.errors import ConfigError, NodeError
+from phosphene.session import Session
+
+__all__ = ["reduced", "require_streams", "streams_are_there"]
+
+_MISSING = 3
+_PATIENCE_S = 30.0
+
+
+def streams_are_there(
+    session: Path, lsl_session: str, wait_s: float, without: Sequence[str] = ()
+) -> bool:
+    """List required streams and those that answer; return whether the session may start.
+
+    Parameters
+    ----------
+    session : Path
+        Session file.
+    lsl_session : str
+        LSL session id of the streams.
+    wait_s : float
+        Seconds to wait for them.
+    without : sequence of str
+        Ids that may be missing.
+
+    Raises
+    ------
+    NodeError
+        If it cannot be found out.
+    """
+    options = [part for name in without for part in ("--without", name)]
+    command = [sys.executable, "-m", "acquisition.preflight", str(session), *options]
+    command += ["--lsl-session", lsl_session, "--wait", f"{wait_s:g}"]
+    sys.stdout.flush()
+    done = subprocess.run(command, check=False, timeout=wait_s + _PATIENCE_S)
+    if done.returncode not in (0, _MISSING):
+        raise NodeError("the streams could not be looked for; the reason stands above")
+    return done.returncode == 0
+
+
+def require_streams(session: Path, lsl_session: str, wait_s: float, without: Sequence[str]) -> None:
+    """Refuse to start a session whose streams are not there.
+
+    Raises
+    ------
+    ConfigError
+        If one is missing, claimed by several or unfit.
+    """
+    if not streams_are_there(session, lsl_session, wait_s, without):
+        raise ConfigError(
+            "the session does not start: see the streams above. Start the missing source, correct "
+            "source_ids or --lsl-session, or say --without ID to start without that stream"
+        )
+
+
+def reduced(session: Session, without: Sequence[str]) -> Session:
+    """Return the session without the marker streams that it is to start without.
+
+    The EEG stream stays: its session waits for it, and says so.
+    """
+    source = session.source
+    eeg = source.source_ids[:1] if source.kind == "lsl-eeg" else ()
+    kept = tuple(s for s in source.source_ids if s in eeg or s not in without)
+    return session.model_copy(update={"source": source.model_copy(update={"source_ids": kept})})
