@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from decoder.classify import fit_lda
-from decoder.dataset import Dataset
+from decoder.classify import fit_lda, fit_temperature
+from decoder.dataset import Dataset, group_folds
 from decoder.linear import Space
-from decoder.model import LinearModel, averaged, known_labels, label_order
+from decoder.model import LinearModel, averaged, committee_of, known_labels, label_order
 from decoder.ridge import fit_ridge
 from decoder.samples import learn_priors, make_samples
 from decoder.settings import FitSettings
+
+Array = npt.NDArray[Any]
 
 __all__ = ["Grid", "best_of", "choose", "held_out_loss"]
 
@@ -30,18 +34,22 @@ class Grid:
         Window length in volumes with ``mean`` or ``concat``.
     prior_weights : tuple of float
         Volumes that the normaliser's prior mean is worth.
+    committees : tuple of bool
+        Whether categories come from a committee.
     """
 
     delays_s: tuple[float, ...] = ()
     shapes: tuple[tuple[int, str], ...] = ()
     prior_weights: tuple[float, ...] = ()
+    committees: tuple[bool, ...] = ()
 
     def stages(self) -> list[list[dict[str, object]]]:
-        """List the changes to try, one stage after the other: delay, window, prior weight."""
+        """List the changes to try, one stage after the other, in the order of the attributes."""
         stages: list[list[dict[str, object]]] = [
             [{"delay_s": d} for d in self.delays_s],
             [{"window": w, "combine": how} for w, how in self.shapes],
             [{"prior_weight": w} for w in self.prior_weights],
+            [{"committee": c} for c in self.committees],
         ]
         return [stage for stage in stages if stage]
 
@@ -108,8 +116,25 @@ def held_out_loss(data: Dataset, settings: FitSettings, empty: LinearModel) -> f
     names = known_labels(empty, samples)
     known = names != ""
     labels = label_order(empty.categories, names[known])
+    if settings.committee:
+        return _committee_loss(X[known], names[known], labels, samples.groups[known], settings)
     fitted = fit_lda(
         Space.of(X[known]), names[known], labels, samples.groups[known],
         settings.shrinkages, settings.folds,
     )  # fmt: skip
     return min(fitted.losses)
+
+
+def _committee_loss(
+    X: Array, names: Array, labels: Sequence[str], groups: Array, settings: FitSettings
+) -> float:
+    """Mean negative log-probability, in nats, of rows decoded by committees without their group."""
+    codes = np.array([labels.index(name) for name in names.tolist()])
+    scores = np.zeros((len(X), len(labels)))
+    used = np.zeros(len(X), np.bool_)
+    for train, test in group_folds(groups, settings.folds):
+        inner = len(np.unique(groups[train]))
+        if len(np.unique(codes[train])) == len(labels) and inner > 1:
+            committee = committee_of(X[train], names[train], labels, groups[train], settings)
+            scores[test], used[test] = committee(X[test]), True
+    return fit_temperature(scores[used], codes[used])[1] if used.any() else float("inf")

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import scipy.linalg
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
@@ -21,7 +22,7 @@ from decoder.dataset import Strings, group_folds
 from decoder.linear import Affine, Array, Space
 from phosphene.errors import ConfigError, InputError, check_all, problem
 
-__all__ = ["SHRINKAGES", "LdaFit", "fit_lda", "fit_temperature", "lda_scores"]
+__all__ = ["SHRINKAGES", "LdaFit", "fit_lda", "fit_temperature", "lda_scores", "left_out_scores"]
 
 SHRINKAGES = (0.03, 0.1, 0.2, 0.4, 0.7)
 _TEMPERATURES = (0.05, 50.0)
@@ -163,15 +164,43 @@ def fit_temperature(scores: Array, codes: Array) -> tuple[float, float]:
     return float(np.exp(found.x)), float(found.fun)
 
 
-def _group_losses(
+def left_out_scores(
     space: Space,
     codes: Array,
     classes: int,
     groups: Strings,
     amounts: Sequence[float],
     folds: int,
-) -> list[float]:
-    """Negative log-probability of left-out rows, for each amount."""
+) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Score every row by discriminants that were fitted without its group.
+
+    Parameters
+    ----------
+    space : Space
+        Training rows.
+    codes : array of int (n,)
+        Class of each row.
+    classes : int
+        Number of classes.
+    groups : array of str (n,)
+        Run of each row.
+    amounts : Sequence of float
+        Shrinkages.
+    folds : int
+        Folds of groups.
+
+    Returns
+    -------
+    array (amounts, n, classes)
+        Scores.
+    array of bool (n,)
+        Rows that have any: a fold whose training groups lack a class cannot be fitted.
+
+    Raises
+    ------
+    InputError
+        If no fold can be fitted.
+    """
     held = np.zeros((len(amounts), len(codes), classes))
     used = np.zeros(len(codes), dtype=bool)
     for train, test in group_folds(groups, folds):
@@ -185,6 +214,19 @@ def _group_losses(
         raise InputError(
             problem("labels", "each class in one run only", "classes in 2+ runs", "Add runs.")
         )
+    return held, used
+
+
+def _group_losses(
+    space: Space,
+    codes: Array,
+    classes: int,
+    groups: Strings,
+    amounts: Sequence[float],
+    folds: int,
+) -> list[float]:
+    """Negative log-probability of left-out rows, for each amount."""
+    held, used = left_out_scores(space, codes, classes, groups, amounts, folds)
     return [fit_temperature(scores[used], codes[used])[1] for scores in held]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from decoder.choose import Grid
+from decoder.committee import LEAST_TIMES
 from decoder.dataset import Dataset, block_groups, most_blocks
 from decoder.fit import Facts, fit_bundle
 from decoder.settings import FitSettings
@@ -89,12 +90,7 @@ def search(
     Grid
     """
     if meta.modality == "eeg":
-        span_s = (meta.times_s[-1] - meta.times_s[0]) if len(meta.times_s) > 1 else 1.0
-        settings = FitSettings(
-            window=window or 1, delay_s=delay_s or 0.0, period_s=span_s, normaliser="none",
-            seed=seed,
-        )  # fmt: skip
-        return settings, Grid()
+        return _of_eeg(meta, delay_s, window, seed)
     if meta.kind == "fmri-beta":
         return _of_events(meta, delay_s, window, seed)
     delays = np.arange(meta.tr_s / 2, _LONGEST_DELAY_S, meta.tr_s).tolist()
@@ -111,6 +107,22 @@ def search(
     if window is not None:
         shapes = ((window, "mean"), (window, "concat"))
     return settings, Grid(delays_s=() if delay_s is not None else tuple(delays), shapes=shapes)
+
+
+def _of_eeg(
+    meta: PreparedMeta, delay_s: float | None, window: int | None, seed: int
+) -> tuple[FitSettings, Grid]:
+    """Say the same for EEG: one row is one epoch or window, and comes ready."""
+    times = len(meta.times_s)
+    span_s = (meta.times_s[-1] - meta.times_s[0]) if times > 1 else 1.0
+    settings = FitSettings(
+        window=window or 1, delay_s=delay_s or 0.0, period_s=span_s, normaliser="none", seed=seed,
+        channels=len(meta.channels), rate_hz=(times - 1) / span_s if times > 1 else 0.0,
+    )  # fmt: skip
+    # Where pictures are known, c and z are decoded from the waveforms, and c says the category.
+    pictures = any(event.detail for event in meta.events)
+    able = meta.kind == "eeg-epoch" and settings.window == 1 and times >= LEAST_TIMES
+    return settings, Grid(committees=(False, True) if able and not pictures else ())
 
 
 def _of_events(

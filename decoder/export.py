@@ -1,4 +1,4 @@
-"""The linear model as an ONNX graph.
+"""The model as an ONNX graph.
 
 Input ``x`` (1, window * features) float32, oldest volume first. Outputs: ``z`` (1, 4, 16, 16)
 where decoded, ``c`` (1, C), ``log_probabilities`` (1, labels), ``confidence`` (1,). The formulas
@@ -14,6 +14,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from decoder.calibrate import ODDS_LIMIT
+from decoder.committee import Committee
+from decoder.export_committee import add_committee
 from decoder.linear import Affine
 from phosphene.errors import InputError, problem
 
@@ -33,7 +35,7 @@ class _Graph:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
-    def constant(self, name: str, value: Any, dtype: type = np.float32) -> str:
+    def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
@@ -77,8 +79,11 @@ def export_linear(model: LinearModel) -> bytes:
         outputs.append(("z", [1, *model.z_shape]))
     count = len(model.shown)
     # The temperature is folded into the weights: softmax(s / T).
-    cooled = Affine(model.scores.weights / model.temperature, model.scores.bias / model.temperature)
-    graph.affine("x", cooled, "scores")
+    t = model.temperature
+    if isinstance(model.scores, Committee):
+        add_committee(graph, model.scores, "x", t)
+    else:
+        graph.affine("x", Affine(model.scores.weights / t, model.scores.bias / t), "scores")
     graph.add("LogSoftmax", ["scores"], "log_probabilities", axis=1)
     _add_category_nodes(graph, count)
     if model.c is None:
@@ -93,7 +98,7 @@ def export_linear(model: LinearModel) -> bytes:
         ("log_probabilities", [1, len(model.labels)]),
         ("confidence", [1]),
     ]
-    return _serialised(graph, model.scores.weights.shape[0], outputs)
+    return _serialised(graph, model.scores.features, outputs)
 
 
 def _add_category_nodes(graph: _Graph, count: int) -> None:
@@ -124,7 +129,7 @@ def _serialised(graph: _Graph, width: int, outputs: list[tuple[str, list[int]]])
     float_type = TensorProto.FLOAT
     built = helper.make_graph(
         graph.nodes,
-        "phosphene-linear-decoder",
+        "phosphene-decoder",
         [helper.make_tensor_value_info("x", float_type, [1, width])],
         [helper.make_tensor_value_info(name, float_type, shape) for name, shape in outputs],
         graph.constants,

@@ -20,6 +20,11 @@ class Affine:
     weights: Array
     bias: Array
 
+    @property
+    def features(self) -> int:
+        """Length of a row."""
+        return len(self.weights)
+
     def __call__(self, X: Array) -> Array:
         """Map rows: (n, features) to (n, k)."""
         return np.asarray(X @ self.weights + self.bias)

@@ -1,4 +1,7 @@
-"""Models: what turns a window into a percept. Linear maps are the default and the baseline."""
+"""Models: what turns a window into a percept. Linear maps are the default and the baseline.
+
+Epochs of EEG may have their categories from a committee instead (`decoder.committee`).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from scipy.special import log_softmax
 
 from decoder.calibrate import confidences, log_odds
 from decoder.classify import fit_lda
+from decoder.committee import Committee, Layout, fit_committee
 from decoder.linear import Affine, Space
 from decoder.ridge import fit_ridge
 from decoder.samples import Samples
@@ -24,6 +28,7 @@ __all__ = [
     "Model",
     "Percepts",
     "averaged",
+    "committee_of",
     "fit_linear",
     "known_labels",
     "label_order",
@@ -99,8 +104,10 @@ class LinearModel:
         Their embeddings.
     z_shape : tuple of int
         Shape of the latent.
-    z, c, scores : Affine or None
+    z, c : Affine or None
         From windows (n, window * features); None before the fit, or without such a head.
+    scores : Affine or Committee or None
+        The same for categories.
     labels : tuple of str
         Classes in the order of `scores`.
     temperature, slope, intercept : float
@@ -114,7 +121,7 @@ class LinearModel:
     z_shape: tuple[int, int, int] = (4, 16, 16)
     z: Affine | None = field(default=None, repr=False)
     c: Affine | None = field(default=None, repr=False)
-    scores: Affine | None = field(default=None, repr=False)
+    scores: Affine | Committee | None = field(default=None, repr=False)
     labels: tuple[str, ...] = ()
     temperature: float = 1.0
     slope: float = 1.0
@@ -213,23 +220,25 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
     names = known_labels(model, samples)
     known = names != ""
     labels = label_order(model.categories, names[known])
-    lda = fit_lda(
-        space.take(known),
-        names[known],
-        labels,
-        samples.groups[known],
-        settings.shrinkages,
-        settings.folds,
-    )
-    chosen["shrinkage"] = lda.shrinkage
-    return replace(
-        model,
-        z=maps["z"],
-        c=maps["c"],
-        scores=lda.scores.repeated(times),
-        labels=labels,
-        chosen=chosen,
-    )
+    scores: Affine | Committee
+    if settings.committee:
+        scores = committee_of(X[known], names[known], labels, samples.groups[known], settings)
+    else:
+        lda = fit_lda(
+            space.take(known), names[known], labels, samples.groups[known], settings.shrinkages,
+            settings.folds,
+        )  # fmt: skip
+        chosen["shrinkage"] = lda.shrinkage
+        scores = lda.scores.repeated(times)
+    return replace(model, z=maps["z"], c=maps["c"], scores=scores, labels=labels, chosen=chosen)
+
+
+def committee_of(
+    X: Array, names: Array, labels: Sequence[str], groups: Array, settings: FitSettings
+) -> Committee:
+    """Fit a committee with the layout and the candidates of the settings."""
+    layout = Layout(settings.channels, settings.rate_hz)
+    return fit_committee(X, names, labels, groups, layout, settings.shrinkages, settings.folds)
 
 
 def averaged(X: Array, settings: FitSettings) -> tuple[Array, int]:

@@ -44,6 +44,13 @@ class FitSettings(BaseModel):
         Candidate shrinkages of the discriminant.
     folds : int
         Folds of groups in which these are chosen.
+    committee : bool
+        Whether categories come from a committee of waveforms and covariances (`decoder.committee`)
+        instead of one discriminant; for epochs of EEG.
+    channels : int
+        Channels of an epoch, 0 for what is no epoch.
+    rate_hz : float
+        Samples per second of an epoch, 0 for what is no epoch.
     seed : int
         Of projections, permutations and bootstrap.
     """
@@ -60,4 +67,7 @@ class FitSettings(BaseModel):
     penalties: Annotated[tuple[Positive, ...], Field(min_length=1)] = PENALTIES
     shrinkages: Annotated[tuple[Share, ...], Field(min_length=1)] = SHRINKAGES
     folds: Annotated[int, Field(ge=2, le=20)] = 4
+    committee: bool = False
+    channels: Annotated[int, Field(ge=0)] = 0
+    rate_hz: Annotated[float, Field(ge=0)] = 0.0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

@@ -1,0 +1,168 @@
+"""A committee for epochs: linear discriminants on waveforms and on tangent vectors.
+
+Members see the same epochs in different ways: waveforms in cosine waves up to several frequencies,
+of a part or the whole of an epoch (`WAVEFORMS`), and tangent vectors (`decoder.riemann`) with more
+or fewer filters and slow waves taken out (`TANGENTS`). Each is a shrinkage discriminant whose
+shrinkage and temperature are chosen on left-out groups of the training rows. No member is selected:
+all vote, the two kinds with equal weight, by their scores at their own temperatures (a product of
+experts, Hinton 2002, Neural Comput. 14:1771), because a choice among members that are nearly
+equal follows the noise of a few hundred epochs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from decoder.classify import fit_lda, fit_temperature, left_out_scores
+from decoder.dataset import Strings
+from decoder.linear import Affine, Space
+from decoder.riemann import TangentMap, cosines, fit_tangent
+from phosphene.errors import InputError, problem
+
+__all__ = ["LEAST_TIMES", "TANGENTS", "WAVEFORMS", "Committee", "Layout", "fit_committee"]
+
+Array = npt.NDArray[Any]
+
+WAVEFORMS = tuple(
+    (part, low, high_hz) for part in (0.75, 1.0) for low in (0, 1) for high_hz in (10.0, 15.0)
+)
+"""Part of the epoch, first cosine wave, highest frequency in hertz."""
+
+TANGENTS = tuple((filters, waves) for filters in (1, 2) for waves in (2, 4, 6))
+"""Filters per class, slow waves taken out."""
+
+LEAST_TIMES = 8
+"""Samples per channel without which there is no committee."""
+
+_SHRINKAGE = 0.01
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a row of features is: samples at `rate_hz` hertz, channel by channel."""
+
+    channels: int
+    rate_hz: float
+
+    def times(self, features: int) -> int:
+        """Return the samples per channel of a row."""
+        if self.channels < 1 or features % self.channels:
+            allowed = f"a multiple of {self.channels} channels"
+            raise InputError(problem("features", features, allowed, "Prepare the data anew."))
+        return features // self.channels
+
+
+@dataclass(frozen=True)
+class Committee:
+    """Fitted: rows (n, channels * times) to scores (n, classes).
+
+    Attributes
+    ----------
+    waveforms : Affine
+        All linear members in one map.
+    tangents : tuple of (TangentMap, Affine)
+        The others, each with its weight in the vote.
+    """
+
+    waveforms: Affine
+    tangents: tuple[tuple[TangentMap, Affine], ...] = field(repr=False)
+
+    @property
+    def features(self) -> int:
+        """Length of a row."""
+        return self.waveforms.features
+
+    def __call__(self, X: Array) -> Array:
+        """Scores of rows."""
+        rows = np.asarray(X, np.float64)
+        total = self.waveforms(rows)
+        for tangent, head in self.tangents:
+            total = total + head(tangent(rows))
+        return np.asarray(total)
+
+
+def fit_committee(
+    X: Array,
+    labels: Strings,
+    classes: Sequence[str],
+    groups: Strings,
+    layout: Layout,
+    shrinkages: Sequence[float],
+    folds: int,
+) -> Committee:
+    """Fit every member on training epochs.
+
+    Parameters
+    ----------
+    X : array (n, channels * times)
+        Epochs.
+    labels : array of str (n,)
+        Class of each.
+    classes : Sequence of str
+        In the order of the scores.
+    groups : array of str (n,)
+        Run of each, 2 or more.
+    layout : Layout
+        What a row is.
+    shrinkages : Sequence of float
+        Candidates for the discriminants.
+    folds : int
+        Folds of groups in which these are chosen.
+
+    Returns
+    -------
+    Committee
+
+    Raises
+    ------
+    InputError
+        If epochs are too short, or labels and classes do not fit (see `decoder.classify.fit_lda`).
+    """
+    rows = np.asarray(X, np.float64)
+    times = layout.times(rows.shape[1])
+    if times < LEAST_TIMES:
+        allowed = f"{LEAST_TIMES} or more samples"
+        raise InputError(problem("epochs", times, allowed, "Lengthen epochs or raise their rate."))
+    codes = np.array([list(classes).index(label) for label in labels.tolist()])
+
+    def head(features: Array, voters: int) -> Affine:
+        space = Space.of(features)
+        fitted = fit_lda(space, labels, classes, groups, shrinkages, folds)
+        held, used = left_out_scores(space, codes, len(classes), groups, [fitted.shrinkage], folds)
+        temperature = fit_temperature(held[0][used], codes[used])[0]
+        share = 1.0 / (temperature * voters)
+        return Affine(fitted.scores.weights * share, fitted.scores.bias * share)
+
+    waveforms = [_basis(layout, times, *member) for member in WAVEFORMS]
+    linear = [_through(basis, head(rows @ basis, len(waveforms))) for basis in waveforms]
+    tangents = []
+    for filters, waves in TANGENTS:
+        tangent = fit_tangent(
+            rows, codes, layout.channels, filters=filters, waves=waves, shrinkage=_SHRINKAGE
+        )
+        tangents.append((tangent, head(tangent(rows), len(TANGENTS))))
+    return Committee(_sum(linear), tuple(tangents))
+
+
+def _basis(layout: Layout, times: int, part: float, low: int, high_hz: float) -> Array:
+    """Return the map (channels * times, channels * waves) of a waveform member."""
+    stop = max(LEAST_TIMES, round(part * times))
+    # Cosine wave k has k half periods in stop / rate seconds.
+    most = round(2 * high_hz * stop / layout.rate_hz)
+    waves = np.zeros((times, min(max(most, low + 2), stop) - low))
+    waves[:stop] = cosines(stop, low, low + waves.shape[1])
+    return np.kron(np.eye(layout.channels), waves)
+
+
+def _through(basis: Array, head: Affine) -> Affine:
+    return Affine(basis @ head.weights, head.bias)
+
+
+def _sum(maps: Sequence[Affine]) -> Affine:
+    weights = np.sum([m.weights for m in maps], axis=0)
+    return Affine(weights, np.sum([m.bias for m in maps], axis=0))
