@@ -108,6 +108,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         "delay in seconds, from a picture to the end of a volume or from an event "
                         "to its beta; auto chooses it on training runs")  # fmt: skip
     parser.add_argument("--window", type=int, help="volumes in a decoder window")
+    parser.add_argument("--acquisition", type=_table, default={}, metavar="JSON", help="settings of "
+                        "the cleaning, as in a session's table [acquisition]: JSON or its file, "
+                        'for instance {"eeg": {"band_hz": [0.3, 30]}}')  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -124,7 +127,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _fit(arguments.source[0], arguments)
         return 0
     person = person_in(arguments.person, arguments.source)
-    settings = _settings(arguments.features, arguments.delay)
+    settings = {**arguments.acquisition, **_settings(arguments.features, arguments.delay)}
     with tempfile.TemporaryDirectory(prefix="phosphene-fit-") as folder:
         prepared = Path(folder) / "prepared.npz"
         command = [*map(str, arguments.source), "--person", person]
@@ -133,7 +136,7 @@ def _run(arguments: argparse.Namespace) -> int:
         command += ["--labels", arguments.labels] if arguments.labels else []
         command += ["--events", str(arguments.events)] if arguments.events else []
         command += ["--settings", json.dumps(settings)] if settings else []
-        if settings and arguments.delay == "auto":
+        if arguments.features == "beta" and arguments.delay == "auto":
             command += ["--beta-delays", "auto"]
         run_module("acquisition.prepare", command)
         _fit(prepared, arguments)
@@ -143,6 +146,17 @@ def _run(arguments: argparse.Namespace) -> int:
 def _delay(text: str) -> float | str:
     """Read seconds or ``auto``."""
     return text if text == "auto" else float(text)
+
+
+def _table(text: str) -> dict[str, Any]:
+    """Read JSON, or a file of it."""
+    try:
+        found = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text}: no JSON and no file of it: {error}") from error
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"{text}: not a table of settings")
+    return found
 
 
 def _settings(features: str, delay_s: float | str) -> dict[str, Any]:
