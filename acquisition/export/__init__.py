@@ -1,0 +1,1 @@
+"""Recordings out in formats of others, as far as the person's consent goes."""

@@ -1,0 +1,50 @@
+"""``phosphene export``: the EEG of a recording as XDF or BIDS."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+from acquisition.export.bids import write_bids
+from acquisition.export.own_eeg import eeg_of, owner_of, refuse_without_consent
+from acquisition.sources.xdf_write import write_xdf
+from phosphene.commands.base import CliCommand
+from phosphene.consent import consent_beside, load_consent
+from phosphene.errors import ConfigError, InputError
+
+__all__ = ["EXPORT"]
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recording", type=Path, help="recording (.mcap) or its folder")
+    parser.add_argument("--format", choices=("xdf", "bids"), required=True, help="what to write")
+    parser.add_argument("--out", type=Path, required=True, help="file (xdf) or data set (bids)")
+    parser.add_argument("--run", help="which run of a folder; default: the newest")
+    parser.add_argument("--consent", type=Path, help="consent file with the scope export; default: "
+                        "one beside the recording")  # fmt: skip
+    parser.add_argument("--task", default="neurofeedback", help="name of the task (bids)")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    where: Path = arguments.recording
+    if not where.exists():
+        raise InputError(f"{where}: does not exist")
+    start = owner_of(where, arguments.run)
+    path = arguments.consent or consent_beside(where)
+    consent = None if path is None else load_consent(path)
+    refuse_without_consent(start, consent, datetime.now(UTC))
+    eeg = eeg_of(where, start)
+    written: Path = arguments.out
+    if arguments.format == "bids":
+        written = write_bids(eeg, arguments.out, start.person, arguments.task)
+    elif written.exists():
+        raise ConfigError(f"{written}: exists already and is not overwritten; choose another --out")
+    else:
+        write_xdf(eeg, written)
+    print(f"{written}: {len(eeg.data)} samples of {len(eeg.channel_names)} channels, "
+          f"{len(eeg.markers)} markers")  # fmt: skip
+    return 0
+
+
+EXPORT = CliCommand("export", "write the EEG of a recording as XDF or BIDS", _configure, _run)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pyxdf
+
+from acquisition.sources.eeg import read_eeg
+from phosphene.cli import main
+from phosphene.messages import Event, Message, RunStart, Samples, describe, encode
+from phosphene.recorder.writer import RecordingFile
+
+FS_HZ = 100.0
+T0_S = 5000.0
+NAMES = ("Oz", "Pz", "Cz")
+
+
+def stamp(seq: int, t_acquired: float = T0_S) -> dict[str, Any]:
+    return {"run": "r7", "seq": seq, "t_acquired": t_acquired, "t_sent": 0.0, "producer": "x"}
+
+
+def values() -> np.ndarray:
+    rng = np.random.default_rng(5)
+    data = rng.normal((4000.0, 0.0, -4000.0), 30, (1000, 3)).astype(np.float32)
+    data[400:450] = np.nan
+    return data
+
+
+def record(path: Path) -> np.ndarray:
+    """Write 10 s of EEG with half a second missing and two events; return the samples."""
+    data = values()
+    facts = {"person": "p-01", "mode": "live", "modality": "eeg", "t_wall": 0.0, "facts": {}}
+    messages = [Message(RunStart(**stamp(0), **facts))]
+    for first in range(0, 1000, 50):
+        block = {"samples": data[first : first + 50]}
+        specs = describe(block, {"samples": ("time", "channel")}, {"samples": "uV"})
+        header = Samples(
+            **stamp(first, T0_S + (first + 49) / FS_HZ), arrays=specs, stream="cap",
+            first_index=first, fs_hz=FS_HZ, t_data=first / FS_HZ, channels=NAMES,
+        )  # fmt: skip
+        if first != 400:
+            messages.append(Message(header, block))
+    for t_s, label, length_s in ((1.23, "face", 0.5), (7.0, "house", 0.0)):
+        shown = Event(**stamp(0), t_data=t_s, label=label, stream="cap", duration_s=length_s)
+        messages.append(Message(shown))
+    file = RecordingFile(path.with_name(path.name + ".part"))
+    for message in messages:
+        file.add(message, encode(message))
+    file.finish()
+    return data
+
+
+def consent(folder: Path, *scopes: str, person: str = "p-01") -> Path:
+    path = folder / "consent.json"
+    expires = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    path.write_text(json.dumps({"person": person, "scopes": scopes, "expires": expires}))
+    return path
+
+
+def test_xdf_holds_the_same_samples_and_markers(tmp_path: Path) -> None:
+    data = record(tmp_path / "recording.mcap")
+    consent(tmp_path, "export")
+    out = tmp_path / "run.xdf"
+    arguments = ["export", str(tmp_path / "recording.mcap"), "--format", "xdf", "--out", str(out)]
+    assert main(arguments) == 0
+    streams, _ = pyxdf.load_xdf(out, dejitter_timestamps=False)
+    eeg = next(s for s in streams if s["info"]["type"] == ["EEG"])
+    marks = next(s for s in streams if s["info"]["type"] == ["Markers"])
+    assert eeg["time_series"].tobytes() == data.tobytes()
+    np.testing.assert_allclose(eeg["time_stamps"], T0_S + np.arange(1000) / FS_HZ, atol=1e-9)
+    assert [json.loads(row[0])["label"] for row in marks["time_series"]] == ["face", "house"]
+    np.testing.assert_allclose(marks["time_stamps"], [T0_S + 1.23, T0_S + 7.0], atol=1e-9)
+    again = read_eeg(out)
+    np.testing.assert_array_equal(again.data, data)
+    assert [(m.label, m.duration_s) for m in again.markers] == [("face", 0.5), ("house", 0.0)]
+    assert "p-01" not in out.read_bytes().decode("latin1")
+    assert main(arguments) == 1  # nothing is overwritten
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_bids_holds_the_same_samples_and_markers(tmp_path: Path) -> None:
+    mne_bids = pytest.importorskip("mne_bids")
+    data = record(tmp_path / "recording.mcap")
+    allowed = consent(tmp_path, "export")
+    root = tmp_path / "set"
+    for _ in range(2):
+        status = main(["export", str(tmp_path), "--format", "bids", "--out", str(root),
+                       "--consent", str(allowed), "--task", "faces"])  # fmt: skip
+        assert status == 0
+    place = mne_bids.BIDSPath(
+        subject="p01", task="faces", run="02", datatype="eeg", suffix="eeg", root=root,
+        extension=".vhdr",
+    )  # fmt: skip
+    raw = mne_bids.read_raw_bids(place, verbose="error")
+    assert raw.ch_names == list(NAMES)
+    got = raw.get_data().T * 1e6
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(data))
+    np.testing.assert_allclose(got, data, rtol=3e-7, atol=0)  # float32, stored in steps of 0.1 uV
+    rows = (place.directory / "sub-p01_task-faces_run-02_events.tsv").read_text().splitlines()
+    table = [dict(zip(rows[0].split("\t"), row.split("\t"), strict=True)) for row in rows[1:]]
+    told = [(float(r["onset"]), float(r["duration"]), r["trial_type"]) for r in table]
+    assert told == [(1.23, 0.5, "face"), (4.0, 0.5, "BAD_lost"), (7.0, 0.0, "house")]
+    again = read_eeg(Path(place.fpath))
+    assert again.data.shape == data.shape
+
+
+@pytest.mark.parametrize(
+    ("scopes", "person", "why"),
+    [
+        (("record_brain",), "p-01", "does not include export"),
+        (("export",), "p-02", "is for 'p-02'"),
+        (None, "", "no consent file"),
+    ],
+)
+def test_nothing_leaves_without_the_scope(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    scopes: tuple[str, ...] | None,
+    person: str,
+    why: str,
+) -> None:
+    record(tmp_path / "recording.mcap")
+    if scopes is not None:
+        consent(tmp_path, *scopes, person=person)
+    out = tmp_path / "run.xdf"
+    assert main(["export", str(tmp_path), "--format", "xdf", "--out", str(out)]) == 1
+    assert why in capsys.readouterr().err
+    assert not out.exists()
