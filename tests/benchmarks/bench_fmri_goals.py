@@ -23,9 +23,9 @@ How to read this:
 - **Reslicing** is eighth-order Lagrange interpolation along four shears, not a cubic spline; the
   correlation with SPM's fourth-degree B-spline is the test of it.
 - **Motion against SPM**: both relative to the first volume, root mean square over 155 volumes and
-  three axes, translations at the middle of the volume. SPM (MATLAB) aligned to the EPI template,
-  so this does too. The stored resliced volume of SPM is that of the template itself, hence the
-  comparison of every other volume with the peer's.
+  three axes (as lengths 1.7 times that), translations at the middle of the volume. SPM (MATLAB)
+  aligned to the EPI template, so this does too. The stored resliced volume of SPM is that of the
+  template itself, hence the comparison of every other volume with the peer's.
 - **Known motion**: forty random volumes of the series, moved by a quintic spline by up to 3 mm and
   3 degrees on each of the six axes at once (what was outside the field of view repeats its face).
   Volumes come in random order, so that the head jumps by the whole amount from one to the next.
