@@ -148,7 +148,7 @@ class Folder:
             self.now_s += 0.02
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(scenarios(), st.booleans())
 def test_counters_add_up_to_what_was_injected(scenario: Scenario, told: bool) -> None:
     writes, injected, present = scenario

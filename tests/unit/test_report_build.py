@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -303,7 +304,9 @@ def test_without_any_consent_quality_is_still_reported(tmp_path: Path, figureles
 def test_an_interrupted_run_gets_a_report_from_all_its_parts(
     tmp_path: Path, figureless: None
 ) -> None:
-    messages = whole_run()
+    # One frame of eight: the film of them is looked at elsewhere.
+    kept = itertools.cycle([True] + 7 * [False])
+    messages = [m for m in whole_run() if not isinstance(m.header, Frame) or next(kept)]
     script = Script(PROGRAMME)
     beats = [
         Message(Beat(**script.head("renderer", "beat", 101.0 + pid, 101.0), pid=pid,
