@@ -124,11 +124,11 @@ def test_shows_the_exact_picture_beats_and_leaves_when_told(
         shot = np.asarray(Image.open(target).convert("RGB"))
         assert shot.shape[1] <= 1280
         assert shot.shape[0] <= 720
-        large = np.repeat(np.repeat(picture, 6, axis=0), 6, axis=1)
+        large = np.repeat(np.repeat(picture, 5, axis=0), 5, axis=1)
         found = [
             (y, x)
             for y, x in zip(*np.nonzero((shot == large[0, 0]).all(axis=2)), strict=True)
-            if np.array_equal(shot[y : y + 384, x : x + 384], large)
+            if np.array_equal(shot[y : y + 320, x : x + 320], large)
         ]
         assert found, "the picture is on the window, pixel by pixel"
         around.listen()
