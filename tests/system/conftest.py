@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +47,21 @@ def participant(tmp_path_factory: pytest.TempPathFactory) -> Participant:
     programme, dicom = folder / "programme.json", folder / "dicom"
     dicom.mkdir()
     simulate = "acquisition.simulate"
-    module(simulate, ["calibration", "--seed", 3, "--modality", "fmri", "--out", data,
-                      "--tr", TR_S])  # fmt: skip
-    module("decoder.fit", [data, "--out", bundle])
-    module(simulate, ["programme", "--seed", 11, "--seconds", VOLUMES * TR_S, "--out", programme])
-    module(simulate, ["scanner", "--seed", 3, "--to", dicom, "--tr", TR_S, "--volumes", VOLUMES,
-                      "--programme", programme, "--speed", "max"])  # fmt: skip
+
+    def calibrate() -> None:
+        module(simulate, ["calibration", "--seed", 3, "--modality", "fmri", "--out", data,
+                          "--tr", TR_S])  # fmt: skip
+        module("decoder.fit", [data, "--out", bundle])
+
+    def scan() -> None:
+        seconds = VOLUMES * TR_S
+        module(simulate, ["programme", "--seed", 11, "--seconds", seconds, "--out", programme])
+        module(simulate, ["scanner", "--seed", 3, "--to", dicom, "--tr", TR_S, "--volumes", VOLUMES,
+                          "--programme", programme, "--speed", "max"])  # fmt: skip
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(calibrate), pool.submit(scan)]:
+            done.result()
     from phosphene.bundle import Bundle
 
     person = Bundle.load(bundle).manifest.person

@@ -6,6 +6,7 @@ import gzip
 import json
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +15,12 @@ import psutil
 import pylsl
 import pytest
 
+from acquisition.bridge.sources import Replay
+from acquisition.bridge.timeline import VolumeItem
+from acquisition.lsl.formats import VolumeFormat
+from acquisition.sources.dicom import DicomReader
+from acquisition.sources.folder import read_folder
+from acquisition.sources.recording import open_recording
 from tests.canary import FILE_STEM, WORD, every_part, seeded, traces_in
 from tests.system.chain import Running, phosphene, report, running, wait_for
 from tests.system.conftest import TR_S, Participant
@@ -119,22 +126,10 @@ def nifti(path: Path, data: np.ndarray, affine: np.ndarray) -> None:
     image.to_filename(path)
 
 
-@pytest.mark.parametrize("kind", ["dicom", "nifti-folder", "bids"])
-def test_a_replay_holds_nothing_of_it(participant: Participant, tmp_path: Path, kind: str) -> None:
-    from acquisition.sources.dicom import DicomReader
-    from acquisition.sources.folder import read_folder
-
-    folder = tmp_path / FILE_STEM
+def test_a_replay_holds_nothing_of_it(participant: Participant, tmp_path: Path) -> None:
+    folder, out = tmp_path / FILE_STEM, tmp_path / "out"
     folder.mkdir()
-    if kind == "dicom":
-        for k, path in enumerate(sorted(participant.dicom.iterdir())[:VOLUMES]):
-            (folder / f"{FILE_STEM}_{k + 1:04d}.dcm").write_bytes(seeded(path.read_bytes()))
-        source = folder
-    else:
-        volumes = list(read_folder(participant.dicom, DicomReader(b"k" * 32)))[:VOLUMES]
-        data = np.stack([v.data for v in volumes], -1).astype(np.int16)
-        source = write_nifti(folder, data, volumes[0].affine, kind)
-    out = tmp_path / "out"
+    source = write_nifti(folder, participant, "bids")
     said = phosphene(
         "replay", source, "--speed", "max", "--bundle", participant.bundle, "--consent",
         participant.consent, "--out", out,
@@ -146,8 +141,42 @@ def test_a_replay_holds_nothing_of_it(participant: Participant, tmp_path: Path, 
         assert_silent(name, content)
 
 
-def write_nifti(folder: Path, data: np.ndarray, affine: np.ndarray, kind: str) -> Path:
+@pytest.mark.parametrize("kind", ["dicom", "nifti-folder"])
+def test_what_a_bridge_replays_holds_nothing_of_it(
+    participant: Participant, tmp_path: Path, kind: str
+) -> None:
+    """All that leaves the bridge of such a recording, without the processes behind it."""
+    folder = tmp_path / FILE_STEM
+    folder.mkdir()
+    if kind == "dicom":
+        for k, path in enumerate(sorted(participant.dicom.iterdir())[:VOLUMES]):
+            (folder / f"{FILE_STEM}_{k + 1:04d}.dcm").write_bytes(seeded(path.read_bytes()))
+    else:
+        write_nifti(folder, participant, kind)
+    (folder / f"{FILE_STEM}_0005.{'dcm' if kind == 'dicom' else 'nii'}").write_bytes(
+        b"\0" * 128 + b"DICM" + WORD.encode() * 99
+    )
+    replay = Replay(open_recording(folder), 0, 1.0)
+    layout = replay.layout()
+    assert isinstance(layout, VolumeFormat)
+    assert_silent("stream", layout.info("volumes").as_xml())
+    taken = []
+    while not replay.ended():
+        taken.append(item := replay.take())
+        assert_silent("item", repr(item))
+        if isinstance(item, VolumeItem):
+            assert_silent("volume", f"{item.volume} {item.volume.affine}")
+            assert_silent("pixels", item.volume.data.tobytes())
+    assert len([item for item in taken if isinstance(item, VolumeItem)]) == VOLUMES - 1
+    told = replay.complaints()
+    assert len(told) == 1
+    assert_silent("complaint", told[0])
+
+
+def write_nifti(folder: Path, participant: Participant, kind: str) -> Path:
     """Write volumes as files of their own or as a BIDS run, each with a sidecar that says much."""
+    volumes = list(islice(read_folder(participant.dicom, DicomReader(b"k" * 32)), VOLUMES))
+    data, affine = np.stack([v.data for v in volumes], -1).astype(np.int16), volumes[0].affine
     sidecar = {
         "RepetitionTime": TR_S, "TaskName": "look", "PatientName": WORD, "InstitutionName": WORD,
         "AcquisitionTime": "03:41:27.918273", "ConversionSoftware": WORD, "PatientWeight": 73164.29,
