@@ -193,15 +193,25 @@ class AcquisitionNode:
 
     def _take_some(self) -> bool:
         before, published = self._take.next_index, self._counts["features"]
+        stored = False
         for out in self._take.pull(_WAIT_S):
             self._send(out)
+            if not stored and self._take.next_index != before:
+                # At once: what is told must not count as missed if this process falls now.
+                stored = self._store(published)
+        self._store(published)
+        if self._take.next_index == before:
+            return False
+        self._give_credit(force=self._lossless)
+        return True
+
+    def _store(self, published: int) -> bool:
+        """Keep how far this process has come; return True."""
         now = self._context.clock.now()
         if self._counts["features"] != published:
             self._features_progress.store(self._take.next_feature, now)
-        if self._take.next_index == before:
-            return False
-        self._progress.store(self._take.next_index, now)
-        self._give_credit(force=self._lossless)
+        if self._take.next_index != self._progress.count:
+            self._progress.store(self._take.next_index, now)
         return True
 
     def _send(self, out: Out) -> None:
