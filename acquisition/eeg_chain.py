@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from acquisition.eeg.asr import AsrModel
 from acquisition.eeg.config import EegConfig
 from acquisition.eeg.core import EegCore, EegStep
 from acquisition.settings import eeg_config, layout_hash
@@ -93,6 +94,8 @@ class EegChain:
         Number of the first sample expected.
     first_step : int
         Number of the first epoch or window.
+    asr : AsrModel, optional
+        What clean data look like, where the settings ask for artifact subspace reconstruction.
 
     Raises
     ------
@@ -110,13 +113,20 @@ class EegChain:
         wanted: Sequence[str] = (),
         first_sample: int = 0,
         first_step: int = 0,
+        asr: AsrModel | None = None,
     ) -> None:
         names = tuple(wanted or channels)
         self._columns = columns_of(channels, names)
         self.config: EegConfig = eeg_config(settings, fs_hz, names)
         self.mask_hash = layout_hash(self.config)
-        self.core = EegCore(self.config, first_sample)
-        self._first_step = first_step
+        self.core = EegCore(self.config, first_sample, asr)
+        self._first_step, self._trigger = first_step, settings.gradient_trigger
+        self._delays_ms = self.core.cleaner.delays_ms
+
+    @property
+    def filter_delay_ms(self) -> float:
+        """Mean group delay of the filter in its pass band, in milliseconds."""
+        return self._delays_ms["filter_delay_ms"]
 
     def push(self, samples: npt.NDArray[np.float32], first_index: int) -> list[EegResult]:
         """Take the next samples (n, channels) in microvolts; return what became complete."""
@@ -125,6 +135,9 @@ class EegChain:
 
     def marker(self, t_s: float, label: str) -> list[EegResult]:
         """Take a marker at `t_s` seconds of data time; a late one may complete at once."""
+        if label == self._trigger:
+            self.core.trigger(t_s)
+            return []
         return [self._result(step) for step in self.core.marker(t_s, label)]
 
     def _result(self, step: EegStep) -> EegResult:
@@ -145,6 +158,7 @@ class EegChain:
                 "bad_channels": float(np.count_nonzero(step.quality)),
                 "rejected": float(step.rejected),
                 "held_samples": float(step.n_held),
+                **self._delays_ms,
                 **{f"ptp_{n}_uv": float(v) for n, v in zip(names, ptp_uv, strict=True)},
                 **{f"flags_{n}": float(v) for n, v in zip(names, step.quality, strict=True)},
             },

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from acquisition.bridge.timeline import ChunkItem, MarkerItem, chunk_items
+from acquisition.eeg.asr import AsrModel
 from acquisition.eeg.config import EegConfig
 from acquisition.eeg_chain import EegChain, EegResult
 from acquisition.fmri.regressors import DesignConfig
@@ -151,9 +152,7 @@ def _delays_s(
     return tuple(asked) or usual_delays_s(lengths_s)
 
 
-def _mask_of(
-    run: FmriRecording, settings: AcquisitionSettings
-) -> npt.NDArray[np.bool_] | None:
+def _mask_of(run: FmriRecording, settings: AcquisitionSettings) -> npt.NDArray[np.bool_] | None:
     """Return the mask that the settings name, laid on the run's first volume; else its own."""
     if settings.fmri.mask is None:
         return run.mask
@@ -179,14 +178,14 @@ def prepare_eeg(
     Epochs in which the filter still settles, or that are too large, are left out: a decoder should
     not learn from blinks.
     """
-    rows, config = Rows(), None
+    rows, config, asr = Rows(), None, _clean_part(runs[0], settings)
     mask_hash, kind, left_out = "", "eeg-epoch", 0
     total_s = round(sum(r.duration_s for r in runs))
     bar: tqdm[Any] = tqdm(total=total_s, unit="s", disable=not show_progress)
     with bar:
         for run in runs:
             bar.set_description(f"run {run.run}")
-            chain = EegChain(settings.eeg, run.eeg.fs_hz, run.eeg.channel_names)
+            chain = EegChain(settings.eeg, run.eeg.fs_hz, run.eeg.channel_names, asr=asr)
             if mask_hash and chain.mask_hash != mask_hash:
                 raise InputError(
                     problem(f"run {run.run}", f"{run.eeg.fs_hz:g} Hz {run.eeg.channel_names}",
@@ -201,7 +200,25 @@ def prepare_eeg(
                     left_out += 1
     if show_progress:
         print(f"{len(rows.runs)} epochs, {left_out} more left out", file=sys.stderr)
-    return _pack(rows, _meta(runs, person, settings, mask_hash) | _eeg_facts(config, kind), None)
+    data = _pack(rows, _meta(runs, person, settings, mask_hash) | _eeg_facts(config, kind), None)
+    known = {} if asr is None else {"asr_mixing": asr.mixing, "asr_limits": asr.limits}
+    return replace(data, further=known)
+
+
+def _clean_part(run: EegRun, settings: AcquisitionSettings) -> AsrModel | None:
+    """Learn from the first run what clean data look like, where artefacts are to be taken out."""
+    if settings.eeg.asr_cutoff is None:
+        return None
+    chain = EegChain(settings.eeg, run.eeg.fs_hz, run.eeg.channel_names)
+    for _ in _epochs(run, chain, tqdm(disable=True)):
+        pass
+    found = chain.core.cleaner.asr_model
+    if found is None:
+        need = f"{settings.eeg.asr_calibration_s:g} s or more"
+        raise InputError(
+            problem(f"run {run.run}", f"{run.duration_s:g} s", need, "Lower asr_calibration_s.")
+        )
+    return found
 
 
 def _epochs(run: EegRun, chain: EegChain, bar: tqdm[Any]) -> Iterator[EegResult]:

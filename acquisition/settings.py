@@ -11,10 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from acquisition.eeg.asr import AsrModel
 from acquisition.eeg.config import (
+    AsrConfig,
     EegConfig,
     EpochConfig,
     FilterConfig,
+    GradientConfig,
     QualityConfig,
     WindowConfig,
 )
@@ -24,6 +27,7 @@ from phosphene.session import AcquisitionSettings, EegSettings, FmriSettings, ex
 
 __all__ = [
     "FmriPrior",
+    "asr_prior",
     "dump_settings",
     "eeg_config",
     "epoch_times_s",
@@ -186,8 +190,35 @@ def eeg_config(settings: EegSettings, fs_hz: float, channels: tuple[str, ...]) -
             "feature_rate_max_hz": settings.decimated_hz,
             "reference": settings.reference,
             "history_s": _HISTORY_S,
+            # Those of another cap are of no concern.
+            "bad_channels": tuple(name for name in settings.bad_channels if name in channels),
+            "interpolate": settings.interpolate,
+            "asr": None
+            if settings.asr_cutoff is None
+            else AsrConfig(cutoff=settings.asr_cutoff, calibration_s=settings.asr_calibration_s),
+            "gradient": None
+            if settings.gradient_tr_s is None
+            else GradientConfig(tr_s=settings.gradient_tr_s, n_average=settings.gradient_average),
         }
     )
+
+
+def asr_prior(bundle: Bundle) -> AsrModel | None:
+    """Take out of a bundle what clean EEG of this person looks like; None where it has no such.
+
+    Raises
+    ------
+    BundleError
+        If it does not fit the bundle's channels.
+    """
+    held = bundle.statistics
+    if not {"asr_mixing", "asr_limits"} <= set(held):
+        return None
+    shape = (len(bundle.manifest.channels),) * 2
+    got = (held["asr_mixing"].shape, held["asr_limits"].shape)
+    if got != (shape, shape):
+        raise BundleError(problem("asr_mixing, asr_limits", got, str(shape), "Fit it anew."))
+    return AsrModel(held["asr_mixing"].astype(np.float64), held["asr_limits"].astype(np.float64))
 
 
 def epoch_times_s(config: EegConfig) -> tuple[float, ...]:

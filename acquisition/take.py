@@ -11,7 +11,7 @@ import numpy as np
 from acquisition.intake import Inlet
 from acquisition.lsl.inlet import EegChunk, EegInlet, Marker
 from acquisition.lsl.staleness import StaleWatch
-from acquisition.settings import settings_of
+from acquisition.settings import asr_prior, settings_of
 from phosphene.bundle import Bundle
 from phosphene.errors import PhospheneError
 from phosphene.messages import Array, Features, Quality, Samples
@@ -148,6 +148,7 @@ class EegTake:
         self._make_chain, self._make_second = EegChain, SecondQuality
         self._settings = settings_of(plan.session.acquisition, bundle).eeg
         self._wanted = () if bundle is None else bundle.manifest.channels
+        self._asr = None if bundle is None else asr_prior(bundle)
         self._bridged = plan.session.source.kind != "lsl-eeg"
         self._samples = EegInlet(source_ids, now, _CHUNK_S, local=self._bridged)
         self.inlet: Inlet = self._samples
@@ -207,6 +208,7 @@ class EegTake:
                     self._wanted,
                     first_sample,
                     self.next_feature,
+                    self._asr,
                 )
             except PhospheneError as error:
                 self._refused = f"quality control only: {error}"
@@ -272,9 +274,13 @@ class EegTake:
     def counts(self) -> Mapping[str, int]:
         """Return samples taken and lost, epochs, and how the stream is."""
         stale, _ = stale_state(self._samples.watch, self._now(), self._ended)
-        late = 0 if self._chain is None else self._chain.core.counts.too_late
         reconnects = self._samples.link.n_reconnects
-        return {**self._counts, "epochs_too_late": late, "reconnects": reconnects, "stale": stale}
+        made = {**self._counts, "reconnects": reconnects, "stale": stale, "epochs_too_late": 0}
+        if self._chain is not None:
+            made["epochs_too_late"] = self._chain.core.counts.too_late
+            made["triggers_late"] = self._chain.core.counts.triggers_late
+            made["filter_delay_ms"] = round(self._chain.filter_delay_ms)
+        return made
 
     def trouble(self, ended: bool) -> str:
         """Return what is wrong with bundle, channels or stream."""

@@ -263,4 +263,5 @@ def _facts(prepared: PreparedData, consent: str) -> Facts:
         channels=meta.channels,
         acquisition=settings,
         sources=tuple(sorted(set(meta.sources.values()))),
+        further=prepared.further,
     )

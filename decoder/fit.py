@@ -52,6 +52,8 @@ class Facts:
         Decoded voxels; needed for fMRI, with `affine` (4, 4), voxel to mm.
     reference : array (X, Y, Z) float32, optional
         Volume that the training runs were aligned to.
+    further : mapping of str to array
+        What acquisition has learned besides and needs again in a live run.
     """
 
     person: str
@@ -68,6 +70,7 @@ class Facts:
     channels: tuple[str, ...] = ()
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    further: Mapping[str, Array] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,7 @@ def fit_bundle(
     )
     fitted = fit_decoder(data, start, grid or Grid(), empty, progress)
     statistics = {"prior_mean": fitted.priors.mean, "prior_std": fitted.priors.std}
+    statistics |= facts.further
     if facts.reference is not None:
         statistics["reference"] = facts.reference
     draft = _manifest(data, facts, fitted, grid or Grid())

@@ -7,7 +7,8 @@ read without pickle.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from zipfile import BadZipFile
@@ -20,6 +21,8 @@ from msgspec import Struct
 from phosphene.errors import InputError
 
 __all__ = ["PreparedData", "PreparedMeta", "TimedEvent", "read_prepared", "write_prepared"]
+
+_FURTHER = "further_"
 
 
 class TimedEvent(Struct, frozen=True, kw_only=True):
@@ -116,6 +119,8 @@ class PreparedData:
         Rows that no baseline learns from; None for none.
     at_delays : ndarray, shape (delays, n, features), float32, or None
         Betas of the same events at each of `meta.delays_s`; `responses` are those of the first.
+    further : dict of str to ndarray
+        What acquisition has learned besides and needs again in a live run; the bundle keeps it.
     """
 
     meta: PreparedMeta
@@ -127,6 +132,7 @@ class PreparedData:
     reference: npt.NDArray[np.float32] | None = None
     spikes: npt.NDArray[np.bool_] | None = None
     at_delays: npt.NDArray[np.float32] | None = None
+    further: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
 
 def write_prepared(path: Path, data: PreparedData) -> None:
@@ -146,6 +152,7 @@ def write_prepared(path: Path, data: PreparedData) -> None:
         arrays["spikes"] = data.spikes.astype(np.bool_)
     if data.at_delays is not None:
         arrays["at_delays"] = data.at_delays.astype(np.float32, copy=False)
+    arrays |= {f"{_FURTHER}{name}": value for name, value in data.further.items()}
     np.savez(temporary, **arrays)
     temporary.replace(path)
 
@@ -171,6 +178,7 @@ def read_prepared(path: Path) -> PreparedData:
                 held["reference"] if "reference" in held.files else None,
                 held["spikes"] if "spikes" in held.files else None,
                 held["at_delays"] if "at_delays" in held.files else None,
+                {n.removeprefix(_FURTHER): held[n] for n in held.files if n.startswith(_FURTHER)},
             )
     except (
         OSError,

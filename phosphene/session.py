@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from phosphene.errors import ConfigError
 from phosphene.quality import FD_HIGH_MM, FD_LOW_MM
+from phosphene.session_eeg import EegSettings
 
 __all__ = [
     "AcquisitionSettings",
@@ -207,46 +208,6 @@ class FmriSettings(_Settings):
         if self.fd_low_mm > self.fd_high_mm:
             raise ValueError("fd_low_mm must not be above fd_high_mm")
         return self
-
-
-class EegSettings(_Settings):
-    """Cleaning and cutting of EEG.
-
-    The defaults suit event-related responses to pictures; they were found on one recording of faces
-    and houses, so figures on that recording lean on them (see docs/evaluation.md).
-
-    Parameters
-    ----------
-    notch_hz : float or None
-        Mains frequency to remove, in hertz.
-    band_hz : tuple of float
-        Pass band in hertz.
-    reference : str
-        ``average`` or ``none``.
-    epoch_s : tuple of float
-        Start and end of an epoch around its event, in seconds.
-    baseline_s : tuple of float or None
-        Interval whose mean is subtracted, in seconds around the event.
-    decimated_hz : float
-        Sampling rate of the features in hertz.
-    window_s, step_s : float
-        Length and step of sliding windows in seconds; used when nothing marks events.
-    mode : str
-        ``epochs`` on markers or sliding ``windows``.
-    reject_uv : float
-        Peak-to-peak amplitude in microvolts above which an epoch is flagged.
-    """
-
-    notch_hz: Annotated[float, Field(gt=0)] | None = 50.0
-    band_hz: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.3, 15.0)
-    reference: Literal["average", "none"] = "none"
-    epoch_s: tuple[float, float] = (0.0, 0.6)
-    baseline_s: tuple[float, float] | None = None
-    decimated_hz: Annotated[float, Field(gt=0)] = 32.0
-    window_s: Annotated[float, Field(gt=0)] = 1.0
-    step_s: Annotated[float, Field(gt=0)] = 0.5
-    mode: Literal["epochs", "windows"] = "epochs"
-    reject_uv: Annotated[float, Field(gt=0)] = 100.0
 
 
 class AcquisitionSettings(_Settings):

@@ -23,6 +23,17 @@ class ChannelFlag(IntFlag):
     HELD = 4
     NOISY = 8
     LARGE = 16
+    LISTED = 32
+    INTERPOLATED = 64
+
+
+_UNFIT = (
+    ChannelFlag.FLAT
+    | ChannelFlag.RAILED
+    | ChannelFlag.HELD
+    | ChannelFlag.NOISY
+    | ChannelFlag.LISTED
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +55,15 @@ class ChannelQuality:
     n_held: int
 
     @property
+    def bad(self) -> npt.NDArray[np.bool_]:
+        """True where a channel carries no brain signal, is noisy, or is listed as bad."""
+        noisy = (self.flags & int(ChannelFlag.NOISY | ChannelFlag.LISTED)) != 0
+        return np.asarray(noisy | ~self.usable)
+
+    @property
     def rejected(self) -> bool:
         """True when a good channel is too large, or fewer than half of the channels are good."""
-        unfit = ChannelFlag.FLAT | ChannelFlag.RAILED | ChannelFlag.HELD | ChannelFlag.NOISY
-        good = (self.flags & int(unfit)) == 0
+        good = (self.flags & int(_UNFIT)) == 0
         large = (self.flags & int(ChannelFlag.LARGE)) != 0
         return bool((good & large).any() or 2 * int(good.sum()) < len(good))
 
@@ -79,7 +95,11 @@ class HoldLast:
 
 
 def channel_quality(
-    raw: Samples, held: npt.NDArray[np.bool_], filtered: Samples, config: QualityConfig
+    raw: Samples,
+    held: npt.NDArray[np.bool_],
+    filtered: Samples,
+    config: QualityConfig,
+    listed: npt.NDArray[np.bool_] | None = None,
 ) -> ChannelQuality:
     """Check every channel of one step.
 
@@ -93,6 +113,8 @@ def channel_quality(
         Filtered samples in microvolts.
     config : QualityConfig
         Limits.
+    listed : ndarray of bool, shape (n_channels,), optional
+        Channels that are known to be bad.
 
     Returns
     -------
@@ -120,6 +142,9 @@ def channel_quality(
     ):
         flags |= np.where(found, np.uint8(flag), np.uint8(0))
     usable = ~(flat | railed | (held.mean(axis=0) > config.held_fraction))
+    if listed is not None:
+        flags |= np.where(listed, np.uint8(ChannelFlag.LISTED), np.uint8(0))
+        usable &= ~listed
     return ChannelQuality(flags, usable, int(held.sum()))
 
 

@@ -15,7 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from phosphene.errors import ConfigError, check_all, problem
 
-__all__ = ["EegConfig", "EpochConfig", "FilterConfig", "QualityConfig", "WindowConfig"]
+__all__ = [
+    "AsrConfig",
+    "EegConfig",
+    "EpochConfig",
+    "FilterConfig",
+    "GradientConfig",
+    "QualityConfig",
+    "WindowConfig",
+]
 
 
 class _Frozen(BaseModel):
@@ -111,6 +119,40 @@ class QualityConfig(_Frozen):
     large_uv: float = Field(default=100.0, gt=0)
 
 
+class AsrConfig(_Frozen):
+    """Artifact subspace reconstruction (`acquisition.eeg.asr`).
+
+    Attributes
+    ----------
+    cutoff : float
+        Standard deviations above the mean amplitude of clean data that are let through.
+    calibration_s : float
+        Seconds at the start of a stream that are learned from where no model is given.
+    """
+
+    cutoff: float = Field(default=20.0, gt=0)
+    calibration_s: float = Field(default=60.0, ge=10)
+
+
+class GradientConfig(_Frozen):
+    """Subtraction of the scanner's gradient artefact (`acquisition.eeg.gradient`).
+
+    Attributes
+    ----------
+    tr_s : float
+        Time from one trigger to the next, in seconds.
+    n_average, least : int
+        Past volumes in a template, and those before there is one.
+    wait_s : float
+        How late a trigger may come behind its samples, in seconds; all samples are held back by it.
+    """
+
+    tr_s: float = Field(gt=0)
+    n_average: int = Field(default=25, ge=1)
+    least: int = Field(default=5, ge=1)
+    wait_s: float = Field(default=0.1, ge=0)
+
+
 class EegConfig(_Frozen):
     """Everything that `EegCore` needs to know.
 
@@ -136,6 +178,13 @@ class EegConfig(_Frozen):
         A gap up to this is bridged with held values; a longer one restarts the filter.
     max_pending : int
         Markers that may wait for their data.
+    bad_channels : tuple of str
+        Channels that are known to be bad, whatever is measured.
+    interpolate : bool
+        Whether bad channels are put together from the good ones around them, where the places of
+        all are known by their names; otherwise they are set to zero.
+    asr, gradient : AsrConfig or None, GradientConfig or None
+        See there; None leaves it out.
     """
 
     fs_hz: float = Field(gt=0)
@@ -149,6 +198,10 @@ class EegConfig(_Frozen):
     history_s: float = Field(default=10.0, gt=0)
     max_gap_s: float = Field(default=1.0, ge=0)
     max_pending: int = Field(default=1024, ge=1)
+    bad_channels: tuple[str, ...] = ()
+    interpolate: bool = False
+    asr: AsrConfig | None = None
+    gradient: GradientConfig | None = None
 
     @model_validator(mode="after")
     def _together(self) -> Self:
@@ -162,6 +215,9 @@ class EegConfig(_Frozen):
             raise ValueError(f"low_hz {low_hz} must lie below high_hz {high_hz}")
         if len(set(self.channel_names)) != len(self.channel_names):
             raise ValueError("channel_names must be unique")
+        strange = [name for name in self.bad_channels if name not in self.channel_names]
+        if strange:
+            raise ValueError(f"bad_channels {strange} are not among {self.channel_names}")
         shortest_s = self.decimation / self.fs_hz
         spans = [s for s in (self._epoch_s, self.window and self.window.length_s) if s]
         if any(span_s < shortest_s for span_s in spans):

@@ -8,10 +8,17 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from acquisition.eeg.channels import HoldLast, average_reference, channel_quality
+from acquisition.eeg.asr import AsrModel
+from acquisition.eeg.channels import (
+    ChannelFlag,
+    HoldLast,
+    average_reference,
+    channel_quality,
+)
+from acquisition.eeg.cleaner import Cleaner
 from acquisition.eeg.config import EegConfig
 from acquisition.eeg.epochs import Span, SpanPlanner, sample_index
-from acquisition.eeg.filters import CausalFilter, design_sos, group_delay_ms, settling_samples
+from acquisition.eeg.repair import Interpolator
 from acquisition.eeg.ring import Ring
 from phosphene.errors import CausalityError, InputError, problem
 
@@ -71,6 +78,8 @@ class EegCounts:
         Held values per channel.
     markers, ignored : int
         Markers received, and those whose label opens no epoch.
+    triggers_late : int
+        Triggers of the scanner that came after their samples were given on.
     too_late, dropped : int
         Epochs whose samples were gone when the marker came, and epochs lost to a long gap or to
         too many waiting markers.
@@ -83,6 +92,7 @@ class EegCounts:
     held: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     markers: int = 0
     ignored: int = 0
+    triggers_late: int = 0
     too_late: int = 0
     dropped: int = 0
     restarts: int = 0
@@ -97,19 +107,23 @@ class EegCore:
         Settings.
     first_index : int
         Number of the first sample expected. Data time is sample number over `config.fs_hz`.
+    asr : AsrModel, optional
+        What clean data look like, where that is known before the stream begins.
     """
 
-    def __init__(self, config: EegConfig, first_index: int = 0) -> None:
+    def __init__(
+        self, config: EegConfig, first_index: int = 0, asr: AsrModel | None = None
+    ) -> None:
         self.config = config
         self.counts = EegCounts(held=np.zeros(config.n_channels, dtype=np.int64))
-        self._sos = design_sos(config.filter, config.fs_hz)
-        self._filter = CausalFilter(self._sos, config.n_channels)
+        self.cleaner = Cleaner(config, asr)
+        self._interpolate = Interpolator(config.channel_names)
+        self._listed = np.isin(config.channel_names, config.bad_channels)
         self._hold = HoldLast(config.n_channels)
         self._plan = SpanPlanner(config)
-        self._settling = settling_samples(self._sos)
         self._slice = max(1, round(config.fs_hz))
         history = sample_index(config.history_s, config.fs_hz)
-        capacity = self._plan.longest + history + self._slice
+        capacity = self._plan.longest + history + self._slice + self.cleaner.delay_samples
         self._raw = Ring(capacity, config.n_channels, np.float64)
         self._held = Ring(capacity, config.n_channels, np.bool_)
         self._clean = Ring(capacity, config.n_channels, np.float64)
@@ -119,16 +133,16 @@ class EegCore:
     @property
     def next_index(self) -> int:
         """Number of the sample expected next."""
-        return self._clean.next_index
+        return self._held.next_index
 
     @property
     def ready_index(self) -> int:
         """Steps that start here or later find the filter settled."""
-        return self._ready_index
+        return self.cleaner.ready_index
 
     def delay_ms(self, frequency_hz: float) -> float:
         """Group delay of the filter at a frequency in hertz, in milliseconds."""
-        return float(group_delay_ms(self._sos, self.config.fs_hz, frequency_hz)[0])
+        return self.cleaner.filter_delay_ms(frequency_hz)
 
     def push(self, samples: npt.NDArray[np.floating], first_index: int) -> list[EegStep]:
         """Take the next samples.
@@ -183,6 +197,11 @@ class EegCore:
             self.counts.dropped += 1
         return self._collect()
 
+    def trigger(self, t_s: float) -> None:
+        """Take a trigger: the scanner begins a volume at `t_s` seconds of data time."""
+        self.cleaner.trigger(sample_index(t_s, self.config.fs_hz))
+        self.counts.triggers_late = self.cleaner.n_late_triggers
+
     def _bridge(self, first_index: int) -> list[EegStep]:
         """Fill a short gap with held values; start anew after a long one."""
         gap = first_index - self.next_index
@@ -195,24 +214,24 @@ class EegCore:
         return self._advance(missing) if gap else []
 
     def _restart(self, first_index: int) -> None:
-        self._filter.reset()
+        self.cleaner.restart(first_index)
         self._hold = HoldLast(self.config.n_channels)
         for ring in (self._raw, self._held, self._clean):
             ring.restart(first_index)
-        self._ready_index = first_index + self._settling
         self._plan.drop_before(first_index)
         self.counts.restarts += 1
 
     def _advance(self, rows: npt.NDArray[np.float64]) -> list[EegStep]:
-        raw, held = self._hold(rows)
+        values, held = self._hold(rows)
         self.counts.held += held.sum(axis=0)
-        self._raw.push(raw)
+        raw, clean = self.cleaner(values)
         self._held.push(held)
-        self._clean.push(self._filter(raw))
+        self._raw.push(raw)
+        self._clean.push(clean)
         return self._collect()
 
     def _collect(self) -> list[EegStep]:
-        return [self._step(span) for span in self._plan.due(self.next_index)]
+        return [self._step(span) for span in self._plan.due(self._clean.next_index)]
 
     def _step(self, span: Span) -> EegStep:
         config = self.config
@@ -220,16 +239,22 @@ class EegCore:
         held = self._held.get(span.start, span.stop).astype(np.bool_, copy=False)
         clean = self._clean.get(span.first, span.stop).astype(np.float64, copy=False)
         body = clean[span.start - span.first :]
-        quality = channel_quality(raw, held, body, config.quality)
+        quality = channel_quality(raw, held, body, config.quality, self._listed)
+        flags, usable = quality.flags, quality.usable
+        if config.interpolate and self._interpolate.can(quality.bad):
+            clean = self._interpolate(clean, quality.bad)
+            body = clean[span.start - span.first :]
+            flags = np.where(quality.bad, flags | np.uint8(ChannelFlag.INTERPOLATED), flags)
+            usable = np.ones_like(usable)
         if config.reference == "average":
-            clean = average_reference(clean, quality.usable)
+            clean = average_reference(clean, usable)
             body = clean[span.start - span.first :]
         if span.baseline is not None:
             begin, end = (edge - span.first for edge in span.baseline)
             body = body - clean[begin:end].mean(axis=0)
         n_times = len(body) // config.decimation
         blocks = body.reshape(n_times, config.decimation, config.n_channels).mean(axis=1)
-        features = np.where(quality.usable, blocks, 0.0).T.astype(np.float32)
+        features = np.where(usable, blocks, 0.0).T.astype(np.float32)
         return EegStep(
             features=np.ascontiguousarray(features),
             kind=span.kind,
@@ -237,8 +262,8 @@ class EegCore:
             t_event_s=span.t_event_s,
             t_last_s=(span.stop - 1) / config.fs_hz,
             label=span.label,
-            ready=span.first >= self._ready_index,
+            ready=self.cleaner.ready(span.first, span.stop),
             rejected=quality.rejected,
-            quality=quality.flags,
+            quality=flags,
             n_held=quality.n_held,
         )

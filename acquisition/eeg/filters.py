@@ -13,9 +13,11 @@ from scipy import signal
 from acquisition.eeg.config import FilterConfig
 from phosphene.errors import InputError, problem
 
-__all__ = ["CausalFilter", "design_sos", "group_delay_ms", "settling_samples"]
+__all__ = ["CausalFilter", "band_delay_ms", "design_sos", "group_delay_ms", "settling_samples"]
 
 Samples = npt.NDArray[np.float64]
+
+_BAND_POINTS = 64
 
 
 def design_sos(config: FilterConfig, fs_hz: float) -> Samples:
@@ -72,6 +74,33 @@ def group_delay_ms(sos: Samples, fs_hz: float, frequencies_hz: npt.ArrayLike) ->
     for section in sos:
         delay_samples += signal.group_delay((section[:3], section[3:]), frequencies, fs=fs_hz)[1]
     return delay_samples / fs_hz * 1e3
+
+
+def band_delay_ms(config: FilterConfig, fs_hz: float) -> tuple[float, float]:
+    """Delay of the filter over its pass band.
+
+    Parameters
+    ----------
+    config : FilterConfig
+        Edges; an open side counts from 0.1 Hz, or up to half the sampling rate.
+    fs_hz : float
+        Sampling rate in hertz.
+
+    Returns
+    -------
+    float
+        Mean group delay over the frequencies of the band, in milliseconds. At its lower edge the
+        phase of a high-pass runs ahead, so delays differ most there.
+    float
+        The largest one in the band, in milliseconds.
+    """
+    low_hz, high_hz = config.low_hz or 0.1, config.high_hz or fs_hz / 2
+    inside = np.linspace(low_hz, high_hz, _BAND_POINTS + 2)[1:-1]
+    near = [np.abs(inside - hz) <= hz / config.notch_q for hz in config.notch_hz]
+    if near:
+        inside = inside[~np.any(near, axis=0)]
+    delays = group_delay_ms(design_sos(config, fs_hz), fs_hz, inside)
+    return float(delays.mean()), float(delays.max())
 
 
 def settling_samples(sos: Samples, remainder: float = 0.05) -> int:

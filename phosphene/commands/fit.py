@@ -108,8 +108,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         "delay in seconds, from a picture to the end of a volume or from an event "
                         "to its beta; auto chooses it on training runs")  # fmt: skip
     parser.add_argument("--window", type=int, help="volumes in a decoder window")
-    parser.add_argument("--acquisition", type=_table, default={}, metavar="JSON", help="settings of "
-                        "the cleaning, as in a session's table [acquisition]: JSON or its file, "
+    parser.add_argument("--acquisition", type=_table, default={}, metavar="JSON", help="settings "
+                        "of the cleaning, as in a session's table [acquisition]: JSON or its file, "
                         'for instance {"eeg": {"band_hz": [0.3, 30]}}')  # fmt: skip
 
 
