@@ -3,6 +3,10 @@
 liblsl reads its configuration once per process. Without one it would look for streams on the whole
 network; with "machine" scope alone, versions up to 1.17 miss streams of the same machine, which
 naming 127.0.0.1 as a peer cures.
+
+A peer is asked at a range of UDP ports, 32 unless told. Every search listens at ports of that range
+itself, up to ten at a time, so that a few searches fill it; an outlet that starts then answers at
+another port, and nobody on its machine finds it for as long as it lives. Hence the wider range.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ _APPLIED: Final[list[str]] = []
 # liblsl sets memory aside for this many samples of an irregular stream, 128 unless told: 400 MB in
 # each process where volumes are wide, and every page costs time when it is first written.
 _RESERVE = 2
+_PORTS = 32
 _QUIET = -3  # losses are noticed and told here, so liblsl need not print them
 
 
@@ -68,6 +73,7 @@ class LslConfig:
             f"[lab]\nKnownPeers = {{{', '.join(self.known_peers)}}}\n"
             f"SessionID = {self.session_id}\n"
             f"[log]\nlevel = {self.log_level}\n"
+            f"[ports]\nPortRange = {_PORTS}\n"
             f"[tuning]\nOutletBufferReserveSamples = {_RESERVE}\n"
             f"InletBufferReserveSamples = {_RESERVE}\n"
         )

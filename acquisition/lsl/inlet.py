@@ -73,7 +73,6 @@ class EegInlet:
         self._now = now
         self._max_samples = max_samples
         self._counter = CounterFollower()
-        self._lost_before = 0
 
     def open(self, timeout_s: float = 5.0) -> EegFormat:
         """Connect; return the layout of the stream."""
@@ -90,17 +89,21 @@ class EegInlet:
     @property
     def n_lost(self) -> int:
         """Samples lost so far."""
-        now = self._counter.n_lost if self.layout.counter else self.clock.n_lost
-        return self._lost_before + now
+        return self._counter.n_lost if self.layout.counter else self.clock.n_lost
 
-    def pull(self, timeout_s: float) -> list[EegChunk]:
-        """Wait up to `timeout_s` seconds for samples; return their unbroken stretches."""
-        rows, stamps, new = self.link.pull(timeout_s, self._max_samples, self._buffer)
+    def pull(self, timeout_s: float, at_least: int = 1) -> list[EegChunk]:
+        """Wait up to `timeout_s` seconds for samples; return their unbroken stretches.
+
+        Each wake costs more than a sample: where nobody needs every single one at once, `at_least`
+        lets some gather. After a timeout fewer are returned.
+        """
+        at_least = min(max(at_least, 1), self._max_samples)
+        rows, stamps, _ = self.link.pull(timeout_s, self._max_samples, self._buffer, at_least)
         if not len(stamps):
             return []
         self.watch.data(self._now())
         stamps = stamps + self.link.offset_s()
-        pieces, restarted = self._number(rows, stamps, new)
+        pieces, restarted = self._number(rows, stamps)
         n_channels = len(self.layout.channel_names)
         return [
             EegChunk(
@@ -113,13 +116,11 @@ class EegInlet:
         ]
 
     def _number(
-        self, rows: npt.NDArray[np.float32], stamps: npt.NDArray[np.float64], new: bool
+        self, rows: npt.NDArray[np.float32], stamps: npt.NDArray[np.float64]
     ) -> tuple[list[Piece], bool]:
         if not self.layout.counter:
-            if new:
-                self._lost_before += self.clock.n_lost
-                self.clock = SampleClock(self.layout.fs_hz)
-            return self.clock.push(stamps), new
+            # Across a restart too: what was not measured meanwhile is a gap in the stamps.
+            return self.clock.push(stamps, self._now()), False
         # A source that came back goes on counting where it can; only a counter that goes back
         # means that its numbers start anew.
         pieces, went_back = self._counter.push(rows[:, -1])

@@ -204,17 +204,21 @@ class StreamLink:
             return 0.0
         return float(self._inlet.time_correction(2.0))
 
-    def pull(self, timeout_s: float, max_samples: int, into: Any = None) -> tuple[Any, Any, bool]:
+    def pull(
+        self, timeout_s: float, max_samples: int, into: Any = None, at_least: int = 1
+    ) -> tuple[Any, Any, bool]:
         """Wait for the next samples.
 
         Parameters
         ----------
         timeout_s : float
-            Longest wait for the first sample, in seconds.
+            Longest wait, in seconds.
         max_samples : int
             Most samples to return.
         into : ndarray or None
             Where numeric samples go, shape (max_samples, n_channels).
+        at_least : int
+            Samples that are waited for; fewer come after a timeout.
 
         Returns
         -------
@@ -231,7 +235,7 @@ class StreamLink:
                 timeout=timeout_s,
                 max_samples=max_samples,
                 dest_obj=into,
-                min_samples=1,
+                min_samples=at_least,
                 as_numpy=True,
             )
         except LostError:

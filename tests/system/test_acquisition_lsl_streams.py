@@ -322,3 +322,94 @@ def test_a_foreign_amplifier_is_numbered_by_its_stamps(start: Start) -> None:
     assert inlet.clock.data_time_s(t0 + 0.5) == pytest.approx(0.5, abs=0.02)
     inlet.close()
     del outlet
+
+
+# An amplifier: sample k is due at k / rate; one that was stopped goes on with what is due by then.
+AMPLIFIER = """
+import itertools
+rate = {rate}
+out = EegOutlet(name, EegFormat(float(rate), ("Oz",)), buffer_s=60)
+print("up", flush=True)
+out.wait_for_reader(10)
+begin, k = time.monotonic(), 0
+while True:
+    due = int((time.monotonic() - begin) * rate)
+    if due - k > rate:
+        print(f"{{due - k}}", flush=True)
+        k = due
+    n = due - k
+    out.push((k + np.arange(n, dtype=np.float32))[:, None], k + {first})
+    k = due
+    time.sleep(0.02)
+"""
+
+
+def follow(inlet: EegInlet, seconds: float, until: Callable[[], bool]) -> list[str]:
+    """Pull until something is reached; return the states the stream went through."""
+    states: list[str] = []
+    end_s = time.monotonic() + seconds
+    while not until() and time.monotonic() < end_s:
+        inlet.pull(0.01)
+        state = inlet.watch.state(time.monotonic())
+        if not states or states[-1] != state:
+            states.append(state)
+    assert until()
+    return states
+
+
+def test_a_frozen_amplifier_turns_red_and_what_it_missed_is_counted_exactly(start: Start) -> None:
+    name = unique()
+    source = start(name, AMPLIFIER.format(rate=500, first=0))
+    inlet = EegInlet((name,), time.monotonic)
+    inlet.open()
+    follow(inlet, 5, lambda: inlet._counter.next_index is not None)
+    source.send_signal(signal.SIGSTOP)
+    frozen_s = time.monotonic()
+    states = follow(inlet, 8, lambda: time.monotonic() > frozen_s + 5.0)
+    assert states[-3:] == ["fresh", "amber", "red"]
+    assert inlet.link.connected
+    assert inlet.n_lost == 0
+    source.send_signal(signal.SIGCONT)
+    goes_on_s = time.monotonic()
+    follow(inlet, 5, lambda: inlet.watch.state(time.monotonic()) == "fresh")
+    assert time.monotonic() - goes_on_s < 2.0
+    follow(inlet, 5, lambda: inlet.n_lost > 0)
+    assert source.stdout is not None
+    assert inlet.n_lost == int(source.stdout.readline()) >= 2400
+    inlet.close()
+
+
+def test_a_killed_amplifier_is_back_within_two_seconds_of_its_outlet(start: Start) -> None:
+    name = unique()
+    first = start(name, AMPLIFIER.format(rate=500, first=0))
+    inlet = EegInlet((name,), time.monotonic)
+    inlet.open()
+    follow(inlet, 5, lambda: (inlet._counter.next_index or 0) > 100)
+    first.send_signal(signal.SIGKILL)
+    first.wait(10)
+    follow(inlet, 5, lambda: not inlet.link.connected)
+    before = inlet._counter.next_index
+    assert before is not None
+    start(name, AMPLIFIER.format(rate=500, first=50_000))
+    up_s = time.monotonic()
+    follow(inlet, 8, lambda: inlet.watch.state(time.monotonic()) == "fresh")
+    assert time.monotonic() - up_s < 2.0
+    assert inlet.n_lost == 50_000 - before  # the player waits for its reader: all else came
+    assert inlet.link.n_reconnects == 1
+    inlet.close()
+
+
+def test_an_overflow_is_counted_exactly(start: Start) -> None:
+    name = unique()
+    # 60 s are kept here and there: of ten samples a second that is 600, twice.
+    start(name, eeg(0, 4000, rate=10.0, pause=0.0))
+    inlet = EegInlet((name,), time.monotonic)
+    inlet.open()
+    end_s = time.monotonic() + 10
+    while inlet.link.n_waiting < 600 and time.monotonic() < end_s:
+        time.sleep(0.01)
+    rows = collect(inlet, 3999)
+    assert len(rows) < 4000
+    assert inlet.n_lost == max(rows) - min(rows) + 1 - len(rows)
+    assert min(rows) + len(rows) + inlet.n_lost == 4000
+    inlet.close()

@@ -116,6 +116,31 @@ def test_a_drifting_amplifier_is_followed() -> None:
     assert clock.data_time_s(float(stamps[-1])) == pytest.approx(300.0, abs=0.02)
 
 
+@pytest.mark.parametrize("jump_s", [-4000.0, -2.0, 2.0, 4000.0])
+def test_a_clock_that_is_set_is_no_loss(jump_s: float) -> None:
+    measured = 50.0 + np.arange(1000) / 250.0
+    stamps = measured + np.where(np.arange(1000) < 500, 0.0, jump_s)
+    clock, found = SampleClock(250.0), []
+    for k in range(0, 1000, 10):
+        now = measured[k + 9] + 0.02
+        found += [p.first_index for p in clock.push(stamps[k : k + 10], now)]
+    assert found == list(range(0, 1000, 10))
+    assert (clock.n_lost, clock.n_resets) == (0, 1)
+    at_s = clock.data_time_s(float(stamps[-1]))
+    assert at_s == pytest.approx(999 / 250.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("backlog_s", [0.0, 3.0])
+def test_a_silence_and_a_full_buffer_are_losses(backlog_s: float) -> None:
+    """After the gap the oldest sample that was kept may be seconds old: no clock was set."""
+    kept = np.r_[0:500, 1750:2750]
+    stamps = 50.0 + kept / 250.0
+    clock = SampleClock(250.0)
+    clock.push(stamps[:500], float(stamps[499]) + 0.02)
+    clock.push(stamps[500:], float(stamps[500]) + 0.02 + backlog_s)
+    assert (clock.n_lost, clock.n_resets) == (1250, 0)
+
+
 def test_markers_of_ours_and_of_others() -> None:
     ours = Marker.of('{"t": 1.5, "label": "face", "picture": 7}', 100.0)
     assert (ours.label, ours.t_s, ours.more, ours.stamp_s) == ("face", 1.5, {"picture": 7}, 100.0)
