@@ -48,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="seconds from what was seen to the data's end; auto chooses it on training runs",
     )  # fmt: skip
     parser.add_argument("--window", type=int, help="volumes in a window")
+    parser.add_argument(
+        "--frequencies", type=_numbers, default=(), metavar="HZ,HZ",
+        help="of flickers: tell categories by the power of EEG at these frequencies",
+    )  # fmt: skip
     parser.add_argument("--consent", default="", help="reference to the consent record")
     parser.add_argument("--seed", type=int, default=0, help="seed of the fit")
     parser.add_argument("--replace", action="store_true", help="replace an existing bundle")
@@ -65,6 +69,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def delay(text: str) -> float | None:
     """Read a delay in seconds; ``auto``, which is None, chooses it."""
     return None if text == "auto" else float(text)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Read ``20,30``."""
+    return tuple(float(part) for part in text.split(","))
+
+
+def _check_eeg(meta: PreparedMeta) -> None:
+    if meta.modality != "eeg" or any(event.detail for event in meta.events):
+        got = "pictures" if meta.modality == "eeg" else meta.modality
+        raise ConfigError(
+            problem("--frequencies", got, "EEG with labels of flickers", "Leave it out.")
+        )
 
 
 def search(
@@ -156,6 +173,10 @@ def _of_events(
 def _fit(given: argparse.Namespace) -> Bundle:
     prepared = read_prepared(given.prepared)
     settings, grid = search(prepared.meta, given.delay, given.window, given.seed)
+    if given.frequencies:
+        _check_eeg(prepared.meta)
+        settings = settings.model_copy(update={"frequencies_hz": given.frequencies})
+        grid = Grid()
     encode: Encode | None = None
     if any(event.detail for event in prepared.meta.events):
         encode = WorldEncoder().encode

@@ -17,6 +17,7 @@ from decoder.calibrate import ODDS_LIMIT
 from decoder.committee import Committee
 from decoder.export_committee import add_committee
 from decoder.linear import Affine
+from decoder.power import POWER_FLOOR, PowerHead
 from phosphene.errors import InputError, problem
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def export_linear(model: LinearModel) -> bytes:
     t = model.temperature
     if isinstance(model.scores, Committee):
         add_committee(graph, model.scores, "x", t)
+    elif isinstance(model.scores, PowerHead):
+        _add_power(graph, model.scores, t)
     else:
         graph.affine("x", Affine(model.scores.weights / t, model.scores.bias / t), "scores")
     graph.add("LogSoftmax", ["scores"], "log_probabilities", axis=1)
@@ -99,6 +102,18 @@ def export_linear(model: LinearModel) -> bytes:
         ("confidence", [1]),
     ]
     return _serialised(graph, model.scores.features, outputs)
+
+
+def _add_power(graph: _Graph, power: PowerHead, temperature: float) -> None:
+    """Logarithms of power at a few frequencies, times weights plus bias."""
+    for name, map_ in (("cos", power.cosines), ("sin", power.sines)):
+        graph.add("MatMul", ["x", graph.constant(f"{name}_waves", map_)], name)
+        graph.add("Mul", [name, name], f"{name}_squared")
+    graph.add("Add", ["cos_squared", "sin_squared"], "power_raw")
+    graph.add("Add", ["power_raw", graph.constant("floor", POWER_FLOOR)], "power")
+    graph.add("Log", ["power"], "log_power")
+    head = Affine(power.head.weights / temperature, power.head.bias / temperature)
+    graph.affine("log_power", head, "scores")
 
 
 def _add_category_nodes(graph: _Graph, count: int) -> None:

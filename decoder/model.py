@@ -1,6 +1,7 @@
 """Models: what turns a window into a percept. Linear maps are the default and the baseline.
 
-Epochs of EEG may have their categories from a committee instead (`decoder.committee`).
+Epochs of EEG may have their categories from a committee (`decoder.committee`) or from the power at
+a few frequencies (`decoder.power`) instead.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from decoder.calibrate import confidences, log_odds
 from decoder.classify import fit_lda
 from decoder.committee import Committee, Layout, fit_committee
 from decoder.linear import Affine, Space
+from decoder.power import PowerHead, fit_power
 from decoder.ridge import fit_ridge
 from decoder.samples import Samples
 from decoder.settings import FitSettings
@@ -106,7 +108,7 @@ class LinearModel:
         Shape of the latent.
     z, c : Affine or None
         From windows (n, window * features); None before the fit, or without such a head.
-    scores : Affine or Committee or None
+    scores : Affine or Committee or PowerHead or None
         The same for categories.
     labels : tuple of str
         Classes in the order of `scores`.
@@ -121,7 +123,7 @@ class LinearModel:
     z_shape: tuple[int, int, int] = (4, 16, 16)
     z: Affine | None = field(default=None, repr=False)
     c: Affine | None = field(default=None, repr=False)
-    scores: Affine | Committee | None = field(default=None, repr=False)
+    scores: Affine | Committee | PowerHead | None = field(default=None, repr=False)
     labels: tuple[str, ...] = ()
     temperature: float = 1.0
     slope: float = 1.0
@@ -220,8 +222,14 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
     names = known_labels(model, samples)
     known = names != ""
     labels = label_order(model.categories, names[known])
-    scores: Affine | Committee
-    if settings.committee:
+    scores: Affine | Committee | PowerHead
+    if settings.frequencies_hz:
+        scores, chosen["shrinkage"] = fit_power(
+            X[known], names[known], labels, samples.groups[known],
+            Layout(settings.channels, settings.rate_hz), settings.frequencies_hz,
+            settings.shrinkages, settings.folds,
+        )  # fmt: skip
+    elif settings.committee:
         scores = committee_of(X[known], names[known], labels, samples.groups[known], settings)
     else:
         lda = fit_lda(

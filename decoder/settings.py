@@ -47,6 +47,9 @@ class FitSettings(BaseModel):
     committee : bool
         Whether categories come from a committee of waveforms and covariances (`decoder.committee`)
         instead of one discriminant; for epochs of EEG.
+    frequencies_hz : tuple of float
+        Where given, categories come from the power of EEG at these frequencies, in hertz
+        (`decoder.power`).
     channels : int
         Channels of an epoch, 0 for what is no epoch.
     rate_hz : float
@@ -68,6 +71,7 @@ class FitSettings(BaseModel):
     shrinkages: Annotated[tuple[Share, ...], Field(min_length=1)] = SHRINKAGES
     folds: Annotated[int, Field(ge=2, le=20)] = 4
     committee: bool = False
+    frequencies_hz: tuple[Positive, ...] = ()
     channels: Annotated[int, Field(ge=0)] = 0
     rate_hz: Annotated[float, Field(ge=0)] = 0.0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

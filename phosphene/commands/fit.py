@@ -108,6 +108,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         "delay in seconds, from a picture to the end of a volume or from an event "
                         "to its beta; auto chooses it on training runs")  # fmt: skip
     parser.add_argument("--window", type=int, help="volumes in a decoder window")
+    parser.add_argument("--frequencies", metavar="HZ,HZ", help="EEG: tell categories by the power "
+                        "at these frequencies, at which pictures flicker")  # fmt: skip
     parser.add_argument("--acquisition", type=_table, default={}, metavar="JSON", help="settings "
                         "of the cleaning, as in a session's table [acquisition]: JSON or its file, "
                         'for instance {"eeg": {"band_hz": [0.3, 30]}}')  # fmt: skip
@@ -170,6 +172,7 @@ def _settings(features: str, delay_s: float | str) -> dict[str, Any]:
 def _fit(prepared: Path, arguments: argparse.Namespace) -> None:
     options = ["--delay", str(arguments.delay)]
     options += ["--window", str(arguments.window)] if arguments.window is not None else []
+    options += ["--frequencies", arguments.frequencies] if arguments.frequencies else []
     run_module("decoder.fit", [str(prepared), "--out", str(arguments.out), *options])
 
 
