@@ -80,7 +80,7 @@ def breath_per_time(troughs_s: npt.ArrayLike, depths: npt.ArrayLike, t_s: float)
     troughs_s : array-like (n,)
         Times at which a breath begins, in seconds, rising.
     depths : array-like (n,)
-        Peak less trough of the breath that begins there.
+        Peak less lowest point of the breath that begins there.
     t_s : float
         Time in seconds; only breaths that are over count.
 
