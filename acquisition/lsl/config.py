@@ -26,7 +26,7 @@ _APPLIED: Final[list[str]] = []
 # liblsl sets memory aside for this many samples of an irregular stream, 128 unless told: 400 MB in
 # each process where volumes are wide, and every page costs time when it is first written.
 _RESERVE = 2
-_PORTS = 32
+_PORTS = 256
 _QUIET = -3  # losses are noticed and told here, so liblsl need not print them
 
 
