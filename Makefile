@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 DEMO_OPTIONS ?= --seconds 60 --out out/demo
 DATA ?= ../shared/data
 
-.PHONY: demo test unit system lint format evaluate bench-fmri doctor clean libraries help
+.PHONY: demo test unit system lint format evaluate bench-fmri bench-eeg doctor clean libraries help
 
 help:
 	@echo "make demo      set up and run the chain on a synthetic participant"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint      ruff, mypy --strict, import law, spelling"
 	@echo "make evaluate  replay the real recordings in DATA and write docs/evaluation.md"
 	@echo "make bench-fmri  speed and accuracy of fMRI on DATA, beside a peer; write docs/benchmarks-fmri.md"
+	@echo "make bench-eeg   latency, losses and processor time of EEG, beside a peer; write docs/benchmarks-eeg.md"
 	@echo "make doctor    check this machine"
 
 libraries:
@@ -65,6 +66,10 @@ format: $(VENV)/.develop
 
 evaluate: libraries $(VENV)/.develop
 	@$(BIN)/python -m tests.benchmarks.evaluate --data $(DATA) --out docs/evaluation.md
+
+# 15 minutes; BENCH_OPTIONS=--quick takes three
+bench-eeg: libraries $(VENV)/.bench
+	@$(BIN)/python -m tests.benchmarks.bench_eeg --out docs/benchmarks-eeg.md $(BENCH_OPTIONS)
 
 bench-fmri: libraries $(VENV)/.bench
 	@$(BIN)/python -m tests.benchmarks.bench_fmri --data $(DATA) --out docs/benchmarks-fmri.md

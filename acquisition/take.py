@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["EegTake", "Out", "Take", "features_out", "stale_state"]
 
 _CHUNK_S = 1 / 32
+_GATHER_S = 0.008  # of an amplifier that sends every sample on its own
 _STATES = {"waiting": 0, "fresh": 0, "amber": 1, "red": 2}
 
 
@@ -169,9 +170,15 @@ class EegTake:
     def pull(self, wait_s: float) -> list[Out]:
         """Take the samples that come within `wait_s` seconds."""
         made: list[Out] = []
-        for chunk in self._samples.pull(wait_s):
+        for chunk in self._samples.pull(wait_s, self._worth_waking()):
             made += self._take(chunk)
         return made
+
+    def _worth_waking(self) -> int:
+        """Return how many samples to wait for: a few gather, but never past the end of a step."""
+        gathered = max(1, round(_GATHER_S * self._samples.layout.fs_hz))
+        wanted = None if self._chain is None else self._chain.core.wanted
+        return gathered if wanted is None else min(gathered, wanted)
 
     def _take(self, chunk: EegChunk) -> list[Out]:
         data, first, stamps_s = chunk.data, chunk.first_index, chunk.stamps_s
@@ -276,6 +283,8 @@ class EegTake:
         stale, _ = stale_state(self._samples.watch, self._now(), self._ended)
         reconnects = self._samples.link.n_reconnects
         made = {**self._counts, "reconnects": reconnects, "stale": stale, "epochs_too_late": 0}
+        if self._counts["samples"]:
+            made["clock_resets"] = self._samples.clock.n_resets
         if self._chain is not None:
             made["epochs_too_late"] = self._chain.core.counts.too_late
             made["triggers_late"] = self._chain.core.counts.triggers_late

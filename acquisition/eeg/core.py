@@ -136,6 +136,14 @@ class EegCore:
         return self._held.next_index
 
     @property
+    def wanted(self) -> int | None:
+        """Samples that the step due next still needs; None while none is planned."""
+        stop = self._plan.next_stop
+        if stop is None:
+            return None
+        return max(1, stop + self.cleaner.delay_samples - self.next_index)
+
+    @property
     def ready_index(self) -> int:
         """Steps that start here or later find the filter settled."""
         return self.cleaner.ready_index

@@ -83,6 +83,14 @@ class SpanPlanner:
             lengths.append(self._window_span(0).stop)
         return max(lengths)
 
+    @property
+    def next_stop(self) -> int | None:
+        """First sample that the step due next does not need; None while none is planned."""
+        stops = [self._waiting[0][0]] if self._waiting else []
+        if self._config.window is not None:
+            stops.append(self._window_span(self._n_windows).stop)
+        return min(stops, default=None)
+
     def add_marker(self, t_s: float, label: str | None) -> Span | None:
         """Plan the epoch of a marker; None when its label opens no epoch."""
         epoch = self._config.epoch

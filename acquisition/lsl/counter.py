@@ -69,6 +69,9 @@ class CounterFollower:
         if len(counter) == 0:
             return [], False
         values = counter.astype(np.int64)
+        if self._last is not None and self._goes_on(counter, values):
+            first, self._last = self._last + 1, self._last + len(values)
+            return [Piece(0, len(values), first)], False
         if (values != counter).any() or values.min() < 0 or values.max() >= COUNTER_MODULO:
             return [], True
         previous = int(values[0]) - 1 if self._last is None else self._last
@@ -81,6 +84,14 @@ class CounterFollower:
         edges = [0, *(np.flatnonzero(steps[1:] != 1) + 1).tolist(), len(values)]
         pieces = [Piece(begin, end, int(numbers[begin])) for begin, end in pairwise(edges)]
         return pieces, False
+
+    def _goes_on(self, counter: npt.NDArray[np.floating], values: npt.NDArray[np.int64]) -> bool:
+        """Tell whether these are the next numbers without gap or wrap: nearly always so."""
+        assert self._last is not None  # noqa: S101
+        begin = (self._last + 1) % COUNTER_MODULO
+        if begin + len(values) > COUNTER_MODULO or values[0] != begin:
+            return False
+        return bool(np.array_equal(counter, np.arange(begin, begin + len(values))))
 
     def restart(self) -> None:
         """Believe the next counter value, whatever it is."""

@@ -130,6 +130,13 @@ class Rig:
             )  # fmt: skip
             self.acks.send(Message(credit))
 
+    def tick_quietly(self) -> None:
+        """Take in what comes without waiting and without keeping it."""
+        self.room.receive(0.0)
+        for socket in (self.records, self.ears):
+            for _ in socket.receive():
+                pass
+
     def until(self, reached: Callable[[], bool], timeout_s: float = 30.0) -> None:
         deadline = time.monotonic() + timeout_s
         while not reached():
