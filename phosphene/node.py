@@ -23,6 +23,7 @@ import zmq
 
 from phosphene.bus import Pusher, RunFolder
 from phosphene.clock import Clock, MonotonicClock
+from phosphene.discretion import DiscreetLog, Discretion
 from phosphene.errors import PhospheneError
 from phosphene.messages import (
     Array,
@@ -96,6 +97,7 @@ class NodeContext:
         self.zmq: zmq.Context[Any] = zmq.Context()
         self.state: State = "starting"
         self.note = ""
+        self.discretion = Discretion.of(plan)
         self.stopping = False
         self._seq: dict[bytes, int] = {}
         self._parent = os.getppid()
@@ -163,7 +165,7 @@ class NodeContext:
                 pid=os.getpid(),
                 state=self.state,
                 counts=dict(counts),
-                note=self.note,
+                note=self.discretion(self.note),
             )
             self._tell(message)
             self._bond.send(message)
@@ -218,7 +220,7 @@ def _obey(context: NodeContext, node: Node) -> None:
         try:
             text = node.command(command)
         except PhospheneError as error:
-            context.reply(command, ok=False, text=str(error))
+            context.reply(command, ok=False, text=context.discretion(str(error)))
         else:
             context.reply(command, ok=True, text=text)
 
@@ -265,6 +267,8 @@ def prepare(name: str, plan: Plan) -> NodeContext:
     """
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", stream=sys.stderr)
     context = NodeContext(name, plan, MonotonicClock())
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(DiscreetLog(context.discretion))
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         context.stopping = True
@@ -277,8 +281,9 @@ def prepare(name: str, plan: Plan) -> NodeContext:
 def farewell(context: NodeContext, counts: Mapping[str, int], error: Exception | None) -> int:
     """Send the last beat of a node and return its exit status, 1 when an error ended it."""
     if error is not None:
-        print(f"{context.name}: {error}", file=sys.stderr)
-        context.note = str(error)
+        # standard error is a log that is kept with the recording
+        context.note = context.discretion(str(error))
+        print(f"{context.name}: {context.note}", file=sys.stderr)
     context.state = "stopped"
     context.beat(counts, force=True)
     return 0 if error is None else 1

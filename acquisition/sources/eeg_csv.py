@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ def _table(path: Path, options: EegReadOptions) -> tuple[list[str], npt.NDArray[
     lines = text.splitlines()
     names = [name.strip() for name in lines[0].split(",")]
     if names[0] != "timestamps" or len(names) < 3:
-        raise InputError(f"{path}: not a Muse file: its first line is {lines[0][:80]!r}")
+        raise InputError(f"{path}: not a Muse file: its first line is not the header")
     body = lines[1:]
     if body and (not text.endswith("\n") or body[-1].count(",") != len(names) - 1):
         if not options.salvage:
@@ -82,7 +83,8 @@ def _table(path: Path, options: EegReadOptions) -> tuple[list[str], npt.NDArray[
     try:
         rows = np.loadtxt(body, delimiter=",", ndmin=2, dtype=np.float64)
     except ValueError as error:
-        raise InputError(f"{path}: {error}") from error
+        why = re.sub("'.*'", "a word", str(error))  # what a file holds is for nobody's log
+        raise InputError(f"{path}: {why}") from error
     if rows.shape[1] != len(names):
         raise InputError(f"{path}: rows of {rows.shape[1]} values under {len(names)} columns")
     return names, rows

@@ -117,7 +117,7 @@ class FolderScan:
         first: str = "",
     ) -> None:
         if not folder.is_dir():
-            raise InputError(problem("folder", folder.name, "an existing folder", "Create it."))
+            raise InputError(problem("folder", "nothing", "an existing folder", "Create it."))
         self._folder, self._reader, self._reorderer = folder, reader, reorderer
         self._settle_s, self._steady_s = settle_s, steady_s
         self._listing = Listing(folder, lambda n: is_data(n) and fnmatch(n, pattern), depth)

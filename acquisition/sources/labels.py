@@ -50,8 +50,9 @@ def read_attributes(folder: Path) -> list[tuple[str, str]] | None:
         if not words:
             continue
         if len(words) != 2:
+            found = f"{len(words)} words"
             raise InputError(
-                problem(f"{path.name} line {number}", line, "'label run'", "Correct the file.")
+                problem(f"{path.name} line {number}", found, "'label run'", "Correct the file.")
             )
         rows.append((words[0], words[1]))
     # Runs are counted from 1 here whatever the file counts from.
@@ -166,7 +167,7 @@ def _event(row: Mapping[str, str | None], run: str, path: Path, line: int) -> Ti
         duration_s = 0.0 if duration == "n/a" else float(duration)
     except ValueError as error:
         raise InputError(
-            problem(f"{path.name} line {line}", str(error), "numbers in seconds", "Correct it.")
+            problem(f"{path.name} line {line}", "no number", "numbers in seconds", "Correct it.")
         ) from error
     label = row.get("trial_type") or "event"
     return TimedEvent(

@@ -204,7 +204,11 @@ def _run(arguments: argparse.Namespace) -> int:
         unit="volume" if session.modality == "fmri" else "epoch",
         facts=_facts(arguments, bundle),
     )
-    return 0 if run_chain(session, options).status == "success" else 1
+    outcome = run_chain(session, options)
+    if outcome.status == "fail":
+        # names of files are kept out of all that is recorded, and so of what was told till now
+        print(f"recording: {arguments.recording}")
+    return 0 if outcome.status == "success" else 1
 
 
 def _fmri(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Literal
 
 from phosphene.bus import RunFolder
 from phosphene.clock import Clock, MonotonicClock
+from phosphene.discretion import Discretion
 from phosphene.errors import NodeError
 from phosphene.messages import Beat, Reply
 from phosphene.plan import Plan
@@ -80,6 +81,7 @@ class Supervisor:
         self._clock = clock or MonotonicClock()
         self._folder = RunFolder(plan.folder)
         self._plan_file = plan.save()
+        self._discretion = Discretion.of(plan)
         self._room = ControlRoom(self._folder, plan.run, self._clock)
         self._children: dict[str, Child] = {}
         self._ended: set[str] = set()
@@ -122,8 +124,8 @@ class Supervisor:
             if self._interrupts:
                 self.outcome.status, self.outcome.reason = "abort", self._stopped_by()
             else:
-                self.outcome.status, self.outcome.reason = "fail", str(error)
-            self._say(str(error))
+                self.outcome.status, self.outcome.reason = "fail", self._told_of(error)
+            self._say(self._told_of(error))
         finally:
             self._stop_all()
             for number, handler in previous.items():
@@ -134,6 +136,10 @@ class Supervisor:
         # A terminal that has hung up must not keep the nodes from being stopped.
         with contextlib.suppress(OSError):
             self._print(line)
+
+    def _told_of(self, error: NodeError) -> str:
+        """Word an error for the recording: last words of a node may name its files."""
+        return self._discretion(str(error))
 
     def _stopped_by(self) -> str:
         ctrl_c = self._interrupts[0] == signal.SIGINT

@@ -194,6 +194,23 @@ def write_nifti(folder: Path, participant: Participant, kind: str) -> Path:
     return folder / f"{stem}_bold.nii.gz"
 
 
+def test_a_start_that_fails_holds_nothing_of_it(tmp_path: Path) -> None:
+    """The terminal names the file as it was typed; log, report and recording do not."""
+    folder, out = tmp_path / FILE_STEM, tmp_path / "out"
+    folder.mkdir()
+    source = folder / f"{FILE_STEM}.xdf"
+    source.write_text(f"{WORD} is not a recording")
+    said = phosphene(
+        "replay", source, "--speed", "max", "--out", out, runtime=tmp_path / "run", check=False
+    )
+    assert str(source) in said
+    assert "not an XDF file" in said
+    assert "Traceback" not in said
+    assert "not an XDF file" in (out / "logs" / "bridge.log").read_text()
+    for name, content in every_part(out):
+        assert_silent(name, content)
+
+
 def test_the_canary_is_seen_where_it_is(tmp_path: Path) -> None:
     """The search itself finds text, wide text, numbers and names."""
     (tmp_path / f"{WORD}.txt").write_text("nothing")

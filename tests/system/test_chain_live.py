@@ -6,9 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from tests.system.chain import percepts, phosphene, report, running, wait_for
+from tests.system.chain import percepts, report, running, wait_for
 from tests.system.conftest import TR_S, Participant
 
 SESSION = """
@@ -91,16 +89,3 @@ def test_bad_files_are_named_and_the_session_goes_on(
     for cause in ("whole file", "series", "no DICM mark", "matrix (60, 60, 24)"):
         assert cause in words, words
     assert "Traceback" not in words
-
-
-@pytest.mark.parametrize(
-    ("content", "cause"),
-    [(b"", "empty"), (b"XDF:" + bytes(40), "no streams"), (b"not a recording", "XDF")],
-)
-def test_an_unusable_xdf_is_told(tmp_path: Path, content: bytes, cause: str) -> None:
-    file = tmp_path / "bad.xdf"
-    file.write_bytes(content)
-    said = phosphene("replay", file, "--speed", "max", runtime=tmp_path / "run", check=False)
-    assert "bad.xdf" in said
-    assert cause in said
-    assert "Traceback" not in said
