@@ -18,6 +18,7 @@ from phosphene.sink.state import FRESH_S
 __all__ = ["Permission", "ResultNode", "Streams", "build"]
 
 REPEAT_S = 1.0
+_DELIVERY_S = 0.3  # LSL drops what is still on its way when an outlet closes
 
 
 class Streams(Protocol):
@@ -135,6 +136,7 @@ class ResultNode:
     def close(self) -> None:
         """Tell that the run has ended, then close."""
         self._streams.push("ended", None, self._clock.now())
+        self._clock.wait_until(self._clock.now() + _DELIVERY_S)
         self._streams.close()
         self._inlet.close()
 

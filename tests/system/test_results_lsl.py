@@ -88,6 +88,10 @@ def test_another_program_reads_results_and_state() -> None:
         )
         try:
             heard = _play(decoder, room, reader)
+            assert reader.stdout is not None
+            room.send("outlets", "stop")
+            while json.loads(reader.stdout.readline()).get("n", [0] * 6)[5] != 2.0:
+                pass  # the last word is "ended"; the test's time limit ends this
         finally:
             for process in (reader, *nodes):
                 process.terminate()

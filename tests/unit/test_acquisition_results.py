@@ -95,7 +95,9 @@ class Bench:
         self.clock.advance(0.1)
         self.gate.step()
         assert self.node._inlet.socket.poll(2000)
-        self.node.step()
+        # A word and a result that passed come one after the other.
+        while self.node._inlet.socket.poll(100):
+            self.node.step()
 
     def decode(self, index: int) -> None:
         self.decoder.send(Message(percept(self.clock.now(), index)))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyxdf
 
 from acquisition.sources.eeg import EegReadOptions, read_eeg
 from phosphene.errors import InputError, TruncatedError
@@ -142,6 +143,25 @@ def test_a_real_amplifier(realdata: Path) -> None:
     streams = {m.stream for m in made.markers}
     assert streams == {"PythonResponse", "UnityMarkerStream"}
     assert sum(m.label == "Trial Started" for m in made.markers) > 3
+
+
+@pytest.mark.realdata
+def test_markers_of_a_real_amplifier_lie_at_their_samples(realdata: Path) -> None:
+    path = realdata / "eeg" / "xdf-g-usbamp" / "switch_example.xdf"
+    made = read_eeg(path)
+    streams, _ = pyxdf.load_xdf(path)
+    eeg = next(s for s in streams if s["info"]["type"] == ["EEG"])
+    truth = sorted(
+        float(np.interp(t, eeg["time_stamps"], np.arange(len(eeg["time_stamps"]))))
+        for s in streams
+        if s["info"]["channel_format"] == ["string"]
+        for t in s["time_stamps"]
+        if eeg["time_stamps"][0] <= t <= eeg["time_stamps"][-1]
+    )
+    inside = [m.t_s * made.fs_hz for m in made.markers]
+    inside = [k for k in inside if 0 <= k <= len(made.data) - 1]
+    assert len(truth) == len(inside) > 10
+    assert np.abs(np.array(inside) - truth).max() < 1.0
 
 
 @pytest.mark.realdata
