@@ -31,7 +31,7 @@ _OVERLAP = 3
 _CLEAN_LOW, _CLEAN_HIGH = -3.5, 5.0
 _MOST_BAD, _MOST_REMOVED = 0.2, 0.66
 _LEAST_CLEAN_S = 5.0
-_MEDIAN_STEPS = 100
+_MEDIAN_STEPS, _MEDIAN_TOLERANCE = 50, 1e-4
 _MAD = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""
 
@@ -249,7 +249,7 @@ def _geometric_median(matrices: Array) -> Array:
         distance = np.linalg.norm(flat - point, axis=1)
         weights = 1.0 / np.maximum(distance, 1e-12 * (1.0 + np.linalg.norm(point)))
         moved = weights @ flat / weights.sum()
-        if np.linalg.norm(moved - point) <= 1e-6 * np.linalg.norm(point):
+        if np.linalg.norm(moved - point) <= _MEDIAN_TOLERANCE * np.linalg.norm(point):
             break
         point = moved
     n = matrices.shape[1]
