@@ -22,11 +22,13 @@ from acquisition.bridge.timeline import (
 from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.volume import Volume
 from acquisition.lsl.formats import EegFormat, VolumeFormat
+from acquisition.settings import settings_of
 from acquisition.sources.identity import new_key
 from acquisition.sources.recording import EegRun, FmriRecording, Recording
 from acquisition.sources.tcp.door import networks_of
 from acquisition.sources.tcp.feed import AfniFeed, Listening, VsendFeed
 from acquisition.sources.tcp.vsend import VsendDecoder
+from phosphene.bundle import Bundle
 from phosphene.clock import Clock
 from phosphene.dataset import TimedEvent
 from phosphene.errors import ConfigError, InputError, TruncatedError
@@ -38,6 +40,7 @@ __all__ = ["Feed", "LiveVolumes", "Replay", "Source", "open_feed", "planned_even
 CHUNK_S = 1 / 32
 MAX_SPEED_CHUNK_S = 0.25
 _MOST_ITEMS = 64
+_MOST_HELD = 2
 _NOTED = logging.getLogger("bridge")
 
 
@@ -184,34 +187,50 @@ class LiveVolumes:
         Volume to begin with.
     feed : Feed
         Where they come from; closed with this.
+
+    Notes
+    -----
+    Some scanners write wrong slice times, or none, into the first volume only. Where slice timing
+    is wanted and the first volume tells none, it therefore waits for the second one.
     """
 
     def __init__(self, plan: Plan, first_index: int, feed: Feed) -> None:
+        self._plan = plan
         self._tr_s = plan.session.acquisition.fmri.tr_s
         self._events = planned_events(plan)
         self._first = first_index
         self._feed = feed
         self._layout: VolumeFormat | None = None
         self._timeline: VolumeTimeline | None = None
+        self._held: deque[Volume] = deque()
         self._items: deque[Item] = deque()
 
     def _look(self) -> None:
         if len(self._items) >= _MOST_ITEMS:
             return  # the feed waits, and lets its sender wait
         for volume in self._feed.take():
-            if self._timeline is None:
-                tr_s = self._tr_s or volume.tr_s
-                if not tr_s > 0:
-                    raise InputError("the volumes do not tell their TR; set acquisition.fmri.tr_s")
-                x, y, z = volume.data.shape
-                self._layout = VolumeFormat(
-                    (x, y, z), volume.affine, tr_s,
-                    slice_times_s=volume.slice_times_s, slice_axis=volume.slice_axis,
-                )  # fmt: skip
-                self._timeline = VolumeTimeline(self._events, tr_s, self._first)
-            self._items.extend(self._timeline.take(volume))
+            self._held.append(volume)
+            timeline = self._timeline or self._begin()
+            while timeline is not None and self._held:
+                self._items.extend(timeline.take(self._held.popleft()))
             if len(self._items) >= _MOST_ITEMS:
                 break
+
+    def _begin(self) -> VolumeTimeline | None:
+        """Fix what the stream carries; None while slice times may still come."""
+        first = self._held[0]
+        times = next((v.slice_times_s for v in self._held if v.slice_times_s is not None), None)
+        if times is None and len(self._held) < _MOST_HELD and _slice_timed(self._plan):
+            return None
+        tr_s = self._tr_s or first.tr_s
+        if not tr_s > 0:
+            raise InputError("the volumes do not tell their TR; set acquisition.fmri.tr_s")
+        x, y, z = first.data.shape
+        self._layout = VolumeFormat(
+            (x, y, z), first.affine, tr_s, slice_times_s=times, slice_axis=first.slice_axis
+        )
+        self._timeline = VolumeTimeline(self._events, tr_s, self._first)
+        return self._timeline
 
     def layout(self) -> VolumeFormat | None:
         """Return what the stream carries; None before the first volume."""
@@ -242,6 +261,13 @@ class LiveVolumes:
     def close(self) -> None:
         """Close the feed."""
         self._feed.close()
+
+
+def _slice_timed(plan: Plan) -> bool:
+    """Tell whether the run corrects slice timing, by its session or its bundle."""
+    where = plan.session.decoder.bundle
+    bundle = None if where is None else Bundle.load(where)
+    return settings_of(plan.session.acquisition, bundle).fmri.slice_timing != "off"
 
 
 def open_feed(

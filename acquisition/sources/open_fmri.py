@@ -21,6 +21,8 @@ from phosphene.errors import InputError, problem
 
 __all__ = ["file_hash", "open_bids", "open_nifti", "open_pymvpa", "open_volumes"]
 
+_TELLING = 2  # volumes whose slice times are looked at; as many as a live run waits for
+
 
 def file_hash(paths: Sequence[Path]) -> str:
     """Return the SHA-256 of a file, or of the hashes of several in the order given."""
@@ -130,6 +132,7 @@ class _Survey:
     first: Volume
     indices: tuple[int, ...]
     sha256: str
+    slice_times_s: tuple[float, ...] | None
 
 
 def open_volumes(found: Found, options: OpenOptions) -> FmriRecording:
@@ -143,7 +146,11 @@ def open_volumes(found: Found, options: OpenOptions) -> FmriRecording:
     def volumes(refuse: Refuse) -> Iterator[Volume]:
         reading = _read(found.files, AnyReader(options.tr_s, folder=folder), refuse)
         for volume in _in_order(reading, seen.indices):
-            yield volume if options.tr_s is None else replace(volume, tr_s=options.tr_s)
+            yield replace(
+                volume,
+                tr_s=volume.tr_s if options.tr_s is None else options.tr_s,
+                slice_times_s=seen.slice_times_s,
+            )
 
     beside = folder / "events.tsv"
     return FmriRecording(
@@ -156,7 +163,7 @@ def open_volumes(found: Found, options: OpenOptions) -> FmriRecording:
         mask=None,
         sources={found.path.name: seen.sha256},
         read=volumes,
-        slice_times_s=seen.first.slice_times_s,
+        slice_times_s=seen.slice_times_s,
         slice_axis=seen.first.slice_axis,
     )
 
@@ -165,10 +172,10 @@ def _survey(found: Found, folder: Path, tr_s: float | None) -> _Survey:
     errors: list[InputError] = []
     hashes: list[str] = []
     first: Volume | None = None
-    indices: set[int] = set()
+    times: dict[int, tuple[float, ...] | None] = {}
     for volume in _read(found.files, AnyReader(tr_s, folder=folder), errors.append, hashes):
         first = first or volume
-        indices.add(volume.index)
+        times.setdefault(volume.index, volume.slice_times_s)
     if first is None:
         if errors:
             raise errors[0]
@@ -176,7 +183,10 @@ def _survey(found: Found, folder: Path, tr_s: float | None) -> _Survey:
             problem(str(found.path), f"{len(found.files)} files", "a whole volume",
                     "Copy all files of the series.")
         )  # fmt: skip
-    return _Survey(first, tuple(sorted(indices)), _joined(hashes))
+    indices = tuple(sorted(times))
+    # As live: the first volume of a run may tell wrong times, or none.
+    told = next((t for k in indices[:_TELLING] if (t := times[k]) is not None), None)
+    return _Survey(first, indices, _joined(hashes), told)
 
 
 def _read(
