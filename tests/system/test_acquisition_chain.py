@@ -185,20 +185,26 @@ def test_full_speed_loses_nothing_when_either_end_is_killed(tmp_path: Path) -> N
 
 
 def test_in_real_time_what_a_killed_end_missed_is_counted(tmp_path: Path) -> None:
-    session = fmri_session(write_run(tmp_path, 150, 0.1))
+    # long enough to go on while nodes start again on a busy machine; nobody waits for its end
+    session = fmri_session(write_run(tmp_path, 900, 0.1))
     with Rig(session, speed=1.0) as rig:
         rig.start("acquisition", "bridge")
         rig.go("acquisition", "bridge")
         killed(rig, "acquisition", 10)
         rig.until(lambda: rig.count("acquisition", "volumes_lost") > 0)
         killed(rig, "bridge", 20)
-        rig.until(lambda: bool(rig.features()) and rig.features()[-1].header.index == 149)
-        rig.until(lambda: rig.done("bridge"))
-        lost = rig.count("acquisition", "volumes_lost")
+        seen = len(rig.features())
+        rig.until(lambda: len(rig.features()) >= seen + 10)
+        # One volume may be on its way at each kill: sent and not yet noted, or the other way round.
+        rig.until(lambda: abs(unaccounted(rig)) <= 2)
         indices = [m.header.index for m in rig.features()]
         assert indices == sorted(set(indices)), "a volume came twice or out of order"
-        # One volume may be on its way at each kill: sent and not yet noted, or noted and not yet out.
-        assert abs(len(indices) + lost - 150) <= 2
+
+
+def unaccounted(rig: Rig) -> int:
+    """Return how many volumes up to the newest neither came nor are counted as lost."""
+    told = len(rig.features()) + rig.count("acquisition", "volumes_lost")
+    return int(rig.features()[-1].header.index) + 1 - told
 
 
 def test_slice_times_regions_and_maps_go_through_the_chain_and_its_own_recording(
