@@ -199,10 +199,10 @@ class EegTake:
         self._offset_s = float(stamps_s[-1]) - (self.next_index - 1) / fs_hz
         kept = data.copy()
         chain = self._ensure_chain(first)
-        made = [self._raw(kept, first, float(stamps_s[-1]))]
-        made += self._seconds(kept, first, float(stamps_s[-1]))
+        stamp_s = float(stamps_s[-1])
         results = [] if chain is None else chain.push(kept, first)
-        return made + [out for result in results for out in self._outs(result, float(stamps_s[-1]))]
+        made = [out for result in results for out in self._outs(result, stamp_s)]
+        return [*made, self._raw(kept, first, stamp_s), *self._seconds(kept, first, stamp_s)]
 
     def _ensure_chain(self, first_sample: int) -> EegChain | None:
         if self._chain is None and not self._refused:
@@ -255,8 +255,8 @@ class EegTake:
             "note": "rejected" if result.rejected else "",
         }
         return [
-            Out(Quality, stamp_s, {**at, "values": result.quality}),
             features_out(stamp_s, {**at, **told}, result.x, ("feature",)),
+            Out(Quality, stamp_s, {**at, "values": result.quality}),
         ]
 
     def marker(
