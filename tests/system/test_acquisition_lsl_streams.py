@@ -413,3 +413,35 @@ def test_an_overflow_is_counted_exactly(start: Start) -> None:
     assert inlet.n_lost == max(rows) - min(rows) + 1 - len(rows)
     assert min(rows) + len(rows) + inlet.n_lost == 4000
     inlet.close()
+
+
+# No counter, stamps of its own, whose clock somebody sets after the first 300 samples.
+SET_CLOCK = """
+import pylsl
+out = pylsl.StreamOutlet(pylsl.StreamInfo("amp", "EEG", 1, 250.0, "float32", name))
+print("up", flush=True)
+out.wait_for_consumers(10)
+begin = pylsl.local_clock()
+for k in range(0, 500, 10):
+    due = begin + (k + 9) / 250.0
+    time.sleep(max(0.0, due - pylsl.local_clock()))
+    stamp = due + ({jump} if k >= 300 else 0.0)
+    out.push_chunk(np.arange(k, k + 10, dtype=np.float32)[:, None], stamp)
+print("sent", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_an_amplifier_whose_clock_is_set_loses_nothing(start: Start) -> None:
+    name = unique()
+    start(name, SET_CLOCK.format(jump=1000.0))
+    inlet = EegInlet((name,), time.monotonic)
+    assert not inlet.open().counter
+    rows: dict[int, float] = {}
+    end_s = time.monotonic() + 10
+    while len(rows) < 500 and time.monotonic() < end_s:
+        for chunk in inlet.pull(0.2):
+            rows |= {chunk.first_index + k: float(v) for k, v in enumerate(chunk.data[:, 0])}
+    assert rows == {k: float(k) for k in range(500)}
+    assert (inlet.n_lost, inlet.clock.n_resets) == (0, 1)
+    inlet.close()
