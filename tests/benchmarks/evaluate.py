@@ -40,9 +40,10 @@ How to read this:
   decoder also knows, is left out, as every scored volume shows something. Window and delay are
   chosen on the eleven training runs. The family of models (discriminant with rest, running
   mean) was chosen while looking at all twelve runs.
-- **Muse.** Filter band, epoch and shrinkage are fixed defaults that were found while looking at
-  all six runs of this one recording, so the figure is somewhat flattering; how much is not
-  measured by any command here yet.
+- **Muse.** Filter band and epoch are the defaults, which were found while looking at all six runs
+  of this one recording, so the figure is somewhat flattering; whether a discriminant or the
+  committee decodes, and every shrinkage, is chosen on training runs. `evaluation-eeg.md` has the
+  figure with the band and the epoch that are usual for faces.
 - **Siemens.** ROI curves are causal (drift removed as it comes); the blocks are convolved with
   a canonical haemodynamic response before they are compared.
 - **Synthetic.** The participant's brain responds to pooled picture features and to c plus

@@ -54,7 +54,7 @@ def chunked(stage: Cleaner, x: np.ndarray, cuts: list[int]) -> np.ndarray:
     return np.concatenate([stage(part)[1] for part in np.split(x, sorted(cuts))])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(cuts=st.lists(st.integers(0, 1500), max_size=25))
 def test_any_chunking_gives_the_bits_of_one_pass(cuts: list[int]) -> None:
     x = brain(1500)
