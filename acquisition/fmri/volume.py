@@ -11,10 +11,12 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
 from phosphene.errors import InputError, check_all, problem
 
-__all__ = ["Volume", "to_ras"]
+__all__ = ["Volume", "to_ras", "usable_affine"]
 
 FloatVolume = npt.NDArray[np.float32]
 Affine = npt.NDArray[np.float64]
+
+_FARTHEST_MM, _FLATTEST = 1e6, 1e-6
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,18 @@ class Volume:
         return float(x), float(y), float(z)
 
 
+def usable_affine(affine: npt.NDArray[np.floating]) -> bool:
+    """Tell whether an affine can place voxels: finite, of bodily size, with three true axes."""
+    if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        return False
+    if np.abs(affine).max() > _FARTHEST_MM or not np.array_equal(affine[3], (0, 0, 0, 1)):
+        return False
+    lengths_mm = np.linalg.norm(affine[:3, :3], axis=0)
+    if lengths_mm.min() < _FLATTEST:
+        return False
+    return bool(abs(np.linalg.det(affine[:3, :3] / lengths_mm)) > _FLATTEST)
+
+
 def to_ras(
     data: npt.NDArray[np.generic],
     affine: Affine,
@@ -105,7 +119,21 @@ def to_ras(
         Axis that counts slices now.
     slice_times_s : tuple of float or None
         In the new slice order.
+
+    Raises
+    ------
+    InputError
+        If the image has other than three dimensions, or the affine cannot place voxels.
     """
+    found = []
+    if data.ndim != 3:
+        found.append(problem("image", f"{data.ndim} dimensions", "3", "Give one volume."))
+    if not usable_affine(affine):
+        found.append(
+            problem("affine", "one that places no voxel", "finite, with three true axes",
+                    "Check the export.")
+        )  # fmt: skip
+    check_all(found, InputError, "volume")
     moves = io_orientation(affine)  # type: ignore[no-untyped-call]
     turned = apply_orientation(data, moves)  # type: ignore[no-untyped-call]
     new_affine = affine @ inv_ornt_aff(moves, data.shape)  # type: ignore[no-untyped-call]

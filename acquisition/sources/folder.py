@@ -11,13 +11,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Protocol
 
 from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.volume import Volume
 from acquisition.sources.assemble import Pending
+from acquisition.sources.damage import damaged
 from acquisition.sources.inotify import FileEvent
 from acquisition.sources.listing import Listing, is_data, natural
+from acquisition.sources.reading import UnreadableError, VolumeReader, bytes_of
 from acquisition.sources.reorder import Reorderer
 from acquisition.sources.series import SeriesWatch
 from phosphene.errors import InputError, TruncatedError, problem
@@ -30,25 +31,6 @@ _SOON_S = 0.05
 # A share may give a file its full length first and its content later. One that ends blank is
 # therefore left to stand still for longer, where nobody tells that it is complete.
 _BLANK, _BLANK_STEADY_S = bytes(4096), 1.0
-
-
-class VolumeReader(Protocol):
-    """Turns the bytes of files into volumes."""
-
-    def read(self, raw: bytes, name: str) -> list[Volume]:
-        """Read one file; `InputError` and its kinds say why it cannot be.
-
-        Returns
-        -------
-        list of Volume
-            Those that this file completes: none while slices or a second file are still missing,
-            several when one file holds many.
-        """
-        ...
-
-
-class _UnreadableError(InputError):
-    """The system did not hand the file out; the same file may be readable a moment later."""
 
 
 @dataclass
@@ -92,13 +74,13 @@ class FolderScan:
     depth : int
         Levels of subfolders that belong to it.
     first : str
-        File that the series began with, where an earlier process found one: it is read first, so
+        File of the series' first volume, where an earlier process found one: it is read first, so
         that the same series is followed again.
 
     Attributes
     ----------
     first : str
-        File that the series began with, "" before there is one.
+        File with which the first volume was complete, "" before there is one.
     reachable : bool
         False while the folder cannot be listed.
     """
@@ -146,6 +128,7 @@ class FolderScan:
             "outages": self._outages,
             "restarts": self._series.restarts,
             "moco": self._refused["moco"],
+            "echo": self._refused["echo"],
             **{kind: self._refused[kind] for kind in _KINDS.values()},
         }
 
@@ -211,7 +194,7 @@ class FolderScan:
         for file in self._open.values():
             if file.error is None:
                 times.append(file.since_s + file.steady_s)
-            elif isinstance(file.error, _UnreadableError):
+            elif isinstance(file.error, UnreadableError):
                 times.append(now_s + _SOON_S)
             else:
                 times.append(file.since_s + self._settle_s)
@@ -288,21 +271,22 @@ class FolderScan:
         if now_s >= file.since_s + self._settle_s:
             self._refuse(name, file.error, file.stamp)
             return False
-        return isinstance(file.error, _UnreadableError)
+        return isinstance(file.error, UnreadableError)
 
     def _read(
         self, name: str, file: _Open, now_s: float, told_s: float | None = None
     ) -> list[Volume]:
         path = self._folder / name
         try:
-            raw = _bytes_of(path)
+            raw = bytes_of(path)
             if 0 < file.steady_s < _BLANK_STEADY_S and told_s is None and raw.endswith(_BLANK):
                 file.steady_s = _BLANK_STEADY_S
                 return []
             volumes = self._reader.read(raw, name)
         except OtherSeriesError as error:
             told = self._series.other(error, now_s)
-            self._count(name, "moco" if error.moco else "other_series", file.stamp)
+            kind = "moco" if error.moco else "echo" if error.echo else "other_series"
+            self._count(name, kind, file.stamp)
             if told:
                 self.refusals.append(told)
             return []
@@ -312,7 +296,11 @@ class FolderScan:
         except InputError as error:
             file.error = error
             return []
-        self.first = self.first or name
+        except Exception as error:  # no file may end the source
+            file.error = damaged(error)
+            return []
+        if volumes:
+            self.first = self.first or name
         self._open.pop(name, None)
         self._done[name] = file.stamp
         out = []
@@ -386,15 +374,6 @@ def read_folder(folder: str | Path, reader: VolumeReader, pattern: str = "*") ->
         raise InputError(problem("folder", root.name, f"files like {pattern}", "Check the path."))
     reorderer = Reorderer(wait_s=float("inf"))
     for path in names:
-        for volume in reader.read(_bytes_of(path), path.name):
+        for volume in reader.read(bytes_of(path), path.name):
             yield from reorderer.push(volume, now_s=0.0)
     yield from reorderer.flush()
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:  # a writer on another machine may still lock it
-        raise _UnreadableError(
-            problem("file", error.strerror, "a readable file", "Check the folder's permissions.")
-        ) from error

@@ -217,7 +217,7 @@ def _load(raw: bytes, shown: str) -> SpatialImage:
     try:
         plain = zlib.decompress(raw, wbits=31) if shown.lower().endswith(".gz") else raw
         return nib.Nifti1Image.from_stream(BytesIO(plain))
-    except (zlib.error, EOFError, OSError, ValueError, WrapStructError) as error:
+    except (zlib.error, EOFError, OSError, OverflowError, ValueError, WrapStructError) as error:
         # both a short file and a short gzip stream end here; neither can be told from damage
         raise _truncated(shown, len(raw), error) from error
     except (ImageFileError, HeaderDataError) as error:
@@ -235,7 +235,7 @@ def _load_pair(header: bytes, pixels: bytes, shown: str) -> SpatialImage:
     files = kind.make_file_map(parts)
     try:
         made: SpatialImage = kind.from_file_map(files)
-    except (OSError, ValueError, WrapStructError) as error:
+    except (OSError, OverflowError, ValueError, WrapStructError) as error:
         raise _truncated(shown, len(header), error) from error
     except (ImageFileError, HeaderDataError) as error:
         raise ForeignFileError(
@@ -249,7 +249,7 @@ def _picture(
 ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.float64]]:
     try:
         data = np.asanyarray(image.dataobj)
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:
         raise _truncated(shown, 0, error) from error
     return data, np.asarray(image.affine, np.float64)
 

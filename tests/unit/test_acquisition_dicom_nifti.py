@@ -69,6 +69,25 @@ def test_short_files_are_truncated(tmp_path: Path, keep: int) -> None:
         NiftiReader().read(gzip.compress(raw)[:-20], "v1.nii.gz")[0]
 
 
+@pytest.mark.parametrize(
+    ("at", "bad"),
+    [
+        (280, bytes(48)),  # an affine of zeros
+        (280, b"\xff\xff\x7f\x7f" * 12),  # the largest numbers there are
+        (280, b"\0\0\xc0\x7f" * 12),  # none at all
+        (108, b"\xff\xff\x7f\x7f"),  # the picture begins beyond every file
+    ],
+)
+def test_a_damaged_header_costs_only_its_own_file(tmp_path: Path, at: int, bad: bytes) -> None:
+    raw = bytearray(save(tmp_path / "x.nii", four_d()[..., 0]))
+    raw[at : at + len(bad)] = bad
+    with pytest.raises(InputError):
+        NiftiReader().read(bytes(raw), "v1.nii")
+    (tmp_path / "x.nii").write_bytes(raw)
+    with pytest.raises(InputError):
+        list(read_series(tmp_path / "x.nii"))
+
+
 def test_other_files_are_foreign(tmp_path: Path) -> None:
     with pytest.raises(ForeignFileError, match="ending"):
         NiftiReader().read(b"", "v1.txt")[0]

@@ -360,3 +360,21 @@ def test_images_that_the_scanner_corrected_are_counted_apart(tmp_path: Path) -> 
     scan.poll(0.0)
     assert "corrected for motion" in other(scan, tmp_path, 0, MOCO, 20.0)
     assert (scan.counts["moco"], scan.counts["other_series"], scan.counts["restarts"]) == (1, 0, 0)
+
+
+def test_what_a_reader_did_not_foresee_is_damage_to_one_file(tmp_path: Path) -> None:
+    class Fragile(TestReader):
+        def read(self, raw: bytes, name: str) -> list[Volume]:
+            if name == "a1":
+                raise OverflowError("Doe, Jane")
+            return super().read(raw, name)
+
+    for k in range(3):
+        (tmp_path / f"a{k}").write_bytes(bytes_of(k))
+    scan = FolderScan(tmp_path, Fragile(), Reorderer(PATIENCE_S), settle_s=1.0)
+    out = [v for now_s in (0.0, 1.0, PATIENCE_S, 2 * PATIENCE_S) for v in scan.poll(now_s)]
+    assert indices_of(out) == [0, 2]
+    assert scan.counts["damaged"] == 1
+    (told_of,) = [line for line in scan.refusals if "left out" in line]
+    assert "OverflowError" in told_of
+    assert "Doe" not in told_of

@@ -108,6 +108,23 @@ def test_vsend_with_one_connection_for_each_volume_or_for_all(ears: Ears, keep_o
     assert "volumes 4 to 5 did not come, the run goes on without" in ears.said
 
 
+def test_what_a_decoder_did_not_foresee_costs_only_its_own_connection(ears: Ears) -> None:
+    class Fragile(VsendDecoder):
+        def feed(self, data: bytes | bytearray | memoryview) -> Iterator[Volume]:
+            if bytes(data[:3]) == b"Doe":
+                raise OverflowError("Doe, Jane")
+            yield from super().feed(data)
+
+    feed = ears.feed = VsendFeed(listening(), Fragile(KEY), 0, CLOCK, ears.bell.set)
+    with sender(feed) as out:
+        out.send_raw(b"Doe, Jane")
+        ears.until(lambda: ears.counts("damaged") == 1)
+        out.send(DATA[0], 0)
+        ears.until(lambda: len(ears.volumes) == 1)
+    assert any("OverflowError" in line for line in ears.said)
+    assert not any("Doe" in line for line in ears.said)
+
+
 def test_what_is_no_volume_costs_only_its_own_connection(ears: Ears) -> None:
     with sender(vsend(ears)) as out:
         raw = out.raw(DATA[0], 0)

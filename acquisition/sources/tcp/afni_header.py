@@ -33,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 from nibabel.orientations import aff2axcodes
 
+from acquisition.fmri.volume import usable_affine
 from acquisition.sources.tcp.blob import MAX_IMAGE_BYTES
 from phosphene.errors import InputError, PhospheneError, check_all, problem
 
@@ -48,7 +49,8 @@ _SIDES = {
     "R": (0, 1.0), "L": (0, -1.0), "A": (1, 1.0), "P": (1, -1.0), "S": (2, 1.0), "I": (2, -1.0),
 }  # fmt: skip
 _OPPOSITE = dict(zip("RLAPSI", "LRPAIS", strict=True))
-_FIRST = re.compile(r"([-+]?[\d.]+(?:[eE][-+]?\d+)?)([RLAPSI]?)")
+_FIRST = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?)([RLAPSI]?)", re.ASCII)
+_LONGEST_STEP_MM = 1000.0
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -212,9 +214,9 @@ class _Reader:
         if "OBLIQUE_XFORM" in self._given:
             matrix = self._numbers("OBLIQUE_XFORM", 16, 16, np.eye(4).ravel().tolist())
             affine: npt.NDArray[np.float64] = _LPS_TO_RAS @ np.reshape(matrix, (4, 4))
-            if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-                self._wrong("OBLIQUE_XFORM", "a matrix that can be inverted", "Correct the sender.")
             affine[3] = (0, 0, 0, 1)
+            if not usable_affine(affine):
+                self._wrong("OBLIQUE_XFORM", "a matrix that can be inverted", "Correct the sender.")
             return affine
         steps_mm, axes = self._steps_mm(shape), self._axes()
         firsts = [*self._first("XYZFIRST", axes)[:2], self._first("ZFIRST", axes)[2]]
@@ -240,8 +242,8 @@ class _Reader:
         steps = [extent[0] / shape[0], (extent[1:2] or [0])[0] / shape[1] or extent[0] / shape[1]]
         thick = extent[2] / shape[2] if len(extent) > 2 and extent[2] > 0 else 0.0
         steps.append(thick or self._numbers("ZDELTA", 1, 1, [0.0])[0])
-        if not all(step > 0 for step in steps):
-            self._wrong("XYFOV", "lengths above 0, the third here or as ZDELTA",
+        if not all(0 < step <= _LONGEST_STEP_MM for step in steps):
+            self._wrong("XYFOV", "lengths above 0 mm, the third here or as ZDELTA",
                         "Send the size in millimetres.")  # fmt: skip
         return steps
 

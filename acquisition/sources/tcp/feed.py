@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from acquisition.fmri.volume import Volume
+from acquisition.sources.damage import damaged
 from acquisition.sources.tcp.afni import LONGEST_CONTROL, AfniDecoder, data_port
 from acquisition.sources.tcp.decoder import StreamDecoder
 from acquisition.sources.tcp.door import Door, Network
@@ -188,7 +189,7 @@ class TcpFeed:
         try:
             for piece in self._pieces(connection, door):
                 arrived_s = self._clock.now()
-                for volume in self._decoder.feed(piece):
+                for volume in self._volumes(piece):
                     self._pass_on(replace(volume, arrived_s=arrived_s))
         except InputError as error:
             self._complain(error)
@@ -200,6 +201,15 @@ class TcpFeed:
         except TruncatedError as error:
             if not self._closing.is_set():
                 self._complain(error)
+
+    def _volumes(self, piece: memoryview) -> Iterator[Volume]:
+        """Decode; whatever the bytes do to the decoder costs only their own connection."""
+        try:
+            yield from self._decoder.feed(piece)
+        except InputError:
+            raise
+        except Exception as error:
+            raise damaged(error) from error
 
     def _pass_on(self, volume: Volume) -> None:
         for one in self._intake.push(volume, self._clock.now()):

@@ -37,6 +37,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acquisition.errors import ForeignFileError
+from acquisition.fmri.volume import usable_affine
 from acquisition.sources.tcp.blob import MAX_IMAGE_BYTES
 from phosphene.errors import InputError, check_all, problem
 
@@ -192,11 +193,11 @@ def _affine(
     """Return the sender's matrix or, where it sends none, one of its spacing about the centre."""
     affine = np.asarray(matrix, np.float64).reshape(4, 4)
     steps = np.asarray(spacing_mm[:3], np.float64)
-    usable = np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-9
+    affine[3] = (0, 0, 0, 1)
+    usable = usable_affine(affine)
     given = bool(np.isfinite(steps).all() and (steps > 0).all())
     # The header's own default is the identity: it says nothing beside another spacing.
     if usable and not (np.array_equal(affine, np.eye(4)) and given and (steps != 1).any()):
-        affine[3] = (0, 0, 0, 1)
         return affine
     made = np.diag([*(steps if given else (1.0, 1.0, 1.0)), 1.0])
     made[:3, 3] = -(np.asarray(shape) - 1) / 2 * np.diag(made)[:3]
