@@ -27,13 +27,21 @@ class OtherSeriesError(InputError):
         Number of the volume in that series, from 0; None where the file does not say.
     moco : bool
         Whether the image is one that the scanner has corrected for motion.
+    echo : bool
+        Whether it is another echo of the series that is read.
     """
 
     def __init__(
-        self, message: str, series: str = "", index: int | None = None, *, moco: bool = False
+        self,
+        message: str,
+        series: str = "",
+        index: int | None = None,
+        *,
+        moco: bool = False,
+        echo: bool = False,
     ) -> None:
         super().__init__(message)
-        self.series, self.index, self.moco = series, index, moco
+        self.series, self.index, self.moco, self.echo = series, index, moco, echo
 
 
 class MatrixError(InputError):

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from phosphene.errors import ConfigError
-from phosphene.quality import FD_HIGH_MM, FD_LOW_MM
 from phosphene.session_eeg import EegSettings
+from phosphene.session_fmri import FmriSettings
 
 __all__ = [
     "AcquisitionSettings",
@@ -79,6 +79,8 @@ class SourceSettings(_Settings):
     images : str
         Where the scanner sends each volume twice, as measured and corrected for motion: ``first``
         takes those that come first, or ``original`` or ``moco``.
+    echo : int
+        Which echo to take where the scanner measures several.
     trigger : str
         Text of the markers that are the scanner's pulses, one for each volume.
     trigger_skip : int
@@ -97,6 +99,7 @@ class SourceSettings(_Settings):
     poll_s: Annotated[float, Field(gt=0, le=60)] | None = None
     series: Annotated[int, Field(ge=0)] | None = None
     images: Literal["first", "original", "moco"] = "first"
+    echo: Annotated[int, Field(ge=1, le=64)] = 1
     trigger: str = "trigger"
     trigger_skip: Annotated[int, Field(ge=0, le=1000)] = 0
 
@@ -144,70 +147,6 @@ def _network(text: str, kind: Callable[[str], object]) -> object | None:
         return kind(text)
     except ValueError:
         return None
-
-
-class FmriSettings(_Settings):
-    """Cleaning of fMRI volumes.
-
-    Parameters
-    ----------
-    tr_s : float or None
-        Repetition time in seconds; None takes it from the data.
-    realign : str
-        ``auto`` corrects motion where a volume has at least 8 slices.
-    slice_timing : str
-        ``off``, or how each slice is put to the moment of the first one: ``linear`` or ``cubic`` in
-        time, from this and earlier volumes only (`acquisition.fmri.slicetime` tells the price).
-    smooth_mm : float
-        Full width at half maximum of spatial smoothing in millimetres; 0 for none. Features,
-        regions and maps are smoothed; quality is told of the volumes before it.
-    warmup_volumes : int
-        Volumes before the running statistics are believed, where no bundle gives statistics.
-    features : str
-        What is decoded: ``volume``, or ``beta``, one estimate for each event.
-    beta_delay_s : float
-        How long after an event its beta is taken, in seconds: the person's haemodynamic delay
-        with the volumes that the estimate needs.
-    fd_low_mm, fd_high_mm : float
-        Framewise displacement (Power) to watch, and that of a spike, in millimetres.
-    contrasts : tuple of str
-        What maps compare, for instance ``"face - house"``; a condition alone is against rest.
-        Empty: all conditions together, and each pair's difference where there are two.
-    rois : dict
-        Name to NIfTI mask file of regions whose mean is shown.
-    mask : Path or None
-        NIfTI mask of the voxels to take, where no bundle gives one; None finds the brain.
-    rois_reference : Path or None
-        Picture that regions and mask were drawn on, or the atlas's template. None: they lie in this
-        scan's own coordinates.
-    registration : str
-        How that picture is laid on the run: ``rigid`` (the same person's echo-planar volume) or
-        ``affine`` (another head, such as a template).
-    roi_inside : float
-        Least part of a region that must lie within the volumes, 0 to 1.
-    """
-
-    tr_s: Annotated[float, Field(gt=0, le=30)] | None = None
-    realign: Literal["auto", "on", "off"] = "auto"
-    slice_timing: Literal["off", "linear", "cubic"] = "off"
-    smooth_mm: Annotated[float, Field(ge=0, le=20)] = 0.0
-    warmup_volumes: Annotated[int, Field(ge=2, le=1000)] = 10
-    features: Literal["volume", "beta"] = "volume"
-    beta_delay_s: Annotated[float, Field(gt=0, le=60)] = 8.0
-    fd_low_mm: Annotated[float, Field(gt=0, le=10)] = FD_LOW_MM
-    fd_high_mm: Annotated[float, Field(gt=0, le=10)] = FD_HIGH_MM
-    contrasts: tuple[str, ...] = ()
-    rois: dict[str, Path] = {}
-    mask: Path | None = None
-    rois_reference: Path | None = None
-    registration: Literal["rigid", "affine"] = "rigid"
-    roi_inside: Annotated[float, Field(gt=0, le=1)] = 0.8
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.fd_low_mm > self.fd_high_mm:
-            raise ValueError("fd_low_mm must not be above fd_high_mm")
-        return self
 
 
 class AcquisitionSettings(_Settings):

@@ -47,7 +47,7 @@ class FolderFeed:
     keep : Path or None
         File in which a mark of the series' first file is kept, so that a process that starts
         again in the middle of the run follows the same series.
-    series, images
+    series, images, echo
         Which images to take, see `AnyReader`.
     """
 
@@ -62,12 +62,13 @@ class FolderFeed:
         keep: Path | None = None,
         series: int | None = None,
         images: Images = "first",
+        echo: int = 1,
     ) -> None:
         self._clock, self._wake, self._keep = clock, wake, keep
         # A volume waits for an earlier one this long; then the gap is accepted and counted.
         self._order = Reorderer(_patience_s(tr_s or 0.0))
         self._watch = open_watch(folder, poll_s, clock.now)
-        self._reader = AnyReader(tr_s, None, folder, series, images)
+        self._reader = AnyReader(tr_s, None, folder, series, images, echo)
         try:
             self._scan = FolderScan(
                 folder,
@@ -107,6 +108,7 @@ class FolderFeed:
             "foreign_files": found["foreign"],
             "second_series": found["other_series"],
             "moco": found["moco"],
+            "other_echoes": found["echo"],
             "restarts": found["restarts"],
             "other_matrix": found["other_matrix"],
             "truncated": found["truncated"],

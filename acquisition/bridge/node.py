@@ -287,7 +287,10 @@ def _load(context: NodeContext) -> Recording:
     plan = context.plan
     source = plan.session.source
     options = OpenOptions(
-        labels=source.labels, tr_s=plan.session.acquisition.fmri.tr_s, events=source.events
+        labels=source.labels,
+        tr_s=plan.session.acquisition.fmri.tr_s,
+        events=source.events,
+        echo=source.echo,
     )
     path = source.path or Path()
     run = source.run
@@ -331,7 +334,7 @@ def _source(context: NodeContext, progress: Progress, bell: ThreadBell) -> Sourc
     if plan.session.source.live_volumes:
         run_folder = context.folder.path
         feed = open_feed(plan, progress.count, run_folder, context.clock, bell.ring)
-        return LiveVolumes(plan, progress.count, feed)
+        return LiveVolumes(plan, progress.count, feed, run_folder / "bridge.layout")
     recording = _while_beating(context, lambda: _load(context))
     chunk_s = MAX_SPEED_CHUNK_S if plan.lossless else CHUNK_S
     return Replay(recording, progress.count, chunk_s)

@@ -12,6 +12,7 @@ import msgspec
 
 from acquisition.bridge.before import there_before
 from acquisition.bridge.feed import FOLDER_DEPTH, FolderFeed
+from acquisition.bridge.layout import Place, keep_layout, kept_layout
 from acquisition.bridge.timeline import (
     Item,
     VolumeTimeline,
@@ -102,6 +103,8 @@ class Replay:
         self._recording = recording
         self._refused: Counter[str] = Counter()
         self._complaints: list[str] = []
+        layout = self.layout()
+        self._place = Place(layout) if isinstance(layout, VolumeFormat) else None
         self._items = self._open(first_index, chunk_s)
         self._next: Item | None = next(self._items, None)
 
@@ -109,7 +112,11 @@ class Replay:
         made = self._recording
         if isinstance(made, EegRun):
             return chunk_items(made.eeg, made.events, chunk_s, first_index)
-        return volume_items(made.volumes(self._refuse), made.events, made.tr_s, first_index)
+        volumes = filter(self._holds, made.volumes(self._refuse))
+        return volume_items(volumes, made.events, made.tr_s, first_index)
+
+    def _holds(self, volume: Volume) -> bool:
+        return self._place is None or self._place.holds(volume)
 
     def _refuse(self, error: InputError) -> None:
         self._refused[next(name for kind, name in _KINDS if isinstance(error, kind))] += 1
@@ -144,12 +151,15 @@ class Replay:
         """Return the files that could not be used, by reason, and how many volumes there are."""
         made = self._recording
         planned = {"volumes_planned": made.n_volumes} if isinstance(made, FmriRecording) else {}
-        return {**{name: self._refused[name] for _, name in _KINDS}, **planned}
+        refused = Counter({name: self._refused[name] for _, name in _KINDS})
+        if self._place is not None:
+            refused.update(self._place.counts)
+        return {**refused, **planned}
 
     def complaints(self) -> Sequence[str]:
         """Return why files could not be used, since the last call."""
         told, self._complaints = self._complaints, []
-        return told
+        return [*told, *([] if self._place is None else self._place.complaints())]
 
     def close(self) -> None:
         """Forget the recording."""
@@ -187,6 +197,9 @@ class LiveVolumes:
         Volume to begin with.
     feed : Feed
         Where they come from; closed with this.
+    keep : Path or None
+        File in which it is kept what the stream carries, for a process that starts again in the
+        middle of the run.
 
     Notes
     -----
@@ -194,14 +207,17 @@ class LiveVolumes:
     is wanted and the first volume tells none, it therefore waits for the second one.
     """
 
-    def __init__(self, plan: Plan, first_index: int, feed: Feed) -> None:
-        self._plan = plan
+    def __init__(
+        self, plan: Plan, first_index: int, feed: Feed, keep: Path | None = None
+    ) -> None:
+        self._plan, self._keep = plan, keep
         self._tr_s = plan.session.acquisition.fmri.tr_s
         self._events = planned_events(plan)
         self._first = first_index
         self._feed = feed
         self._layout: VolumeFormat | None = None
         self._timeline: VolumeTimeline | None = None
+        self._place: Place | None = None
         self._held: deque[Volume] = deque()
         self._items: deque[Item] = deque()
 
@@ -212,12 +228,24 @@ class LiveVolumes:
             self._held.append(volume)
             timeline = self._timeline or self._begin()
             while timeline is not None and self._held:
-                self._items.extend(timeline.take(self._held.popleft()))
+                held = self._held.popleft()
+                if self._place is None or self._place.holds(held):
+                    self._items.extend(timeline.take(held))
             if len(self._items) >= _MOST_ITEMS:
                 break
 
     def _begin(self) -> VolumeTimeline | None:
         """Fix what the stream carries; None while slice times may still come."""
+        layout = kept_layout(self._keep) or self._first_layout()
+        if layout is None:
+            return None
+        if self._keep is not None:
+            keep_layout(self._keep, layout)
+        self._layout, self._place = layout, Place(layout)
+        self._timeline = VolumeTimeline(self._events, layout.tr_s, self._first)
+        return self._timeline
+
+    def _first_layout(self) -> VolumeFormat | None:
         first = self._held[0]
         times = next((v.slice_times_s for v in self._held if v.slice_times_s is not None), None)
         if times is None and len(self._held) < _MOST_HELD and _slice_timed(self._plan):
@@ -226,11 +254,9 @@ class LiveVolumes:
         if not tr_s > 0:
             raise InputError("the volumes do not tell their TR; set acquisition.fmri.tr_s")
         x, y, z = first.data.shape
-        self._layout = VolumeFormat(
+        return VolumeFormat(
             (x, y, z), first.affine, tr_s, slice_times_s=times, slice_axis=first.slice_axis
         )
-        self._timeline = VolumeTimeline(self._events, tr_s, self._first)
-        return self._timeline
 
     def layout(self) -> VolumeFormat | None:
         """Return what the stream carries; None before the first volume."""
@@ -252,11 +278,15 @@ class LiveVolumes:
 
     def counts(self) -> Mapping[str, int]:
         """Return what was refused, repeated or missing."""
-        return self._feed.counts()
+        counts = Counter(self._feed.counts())
+        if self._place is not None:
+            counts.update(self._place.counts)
+        return {"moved": 0, **counts}
 
     def complaints(self) -> Sequence[str]:
         """Return why things were left out since the last call."""
-        return self._feed.complaints()
+        own = [] if self._place is None else self._place.complaints()
+        return [*self._feed.complaints(), *own]
 
     def close(self) -> None:
         """Close the feed."""
@@ -308,8 +338,9 @@ def open_feed(
     skip = there_before(run_folder, folder, FOLDER_DEPTH)
     keep = run_folder / "bridge.series"
     return FolderFeed(
-        folder, tr_s, source.poll_s, skip, clock, wake, keep, source.series, source.images
-    )
+        folder, tr_s, source.poll_s, skip, clock, wake, keep, source.series, source.images,
+        source.echo,
+    )  # fmt: skip
 
 
 def planned_events(plan: Plan) -> tuple[TimedEvent, ...]:

@@ -34,7 +34,7 @@ class AnyReader:
         Random key of the run; None for a new one.
     folder : Path or None
         Where the files are: a JSON sidecar may lie there already.
-    series_number, images
+    series_number, images, echo
         Which DICOM images to take, see `DicomReader`.
     """
 
@@ -45,9 +45,10 @@ class AnyReader:
         folder: Path | None = None,
         series_number: int | None = None,
         images: Literal["first", "original", "moco"] = "first",
+        echo: int = 1,
     ) -> None:
         key = key or new_key()
-        self._dicom = DicomReader(key, series_number, images=images)
+        self._dicom = DicomReader(key, series_number, echo=echo, images=images)
         nifti, parrec = NiftiReader(tr_s or 0.0, key=key, folder=folder), ParRecReader(key)
         self._by_ending: dict[tuple[str, ...], _Reader] = {
             NIFTI_ENDINGS: nifti,

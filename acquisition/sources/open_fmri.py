@@ -141,10 +141,14 @@ def open_volumes(found: Found, options: OpenOptions) -> FmriRecording:
     All files are read once here, so that volumes are counted, not files.
     """
     folder = found.path if found.path.is_dir() else found.path.parent
-    seen = _survey(found, folder, options.tr_s)
+
+    def reader() -> AnyReader:
+        return AnyReader(options.tr_s, folder=folder, echo=options.echo)
+
+    seen = _survey(found, reader())
 
     def volumes(refuse: Refuse) -> Iterator[Volume]:
-        reading = _read(found.files, AnyReader(options.tr_s, folder=folder), refuse)
+        reading = _read(found.files, reader(), refuse)
         for volume in _in_order(reading, seen.indices):
             yield replace(
                 volume,
@@ -168,12 +172,12 @@ def open_volumes(found: Found, options: OpenOptions) -> FmriRecording:
     )
 
 
-def _survey(found: Found, folder: Path, tr_s: float | None) -> _Survey:
+def _survey(found: Found, reader: AnyReader) -> _Survey:
     errors: list[InputError] = []
     hashes: list[str] = []
     first: Volume | None = None
     times: dict[int, tuple[float, ...] | None] = {}
-    for volume in _read(found.files, AnyReader(tr_s, folder=folder), errors.append, hashes):
+    for volume in _read(found.files, reader, errors.append, hashes):
         first = first or volume
         times.setdefault(volume.index, volume.slice_times_s)
     if first is None:

@@ -32,11 +32,14 @@ class OpenOptions:
         Repetition time in seconds where the file is silent or wrong.
     events : Path or None
         BIDS ``events.tsv`` that tells what was shown, instead of what lies beside the recording.
+    echo : int
+        Which echo of DICOM files that are numbered by echo.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
     tr_s: float | None = None
     events: Path | None = None
+    echo: int = 1
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,10 @@ class SeriesWatch:
         str
             What to tell; empty when that series was told of before.
         """
-        known = error.series in self._told
-        if error.series:
-            self._told.add(error.series)
+        which = f"{error.series} {error.echo}" if error.series else ""
+        known = which in self._told
+        if which:
+            self._told.add(which)
         if known:
             return ""
         if error.moco:
@@ -54,6 +55,8 @@ class SeriesWatch:
                 f"a second series, corrected for motion by the scanner, is left out ({error}); "
                 "this run keeps the series that came first; see source.images to choose"
             )
+        if error.echo:
+            return f"other echoes are left out ({error}); see source.echo to choose"
         silent_s = 0.0 if self._last_s is None else now_s - self._last_s
         back = error.index is None or error.index <= self._last_index
         if not back or silent_s < max(_SILENCE_S, _SILENCE_TR * self._tr_s):

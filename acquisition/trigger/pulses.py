@@ -63,7 +63,9 @@ def serial_pulses(port: str, baud: int, now: Callable[[], float]) -> Iterator[fl
     try:
         serial = importlib.import_module("serial")
     except ImportError as error:
-        told = problem("--serial", port, "pyserial to be installed", "pip install pyserial")
+        told = problem(
+            "--serial", port, "pyserial to be installed", "pip install 'phosphene[trigger]'"
+        )
         raise ConfigError(told) from error
     try:
         line = serial.Serial(port, baud, timeout=_LISTEN_S)

@@ -274,7 +274,7 @@ def test_hidden_temporary_and_earlier_files_are_left_alone(tmp_path: Path) -> No
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nowhere"):
+    with pytest.raises(InputError, match="an existing folder"):
         scan_of(tmp_path / "nowhere")
 
 

@@ -215,7 +215,10 @@ def test_volumes_that_were_split_from_enhanced_files_are_one_series() -> None:
     out = []
     kind = ["ORIGINAL", "PRIMARY", "M", "ND", "MFSPLIT"]
     for number, raw in enumerate(files("ge")):
-        own = {"SeriesInstanceUID": f"1.2.3.{number // 4 + 1}", "SeriesNumber": 7 + number // 4}
+        own = {
+            "SeriesInstanceUID": f"1.2.3.{number // 4 + 1}", "SeriesNumber": 7 + number // 4,
+            "StudyInstanceUID": f"1.2.4.{number // 4 + 1}",
+        }  # fmt: skip
         out += reader.read(edited(raw, ImageType=kind, **own), "1.dcm")
     assert [v.index for v in out] == [0, 1, 2]
     assert len({v.series_hash for v in out}) == 1
@@ -224,6 +227,52 @@ def test_volumes_that_were_split_from_enhanced_files_are_one_series() -> None:
     )
     with pytest.raises(OtherSeriesError):
         reader.read(edited(files("ge")[0], ImageType=kind, SeriesTime="130000"), "1.dcm")
+
+
+def test_an_identifier_that_stays_outdoes_all_that_changes() -> None:
+    reader = DicomReader(KEY)
+    out = []
+    kind = ["ORIGINAL", "PRIMARY", "M", "ND", "MFSPLIT"]
+    for number, raw in enumerate(files("ge")):
+        own = {"StudyInstanceUID": f"1.2.4.{number // 4}"}
+        if number >= 4:
+            own["SeriesTime"] = f"12000{number // 4}"
+        out += reader.read(edited(raw, ImageType=kind, **own), "1.dcm")
+    assert [v.index for v in out] == [0, 1, 2]
+    assert len({v.series_hash for v in out}) == 1
+
+
+def test_a_localizer_in_front_does_not_hold_the_series() -> None:
+    """Three pictures in three directions, each a slice of what never becomes a volume."""
+    reader = DicomReader(KEY)
+    refused = 0
+    for number, axes in enumerate(([1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, -1], [1, 0, 0, 0, 0, -1])):
+        raw = edited(files("ge")[number], ImageOrientationPatient=axes,
+                     SeriesInstanceUID="1.2.3.99", SeriesNumber=1)  # fmt: skip
+        try:
+            assert reader.read(raw, f"{number}.dcm") == []
+        except MatrixError:
+            refused += 1
+    assert refused == 2
+    out = [v for raw in files("ge") for v in reader.read(raw, "f.dcm")]
+    assert [v.index for v in out] == [0, 1, 2]
+    assert reader.pending() == []
+    with pytest.raises(OtherSeriesError):
+        reader.read(edited(files("ge")[0], SeriesInstanceUID="1.2.3.99"), "late.dcm")
+
+
+@pytest.mark.parametrize("echo", [1, 2])
+def test_one_echo_is_read_and_the_others_are_told_apart_from_series(echo: int) -> None:
+    reader, out, left = DicomReader(KEY, echo=echo), [], 0
+    for raw in files("ge"):
+        for number in (1, 2, 3):
+            try:
+                out += reader.read(edited(raw, EchoNumbers=number), "1.dcm")
+            except OtherSeriesError as error:
+                assert error.echo
+                left += 1
+    assert [v.index for v in out] == [0, 1, 2]
+    assert left == 2 * len(files("ge"))
 
 
 def test_slices_without_their_number_are_refused() -> None:
@@ -262,10 +311,12 @@ def test_other_echoes_phases_series_and_sizes_are_refused() -> None:
         reader.read(edited(second, ImageType=["ORIGINAL", "PRIMARY", "PHASE MAP"]), "1.dcm")
     with pytest.raises(MatrixError):
         reader.read(edited(second, PixelSpacing=[3.0, 3.0]), "1.dcm")
+    for raw in files("philips"):
+        reader.read(raw, "1.dcm")
     with pytest.raises(OtherSeriesError) as caught:
         reader.read(philips_files(picture(1), series(8), 1)[0][1], "1.dcm")
     assert (caught.value.index, len(caught.value.series), caught.value.moco) == (1, 16, False)
-    assert [(p.index, p.have) for p in reader.pending()] == [(0, 1)]
+    assert reader.pending() == []
 
 
 def piece(volume: int, place: int, value: int = 0, n_slices: int = 3) -> Slice:

@@ -115,7 +115,7 @@ def test_a_clock_pulses_at_its_interval() -> None:
 
 def test_a_serial_line_asks_for_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "serial", None)
-    with pytest.raises(ConfigError, match="pip install pyserial"):
+    with pytest.raises(ConfigError, match="pip install"):
         next(serial_pulses("/dev/ttyS0", 9600, MonotonicClock().now))
 
 

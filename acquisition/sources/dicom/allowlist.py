@@ -63,7 +63,6 @@ ALLOWED = (
     Element(0x00189074, "FrameAcquisitionDateTime", "DT", "timing"),
     Element(0x00189112, "MRTimingAndRelatedParametersSequence", "SQ", "timing"),
     Element(0x00189226, "MRImageFrameTypeSequence", "SQ", "layout"),
-    Element(0x0020000D, "StudyInstanceUID", "UI", "identifier"),
     Element(0x0020000E, "SeriesInstanceUID", "UI", "identifier"),
     Element(0x00200011, "SeriesNumber", "IS", "number"),
     Element(0x00200012, "AcquisitionNumber", "IS", "number"),

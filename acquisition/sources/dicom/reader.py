@@ -28,14 +28,17 @@ __all__ = ["DicomReader", "series_of"]
 
 _MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 _ENHANCED_MR_IMAGES = ("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
+_MOST_SERIES = 8
 _PHASE = frozenset(["P", "PHASE", "PHASE MAP"])
 
 
 class DicomReader:
     """Reads the files of one series.
 
-    The first image read fixes the series and the matrix size, unless they are given; images of
-    another series or size are refused. Of several echoes one is taken; phase images are refused.
+    The first whole volume fixes the series and the matrix size, unless they are given; images of
+    another series or size are refused from then on. Single slices fix nothing: those of a localizer
+    lie in several directions and never make a volume. Of several echoes one is taken; phase images
+    are refused.
 
     Parameters
     ----------
@@ -66,16 +69,17 @@ class DicomReader:
         self._echo = echo
         self._moco = None if images == "first" else images == "moco"
         self._series_hash: str | None = None
+        self._uid_hash = ""
         self._mosaic = MosaicParser()
-        self._assembler = Assembler()
-        self._classic = ClassicParser(self._assembler)
+        # one for each series until one of them has made a volume
+        self._assemblers: dict[str, Assembler] = {}
         self._turn = Turner()
         self._clock_s: float | None = None
 
     @property
     def counts(self) -> dict[str, int]:
         """Slices that came again, by name of the counter."""
-        return {"duplicate_slices": self._assembler.duplicates}
+        return {"duplicate_slices": sum(a.duplicates for a in self._assemblers.values())}
 
     def read(self, raw: bytes, name: str) -> list[Volume]:
         """Read one file.
@@ -109,22 +113,33 @@ class DicomReader:
         try:
             opened = open_file(raw)
             series_hash = self._accept(opened)
-            parsed = self._parse(opened)
+            parsed = self._parse(opened, series_hash)
             volumes = [self._to_volume(one, series_hash) for one in parsed]
         except InputError as error:
             error.args = (f"{shown}: {error}",)
             raise
-        self._series_hash = series_hash
-        if self._moco is None:
-            self._moco = _is_moco(opened.elements)
         if volumes:
+            self._keep_to(series_hash, opened.elements)
             x, y, z = volumes[0].data.shape
             self._shape = (x, y, z)
         return volumes
 
+    def _keep_to(self, series_hash: str, elements: Elements) -> None:
+        """Follow a series from now on."""
+        if self._series_hash is None:
+            self._series_hash = series_hash
+            self._uid_hash = self._hash_of(elements)
+            own = _kind_of(series_hash, elements)
+            self._assemblers = {k: a for k, a in self._assemblers.items() if k == own}
+        if self._moco is None:
+            self._moco = _is_moco(elements)
+
+    def _hash_of(self, elements: Elements) -> str:
+        return keyed_hash(self._key, elements.text("SeriesInstanceUID"))
+
     def pending(self) -> list[Pending]:
         """Return the volumes that are incomplete or were given up, for the messages at the end."""
-        return self._assembler.pending()
+        return [one for a in self._assemblers.values() for one in a.pending()]
 
     def _accept(self, opened: Opened) -> str:
         """Check that a file is an image of this series; return the series' hash."""
@@ -140,9 +155,15 @@ class DicomReader:
         if "PixelData" not in elements:
             raise _cut()
         series_hash = keyed_hash(self._key, _series_identifier(elements))
+        if self._series_hash is not None and self._hash_of(elements) == self._uid_hash:
+            series_hash = self._series_hash  # whatever else may change from volume to volume
+        moco, echo = _is_moco(elements), False
         why = self._why_other(elements, series_hash)
+        if not why:
+            why = self._why_echo(elements)
+            echo = bool(why)
         if why:
-            raise OtherSeriesError(why, series_hash, _index_of(elements), moco=_is_moco(elements))
+            raise OtherSeriesError(why, series_hash, _index_of(elements), moco=moco, echo=echo)
         return series_hash
 
     def _why_other(self, elements: Elements, series_hash: str) -> str:
@@ -158,22 +179,29 @@ class DicomReader:
             kinds = ("as measured", "corrected for motion")
             given, wanted = reversed(kinds) if not self._moco else kinds
             return problem("image", given, f"images {wanted}", "See source.images.")
-        echo = elements.whole("EchoNumbers", 0)
-        if echo not in (0, self._echo):
-            return problem("EchoNumbers", echo, f"echo {self._echo}", "Choose the echo to decode.")
         types = {value.upper() for value in elements.texts("ImageType")[2:]}
         if types & _PHASE or elements.text("ComplexImageComponent") == "PHASE":
             return problem("ImageType", "a phase image", "magnitude", "Switch phase images off.")
         return ""
 
-    def _parse(self, opened: Opened) -> list[Parsed]:
+    def _why_echo(self, elements: Elements) -> str:
+        echo = elements.whole("EchoNumbers", 0)
+        if echo in (0, self._echo):
+            return ""
+        return problem("EchoNumbers", echo, f"echo {self._echo}", "Choose the echo to decode.")
+
+    def _parse(self, opened: Opened, series_hash: str) -> list[Parsed]:
         elements, frames = opened.elements, Frames(opened)
         # the class decides: enhanced files may still be called mosaics
         if elements.text("SOPClassUID") != _MR_IMAGE:
             return parse_enhanced(elements, frames)
         if "MOSAIC" in elements.texts("ImageType"):
             return [self._mosaic.parse(elements, frames)]
-        return self._classic.parse(elements, frames)
+        kind = _kind_of(series_hash, elements)
+        assembler = self._assemblers.setdefault(kind, Assembler())
+        for other in list(self._assemblers)[:-_MOST_SERIES]:
+            del self._assemblers[other]
+        return ClassicParser(assembler).parse(elements, frames)
 
     def _to_volume(self, parsed: Parsed, series_hash: str) -> Volume:
         data, affine, slice_axis, times = self._turn(parsed)
@@ -226,13 +254,18 @@ def series_of(raw: bytes) -> str:
 def _series_identifier(elements: Elements) -> str:
     """Return what all files of a series share.
 
-    Scanners that split enhanced images into classic slices give each volume an own series
-    identifier and number; its time is that of the series.
+    Scanners that split enhanced images into classic slices give each volume an own identifier and
+    number of the series, some software versions an own identifier of the study too; the time of
+    the series stays.
     """
-    study, time = elements.text("StudyInstanceUID"), elements.text("SeriesTime")
-    if "MFSPLIT" in elements.texts("ImageType") and study and time:
-        return f"{study} {time}"
+    time = elements.text("SeriesTime")
+    if "MFSPLIT" in elements.texts("ImageType") and time:
+        return f"at {time}"
     return elements.text("SeriesInstanceUID")
+
+
+def _kind_of(series_hash: str, elements: Elements) -> str:
+    return f"{series_hash} {_is_moco(elements)}"
 
 
 def _is_moco(elements: Elements) -> bool:
