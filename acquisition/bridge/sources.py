@@ -207,9 +207,7 @@ class LiveVolumes:
     is wanted and the first volume tells none, it therefore waits for the second one.
     """
 
-    def __init__(
-        self, plan: Plan, first_index: int, feed: Feed, keep: Path | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, first_index: int, feed: Feed, keep: Path | None = None) -> None:
         self._plan, self._keep = plan, keep
         self._tr_s = plan.session.acquisition.fmri.tr_s
         self._events = planned_events(plan)

@@ -14,10 +14,21 @@ import numpy as np
 import numpy.typing as npt
 import pylsl
 
+from acquisition.fmri.rigid import farthest_mm
 from phosphene.errors import InputError
 
-__all__ = ["COUNTER_LABEL", "COUNTER_MODULO", "EegFormat", "VolumeFormat", "marker_info"]
+__all__ = [
+    "COUNTER_LABEL",
+    "COUNTER_MODULO",
+    "SAME_PLACE_MM",
+    "EegFormat",
+    "VolumeFormat",
+    "marker_info",
+]
 
+SAME_PLACE_MM = 0.1
+"""Voxels nearer than this are at the same place; headers round theirs."""
+_SAME_TR_S = 1e-3
 COUNTER_MODULO = 2**24
 COUNTER_LABEL = "sample-counter"
 
@@ -167,14 +178,19 @@ class VolumeFormat:
         return made
 
     def same_as(self, other: Any) -> bool:
-        """Tell whether every field agrees."""
-        return (
-            isinstance(other, VolumeFormat)
-            and (self.shape, self.tr_s, self.mask_hash, self.unit, self.figures)
-            == (other.shape, other.tr_s, other.mask_hash, other.unit, other.figures)
-            and (self.slice_times_s, self.slice_axis) == (other.slice_times_s, other.slice_axis)
-            and bool(np.array_equal(self.affine, other.affine))
-        )
+        """Tell whether volumes of one stream may follow those of the other.
+
+        They have to be of the same matrix, unit, mask and figures, and of the same place and TR as
+        far as headers agree on these. Slice times may differ: scanners tell others for each volume
+        by some milliseconds, and those of the first description count.
+        """
+        if not isinstance(other, VolumeFormat):
+            return False
+        names = ("shape", "mask_hash", "unit", "figures", "slice_axis")
+        if any(getattr(self, name) != getattr(other, name) for name in names):
+            return False
+        off_mm = farthest_mm(self.shape, self.affine, other.affine)
+        return off_mm <= SAME_PLACE_MM and abs(self.tr_s - other.tr_s) <= _SAME_TR_S
 
 
 def marker_info(source_id: str, name: str = "phosphene-markers") -> pylsl.StreamInfo:

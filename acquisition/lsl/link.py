@@ -140,7 +140,8 @@ class StreamLink:
     max_buffer : int
         Seconds (hundreds of samples for irregular streams) that liblsl keeps for us.
     describe : Callable or None
-        Turns the full description into a format object; a replacement must give an equal one.
+        Turns the full description into a format object; a replacement must give one that is the
+        same (by its ``same_as``, if it has one). The first one stays.
     search_after_s : float
         Silence after which a replacement is looked for, in seconds.
 
@@ -261,7 +262,7 @@ class StreamLink:
             same = getattr(layout, "same_as", layout.__eq__)
             if self.layout is not None and not same(self.layout):
                 raise InputError(f"stream {info.source_id()!r} came back as {layout}")
-            self.layout = layout
+            self.layout = layout if self.layout is None else self.layout
         self.wanted = StreamWanted(
             self.wanted.source_ids,
             self.wanted.channel_format,
