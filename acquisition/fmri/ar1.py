@@ -138,7 +138,7 @@ class Design:
         before = basis.T @ (self.now - self.ends) @ basis
         r = rhos[:, None, None]
         inner = np.linalg.inv(np.eye(basis.shape[1]) - r * lag + r**2 * before)
-        return np.asarray(basis @ inner @ basis.T)
+        return np.ascontiguousarray(basis @ inner @ basis.T)
 
 
 class LaggedSums:
@@ -200,9 +200,10 @@ class LaggedSums:
             self._xx_lag += np.outer(x, self._x)
             self.pairs += 1
         # Before the first row and after a break x and y before are 0 and add nothing.
-        accumulate(self._xy, self._lagged, self._squares, x, y, self._first, self._x, self._y)
+        x, data = (np.ascontiguousarray(row, np.float64) for row in (x, y))
+        accumulate(self._xy, self._lagged, self._squares, x, data, self._first, self._x, self._y)
         self._xx += np.outer(x, x)
-        self._x = x.astype(np.float64)
+        self._x = x.copy()
         self.n += 1
 
     def _end_chain(self) -> None:
@@ -272,9 +273,11 @@ class LaggedSums:
         weights = np.where(known[:, None], contrasts, 0.0)
         gains = np.ascontiguousarray(weights @ inverses)  # (bins, contrasts, columns)
         spread = np.einsum("kcp,cp->kc", gains, weights)
-        effect, variance = estimate(
-            *data, self._squares, self._x[chosen], self._y, used / BINS, which, inverses, gains
-        )
+        effect, variance = np.empty((len(contrasts), len(which))), np.empty(len(which))
+        estimate(
+            *data, self._squares, self._x[chosen], self._y, used / BINS,
+            which.astype(np.int64, copy=False), inverses, gains, effect, variance,
+        )  # fmt: skip
         variance = variance / dof if dof else np.full_like(variance, np.inf)
         with np.errstate(invalid="ignore"):
             sd = np.sqrt(spread[which].T * variance)
@@ -305,10 +308,9 @@ class LaggedSums:
         """Correlation of each voxel's noise in whole hundredths."""
         if noise == "ols" or not self.pairs or self.n <= basis.shape[1]:
             return np.zeros(len(self._y), np.int64)
-        lag = 0.5 * (design.lag + design.lag.T)
-        rho = correlations(
-            data[0], data[1], self._squares, basis @ basis.T, lag, self.n / self.pairs
-        )
+        lag = np.ascontiguousarray(0.5 * (design.lag + design.lag.T))
+        inverse, rho = np.ascontiguousarray(basis @ basis.T), np.empty(len(self._y))
+        correlations(data[0], data[1], self._squares, inverse, lag, self.n / self.pairs, rho)
         if noise == "pooled":
             rho = np.full_like(rho, np.median(rho))
         return np.asarray(np.clip(rho * BINS, -_MOST, _MOST).astype(np.int64))

@@ -6,16 +6,32 @@ Arrays with the data are (voxels, columns), so that the columns of a voxel lie s
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+import numpy.typing as npt
+
+from acquisition.fmri.jit import kernel
 
 __all__ = ["FLAT", "accumulate", "close", "correlations", "estimate"]
+
+Array = npt.NDArray[np.float64]
 
 FLAT = 1e-12
 """Sums of squares below this part of the total are rounding errors: the voxel never varies."""
 
 
-@njit(cache=True, nogil=True)
-def accumulate(xy, lagged, squares, x, y, first, x_old, y_old):  # type: ignore[no-untyped-def]
+@kernel(
+    "float64[2]!",
+    "float64[2]!",
+    "float64[2]!",
+    "float64[1]",
+    "float64[1]",
+    "float64[1]",
+    "float64[1]",
+    "float64[1]!",
+)
+def accumulate(
+    xy: Array, lagged: Array, squares: Array, x: Array, y: Array, first: Array,
+    x_old: Array, y_old: Array,
+) -> None:  # fmt: skip
     """Add one row to all sums; `y_old` becomes this row."""
     p = len(x)
     for v in range(len(y)):
@@ -29,8 +45,8 @@ def accumulate(xy, lagged, squares, x, y, first, x_old, y_old):  # type: ignore[
         y_old[v] = new
 
 
-@njit(cache=True, nogil=True)
-def close(ended, squares, x, y):  # type: ignore[no-untyped-def]
+@kernel("float64[2]!", "float64[2]!", "float64[1]", "float64[1]")
+def close(ended: Array, squares: Array, x: Array, y: Array) -> None:
     """Note the row before a break: it has no next neighbour."""
     for v in range(len(y)):
         for j in range(len(x)):
@@ -38,11 +54,15 @@ def close(ended, squares, x, y):  # type: ignore[no-untyped-def]
         squares[v, 2] += y[v] * y[v]
 
 
-@njit(cache=True, nogil=True)
-def correlations(xy, lagged, squares, inverse, lag, ratio):  # type: ignore[no-untyped-def]
-    """Lag-one correlation of the least squares residuals, (voxels,)."""
+@kernel(
+    "float64[2]", "float64[2]", "float64[2]", "float64[2]", "float64[2]", "float64", "float64[1]!"
+)
+def correlations(
+    xy: Array, lagged: Array, squares: Array, inverse: Array, lag: Array, ratio: float, rho: Array
+) -> None:
+    """Write the lag-one correlation of the least squares residuals into `rho` (voxels,)."""
     n, p = xy.shape
-    rho = np.zeros(n)
+    rho[:] = 0.0
     beta, turned = np.empty(p), np.empty(p)
     for v in range(n):
         beta[:] = 0.0
@@ -61,17 +81,31 @@ def correlations(xy, lagged, squares, inverse, lag, ratio):  # type: ignore[no-u
             next_ += (turned[j] - lagged[v, j]) * beta[j]
         if same > FLAT * squares[v, 0]:
             rho[v] = ratio * next_ / same
-    return rho
 
 
-@njit(cache=True, nogil=True)
-def estimate(  # type: ignore[no-untyped-def]
-    xy, lagged, ended, squares, x, y, rhos, which, inverses, gains
-):
-    """Contrasts (contrasts, voxels) and residual sum of squares (voxels,) after whitening."""
+@kernel(
+    "float64[2]",
+    "float64[2]",
+    "float64[2]",
+    "float64[2]",
+    "float64[1]",
+    "float64[1]",
+    "float64[1]",
+    "int64[1]",
+    "float64[3]",
+    "float64[3]",
+    "float64[2]!",
+    "float64[1]!",
+)
+def estimate(
+    xy: Array, lagged: Array, ended: Array, squares: Array, x: Array, y: Array,
+    rhos: Array, which: npt.NDArray[np.int64], inverses: Array, gains: Array,
+    effect: Array, left: Array,
+) -> None:  # fmt: skip
+    """Write contrasts (contrasts, voxels) and residual sum of squares (voxels,), whitened."""
     n, p = xy.shape
     m = gains.shape[1]
-    effect, left = np.empty((m, n)), np.zeros(n)
+    left[:] = 0.0
     b, beta = np.empty(p), np.empty(p)
     for v in range(n):
         k = which[v]
@@ -96,4 +130,3 @@ def estimate(  # type: ignore[no-untyped-def]
             for j in range(p):
                 value += gains[k, c, j] * b[j]
             effect[c, v] = value
-    return effect, left

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
+from pathlib import Path
 from types import FunctionType
 
 import numpy as np
 import pytest
+from numba.core import caching
 from scipy import ndimage
 
 from acquisition.fmri import warm
@@ -150,6 +154,35 @@ def test_where_nothing_can_be_kept_on_disk_kernels_work_all_the_same() -> None:
     out = np.empty(3, np.float32)
     kernel("float32[1]", "float32[1]!")(homeless)(np.arange(3, dtype=np.float32), out)
     np.testing.assert_array_equal(out, [0, 2, 4])
+
+
+def test_the_regression_needs_no_folder_for_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a service that may write nothing but its own data."""
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    spec = importlib.util.find_spec("acquisition.fmri.ar1_kernels")
+    assert spec is not None
+    assert spec.loader is not None
+    fresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    ended, squares = np.zeros((2, 1)), np.zeros((2, 3))
+    fresh.close(ended, squares, np.array([2.0]), np.array([3.0, 5.0]))
+    np.testing.assert_array_equal(ended, [[6], [10]])
+    np.testing.assert_array_equal(squares[:, 2], [9, 25])
+
+
+def test_machine_code_is_made_in_one_place_only() -> None:
+    root = Path(warm.__file__).parents[1]
+    using = [
+        p.name for p in root.rglob("*.py") if re.search(r"\bimport numba|from numba", p.read_text())
+    ]
+    assert using == ["jit.py"]
+
+
+def test_the_service_has_a_folder_for_machine_code() -> None:
+    unit = Path(warm.__file__).parents[2] / "deploy/systemd/phosphene-live@.service"
+    lines = unit.read_text().splitlines()
+    assert "CacheDirectory=phosphene" in lines
+    assert "Environment=NUMBA_CACHE_DIR=/var/cache/phosphene" in lines
 
 
 def test_a_wrong_declaration_is_refused() -> None:
