@@ -24,10 +24,10 @@ from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.volume import Volume
 from acquisition.lsl.formats import EegFormat, VolumeFormat
 from acquisition.settings import settings_of
-from acquisition.sources.identity import new_key
 from acquisition.sources.recording import EegRun, FmriRecording, Recording
 from acquisition.sources.tcp.door import networks_of
 from acquisition.sources.tcp.feed import AfniFeed, Listening, VsendFeed
+from acquisition.sources.tcp.memory import Memory
 from acquisition.sources.tcp.vsend import VsendDecoder
 from phosphene.bundle import Bundle
 from phosphene.clock import Clock
@@ -325,11 +325,12 @@ def open_feed(
     port = source.usual_port
     if port is not None:
         where = Listening(source.host, port, networks_of(source.allowed_hosts))
+        memory = Memory(run_folder / "bridge.tcp")
         _NOTED.info("listening for %s at %s:%d", source.kind, source.host, port)
         if source.kind == "afni":
-            return AfniFeed(where, new_key(), first_index, clock, wake)
-        decoder = VsendDecoder(new_key(), images=source.images)
-        return VsendFeed(where, decoder, first_index, clock, wake, run_folder / "bridge.first")
+            return AfniFeed(where, memory.key, first_index, clock, wake, memory)
+        decoder = VsendDecoder(memory.key, images=source.images)
+        return VsendFeed(where, decoder, first_index, clock, wake, memory)
     folder = source.path
     if folder is None:
         raise ConfigError("source.path: a live folder needs one")

@@ -17,6 +17,7 @@ from acquisition.sources.tcp.afni_header import AfniHeader
 from acquisition.sources.tcp.door import networks_of
 from acquisition.sources.tcp.feed import AfniFeed, Listening, TcpFeed, VsendFeed
 from acquisition.sources.tcp.intake import Intake
+from acquisition.sources.tcp.memory import Memory, Remembered
 from acquisition.sources.tcp.vsend import VsendDecoder
 from phosphene.clock import MonotonicClock
 from phosphene.errors import ConfigError, InputError
@@ -74,9 +75,11 @@ def listening(*hosts: str, port: int = 0, patience_s: float = 10.0) -> Listening
     return Listening(HOST, port, networks_of(hosts or (HOST,)), patience_s)
 
 
-def vsend(ears: Ears, where: Listening | None = None, **more: object) -> VsendFeed:
-    decoder = VsendDecoder(KEY)
-    feed = VsendFeed(where or listening(), decoder, 0, CLOCK, ears.bell.set, **more)  # type: ignore[arg-type]
+def vsend(
+    ears: Ears, memory: Memory | None = None, first: int = 0, where: Listening | None = None
+) -> VsendFeed:
+    decoder = VsendDecoder(KEY if memory is None else memory.key)
+    feed = VsendFeed(where or listening(), decoder, first, CLOCK, ears.bell.set, memory)
     ears.feed = feed
     return feed
 
@@ -151,12 +154,13 @@ def test_another_series_and_another_matrix_are_left_out(ears: Ears) -> None:
 
 
 def test_only_allowed_hosts_may_send(ears: Ears) -> None:
-    feed = vsend(ears, listening("10.1.2.0/24", "192.168.7.7"))
+    feed = vsend(ears, where=listening("10.1.2.0/24", "192.168.7.7"))
     with sender(feed) as out:
         out.send(DATA[0], 0)
     ears.until(lambda: ears.counts("hosts_turned_away") == 1)
     assert ears.volumes == []
     assert any("source.allowed_hosts" in line for line in ears.said)
+    assert not any(HOST in line for line in ears.said), "addresses stay out of logs and notes"
     with pytest.raises(ConfigError, match="scanner"):
         networks_of([HOST, "scanner"])
 
@@ -168,7 +172,7 @@ def test_a_port_that_somebody_has_is_an_error_at_once(ears: Ears) -> None:
 
 
 def test_a_silent_connection_makes_room_for_one_that_waits(ears: Ears) -> None:
-    feed = vsend(ears, listening(patience_s=0.0))
+    feed = vsend(ears, where=listening(patience_s=0.0))
     with socket.create_connection((HOST, feed.port)), sender(feed) as out:
         out.send(DATA[0], 0)
         ears.until(lambda: len(ears.volumes) == 1)
@@ -200,26 +204,90 @@ def test_a_sender_waits_while_nobody_takes_and_closing_ends_everything(ears: Ear
     ears.feed = None
 
 
+def started_again(ears: Ears) -> None:
+    assert ears.feed is not None
+    ears.feed.close()
+    ears.volumes.clear()
+
+
 def test_a_process_that_starts_again_counts_as_before(ears: Ears, tmp_path: Path) -> None:
-    keep = tmp_path / "first"
+    path = tmp_path / "bridge.tcp"
     raws = []
-    with sender(vsend(ears, keep=keep)) as out:
+    with sender(vsend(ears, Memory(path))) as out:
         for number in range(3):  # counts from 0
             raw = bytearray(out.raw(DATA[number], number))
             raw[548:552] = number.to_bytes(4, "little")
             raws.append(raw)
         out.send_raw(raws[0])
         ears.until(lambda: len(ears.volumes) == 1)
-    assert ears.feed is not None
-    ears.feed.close()
-    with sender(vsend(ears, keep=keep)) as out:
+    started_again(ears)
+    with sender(vsend(ears, Memory(path), first=1)) as out:
         out.send_raw(raws[1])
+        ears.until(lambda: len(ears.volumes) == 1)
+    assert [v.index for v in ears.volumes] == [1]
+
+
+def test_after_a_restart_another_scan_does_not_pass_for_the_run(ears: Ears, tmp_path: Path) -> None:
+    path = tmp_path / "bridge.tcp"
+    with sender(vsend(ears, Memory(path)), "1.2") as out:
+        for k in range(3):
+            out.send(DATA[k], k)
+        ears.until(lambda: len(ears.volumes) == 3)
+    started_again(ears)
+    feed = vsend(ears, Memory(path), first=3)
+    with sender(feed, "1.3") as out:
+        for k in range(5):
+            out.send(DATA[k], k)
+        ears.until(lambda: ears.counts("second_series") == 5)
+    assert ears.volumes == []
+    assert sum("DOES NOT GO ON" in line for line in ears.said) == 1
+    with sender(feed, "1.2") as out:
+        out.send(DATA[3], 3)
+        ears.until(lambda: len(ears.volumes) == 1)
+    assert ears.volumes[0].index == 3
+    assert "1.2" not in path.read_text()
+
+
+def test_after_a_restart_afni_goes_on_only_from_the_first_image(ears: Ears, tmp_path: Path) -> None:
+    path, port = tmp_path / "bridge.tcp", free_port()
+    with AfniSender(HOST, afni(ears, Memory(path)).port, HEADER, CLOCK, port) as out:
+        for k in range(3):
+            out.send(DATA[k])
+        ears.until(lambda: len(ears.volumes) == 3)
+    started_again(ears)
+    feed = afni(ears, Memory(path), first=3)
+    with AfniSender(HOST, feed.port, HEADER, CLOCK, port) as out:
+        for k in (5, 6, 7, 0, 1):  # the sender goes on where it was; these are not 0, 1, 2, ...
+            out.send(DATA[k])
+        ears.until(lambda: ears.counts("second_series") == 5)
+    assert ears.volumes == []
+    assert sum("DOES NOT GO ON" in line for line in ears.said) == 1
+    with AfniSender(HOST, feed.port, HEADER, CLOCK, port) as out:
+        for k in range(5):
+            out.send(DATA[k])
         ears.until(lambda: len(ears.volumes) == 2)
-    assert [v.index for v in ears.volumes] == [0, 1]
+    assert [v.index for v in ears.volumes] == [3, 4]
+    for volume in ears.volumes:
+        np.testing.assert_array_equal(volume.data, DATA[volume.index])
 
 
-def afni(ears: Ears) -> AfniFeed:
-    feed = AfniFeed(listening(), KEY, 0, CLOCK, ears.bell.set)
+def test_memory_holds_the_kind_of_images_and_the_matrix(tmp_path: Path) -> None:
+    path = tmp_path / "bridge.tcp"
+    begun = Memory(path)
+    assert begun.known is None
+    begun.keep(Remembered("a", (2, 2, 2), 0, corrected=True))
+    begun.keep(Remembered("b", (3, 3, 3)))
+    again = Memory(path)
+    assert again.key == begun.key
+    assert again.known == begun.known == Remembered("a", (2, 2, 2), 0, corrected=True)
+    intake = Intake(1, again.known)
+    assert intake.push(Volume(np.zeros((2, 2, 3), np.float32), np.eye(4), 1, 1.0, "a"), 0.0) == []
+    assert intake.counts()["other_matrix"] == 1
+
+
+def afni(ears: Ears, memory: Memory | None = None, first: int = 0) -> AfniFeed:
+    key = KEY if memory is None else memory.key
+    feed = AfniFeed(listening(), key, first, CLOCK, ears.bell.set, memory)
     ears.feed = feed
     return feed
 

@@ -61,7 +61,7 @@ class Door:
 
     def __init__(self, host: str, port: int, allowed: Sequence[Network]) -> None:
         self._allowed = tuple(allowed)
-        self.turned_away, self.last_turned_away = 0, ""
+        self.turned_away = 0
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -102,7 +102,6 @@ class Door:
         if not any(peer in network for network in self._allowed):
             connection.close()
             self.turned_away += 1
-            self.last_turned_away = str(peer)
             return None
         connection.setblocking(False)
         # A sender that lost its power sends no farewell; the system finds out.

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from acquisition.fmri.volume import Volume
 from acquisition.sources.damage import damaged
@@ -17,6 +16,7 @@ from acquisition.sources.tcp.afni import LONGEST_CONTROL, AfniDecoder, data_port
 from acquisition.sources.tcp.decoder import StreamDecoder
 from acquisition.sources.tcp.door import Door, Network
 from acquisition.sources.tcp.intake import Intake
+from acquisition.sources.tcp.memory import Memory, Remembered
 from acquisition.sources.tcp.vsend import VsendDecoder
 from phosphene.clock import Clock
 from phosphene.errors import InputError, TruncatedError, problem
@@ -62,8 +62,10 @@ class TcpFeed:
         Address, port and allowed hosts.
     decoder : StreamDecoder
         The protocol.
-    intake : Intake
-        Decides what belongs to the run.
+    first_index : int
+        Volume to begin with.
+    memory : Memory or None
+        The series that the run follows; None for one that begins.
     clock : Clock
         Present time, on the LSL clock; a volume is stamped when its last byte has come.
     wake : Callable
@@ -79,11 +81,14 @@ class TcpFeed:
         self,
         where: Listening,
         decoder: StreamDecoder,
-        intake: Intake,
+        first_index: int,
+        memory: Memory | None,
         clock: Clock,
         wake: Callable[[], None],
     ) -> None:
-        self._where, self._decoder, self._intake = where, decoder, intake
+        self._where, self._decoder = where, decoder
+        self._memory = memory or Memory()
+        self._intake = Intake(first_index, self._memory.known)
         self._clock, self._wake = clock, wake
         self._queue: queue.Queue[Volume] = queue.Queue(_QUEUED)
         self._closing = threading.Event()
@@ -159,8 +164,8 @@ class TcpFeed:
             if door.turned_away > before:
                 self._turned_away += 1
                 self._complain(
-                    InputError(f"host {door.last_turned_away} was turned away; if it is the "
-                               "sender, add it to source.allowed_hosts")
+                    InputError("a host that is not allowed was turned away; if it is the sender, "
+                               "add its address to source.allowed_hosts")
                 )  # fmt: skip
             if connection is not None:
                 self._connections += 1
@@ -211,7 +216,12 @@ class TcpFeed:
         except Exception as error:
             raise damaged(error) from error
 
+    def _marks(self, volume: Volume) -> Remembered:
+        """Return by what the series is known to a process that starts again."""
+        return Remembered(volume.series_hash, volume.data.shape)
+
     def _pass_on(self, volume: Volume) -> None:
+        self._memory.keep(self._marks(volume))
         for one in self._intake.push(volume, self._clock.now()):
             while not self._closing.is_set():
                 with suppress(queue.Full):
@@ -237,9 +247,8 @@ class VsendFeed(TcpFeed):
         Volume to begin with.
     clock, wake
         See `TcpFeed`.
-    keep : Path or None
-        File in which it is kept whether the sender counts from 0 or 1, for a process that starts
-        again in the middle of the run.
+    memory : Memory or None
+        The series that the run follows, and the decoder's key.
     """
 
     def __init__(
@@ -249,21 +258,21 @@ class VsendFeed(TcpFeed):
         first_index: int,
         clock: Clock,
         wake: Callable[[], None],
-        keep: Path | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        self._keep, self._vsend = keep, decoder
-        if keep is not None and keep.exists():
-            decoder.first_number = int(keep.read_text(encoding="utf-8"))
-        super().__init__(where, decoder, Intake(first_index), clock, wake)
+        self._vsend = decoder
+        known = None if memory is None else memory.known
+        if known is not None:
+            decoder.resume(known.series, known.first_number, corrected=known.corrected)
+        super().__init__(where, decoder, first_index, memory, clock, wake)
 
     def counts(self) -> dict[str, int]:
         """Return what was refused, repeated or missing, and connections."""
         return {**super().counts(), "moco": self._vsend.other_kind}
 
-    def _pass_on(self, volume: Volume) -> None:
-        if self._keep is not None and not self._keep.exists():
-            self._keep.write_text(str(self._vsend.first_number), encoding="utf-8")
-        super()._pass_on(volume)
+    def _marks(self, volume: Volume) -> Remembered:
+        number, corrected = self._vsend.first_number, self._vsend.corrected
+        return replace(super()._marks(volume), first_number=number, corrected=corrected)
 
 
 class AfniFeed(TcpFeed):
@@ -279,6 +288,8 @@ class AfniFeed(TcpFeed):
         Volume to begin with.
     clock, wake
         See `TcpFeed`.
+    memory : Memory or None
+        The series that the run follows, and its key.
     """
 
     def __init__(
@@ -288,8 +299,9 @@ class AfniFeed(TcpFeed):
         first_index: int,
         clock: Clock,
         wake: Callable[[], None],
+        memory: Memory | None = None,
     ) -> None:
-        super().__init__(where, AfniDecoder(key), Intake(first_index), clock, wake)
+        super().__init__(where, AfniDecoder(key), first_index, memory, clock, wake)
 
     def _serve(self, connection: socket.socket) -> None:
         try:

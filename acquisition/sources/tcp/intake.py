@@ -8,11 +8,17 @@ from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.volume import Volume
 from acquisition.sources.reorder import Reorderer
 from acquisition.sources.series import SeriesWatch
+from acquisition.sources.tcp.memory import Remembered
 from phosphene.errors import InputError, TruncatedError, problem
 
 __all__ = ["Intake"]
 
 _KEPT_COMPLAINTS = 50
+_LOST = (
+    "THE RUN DOES NOT GO ON: after the restart of this bridge another series came, or the rest of "
+    "this one without its beginning, by which alone it is known; nothing of it is processed; let "
+    "the sender begin the series again (what has passed is left out), or start a new run"
+)
 _KINDS: tuple[tuple[type[InputError], str], ...] = (
     (MatrixError, "other_matrix"),
     (ForeignFileError, "foreign_files"),
@@ -32,14 +38,17 @@ class Intake:
     ----------
     first_index : int
         Volume to begin with; earlier ones were taken before.
+    known : Remembered or None
+        The series that an earlier process of the run followed: no other one is passed on.
     """
 
-    def __init__(self, first_index: int = 0) -> None:
+    def __init__(self, first_index: int = 0, known: Remembered | None = None) -> None:
         self._order = Reorderer(wait_s=0.0, first_index=first_index)
         self._refused: Counter[str] = Counter()
         self._watch = SeriesWatch()
-        self._series: str | None = None
-        self._shape: tuple[int, ...] = ()
+        self._series = None if known is None else known.series
+        self._shape = () if known is None else known.shape
+        self._resuming = known is not None
         self.complaints: deque[str] = deque(maxlen=_KEPT_COMPLAINTS)
 
     def push(self, volume: Volume, now_s: float) -> list[Volume]:
@@ -50,11 +59,12 @@ class Intake:
             self._refused["second_series"] += 1
             # Every volume of another series is counted; it is told of only once.
             if told := self._watch.other(error, now_s):
-                self.complaints.append(told)
+                self.complaints.append(_LOST if self._resuming else told)
             return []
         except MatrixError as error:
             self.refuse(error)
             return []
+        self._resuming = False
         self._watch.took(volume, now_s)
         passed = self._order.push(volume, now_s)
         for first, last in self._order.missing():

@@ -73,6 +73,16 @@ class VsendDecoder:
         self._announced = False
         self._blob = Blob(_MARK_BYTES)
 
+    def resume(self, series: str, first_number: int | None, *, corrected: bool) -> None:
+        """Go on with a series that an earlier decoder with the same key has begun."""
+        self.first_number = first_number
+        self._series, self._corrected = series, corrected
+
+    @property
+    def corrected(self) -> bool:
+        """Whether volumes are taken that the scanner has corrected for motion."""
+        return self._corrected
+
     def feed(self, data: bytes | bytearray | memoryview) -> Iterator[Volume]:
         """Take the next bytes; see `acquisition.sources.tcp.decoder.StreamDecoder`."""
         rest = memoryview(data)
