@@ -123,11 +123,14 @@ def channel_quality(
     """
     low, high = raw.min(axis=0), raw.max(axis=0)
     flat = high - low < config.flat_uv
-    at_edge = np.maximum((raw == low).mean(axis=0), (raw == high).mean(axis=0))
-    railed = ~flat & (at_edge > config.rail_fraction) & ~held.any(axis=0)
+    n_held = np.count_nonzero(held, axis=0)
+    at_low, at_high = (np.count_nonzero(raw == edge, axis=0) for edge in (low, high))
+    at_edge = np.maximum(at_low, at_high) / len(raw)
+    railed = ~flat & (at_edge > config.rail_fraction) & (n_held == 0)
     if config.rail_uv is not None:
         railed |= (np.abs(raw) >= config.rail_uv).mean(axis=0) > config.rail_fraction
-    step_uv = np.sqrt(np.mean(np.square(np.diff(raw, axis=0)), axis=0)) if len(raw) > 1 else low * 0
+    steps = raw[1:] - raw[:-1]
+    step_uv = np.sqrt(np.einsum("ij,ij->j", steps, steps) / max(len(steps), 1))
     noisy = step_uv > config.noisy_uv
     if len(step_uv) >= 3:
         noisy |= step_uv > config.noisy_ratio * max(float(np.median(step_uv)), config.flat_uv)
@@ -136,16 +139,16 @@ def channel_quality(
     for found, flag in (
         (flat, ChannelFlag.FLAT),
         (railed, ChannelFlag.RAILED),
-        (held.any(axis=0), ChannelFlag.HELD),
+        (n_held > 0, ChannelFlag.HELD),
         (noisy, ChannelFlag.NOISY),
         (large, ChannelFlag.LARGE),
     ):
         flags |= np.where(found, np.uint8(flag), np.uint8(0))
-    usable = ~(flat | railed | (held.mean(axis=0) > config.held_fraction))
+    usable = ~(flat | railed | (n_held / len(held) > config.held_fraction))
     if listed is not None:
         flags |= np.where(listed, np.uint8(ChannelFlag.LISTED), np.uint8(0))
         usable &= ~listed
-    return ChannelQuality(flags, usable, int(held.sum()))
+    return ChannelQuality(flags, usable, int(n_held.sum()))
 
 
 def average_reference(samples: Samples, usable: npt.NDArray[np.bool_]) -> Samples:
