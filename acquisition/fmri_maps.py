@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,12 @@ from acquisition.fmri.glm import GlmConfig, GlmMap, RunningGlm, parse_contrast
 from acquisition.fmri.mask import brain_mask
 from acquisition.fmri.regressors import DesignConfig, Stimulus
 from acquisition.fmri.volume import Volume
+from acquisition.fmri_physio import PhysioFile, RunningPhysio
 from acquisition.regions import grey
 from phosphene.errors import InputError, PhospheneError
+from phosphene.session import FmriSettings
 
-__all__ = ["BrainMap", "Events", "MapMaker", "default_contrasts"]
+__all__ = ["BrainMap", "Events", "MapMaker", "default_contrasts", "glm_config"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -84,17 +87,31 @@ class MapMaker:
         Repetition time in seconds.
     contrasts : tuple of str
         What is compared; empty takes `default_contrasts`.
+    settings : FmriSettings, optional
+        Response, drift, motion and noise of the model.
+    physio : PhysioFile, optional
+        Heart and breathing during the run.
     """
 
-    def __init__(self, core: FmriCore, tr_s: float, contrasts: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        core: FmriCore,
+        tr_s: float,
+        contrasts: tuple[str, ...] = (),
+        settings: FmriSettings | None = None,
+        physio: PhysioFile | None = None,
+    ) -> None:
         reference, mask = core.reference, core.mask
         assert reference is not None  # noqa: S101
         assert mask is not None  # noqa: S101
         self._reference, self._contrasts = reference, contrasts
         self._mask = mask | _brain(reference)
         at = float(np.clip(core.sampled_s / tr_s, 0.0, 1.0))
-        design = DesignConfig(sample_at=at)
-        self._glm = RunningGlm(int(self._mask.sum()), tr_s, GlmConfig(design))
+        self._sampled_s, self._tr_s = at * tr_s, tr_s
+        self._physio = None if physio is None else RunningPhysio(physio)
+        n_physio = 0 if self._physio is None else self._physio.count
+        config = glm_config(settings or FmriSettings(), at, n_physio)
+        self._glm = RunningGlm(int(self._mask.sum()), tr_s, config)
         self._start: npt.NDArray[np.float64] | None = None
         self._index = -1
 
@@ -112,9 +129,15 @@ class MapMaker:
             step.index,
             motion=step.motion_mm_deg - self._start,
             stimuli=known,
+            physio=self._heart_and_breath(step.index),
             censor=step.spike,
         )
         self._index = step.index
+
+    def _heart_and_breath(self, index: int) -> npt.NDArray[np.float64] | None:
+        if self._physio is None:
+            return None
+        return self._physio.step(index * self._tr_s + self._sampled_s)
 
     def shown(self) -> BrainMap | None:
         """Return the first contrast as it is now, thinned out for the eye; None while unknown."""
@@ -148,6 +171,36 @@ class MapMaker:
         full = np.zeros(self._mask.shape, np.float32)
         full[self._mask] = made.t
         return full
+
+
+def glm_config(settings: FmriSettings, sample_at: float, n_physio: int = 0) -> GlmConfig:
+    """Return the model that the settings ask for.
+
+    Parameters
+    ----------
+    settings : FmriSettings
+        Of the session.
+    sample_at : float
+        When a volume counts as measured, as a part of the TR.
+    n_physio : int
+        Columns of heart and breathing.
+    """
+    drift: Literal["polynomial", "spline", "cosine"] = "spline"
+    if settings.run_length_s is not None:
+        drift = "cosine"
+    elif settings.drift_order is not None:
+        drift = "polynomial"
+    design = DesignConfig(
+        hrf=settings.hrf,
+        drift=drift,
+        drift_order=settings.drift_order or 0,
+        high_pass_s=settings.high_pass_s,
+        run_length_s=settings.run_length_s,
+        motion=settings.motion_regressors,
+        physio=n_physio,
+        sample_at=sample_at,
+    )
+    return GlmConfig(design, settings.noise)
 
 
 def default_contrasts(conditions: Sequence[str]) -> tuple[str, ...]:

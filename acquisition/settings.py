@@ -39,9 +39,10 @@ __all__ = [
 _HISTORY_S = 30.0
 _SHOWN = frozenset(
     {"tr_s", "rois", "mask", "rois_reference", "registration", "roi_inside", "contrasts"}
-    | {"fd_low_mm", "fd_high_mm"}
+    | {"fd_low_mm", "fd_high_mm", "reference"}
+    | {"high_pass_s", "drift_order", "run_length_s", "hrf", "motion_regressors", "noise", "physio"}
 )
-"""Settings of fMRI that change what is shown, not what is decoded: always the session's."""
+"""Settings of fMRI that change what is shown, not what a bundle decodes: always the session's."""
 _FIXED = ("realign", "slice_timing", "smooth_mm", "features", "beta_delay_s")
 """Settings of fMRI that a decoder was fitted with: another value makes other features."""
 

@@ -207,11 +207,11 @@ class RunningGlm:
         ]  # fmt: skip
 
     def _weights(self, contrast: Mapping[str, float]) -> Array:
-        names = list(self.names)
-        weights = np.zeros(len(names))
+        weights = np.zeros(len(self.names))
+        at = dict(zip(self.conditions, self._regressors.columns, strict=True))
         for name, weight in contrast.items():
-            if name in self.conditions:
-                weights[len(names) - len(self.conditions) + self.conditions.index(name)] = weight
+            if name in at:
+                weights[at[name]] = weight
         return weights
 
 

@@ -4,6 +4,8 @@ A row depends on its own time and on what began before it, never on the length o
 
 - ``polynomial`` drift spans all polynomials up to an order. On which interval they are written
   down does not change the fit, so no length is needed; this is the default.
+- ``spline`` drift spans cubic splines with a knot every half cut-off period. A knot is a column
+  that is 0 until its time, so the design grows with the run and needs no length either.
 - ``cosine`` drift (discrete cosines slower than a cut-off, as SPM and nilearn use) needs the
   length of the run, which a protocol announces beforehand; where nobody does, it is refused. A
   run that goes on for longer than announced continues the same cosines.
@@ -32,6 +34,7 @@ Array = npt.NDArray[np.float64]
 
 _NOMINAL_S = 600.0
 _MOST_ORDER = 6
+_EARLY_SPLINES = 3
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,11 @@ class DesignConfig:
     hrf : str
         ``glover`` or ``spm``.
     drift : str
-        ``polynomial``, ``cosine`` or ``none`` (the constant stays).
+        ``polynomial``, ``spline``, ``cosine`` or ``none`` (the constant stays).
     drift_order : int
         Highest power of the polynomial, 0 to 6; one for every 128 s of a run is usual.
     high_pass_s : float
-        Period, in seconds, of the fastest cosine.
+        Period, in seconds, of the fastest cosine; of splines, of what they can just follow.
     run_length_s : float or None
         Announced length of the run in seconds, which cosines need.
     motion : int
@@ -84,7 +87,7 @@ class DesignConfig:
     """
 
     hrf: HrfName = "glover"
-    drift: Literal["polynomial", "cosine", "none"] = "polynomial"
+    drift: Literal["polynomial", "spline", "cosine", "none"] = "polynomial"
     drift_order: int = 3
     high_pass_s: float = 128.0
     run_length_s: float | None = None
@@ -99,7 +102,7 @@ class DesignConfig:
         found = []
         for name, allowed in (
             ("hrf", tuple(HRFS)),
-            ("drift", ("polynomial", "cosine", "none")),
+            ("drift", ("polynomial", "spline", "cosine", "none")),
             ("motion", (0, 6, 24)),
         ):
             got = getattr(self, name)
@@ -144,21 +147,38 @@ class Regressors:
         self._config, self._tr_s = config, tr_s
         self._hrf: Hrf = HRFS[config.hrf]
         self._conditions = list(config.conditions)
+        # Columns in the order in which they turned up: a condition's name, None for a spline.
+        self._grown: list[str | None] = list(config.conditions)
         self._moved = np.zeros(6)
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """Conditions so far; their columns are the last ones, in this order."""
+        """Conditions so far, in the order of their columns; `columns` tells where these are."""
         return tuple(self._conditions)
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Column of each condition."""
+        at = self._n_fixed
+        return tuple(at + k for k, name in enumerate(self._grown) if name is not None)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all columns so far."""
         c = self._config
-        drift = [f"drift_{k + 1}" for k in range(len(self._drift(0)))]
+        n_drift = len(self._drift(0))
+        drift = [f"drift_{k + 1}" for k in range(n_drift)]
         motion = [f"motion_{k + 1}" for k in range(c.motion)]
         physio = [f"physio_{k + 1}" for k in range(c.physio)]
-        return ("constant", *drift, *motion, *physio, *self._conditions)
+        grown, splines = [], n_drift
+        for name in self._grown:
+            splines += name is None
+            grown.append(f"drift_{splines}" if name is None else name)
+        return ("constant", *drift, *motion, *physio, *grown)
+
+    @property
+    def _n_fixed(self) -> int:
+        return 1 + len(self._drift(0)) + self._config.motion + self._config.physio
 
     def time_s(self, index: int) -> float:
         """Time at which a volume samples the response, in seconds."""
@@ -186,13 +206,14 @@ class Regressors:
         """
         moved = np.zeros(6) if motion is None else np.asarray(motion, np.float64)
         begun = [s for s in stimuli if s.onset_s <= self.time_s(index)]
+        self._grow(index)
         self._admit(s.condition for s in begun)
         parts = [
             np.ones(1),
             self._drift(index),
             self._motion(moved),
             np.zeros(self._config.physio) if physio is None else np.asarray(physio, np.float64),
-            self._responses(self.time_s(index), begun),
+            self._late(index, self._responses(self.time_s(index), begun)),
         ]
         self._moved = moved
         return np.concatenate(parts)
@@ -205,11 +226,33 @@ class Regressors:
             full = len(self._conditions) >= c.most_conditions
             if not full and name not in c.rest and name not in self._conditions:
                 self._conditions.append(name)
+                self._grown.append(name)
+
+    def _grow(self, index: int) -> None:
+        """Add the splines that begin by this volume."""
+        if self._config.drift == "spline":
+            due = int(self._knots(index))
+            self._grown += [None] * (due - self._grown.count(None))
+
+    def _knots(self, index: int) -> float:
+        """Knots since the start of the run: one for every half period."""
+        return index * self._tr_s / (self._config.high_pass_s / 2)
+
+    def _late(self, index: int, responses: Array) -> Array:
+        """Put responses and the splines that began during the run in the order of their columns."""
+        found = np.zeros(len(self._grown))
+        is_spline = np.array([name is None for name in self._grown], np.bool_)
+        found[~is_spline] = responses
+        found[is_spline] = _spline(self._knots(index) - 1 - np.arange(float(is_spline.sum())))
+        return found
 
     def _drift(self, index: int) -> Array:
         c = self._config
         if c.drift == "none":
             return np.zeros(0)
+        if c.drift == "spline":
+            # With the constant they span every cubic up to the first knot.
+            return _spline(self._knots(index) + 2 - np.arange(float(_EARLY_SPLINES)))
         if c.drift == "polynomial":
             at = 2.0 * index * self._tr_s / (c.run_length_s or _NOMINAL_S) - 1.0
             return np.asarray(legendre.legvander(np.array([at]), c.drift_order)[0, 1:])
@@ -240,6 +283,14 @@ class Regressors:
             ones = np.ones(int(mine.sum()))
             found[k] = self._hrf.response(t_s, onsets_s[mine], durations_s[mine], ones)
         return found
+
+
+def _spline(since: Array) -> Array:
+    """Cubic B-spline with knots at 0, 1, 2, 3 and 4 (de Boor 1978); 0 elsewhere."""
+    found: Array = np.zeros(len(since))
+    for knot, weight in enumerate((1.0, -4.0, 6.0, -4.0)):
+        found += weight * np.maximum(since - knot, 0.0) ** 3 / 6
+    return np.where(since < 4, found, 0.0)
 
 
 def durations(begun: Sequence[Stimulus]) -> Array:
