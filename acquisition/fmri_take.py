@@ -15,6 +15,8 @@ from acquisition.fmri.volume import Volume as BrainVolume
 from acquisition.fmri.warm import warm_up
 from acquisition.fmri_chain import BetaResult, FmriChain, FmriResult, end_of_volume_s
 from acquisition.fmri_maps import BrainMap, Events, MapMaker
+from acquisition.fmri_physio import read_physio
+from acquisition.fmri_reference import AnchorFinder, check_reference, read_reference
 from acquisition.intake import Inlet
 from acquisition.lsl.inlet import Marker, VolumeInlet, VolumeSample
 from acquisition.lsl.staleness import StaleWatch
@@ -81,10 +83,17 @@ class FmriTake:
         self._settings = settings_of(plan.session.acquisition, bundle).fmri
         self._prior = None if bundle is None else fmri_prior(bundle)
         _check_contrasts(self._settings.contrasts)
+        picture = read_reference(self._settings)
+        check_reference(picture, self._prior)
+        path = plan.folder / "acquisition.reference"
+        self._anchor = AnchorFinder(path, picture, self._settings.realign)
+        physio = self._settings.physio
+        self._physio = None if physio is None else read_physio(physio)
         self._finder = RegionFinder(RegionFiles.of(self._settings), self._settings)
         self._volumes = VolumeInlet(source_ids, now, sole=True)
         self.inlet: Inlet = self._volumes
         self.next_index, self.next_feature = next_index, next_feature
+        self._restarted_at = next_index
         self._now, self._ended = now, False
         self._paced = plan.speed is not None
         self._arrivals = Arrivals(plan.speed or 1.0)
@@ -125,10 +134,20 @@ class FmriTake:
                 self._counts["repeated"] += 1
                 return
             held = _Arrived(self._volume(sample), sample.stamp_s, sample.figures)
-        self._finder.begin(held.volume)
-        self._held = None if self._finder.wait(wait_s) else held
+        self._held = None if self._placed(held.volume, wait_s) else held
         if self._held is None:
             yield from self._take(held)
+
+    def _placed(self, volume: BrainVolume, wait_s: float) -> bool:
+        """Lay reference and regions once; tell whether that is done."""
+        if self._prior is not None:
+            self._finder.begin(volume)
+        else:
+            self._anchor.begin(volume)
+            if not self._anchor.wait(wait_s) or self._anchor.found is None:
+                return False
+            self._finder.begin(self._anchor.found.reference)
+        return self._finder.wait(wait_s)
 
     def _volume(self, sample: VolumeSample) -> BrainVolume:
         layout = self._volumes.layout
@@ -157,9 +176,16 @@ class FmriTake:
         yield self._raw(volume, stamp_s)
         # What nobody waits for comes last.
         if self._maps is None:
-            self._maps = MapMaker(self._chain.core, volume.tr_s, self._settings.contrasts)
+            self._maps = self._model(self._chain, volume.tr_s)
             yield from self._regions(stamp_s)
         self._maps.step(result.step, self._events.known)
+
+    def _model(self, chain: FmriChain, tr_s: float) -> MapMaker:
+        """Begin the maps, and keep what the volumes are aligned to."""
+        core, settings = chain.core, self._settings
+        if self._prior is None and core.reference is not None and core.mask is not None:
+            self._anchor.keep(core.reference, core.mask)
+        return MapMaker(core, tr_s, settings.contrasts, settings, self._physio)
 
     def _begin(self, tr_s: float) -> FmriChain:
         found = Found()
@@ -168,9 +194,11 @@ class FmriTake:
             self._region_trouble = found.trouble
         except PhospheneError as error:
             self._region_trouble = f"{error}; the brain is found instead"
+        anchor = self._anchor.found
+        mask = found.mask if anchor is None or anchor.mask is None else anchor.mask
         return FmriChain(
-            self._settings, tr_s, self._prior, found.regions, found.mask,
-            first_beta=self.next_feature,
+            self._settings, tr_s, self._prior, found.regions, mask,
+            None if anchor is None else anchor.reference, self.next_feature,
         )  # fmt: skip
 
     def _told(self, arrived: _Arrived, result: FmriResult) -> Iterator[Out]:
@@ -302,11 +330,26 @@ class FmriTake:
         stale = stale_state(self._watch(), self._now(), ended)[1]
         link = "" if ended else self._volumes.link.trouble
         waiting = "laying the regions on the first volume" if self._held is not None else ""
-        told = (chain, self._region_trouble, self._complaint, waiting, stale or link)
+        anchor = "" if self._anchor.found is None else self._anchor.found.trouble
+        told = (
+            self._restarted(), chain, anchor, self._region_trouble, self._complaint, waiting,
+            stale or link,
+        )  # fmt: skip
         return "; ".join(filter(None, told))
+
+    def _restarted(self) -> str:
+        if not self._restarted_at:
+            return ""
+        anchor = self._anchor.found
+        kept = self._prior is not None or (anchor is not None and anchor.mask is not None)
+        return (
+            f"acquisition was started again at volume {self._restarted_at}: maps, baselines and "
+            f"the events in them begin anew there; reference and mask {'stay' if kept else 'too'}"
+        )
 
     def close(self) -> None:
         """Wait for what is under way, then give it back."""
+        self._anchor.close()
         self._finder.close()
         if self._triggers is not None:
             self._triggers.close()

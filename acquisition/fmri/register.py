@@ -80,7 +80,10 @@ class Placed:
 
 
 def placement(
-    reference: Volume, picture: Picture | None, kind: Literal["rigid", "affine"]
+    reference: Volume,
+    picture: Picture | None,
+    kind: Literal["rigid", "affine"],
+    what: str = "rois_reference",
 ) -> Placement:
     """Find where masks lie.
 
@@ -92,6 +95,8 @@ def placement(
         What the masks were drawn on; None where they are in the run's own coordinates.
     kind : "rigid" or "affine"
         The same head, or another.
+    what : str
+        Name of the picture, for the error.
 
     Returns
     -------
@@ -105,7 +110,7 @@ def placement(
     if picture is None:
         return Placement(np.eye(4), "in the coordinates of the scan")
     if kind == "rigid":
-        return _rigid(reference, picture)
+        return _rigid(reference, picture, what)
     brain = brain_mask(reference.data)
     fit = register_affine(
         reference.data, reference.affine, brain, picture.data, picture.affine, _skull_free(picture)
@@ -113,7 +118,7 @@ def placement(
     return Placement(fit.matrix, f"another head, 12 parameters, brains overlap by {fit.dice:.2f}")
 
 
-def _rigid(reference: Volume, picture: Picture) -> Placement:
+def _rigid(reference: Volume, picture: Picture, what: str) -> Placement:
     """Lay the same person's earlier picture on the reference."""
     start = np.eye(4)
     start[:3, 3] = _middle(picture.data, picture.affine) - _middle(reference.data, reference.affine)
@@ -131,7 +136,7 @@ def _rigid(reference: Volume, picture: Picture) -> Placement:
     likeness, matrix = max(found, key=lambda pair: pair[0])
     if not likeness >= _LEAST_LIKENESS:
         raise InputError(
-            problem("rois_reference", f"a picture that correlates by {likeness:.2f} at best",
+            problem(what, f"a picture that correlates by {likeness:.2f} at best",
                     f"{_LEAST_LIKENESS} or more", "Give an echo-planar picture of this person; for "
                     "another head or contrast set registration to affine.")
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -50,7 +51,9 @@ class Volumes:
 class Bench:
     """A take and the hands of its node."""
 
-    def __init__(self, folder: Path, speed: float | None, fmri: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, speed: float | None, fmri: dict[str, Any], first: int = 0
+    ) -> None:
         session = {
             "person": "p", "modality": "fmri", "source": {"kind": "recording", "path": "x"},
             "acquisition": {"fmri": fmri},
@@ -59,7 +62,7 @@ class Bench:
             {"run": "r", "folder": folder, "mode": "replay", "speed": speed, "session": session}
         )
         self.clock = FakeClock(100.0)
-        self.take = FmriTake(plan, None, 0, 0, ("v",), self.clock.now)
+        self.take = FmriTake(plan, None, first, first, ("v",), self.clock.now)
         self.inlet: Volumes = self.take.inlet  # type: ignore[assignment]
 
     def volume(self, index: int, extra: np.ndarray | float = 0.0, **figures: float) -> list[Out]:
@@ -88,7 +91,7 @@ Make = Callable[..., Bench]
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     monkeypatch.setattr(fmri_take, "VolumeInlet", Volumes)
-    return lambda speed=1.0, **fmri: Bench(tmp_path, speed, fmri)
+    return lambda speed=1.0, first=0, **fmri: Bench(tmp_path, speed, fmri, first)
 
 
 def kinds(made: list[Out]) -> list[tuple[type, str]]:
@@ -223,3 +226,53 @@ def test_betas_are_features_of_their_events(make: Make) -> None:
         assert mean["face"] > mean["house"]
         found[speed] = [out.arrays["x"].tobytes() for out in made]
     assert found[1.0] == found[None]
+
+
+def test_after_a_restart_reference_and_mask_stay_and_it_is_told(make: Make) -> None:
+    bench = make()
+    before = [bench.volume(k)[0].fields["mask_hash"] for k in range(3)]
+    assert bench.take.trouble(ended=False) == ""
+    again = make(first=6)
+    # A brain of another size, as after a movement: found anew, its mask would be another one.
+    smaller = np.where(np.arange(10)[:, None, None] < 4, 20.0 - BRAIN, 0.0)
+    made = again.volume(6, smaller)
+    assert made[0].fields["mask_hash"] == before[0]
+    assert again.take._chain is not None
+    reference = again.take._chain.core.reference
+    assert reference is not None
+    assert bench.take._chain is not None
+    assert bench.take._chain.core.reference is not None
+    np.testing.assert_array_equal(reference.data, bench.take._chain.core.reference.data)
+    told = again.take.trouble(ended=False)
+    assert "started again at volume 6" in told
+    assert "reference and mask stay" in told
+
+
+def test_the_session_may_name_the_reference(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "earlier.nii"
+    noise = np.random.default_rng(77).normal(0, 5, SHAPE)
+    earlier = (BRAIN + noise).astype(np.float32)
+    nib.save(nib.Nifti1Image(earlier, AFFINE), path)
+    bench = make(reference=path)
+    assert kinds(bench.volume(0))[0] == (Features, "all")
+    assert bench.take._chain is not None
+    reference = bench.take._chain.core.reference
+    assert reference is not None
+    np.testing.assert_array_equal(reference.data, earlier)
+    assert bench.take.trouble(ended=False) == ""
+    bench.take.close()
+
+
+def test_heart_and_breathing_are_in_the_model(make: Make, tmp_path: Path) -> None:
+    times_s = np.arange(0, N * TR_S, 0.02)
+    wave = 1000 * np.exp(8 * (np.cos(2 * np.pi * times_s / 0.9) - 1))
+    path = tmp_path / "x_physio.tsv"
+    path.write_text("".join(f"{v:.2f}\n" for v in wave))
+    told = {"Columns": ["cardiac"], "SamplingFrequency": 50.0, "StartTime": 0.0}
+    (tmp_path / "x_physio.json").write_text(json.dumps(told))
+    found = {}
+    for name, more in {"with": {"physio": path}, "without": {}}.items():
+        bench = make(speed=None, **more)
+        bench.run()
+        found[name] = next(iter(bench.take.finish())).fields["dof"]
+    assert found["with"] == found["without"] - 6
