@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+import msgspec
 import zmq
 
 from acquisition.flow import FeatureWindow
@@ -25,6 +26,7 @@ from phosphene.consent import Scope, why_not
 from phosphene.errors import BundleError, InputError, NodeError
 from phosphene.messages import Command, Credit, Event, Features, Message, Quality
 from phosphene.node import NodeContext
+from phosphene.quality import region_name
 from phosphene.stimuli import SPACE_ID
 
 __all__ = ["AcquisitionNode", "build"]
@@ -233,9 +235,12 @@ class AcquisitionNode:
             self._record(message)
 
     def _record(self, message: Message) -> None:
-        open_to_all = isinstance(message.header, Quality | Event)
-        if self._records is not None and (open_to_all or self._brain_allowed):
+        if self._records is None:
+            return
+        if self._brain_allowed or isinstance(message.header, Event):
             self._records.send(message)
+        elif isinstance(message.header, Quality):
+            self._records.send(_without_regions(message))
 
     # ---- markers -------------------------------------------------------------------------------
 
@@ -302,6 +307,13 @@ class AcquisitionNode:
                     Credit, t_acquired=now, stream=stream, count=count, epoch=str(os.getpid())
                 )
             )
+
+
+def _without_regions(message: Message) -> Message:
+    """Leave out of quality what regions of the brain did: that is brain data."""
+    values = message.header.values
+    told = {name: value for name, value in values.items() if region_name(name) is None}
+    return Message(msgspec.structs.replace(message.header, values=told), message.arrays)
 
 
 def _detail(marker: Marker) -> str:

@@ -20,11 +20,12 @@ from acquisition.lsl.inlet import Marker, VolumeSample
 from acquisition.lsl.staleness import StaleWatch
 from acquisition.node import AcquisitionNode
 from acquisition.progress import Progress
+from acquisition.take import Out
 from phosphene.bus import Puller, Pusher, RunFolder, Subscriber
 from phosphene.clock import FakeClock
 from phosphene.consent import Consent
 from phosphene.errors import InputError, NodeError
-from phosphene.messages import Command, Credit, Event, Message, topic_of
+from phosphene.messages import Command, Credit, Event, Message, Quality, topic_of
 from phosphene.node import NodeContext
 from phosphene.plan import Plan
 
@@ -268,6 +269,21 @@ def test_without_record_brain_only_quality_and_events_are_recorded(
         b.work()
         assert topics(b.recorded()) == ["event", "quality", "quality"]
         assert b["features"] == 2, "they are still published"
+
+
+@pytest.mark.parametrize("scopes", [None, ("record_brain",)])
+def test_what_regions_do_is_recorded_only_where_brain_data_may_be(
+    bench: Benches, scopes: tuple[str, ...] | None
+) -> None:
+    with bench(scopes=scopes) as b:
+        values = {"dvars_psc": 1.0, "roi_V1_psc": 0.5}
+        b.node._send(Out(Quality, 1.0, {"index": 0, "t_data": 2.0, "values": values}))
+        b.work()
+        (recorded,), (shown,) = b.recorded(), b.published()
+        assert shown.header.values == values
+        allowed = values if scopes else {"dvars_psc": 1.0}
+        assert recorded.header.values == allowed
+        assert recorded.header.seq == shown.header.seq
 
 
 def test_with_record_brain_raw_volumes_and_features_are_recorded_too(bench: Benches) -> None:
