@@ -25,6 +25,9 @@ _JENKINSON_RADIUS_MM = 80.0
 _MAD_TO_SD = 1.4826
 _LEAST_VOLUMES = 10
 _MOST_VOXELS = 10_000
+# A still head gives almost the same DVARS each time, and six deviations of almost nothing are
+# ordinary noise: a spike is at least a quarter above the median (six times this).
+_LEAST_SPREAD = 0.04
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ class QualityTracker:
         if self._before is not None:
             fd = power_displacement(self._before[0], params)
             jenkinson = jenkinson_displacement(self._before[1], matrix, self._centre)
-            change = float(np.sqrt(np.mean((brain - self._before[2]) ** 2, dtype=np.float64)))
+            change = _change(brain, self._before[2])
             dvars = 100 * change / level if level > 0 else float("nan")
         self._before = (params, matrix, brain)
         spike = lost or fd > self._config.spike_fd_mm or self._stands_out(dvars)
@@ -201,7 +204,16 @@ class QualityTracker:
         recent = np.asarray(self._recent)
         middle = float(np.median(recent))
         spread = _MAD_TO_SD * float(np.median(np.abs(recent - middle)))
-        return dvars > middle + self._config.spike_dvars_sd * max(spread, 0.01 * middle)
+        return dvars > middle + self._config.spike_dvars_sd * max(spread, _LEAST_SPREAD * middle)
+
+
+def _change(brain: npt.NDArray[np.float32], before: npt.NDArray[np.float32]) -> float:
+    """Root mean square difference."""
+    with np.errstate(over="ignore"):
+        square = float(np.mean((brain - before) ** 2, dtype=np.float64))
+    if not np.isfinite(square):  # beyond 32 bits, as a damaged volume may be
+        square = float(np.mean((brain.astype(np.float64) - before) ** 2))
+    return float(np.sqrt(square))
 
 
 class _Stability:

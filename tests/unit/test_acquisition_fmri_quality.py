@@ -137,3 +137,13 @@ def test_spikes_enter_neither_stability_nor_drift() -> None:
     assert last.tsnr == pytest.approx(expected.tsnr, rel=1e-6)
     assert last.drift_psc_per_min == pytest.approx(expected.drift_psc_per_min, rel=1e-6)
     assert last.drift_psc_per_min == pytest.approx(2.0, abs=0.4), "2 of 100 per 60 s"
+
+
+def test_a_volume_beyond_all_measure_is_a_spike_and_no_overflow() -> None:
+    tracker, rng = QualityTracker(np.zeros(3)), np.random.default_rng(0)
+    brain = rng.normal(1000, 10, (13, 200)).astype(np.float32)
+    for k in range(12):
+        tracker.step(np.zeros(6), np.eye(4), brain[k], 2.0 * k)
+    huge = tracker.step(np.zeros(6), np.eye(4), brain[12] * np.float32(1e33), 24.0)
+    assert huge.spike
+    assert huge.dvars_psc == pytest.approx(100, rel=0.01)
