@@ -243,3 +243,30 @@ def test_slice_times_regions_and_maps_go_through_the_chain_and_its_own_recording
                 recording.finish()
     assert found[0] == found[1]
     assert len(found[0][0]) == 40
+
+
+def test_betas_of_slice_timed_volumes_are_the_same_bits_at_any_speed_and_in_a_replay(
+    tmp_path: Path,
+) -> None:
+    tr_s, recorded = 0.25, tmp_path / "recording.mcap"
+    source = write_run(tmp_path, VOLUMES, tr_s)
+    slices = {"RepetitionTime": tr_s, "SliceTiming": [0.02 * k for k in range(10)]}
+    (tmp_path / "run_bold.json").write_text(json.dumps(slices))
+    fmri = {"features": "beta", "beta_delay_s": 2.0, "slice_timing": "linear"}
+    found = []
+    for path, speed in ((source, None), (source, 1.0), (recorded, None)):
+        session = {**fmri_session(path), "acquisition": {"fmri": fmri}}
+        with Rig(session, speed=speed) as rig:
+            replayed(rig)
+            rig.until(lambda r=rig: len(r.of("volume")) == VOLUMES)  # type: ignore[misc]
+            betas = [(m.header.t_event, m.header.note, m.header.ready) for m in rig.features()]
+            found.append((bits(rig.features()), betas))
+            if not recorded.exists():
+                recording = RecordingFile(tmp_path / "recording.mcap.part")
+                for message in rig.recorded:
+                    recording.add(message, encode(message))
+                recording.finish()
+    assert found[0] == found[1] == found[2]
+    assert [note for _, note, _ in found[0][1]] == ["house", "face"] * 2
+    assert found[0][1][-1][2], "the last is determined"
+    assert len({x for _, _, x in found[0][0]}) >= 2
