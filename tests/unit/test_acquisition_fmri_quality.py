@@ -71,6 +71,19 @@ def test_spikes_are_jumps_of_the_head_or_of_the_signal() -> None:
         QualityConfig(spike_fd_mm=0.0)
 
 
+def test_ordinary_noise_of_a_still_head_is_no_spike() -> None:
+    rng = np.random.default_rng(5)
+    tracker = QualityTracker(np.zeros(3))
+    level = rng.uniform(80, 120, 20_000)
+    for k in range(60):
+        # A few percent more or less noise than usual, now and then, as scanners have it.
+        noise = rng.standard_normal(level.size) * (1.0 + 0.08 * (k % 13 == 12))
+        brain = (level + noise).astype(np.float32)
+        assert not tracker.step(np.zeros(6), np.eye(4), brain, float(k)).spike
+    jump = (level * 1.05).astype(np.float32)
+    assert tracker.step(np.zeros(6), np.eye(4), jump, 60.0).spike
+
+
 def test_the_mask_is_the_brain() -> None:
     volume = next(simulate(HEAD, Programme(0, 1.0, ()), 1)).data.astype(np.float32)
     mask, truth = brain_mask(volume), HEAD.anatomy.brain
