@@ -23,11 +23,15 @@ __all__ = ["FOLDER_DEPTH", "FolderFeed"]
 FOLDER_DEPTH = 4
 """Levels of subfolders that belong to a folder; GE writes three."""
 Images = Literal["first", "original", "moco"]
+_QUEUED = 64
+_LOOK_S = 0.25
 _PATIENCE_TR, _LEAST_PATIENCE_S = 2.0, 2.0
 
 
 class FolderFeed:
     """Watches a folder and queues its volumes in order.
+
+    When nobody takes the volumes, no more are read than the queue holds: memory is bounded.
 
     Parameters
     ----------
@@ -85,7 +89,7 @@ class FolderFeed:
             self._watch.close()
             raise
         self._scan.refusals.append(f"the folder is {self._watch.words}")
-        self._queue: queue.SimpleQueue[Volume] = queue.SimpleQueue()
+        self._queue: queue.Queue[Volume] = queue.Queue(_QUEUED)
         self._closing = threading.Event()
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._follow, name="folder-feed")
@@ -141,11 +145,18 @@ class FolderFeed:
                     self._order.wait_s = _patience_s(volume.tr_s)
                     if self._keep is not None:
                         keep_name(self._keep, self._scan.first)
-                self._queue.put(volume)
-                self._wake()
+                self._pass_on(volume)
         except Exception as error:  # handed to the node, which ends with it
             self._failure = error
             self._wake()
+
+    def _pass_on(self, volume: Volume) -> None:
+        """Queue a volume; while nobody takes any, no more are read."""
+        while not self._closing.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(volume, timeout=_LOOK_S)
+                break
+        self._wake()
 
 
 def _patience_s(tr_s: float) -> float:

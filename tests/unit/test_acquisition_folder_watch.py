@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import queue
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -234,6 +236,45 @@ def test_volumes_are_stamped_when_their_file_is_complete(
     # for a process that starts again; the name itself is not written down
     assert kept_name(tmp_path / "kept", folder, 4) == "x0"
     assert "x0" not in (tmp_path / "kept").read_text()
+
+
+@pytest.mark.parametrize("poll_s", [None, 0.02])
+def test_what_nobody_takes_is_not_read_yet(
+    tmp_path: Path, open_feed: object, monkeypatch: pytest.MonkeyPatch, poll_s: float | None
+) -> None:
+    read, waits = [], threading.Event()
+
+    class Counting(Numbered):
+        def read(self, raw: bytes, name: str) -> list[Volume]:
+            read.append(name)
+            return super().read(raw, name)
+
+    class Bounded(queue.Queue[Volume]):
+        def put(self, item: Volume, block: bool = True, timeout: float | None = None) -> None:
+            try:
+                super().put(item, block, 0.01)
+            except queue.Full:
+                waits.set()
+                raise
+
+    monkeypatch.setattr(bridge_feed, "AnyReader", Counting)
+    monkeypatch.setattr(bridge_feed.queue, "Queue", Bounded)
+    (folder := tmp_path / "in").mkdir()
+    many = 150
+    for index in range(many):
+        (folder / f"x{index}").write_bytes(f"{index}.".encode())
+    with closing(open_feed(folder, poll_s)) as feed:  # type: ignore[operator]
+        assert waits.wait(10)
+        assert len(read) <= 128 + 1
+        assert [v.index for v in taken(feed, many)] == list(range(many))
+        assert feed.counts()["gaps"] == 0
+    # one that waits for room gives way to the end
+    (other := tmp_path / "other").mkdir()
+    for index in range(many):
+        (other / f"x{index}").write_bytes(f"{index}.".encode())
+    waits.clear()
+    with closing(open_feed(other, poll_s)):  # type: ignore[operator]
+        assert waits.wait(10)
 
 
 def test_what_was_there_before_is_left_alone_until_it_is_written_again(tmp_path: Path) -> None:
