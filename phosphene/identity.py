@@ -15,13 +15,15 @@ from pathlib import Path
 
 __all__ = ["keyed_hash", "new_key", "public_name"]
 
-_IDENTIFIER = re.compile(r"(?=[\d.]{12})\d+(?:\.\d+){2,}|\d{7,}", re.ASCII)
 _ENDING = re.compile(
     r"\.(?:dcm|ima|img|hdr|nii|nii\.gz|par|rec|mcap|xdf|edf|bdf|vhdr|csv)$", re.IGNORECASE
 )
-_PLAIN = re.compile(r"[\d._ -]+", re.ASCII)
+# Siemens's own export: patient, series and image of that export, all counted from 1.
+_COUNTED = re.compile(r"\d{3}_000\d{3}_\d{6}", re.ASCII)
+# A date, or a unique identifier.
+_TELLING = re.compile(r"(?<!\d)\d{1,4}([-._ ])\d{1,2}\1\d{1,4}$|(?:\d+\.){3,}\d+$", re.ASCII)
 _LAST_NUMBER = re.compile(r"(?<!\d)\d+$", re.ASCII)
-_FEW = 1000
+_FEW, _PADDED = 1000, 6
 
 
 def new_key() -> bytes:
@@ -37,10 +39,11 @@ def keyed_hash(key: bytes, text: str) -> str:
 def public_name(name: str, key: bytes) -> str:
     """Return what messages may call a file.
 
-    A name of digits, separators and a usual ending stays, except for unique identifiers and numbers
-    of more than six digits, which are hashed. Of any other name there remain a hash of the whole,
-    the last number if it is below 1000 (the volume, but no year), and a usual ending. Folders are
-    left out.
+    Of a name there remain a hash of the whole, the last number if it is below 1000 (the volume, but
+    no year) and does not end a date or a unique identifier, and a usual ending. Numbers may be
+    dates of birth or hospital numbers as well as words may be names, so only two names stay as they
+    are: one that is nothing but such a number, and the three counters of Siemens's export. Folders
+    are left out.
 
     Parameters
     ----------
@@ -58,8 +61,9 @@ def public_name(name: str, key: bytes) -> str:
     usual = _ENDING.search(own)
     ending = usual[0] if usual else ""
     stem = own.removesuffix(ending)
-    if _PLAIN.fullmatch(stem):
-        return _IDENTIFIER.sub(lambda found: keyed_hash(key, found[0])[:8], stem) + ending
     last = _LAST_NUMBER.search(stem)
-    number = f"-{last[0][-6:]}" if last and int(last[0]) < _FEW else ""
+    few = last is not None and int(last[0]) < _FEW and not _TELLING.search(stem)
+    if _COUNTED.fullmatch(stem) or (few and last is not None and last[0] == stem):
+        return own
+    number = f"-{last[0][-_PADDED:]}" if few and last is not None else ""
     return f"file-{keyed_hash(key, own)[:8]}{number}{ending}"

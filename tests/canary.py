@@ -20,7 +20,18 @@ NUMBER, WHOLE = 73164.29, 7316429
 UID = "1.2.276.0.73164.29.31337"
 FILE_STEM = f"{WORD}_Jane_{DAY}"
 
-TRACES = [WORD, DAY, "034127", "03:41:27", "73164", "7316429", "13287.9", "31337", "097Y"]
+TRACES = [
+    WORD,
+    DAY,
+    "1937-04-12",
+    "034127",
+    "03:41:27",
+    "73164",
+    "7316429",
+    "13287.9",
+    "31337",
+    "097Y",
+]
 """Whatever of it could be left in a text."""
 NUMBERS = [struct.pack("<d", value) for value in (NUMBER, CLOCK_S, float(WHOLE))]
 

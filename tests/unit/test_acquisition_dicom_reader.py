@@ -180,9 +180,18 @@ def test_identity_stays_outside() -> None:
     ("name", "shown"),
     [
         ("001_000007_000005.dcm", r"001_000007_000005\.dcm"),
-        ("/doe/7-12 5.IMA", r"7-12 5\.IMA"),
-        ("00012345678_0005.dcm", r"[0-9a-f]{8}_0005\.dcm"),
-        ("19800101_3.nii.gz", r"[0-9a-f]{8}_3\.nii\.gz"),
+        ("/doe/0005.IMA", r"0005\.IMA"),
+        ("/doe/7-12 5.IMA", r"file-[0-9a-f]{8}-5\.IMA"),
+        ("00012345678_0005.dcm", r"file-[0-9a-f]{8}-0005\.dcm"),
+        ("19800101_3.nii.gz", r"file-[0-9a-f]{8}-3\.nii\.gz"),
+        ("1980-01-02_0005.nii", r"file-[0-9a-f]{8}-0005\.nii"),
+        ("01.02.1980.dcm", r"file-[0-9a-f]{8}\.dcm"),
+        ("02 01 80.par", r"file-[0-9a-f]{8}\.par"),
+        ("123456_0001.nii", r"file-[0-9a-f]{8}-0001\.nii"),
+        ("4711-0815_12.dcm", r"file-[0-9a-f]{8}-12\.dcm"),
+        ("001_010280_000005.dcm", r"file-[0-9a-f]{8}-000005\.dcm"),
+        ("1.2.276.0.73164.29.317.dcm", r"file-[0-9a-f]{8}\.dcm"),
+        ("1980.dcm", r"file-[0-9a-f]{8}\.dcm"),
         ("Doe_Jane_19800101_0005.dcm", r"file-[0-9a-f]{8}-0005\.dcm"),
         ("DOE_JANE.MR.HEAD.0007.0005.2024.01.02.10.11.12.123456.78901.IMA",
          r"file-[0-9a-f]{8}\.IMA"),
@@ -202,6 +211,12 @@ def test_letters_of_a_name_never_pass(person: str, number: int) -> None:
     shown = public_name(f"{person}_{number}.dcm", KEY)
     kept = f"-{number}" if number < 1000 else ""
     assert re.fullmatch(rf"file-[0-9a-f]{{8}}{kept}\.dcm", shown)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**8), st.sampled_from("-._ ")), min_size=1, max_size=6))
+def test_of_numbers_in_a_name_only_the_last_small_one_passes(parts: list[tuple[int, str]]) -> None:
+    name = "".join(f"{number:04d}{mark}" for number, mark in parts) + "0007"
+    assert re.fullmatch(r"file-[0-9a-f]{8}(-0007)?\.dcm", public_name(f"{name}.dcm", KEY))
 
 
 def test_csa_header_comes_back_and_cuts_are_found() -> None:
