@@ -16,6 +16,7 @@ from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.volume import Volume
 from acquisition.sources.assemble import Pending
 from acquisition.sources.damage import damaged
+from acquisition.sources.done import Done, Stamp, stamp_of
 from acquisition.sources.inotify import FileEvent
 from acquisition.sources.listing import Listing, is_data, natural
 from acquisition.sources.reading import UnreadableError, VolumeReader, bytes_of
@@ -25,9 +26,9 @@ from phosphene.errors import InputError, TruncatedError, problem
 
 __all__ = ["FolderScan", "VolumeReader", "read_folder"]
 
-Stamp = tuple[int, int]
 _KEPT_REFUSALS = 50
 _SOON_S = 0.05
+MOST_AT_ONCE = 64
 # A share may give a file its full length first and its content later. One that ends blank is
 # therefore left to stand still for longer, where nobody tells that it is complete.
 _BLANK, _BLANK_STEADY_S = bytes(4096), 1.0
@@ -48,10 +49,10 @@ class FolderScan:
 
     A file that the system says is complete is read at once; one that was found by looking, when its
     size and time stamp have stood still for `steady_s`. A file that cannot be read is tried again
-    whenever it changes, and refused for good when it has not changed for `settle_s`. Files of
-    another series or matrix size, whose header was readable, are refused at once. A folder that
-    cannot be listed, such as a network share that dropped, is told once, counted once, and looked
-    for again at every look.
+    whenever it changes, and refused when it has not changed for `settle_s`. One that is written
+    again later is read again. Files of another series or matrix size, whose header was readable,
+    are refused at once. A folder that cannot be listed, such as a network share that dropped, is
+    told once, counted once, and looked for again at every look.
 
     Parameters
     ----------
@@ -104,15 +105,15 @@ class FolderScan:
         self._settle_s, self._steady_s = settle_s, steady_s
         self._listing = Listing(folder, lambda n: is_data(n) and fnmatch(n, pattern), depth)
         self._open: dict[str, _Open] = {}
-        # The stamp with which a file was read or refused; None: it was there before.
-        self._done: dict[str, Stamp | None] = dict.fromkeys(skip)
+        self._done = Done(folder, skip)
         for name in skip:
             self._listing.add(name)
         if skip_existing:
-            self._done.update(dict.fromkeys(self._listing.look()))
+            for name in self._listing.look():
+                self._done.add(name, None)
         self._refused: Counter[str] = Counter()
         self._series = SeriesWatch()
-        self._outages, self._denied = 0, 0
+        self._outages, self._denied, self._rewritten = 0, 0, 0
         self.first, self.reachable = first, True
         self.refusals: deque[str] = deque(maxlen=_KEPT_REFUSALS)
 
@@ -126,6 +127,7 @@ class FolderScan:
             "gaps": order.gaps,
             "late": order.late,
             "outages": self._outages,
+            "rewritten": self._rewritten,
             "restarts": self._series.restarts,
             "moco": self._refused["moco"],
             "echo": self._refused["echo"],
@@ -153,9 +155,10 @@ class FolderScan:
         names = self._reachable_names()
         if self.first in names:
             names = [self.first, *(name for name in names if name != self.first)]
+        again = self._done.changed() if self.reachable else []
         out = []
-        for name in [*self._open, *names]:
-            out += self._take(name, now_s)
+        for name in dict.fromkeys([*self._open, *again, *names]):
+            out += self._take(name, now_s, full=len(out) >= MOST_AT_ONCE)
         return out + self._release(now_s)
 
     def hear(self, files: Iterable[FileEvent], now_s: float) -> list[Volume]:
@@ -183,9 +186,9 @@ class FolderScan:
         out = []
         for name, event in told.items():
             self._listing.add(name)
-            out += self._take(name, now_s, event)
+            out += self._take(name, now_s, event, full=len(out) >= MOST_AT_ONCE)
         for name in [n for n in self._open if n not in told]:
-            out += self._take(name, now_s)
+            out += self._take(name, now_s, full=len(out) >= MOST_AT_ONCE)
         return out + self._release(now_s)
 
     def due_s(self, now_s: float) -> float | None:
@@ -242,25 +245,30 @@ class FolderScan:
 
     # ---- one file ------------------------------------------------------------------------------
 
-    def _take(self, name: str, now_s: float, event: FileEvent | None = None) -> list[Volume]:
-        """Read a file if it is complete, and put its volumes in order."""
+    def _take(
+        self, name: str, now_s: float, event: FileEvent | None = None, *, full: bool = False
+    ) -> list[Volume]:
+        """Read a file if it is complete, and put its volumes in order; not now if all is full."""
+        if full and name in self._open:
+            return []
         complete = event is not None and event.complete
         try:
-            stat = (self._folder / name).stat()
+            stamp = stamp_of(self._folder / name)
         except FileNotFoundError:
             if name not in self._done:
                 self._vanished(name)  # renamed since; it will come up again
             return []
         except OSError:
             return []
-        stamp = (stat.st_size, stat.st_mtime_ns)
-        if name in self._done:
-            if not complete or self._done[name] == stamp:
-                return []
-            del self._done[name]  # written again: another file under the same name
+        # Written again, it is another file under the same name.
+        done = name in self._done and name not in self._open
+        if done and not self._done.is_again(name, stamp, told=complete):
+            return []
         file = self._open.get(name)
         if file is None or file.stamp != stamp:
             file = self._open[name] = _Open(stamp, now_s, self._steady_s)
+        if full:
+            return []
         if complete and event is not None:
             return self._read(name, file, now_s, told_s=event.at_s)
         return self._read(name, file, now_s) if self._may_read(name, file, now_s) else []
@@ -282,6 +290,9 @@ class FolderScan:
             if 0 < file.steady_s < _BLANK_STEADY_S and told_s is None and raw.endswith(_BLANK):
                 file.steady_s = _BLANK_STEADY_S
                 return []
+            if self._done.same(name, file.stamp, raw):
+                self._open.pop(name)
+                return []
             volumes = self._reader.read(raw, name)
         except OtherSeriesError as error:
             told = self._series.other(error, now_s)
@@ -301,8 +312,7 @@ class FolderScan:
             return []
         if volumes:
             self.first = self.first or name
-        self._open.pop(name, None)
-        self._done[name] = file.stamp
+        self._close(name, file.stamp, raw)
         out = []
         arrived_s = file.since_s if told_s is None else told_s
         for volume in volumes:
@@ -315,9 +325,16 @@ class FolderScan:
         self.refusals.append(f"file left out: {error}")
 
     def _count(self, name: str, kind: str, stamp: Stamp) -> None:
-        self._open.pop(name, None)
-        self._done[name] = stamp
+        self._close(name, stamp)
         self._refused[kind] += 1
+
+    def _close(self, name: str, stamp: Stamp, raw: bytes | None = None) -> None:
+        """Be done with a file."""
+        self._open.pop(name, None)
+        if self._done.add(name, stamp, raw):
+            self._rewritten += 1
+            if self._rewritten == 1:
+                self.refusals.append(_REWRITTEN)
 
     # ---- the order -----------------------------------------------------------------------------
 
@@ -336,6 +353,10 @@ class FolderScan:
             self.refusals.append(f"{which} did not come in time{why}, the run goes on without")
 
 
+_REWRITTEN = (
+    "FILES ARE WRITTEN AGAIN under names that were read before; volumes whose numbers have passed "
+    "are left out as duplicates; if the scan was started anew, stop this run and start a new one"
+)
 _KINDS: dict[type[InputError], str] = {
     TruncatedError: "truncated",
     ForeignFileError: "foreign",

@@ -31,8 +31,8 @@ HEAD = struct.Struct("<4sBHI")
 PATIENCE_S = 4.0
 
 
-def bytes_of(index: int, series: int = OWN) -> bytes:
-    body = zlib.compress(np.full((4, 4), 100 * series + index, np.float32).tobytes(), 0)
+def bytes_of(index: int, series: int = OWN, shade: int = 1) -> bytes:
+    body = zlib.compress(np.full((4, 4), 100 * series * shade + index, np.float32).tobytes(), 0)
     return HEAD.pack(b"VOL1", series, index, len(body)) + body
 
 
@@ -82,6 +82,8 @@ def fated(draw: st.DrawFn, fate: str, k: int) -> list[list[Write]]:
     if fate == "pieces":
         way = draw(st.sampled_from(["close", "open"]))
         return [[Write(name, raw[:cut], way), Write(name, raw, "close", k)]]
+    if fate == "rewritten":  # a second scan, whose files are called as those of the first
+        return [[Write(name, raw, "close", k), Write(name, bytes_of(k, OTHER), "close")]]
     if fate == "rename":
         return [[Write(name, raw, "rename", k)]]
     names = [name, f"copy-of-{name}"] if fate == "copied" else [name]
@@ -91,7 +93,7 @@ def fated(draw: st.DrawFn, fate: str, k: int) -> list[list[Write]]:
 @st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
     """Files in any order, some cut for good, some written in pieces, copied, renamed or foreign."""
-    fates = ("whole", "whole", "pieces", "rename", "copied", "cut", "never")
+    fates = ("whole", "whole", "pieces", "rename", "copied", "cut", "never", "rewritten")
     chosen = draw(st.lists(st.sampled_from(fates), min_size=1, max_size=7))
     files = [file for k, fate in enumerate(chosen) for file in fated(draw, fate, k)]
     present = {k for k, fate in enumerate(chosen) if fate not in ("cut", "never")}
@@ -105,6 +107,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     for series, kind in ((OTHER, "other_series"), (MOCO, "moco")):
         for k in range(injected[kind]):
             files.append([Write(f"s{series}-{k}", bytes_of(k, series), "close")])
+    injected["other_series"] += chosen.count("rewritten")
+    injected["rewritten"] = chosen.count("rewritten")
     files += [[Write("notes.txt", b"x" * 99, "close")]] * injected["foreign"]
     # Any interleaving that keeps the writes to one file in order.
     tickets = draw(st.permutations([k for k, steps in enumerate(files) for _ in steps]))
@@ -124,6 +128,7 @@ class Folder:
         )
         self.out: list[Volume] = []
         self.done_s: dict[int, float] = {}
+        self.writes = 0
 
     def write(self, write: Write) -> None:
         path = self.root / write.name
@@ -133,6 +138,9 @@ class Folder:
             hidden.rename(path)
         else:
             path.write_bytes(write.raw)
+        # two writes may come within one tick of the disk's clock
+        self.writes += 1
+        os.utime(path, ns=(self.writes, self.writes))
         if write.index is not None:
             self.done_s.setdefault(write.index, self.now_s)
         if self.told:
@@ -166,7 +174,7 @@ def test_counters_add_up_to_what_was_injected(scenario: Scenario, told: bool) ->
     counts = folder.scan.counts
     assert counts["passed"] == len(indices)
     assert counts["passed"] + counts["duplicates"] + counts["late"] == injected["whole"]
-    for kind in ("truncated", "foreign", "other_series", "moco"):
+    for kind in ("truncated", "foreign", "other_series", "moco", "rewritten"):
         assert counts[kind] == injected[kind], kind
     assert counts["gaps"] == (indices[-1] + 1 - len(indices) if indices else 0)
     assert counts["outages"] == counts["damaged"] == counts["other_matrix"] == 0
@@ -378,3 +386,44 @@ def test_what_a_reader_did_not_foresee_is_damage_to_one_file(tmp_path: Path) -> 
     (told_of,) = [line for line in scan.refusals if "left out" in line]
     assert "OverflowError" in told_of
     assert "Doe" not in told_of
+
+
+def rewrite(root: Path, index: int, raw: bytes, at: int) -> None:
+    path = root / f"a{index}"
+    path.write_bytes(raw)
+    os.utime(path, ns=(at, at))
+
+
+def test_a_scan_written_over_the_last_one_is_noticed_by_looking_alone(tmp_path: Path) -> None:
+    scan, out, now_s = scan_of(tmp_path, steady_s=0.05), [], 0.0
+    for at in (1, 2):
+        for k in range(50):
+            rewrite(tmp_path, k, bytes_of(k, shade=at), at)
+        for _ in range(6):
+            now_s += 0.2
+            out += scan.poll(now_s)
+    assert indices_of(out) == list(range(50))
+    assert (scan.counts["rewritten"], scan.counts["damaged"]) == (50, 0)
+    assert scan.counts["duplicates"] + scan.counts["late"] == 50
+    assert len([line for line in scan.refusals if "WRITTEN AGAIN" in line]) == 1
+
+
+def test_a_new_time_stamp_alone_is_no_new_file(tmp_path: Path) -> None:
+    scan, now_s, out = scan_of(tmp_path, steady_s=0.05), 0.0, []
+    for at in (1, 2, 3):
+        rewrite(tmp_path, 0, bytes_of(0), at)
+        for _ in range(4):
+            now_s += 0.2
+            out += scan.poll(now_s)
+    assert indices_of(out) == [0]
+    assert scan.counts["rewritten"] == scan.counts["duplicates"] == 0
+    assert not scan.refusals
+    assert scan.due_s(now_s) is None
+
+
+def test_a_file_of_before_is_read_when_it_is_written_again(tmp_path: Path) -> None:
+    rewrite(tmp_path, 0, bytes_of(7), 1)
+    scan = scan_of(tmp_path, steady_s=0.05, skip=["a0"])
+    assert scan.poll(0.0) == []
+    rewrite(tmp_path, 0, bytes_of(0), 2)
+    assert indices_of(scan.poll(0.1) + scan.poll(0.2)) == [0]
