@@ -50,8 +50,8 @@ How to read this:
   noise, so figures say that the chain works, not how well people can be decoded. Identification
   is of the decoded embedding among the session's other clips; calibration and session share the
   person, not clips or noise.
-- Latency counts from the moment the volume or sample was pushed to LSL to the moment the first
-  frame that shows it was published; the haemodynamic delay is not in it.
+- Latency counts from the moment the volume's file was closed (the sample was pushed to LSL) to
+  the moment the first frame that shows it was published; the haemodynamic delay is not in it.
 - A frame is late when it is out more than half a period after its due time, or skipped.
 """
 
