@@ -7,9 +7,11 @@ whoever typed that name, and wrong in anything that is kept; so the shell of a r
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from phosphene.identity import new_key, public_name
@@ -17,11 +19,17 @@ from phosphene.plan import Plan
 
 __all__ = ["DiscreetLog", "Discretion"]
 
-_MOST_NAMES = 20_000
+_MOST_FILES = 2_000
 _DEPTH = 6
 _LEAST_PARTS = 3
 """Above that, folders belong to the machine: ``/home/somebody``."""
-_WORD = re.compile(r"[a-z]{1,12}|.{0,3}")
+_SPLIT = re.compile(r"[^\W\d_]+|\d+")
+_EVERYDAY = re.compile(r"[a-z]{1,12}|.{0,3}")
+_COUNTED = re.compile(
+    "run|task|ses|session|sub|subject|series|scan|volume|vol|image|img|slice|echo|epi|bold|eeg|rest"
+    "|file|part|block|trial|dcm|nii|[0-9]{1,4}",
+    re.IGNORECASE,
+)
 
 
 class Discretion:
@@ -30,65 +38,91 @@ class Discretion:
     Parameters
     ----------
     paths : iterable of Path
-        What a session names: files, or folders of which the files count as well.
+        What a session names: files, or folders of which the files count as well (the first 2000).
+    unlisted : iterable of Path
+        The same, of which only the path itself counts.
 
     Examples
     --------
     ``/data/Doe_Jane/eeg.xdf: no streams`` becomes ``file-1a2b3c4d.xdf: no streams``.
     """
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._paths = [path.absolute() for path in paths]
+    def __init__(self, paths: Iterable[Path], unlisted: Iterable[Path] = ()) -> None:
+        listed = [path.absolute() for path in paths]
+        self._paths = [*listed, *(path.absolute() for path in unlisted)]
         self._key = new_key()
-        self._names: list[str] | None = None
+        # All at once, and not too many: nobody waits for a folder while a node has to beat.
+        found = {path for listing in map(_listing, listed) for path in listing}
+        words = {word for path in {*found, *self._paths} for word in _words(path)}
+        self._files = sorted(map(str, found), key=len, reverse=True)
+        self._words = sorted(words, key=len, reverse=True)
         self._known = lru_cache(maxsize=64)(self._reworded)
 
     @classmethod
     def of(cls, plan: Plan) -> Discretion:
         """Return that of a run's source and pictures."""
         source, fmri = plan.session.source, plan.session.acquisition.fmri
-        named = (source.path, source.events, fmri.mask, fmri.rois_reference, *fmri.rois.values())
-        return cls(path for path in named if path is not None)
+        named = (source.events, fmri.mask, fmri.rois_reference, *fmri.rois.values(), source.path)
+        paths = [path for path in named if path is not None]
+        if source.live_volumes and source.path is not None:
+            # It fills up, with any number of files; who reads it words their names itself.
+            return cls(paths[:-1], [source.path])
+        return cls(paths)
 
     def __call__(self, text: str) -> str:
         """Return a text without the names."""
         return self._known(text) if text and self._paths else text
 
     def _reworded(self, text: str) -> str:
-        if self._names is None:
-            self._names = sorted(set(self._all_names()), key=len, reverse=True)
-        for name in self._names:
-            if name in text:
-                text = text.replace(name, public_name(name, self._key))
+        for file in self._files:
+            text = self._without(text, file, rf"{re.escape(file)}(?![\w/-])")
         for folder in {p for path in self._paths for p in (path, *path.parents[:4])}:
             if len(folder.parts) >= _LEAST_PARTS:
                 # what is not there, or came later: all that follows the folder
-                pattern = re.escape(str(folder)) + r"(?:/[^'\":\n]*)?(?![\w-])"
-                text = re.sub(pattern, lambda found: public_name(found[0], self._key), text)
+                after = r"(?:/[^'\":\n]*)?(?![\w-])"
+                text = self._without(text, str(folder), re.escape(str(folder)) + after)
+        for word in self._words:
+            text = self._without(text, word, rf"(?<![^\W_]){re.escape(word)}(?![^\W_])")
         return text
 
-    def _all_names(self) -> Iterator[str]:
-        for path in self._paths:
-            inside = _tree(path if path.is_dir() else path.parent, _DEPTH if path.is_dir() else 0)
-            for count, found in enumerate((path, *inside)):
-                yield str(found)
-                # words of everyday are no names, and must not vanish from other sentences
-                stem = found.name.split(".")[0]
-                some = (found.name, found.stem, stem, stem.rpartition("_")[0])
-                yield from (name for name in some if not _WORD.fullmatch(name))
-                if count >= _MOST_NAMES:
-                    break
+    def _without(self, text: str, name: str, pattern: str) -> str:
+        if name not in text:
+            return text
+        return re.sub(pattern, lambda found: public_name(found[0], self._key), text)
+
+
+def _listing(path: Path) -> Iterator[Path]:
+    """Yield what is in a folder, or beside a file, as far as it is not too much."""
+    tree = _tree(path, _DEPTH) if path.is_dir() else _tree(path.parent, 0)
+    return islice(tree, _MOST_FILES)
+
+
+def _words(path: Path) -> Iterator[str]:
+    stem = path.name.split(".")[0]
+    some = (path.name, path.stem, stem, stem.rpartition("_")[0])
+    yield from (name for name in some if not _is_plain(name))
+
+
+def _is_plain(name: str) -> bool:
+    """Tell whether a name is made of words that other sentences have too, such as ``run 1``."""
+    if _EVERYDAY.fullmatch(name):
+        return True
+    return all(_COUNTED.fullmatch(part) for part in _SPLIT.findall(name))
 
 
 def _tree(folder: Path, depth: int) -> Iterator[Path]:
+    deeper = []
     try:
-        inside = sorted(folder.iterdir())
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                path = Path(entry.path)
+                yield path
+                if depth and entry.is_dir(follow_symlinks=False):
+                    deeper.append(path)
     except OSError:
         return
-    for path in inside:
-        yield path
-        if depth and path.is_dir() and not path.is_symlink():
-            yield from _tree(path, depth - 1)
+    for path in deeper:
+        yield from _tree(path, depth - 1)
 
 
 class DiscreetLog(logging.Filter):

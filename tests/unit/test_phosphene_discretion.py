@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
 
 from phosphene.discretion import DiscreetLog, Discretion
+from phosphene.plan import Plan
+from phosphene.session import Session
 
 
 @pytest.fixture
@@ -54,3 +57,55 @@ def test_lines_of_a_log_are_worded_anew(folder: Path, caplog: pytest.LogCaptureF
     log.warning("%s: %d files", folder, 3)
     assert caplog.messages[0].endswith(": 3 files")
     assert "Doe" not in caplog.text
+
+
+def test_a_sentence_stays_though_files_are_called_like_its_words(tmp_path: Path) -> None:
+    for name in ("run 1.nii", "volume_0003.nii", "Leeson.nii"):
+        (tmp_path / name).touch()
+    discreet = Discretion([tmp_path])
+    for text in ("run 1 of 3", "volume 3 did not come", "Leesons, aLeeson and Lees"):
+        assert discreet(text) == text
+    for text in ("Leeson.nii: cut off", "Leeson_2.nii: cut off", "of Leeson"):
+        assert "Leeson" not in discreet(text)
+
+
+def test_a_beat_never_waits_for_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def scandir(path: str | Path) -> object:
+        looked.append(str(path))
+        return real(path)
+
+    real = os.scandir
+    monkeypatch.setattr("phosphene.discretion.os.scandir", scandir)
+    folder = tmp_path / "Doe Jane"
+    folder.mkdir()
+    discreet = Discretion([folder])
+    assert looked == [str(folder)]
+    assert "Doe" not in discreet(f"{folder}/x.dcm: waiting")
+    assert looked == [str(folder)]
+    assert "Doe" not in Discretion([], [folder])(f"nothing in {folder}/x for Doe Jane")
+    assert looked == [str(folder)]
+
+
+def test_a_live_folder_is_not_listed_and_a_large_recording_not_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phosphene.discretion._MOST_FILES", 5)
+    (source := tmp_path / "in").mkdir()
+    for index in range(20):
+        (source / f"Doe_Jane_{index:04d}.dcm").touch()
+
+    def of(kind: str) -> Discretion:
+        session = {
+            "person": "t", "modality": "fmri", "source": {"kind": kind, "path": source},
+        }  # fmt: skip
+        mode = "live" if kind == "folder" else "replay"
+        held = Session.model_validate(session)
+        return Discretion.of(Plan(run="r", folder=tmp_path, mode=mode, session=held))  # type: ignore[arg-type]
+
+    # readers have hashed it where it comes from a live folder
+    assert of("folder")("Doe_Jane_0001.dcm") == "Doe_Jane_0001.dcm"
+    assert "Jane" not in of("folder")(f"{source}/Doe_Jane_0001.dcm: cut off")
+    discreet = of("recording")
+    assert all("Jane" not in discreet(f"Doe_Jane_{index:04d}.dcm") for index in range(20))
