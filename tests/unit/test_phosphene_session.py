@@ -124,3 +124,31 @@ def test_both_names_of_a_folder_need_a_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("session-*.toml")))
 def test_every_example_is_valid(file: Path) -> None:
     assert load_session(file).person == "p01"
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "idle"),
+    [
+        ("afni", 'images = "moco"\nseries = 3\npoll_s = 1.0', ["images", "series", "poll_s"]),
+        ("afni", 'path = "x"', ["path"]),
+        ("vsend", "series = 4\necho = 2", ["series", "echo"]),
+        ("folder", 'path = "x"\nhost = "10.0.0.1"\nport = 7000', ["host", "port"]),
+        ("folder", 'path = "x"\nevents = "e.tsv"\nrun = "2"', ["events", "run"]),
+        ("recording", 'path = "x"\npoll_s = 1.0\ntrigger_skip = 2', ["poll_s", "trigger_skip"]),
+        ("lsl-eeg", 'source_ids = ["a"]\nimages = "moco"', ["images"]),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(
+    tmp_path: Path, kind: str, more: str, idle: list[str]
+) -> None:
+    with pytest.raises(ConfigError, match="does not use") as caught:
+        load_session(write(tmp_path, NETWORK.format(kind=kind, more=more)))
+    assert all(f"{name} (only of kind" in str(caught.value) for name in idle)
+
+
+def test_a_mask_beside_a_bundle_is_refused(tmp_path: Path) -> None:
+    mask, bundle = '[acquisition.fmri]\nmask = "m.nii"\n', '[decoder]\nbundle = "b"\n'
+    for one in (mask, bundle):
+        assert load_session(write(tmp_path, GOOD + one))
+    with pytest.raises(ConfigError, match="remove one of them"):
+        load_session(write(tmp_path, GOOD + mask + bundle))
