@@ -173,6 +173,17 @@ def test_what_a_decoder_was_fitted_with_wins_and_what_is_shown_stays_the_session
     assert settings_of(session, None) == session
 
 
+def test_the_maps_model_is_the_sessions_and_stays_out_of_bundles(tmp_path: Path) -> None:
+    mine: dict[str, object] = {
+        "hrf": "spm", "high_pass_s": 90.0, "motion_regressors": 24, "noise": "ols",
+        "drift_order": 2, "physio": tmp_path, "reference": tmp_path,
+    }  # fmt: skip
+    count = settings_of(asked(**mine), fitted(smooth_mm=4.0)).fmri
+    assert count == FmriSettings(smooth_mm=4.0, **mine)  # type: ignore[arg-type]
+    held = json.loads(dump_settings(asked(**mine)))
+    assert not set(mine) & set(held["fmri"])
+
+
 def test_a_session_that_asks_for_other_features_is_refused_with_every_reason() -> None:
     bundle = fitted(smooth_mm=4.0, slice_timing="linear")
     assert settings_of(asked(smooth_mm=4.0), bundle).fmri.smooth_mm == 4.0
