@@ -56,6 +56,7 @@ class AcquisitionNode:
         plan = context.plan
         self._context, self._lossless = context, plan.lossless
         self._trouble = trouble
+        self._mask_hash = "" if bundle is None else bundle.manifest.mask_hash
         self._progress = Progress(context.folder.path / "acquisition.progress")
         self._features_progress = Progress(context.folder.path / "acquisition.features")
         names, now = stream_names(plan), context.clock.now
@@ -186,10 +187,20 @@ class AcquisitionNode:
             for out in self._take.finish():
                 self._send(out)
 
+    def _mask_trouble(self) -> str:
+        """Say when the stream was made for another mask than the decoder's."""
+        told = getattr(getattr(self._take.inlet, "layout", None), "mask_hash", "")
+        if not told or not self._mask_hash or told == self._mask_hash:
+            return ""
+        return (
+            f"the stream is for mask {told[:12]}, the decoder's is {self._mask_hash[:12]}; "
+            "give the bridge the bundle of this run"
+        )
+
     def _troubles(self) -> str:
         """Return what a person should know, or an empty text."""
         ended = self._ended()
-        found = [self._trouble, self._take.trouble(ended)]
+        found = [self._trouble, self._mask_trouble(), self._take.trouble(ended)]
         lost = [inlet.link for inlet in self._markers if not (ended or inlet.link.connected)]
         return "; ".join(filter(None, [*found, *(f"markers: {link.trouble}" for link in lost)]))
 

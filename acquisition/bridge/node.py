@@ -21,6 +21,7 @@ from acquisition.bridge.sources import (
     LiveVolumes,
     Replay,
     Source,
+    mask_hash_of,
     open_feed,
 )
 from acquisition.bridge.timeline import ChunkItem, Item, MarkerItem, VolumeItem
@@ -60,12 +61,20 @@ class Bridge:
         How far an earlier process of this run has come.
     bell : ThreadBell
         Wakes the node when a live source has something.
+    mask_hash : str
+        Of the person's mask, for the description of volumes; "" where it is not known.
     """
 
     def __init__(
-        self, context: NodeContext, source: Source, progress: Progress, bell: ThreadBell
+        self,
+        context: NodeContext,
+        source: Source,
+        progress: Progress,
+        bell: ThreadBell,
+        mask_hash: str = "",
     ) -> None:
         plan = context.plan
+        self._mask_hash = mask_hash
         self._context, self._source, self._progress, self._bell = context, source, progress, bell
         self._lossless, self._speed = plan.lossless, plan.speed or 1.0
         self._asks = "acquisition" in plan.nodes
@@ -89,7 +98,7 @@ class Bridge:
         if layout is None:
             return
         if isinstance(layout, VolumeFormat):
-            layout = replace(layout, figures=(HEADER,))
+            layout = replace(layout, figures=(HEADER,), mask_hash=self._mask_hash)
         if isinstance(layout, EegFormat):
             self._data, self._stream = EegOutlet(self._names.data[0], layout), "samples"
             limit = max(1, round(_OUTSTANDING_S * layout.fs_hz))
@@ -324,7 +333,8 @@ def build(context: NodeContext) -> Bridge:
         progress = undo.enter_context(Progress(context.folder.path / "bridge.progress"))
         bell = undo.enter_context(closing(ThreadBell(context.zmq)))
         source = undo.enter_context(closing(_source(context, progress, bell)))
-        bridge = Bridge(context, source, progress, bell)
+        mask_hash = _while_beating(context, lambda: mask_hash_of(context.plan))
+        bridge = Bridge(context, source, progress, bell, mask_hash)
         undo.pop_all()  # from here on the bridge closes them
     return bridge
 

@@ -32,11 +32,11 @@ from acquisition.sources.tcp.vsend import VsendDecoder
 from phosphene.bundle import Bundle
 from phosphene.clock import Clock
 from phosphene.dataset import TimedEvent
-from phosphene.errors import ConfigError, InputError, TruncatedError
+from phosphene.errors import ConfigError, InputError, PhospheneError, TruncatedError
 from phosphene.plan import Plan
 from phosphene.stimuli import Programme
 
-__all__ = ["Feed", "LiveVolumes", "Replay", "Source", "open_feed", "planned_events"]
+__all__ = ["Feed", "LiveVolumes", "Replay", "Source", "mask_hash_of", "open_feed", "planned_events"]
 
 CHUNK_S = 1 / 32
 MAX_SPEED_CHUNK_S = 0.25
@@ -291,10 +291,23 @@ class LiveVolumes:
         self._feed.close()
 
 
+def mask_hash_of(plan: Plan) -> str:
+    """Return the hash of the mask that the person's decoder was fitted on; "" for none."""
+    bundle = _bundle_of(plan)
+    return "" if bundle is None else bundle.manifest.mask_hash
+
+
+def _bundle_of(plan: Plan) -> Bundle | None:
+    where = plan.session.decoder.bundle
+    try:
+        return None if where is None else Bundle.load(where)
+    except PhospheneError:
+        return None  # acquisition and decoder say so, and go on without it
+
+
 def _slice_timed(plan: Plan) -> bool:
     """Tell whether the run corrects slice timing, by its session or its bundle."""
-    where = plan.session.decoder.bundle
-    bundle = None if where is None else Bundle.load(where)
+    bundle = _bundle_of(plan)
     return settings_of(plan.session.acquisition, bundle).fmri.slice_timing != "off"
 
 

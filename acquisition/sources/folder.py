@@ -156,7 +156,7 @@ class FolderScan:
         if self.first in names:
             names = [self.first, *(name for name in names if name != self.first)]
         again = self._done.changed() if self.reachable else []
-        out = []
+        out: list[Volume] = []
         for name in dict.fromkeys([*self._open, *again, *names]):
             out += self._take(name, now_s, full=len(out) >= MOST_AT_ONCE)
         return out + self._release(now_s)
@@ -183,7 +183,7 @@ class FolderScan:
             if name is not None and (event.complete or name not in told):
                 told.pop(name, None)
                 told[name] = event
-        out = []
+        out: list[Volume] = []
         for name, event in told.items():
             self._listing.add(name)
             out += self._take(name, now_s, event, full=len(out) >= MOST_AT_ONCE)

@@ -10,14 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acquisition.bridge.sources import LiveVolumes, Replay
+from acquisition.bridge import node as bridge_node
+from acquisition.bridge.bell import ThreadBell
+from acquisition.bridge.node import Bridge
+from acquisition.bridge.sources import LiveVolumes, Replay, mask_hash_of
 from acquisition.bridge.timeline import VolumeItem
 from acquisition.fmri.volume import Volume
 from acquisition.lsl.formats import VolumeFormat
+from acquisition.progress import Progress
 from acquisition.sources.dicom import DicomReader
 from acquisition.sources.identity import new_key
 from acquisition.sources.recording import FmriRecording
+from phosphene.bus import RunFolder
+from phosphene.clock import FakeClock
 from phosphene.errors import InputError
+from phosphene.node import NodeContext
 from phosphene.plan import Plan
 from phosphene.session import Session
 
@@ -137,6 +144,55 @@ def test_a_replay_leaves_them_out_alike() -> None:
     assert taken(source) == [0, 2]
     assert source.counts()["moved"] == 1
     assert any("MOVED" in line for line in source.complaints())
+
+
+class Manifest:
+    mask_hash = "m" * 64
+
+
+class Fitted:
+    manifest = Manifest()
+
+
+def test_the_stream_names_the_mask_of_the_persons_decoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plan(bundle: Path | None) -> Plan:
+        session = {
+            "person": "t", "modality": "fmri", "source": {"kind": "folder", "path": tmp_path},
+            "decoder": {"bundle": bundle},
+        }  # fmt: skip
+        held = Session.model_validate(session)
+        return Plan(run="r", folder=tmp_path, mode="live", session=held)
+
+    assert mask_hash_of(plan(None)) == ""
+    assert mask_hash_of(plan(tmp_path / "gone")) == "", "acquisition tells why it is of no use"
+    monkeypatch.setattr("acquisition.bridge.sources.Bundle.load", lambda _: Fitted())
+    made = mask_hash_of(plan(tmp_path))
+    assert made == "m" * 64
+
+    offered: list[VolumeFormat] = []
+
+    class Outlet:
+        def __init__(self, *given: object) -> None:
+            offered.extend(g for g in given if isinstance(g, VolumeFormat))
+
+        def has_reader(self) -> bool:
+            return False
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(bridge_node, "VolumeOutlet", Outlet)
+    monkeypatch.setattr(bridge_node, "MarkerOutlet", Outlet)
+    where = RunFolder.create("t", tmp_path).path
+    context = NodeContext("bridge", plan(None).model_copy(update={"folder": where}), FakeClock(0.0))
+    progress = Progress(where / "bridge.progress")
+    bridge = Bridge(context, live(tmp_path, [volume(0)]), progress, ThreadBell(context.zmq), made)
+    bridge.step()
+    bridge.close()
+    context.close()
+    assert [layout.mask_hash for layout in offered] == ["m" * 64]
 
 
 @pytest.mark.realdata

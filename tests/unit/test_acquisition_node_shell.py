@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -472,3 +473,13 @@ def test_it_obeys_go_and_no_other_command(bench: Benches) -> None:
         assert b.node.command(command("go")) == "listening"
         with pytest.raises(NodeError, match="'dance'"):
             b.node.command(command("dance"))
+
+
+def test_a_stream_for_another_mask_is_told(bench: Benches, monkeypatch: pytest.MonkeyPatch) -> None:
+    with bench() as b:
+        for told, own, said in (("a", "b", True), ("a", "a", False), ("", "b", False)):
+            layout = replace(FakeVolumes.layout, mask_hash=told * 64)
+            monkeypatch.setattr(b.volumes, "layout", layout, raising=False)
+            monkeypatch.setattr(b.node, "_mask_hash", own * 64)
+            b.work()
+            assert ("the stream is for mask aaaaaaaaaaaa" in b.context.note) is said
