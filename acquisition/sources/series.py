@@ -9,6 +9,7 @@ __all__ = ["SeriesWatch"]
 
 _SILENCE_TR = 3.0
 _SILENCE_S = 3.0
+_ALL_LEFT_OUT = 5
 
 
 class SeriesWatch:
@@ -30,10 +31,13 @@ class SeriesWatch:
         self._last_s: float | None = None
         self._last_index = -1
         self._tr_s = 0.0
+        self._taken = self._left_out = 0
+        self._alarmed = False
 
     def took(self, volume: Volume, now_s: float) -> None:
         """Note a volume of the run's own series, come at `now_s` seconds."""
         self._last_s, self._tr_s = now_s, volume.tr_s
+        self._taken, self._left_out = self._taken + 1, 0
         self._last_index = max(self._last_index, volume.index)
 
     def other(self, error: OtherSeriesError, now_s: float) -> str:
@@ -45,6 +49,7 @@ class SeriesWatch:
             What to tell; empty when that series was told of before.
         """
         which = f"{error.series} {error.echo}" if error.series else ""
+        self._left_out += not (error.moco or error.echo)
         known = which in self._told
         if which:
             self._told.add(which)
@@ -60,10 +65,23 @@ class SeriesWatch:
         silent_s = 0.0 if self._last_s is None else now_s - self._last_s
         back = error.index is None or error.index <= self._last_index
         if not back or silent_s < max(_SILENCE_S, _SILENCE_TR * self._tr_s):
-            return f"a second series is left out: {error}"
+            return self._beside(error)
         self.restarts += 1
         return (
             f"THE SCAN WAS STARTED ANEW: another series began {silent_s:.0f} s after volume "
             f"{self._last_index + 1} of this one; nothing of it is processed, because its volumes "
             "are not those of this run; stop this run and start a new one"
+        )
+
+    def _beside(self, error: OtherSeriesError) -> str:
+        """Word what is left out; loudly, and once, where hardly anything else comes."""
+        if self._taken > 1 or self._left_out < _ALL_LEFT_OUT:
+            return f"a second series is left out: {error}"
+        if self._alarmed:
+            return ""
+        self._alarmed = True
+        return (
+            f"NEARLY EVERYTHING IS LEFT OUT: {self._taken} volume(s) taken, {self._left_out} files "
+            f"in a row belong to other series ({error}); check source.series; names of files that "
+            "carry no identifier may differ only in the volume's number and its date with time"
         )
