@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -12,11 +15,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import psutil
-import pylsl
 import pytest
 
 from acquisition.bridge.sources import Replay
 from acquisition.bridge.timeline import VolumeItem
+from acquisition.lsl.config import LslConfig, configure_lsl
 from acquisition.lsl.formats import VolumeFormat
 from acquisition.sources.dicom import DicomReader
 from acquisition.sources.folder import read_folder
@@ -38,6 +41,17 @@ bundle = "{bundle}"
 """
 
 
+LOOK = """
+import sys
+import pylsl
+from acquisition.lsl.config import LslConfig, configure_lsl
+
+configure_lsl(LslConfig(session_id=sys.argv[1]))
+for info in pylsl.resolve_streams(wait_time=1.5):
+    print(pylsl.StreamInlet(info).info(timeout=5.0).as_xml())
+"""
+
+
 def assert_silent(what: str, content: bytes | str) -> None:
     traces = traces_in(content)
     assert traces == [], f"{what}: {traces}"
@@ -51,13 +65,16 @@ def put(folder: Path, name: str, raw: bytes) -> None:
 
 
 def streams(run: Running) -> Iterator[str]:
-    """Descriptions of all LSL streams on this machine, and the sockets' names of the run."""
-    for info in pylsl.resolve_streams(wait_time=1.0):
-        inlet = pylsl.StreamInlet(info)
-        yield inlet.info(timeout=5.0).as_xml()
-        inlet.close_stream()
+    """Descriptions of the run's LSL streams, its sockets' names, and how processes are called."""
     folder = run.folder()
     assert folder is not None
+    # liblsl keeps one session for a whole process, hence another one
+    session = json.loads((folder / "plan.json").read_text())["lsl_session"]
+    look = [sys.executable, "-c", LOOK, session]
+    found = subprocess.run(look, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "phosphene-volumes" in found
+    assert "phosphene-markers" in found
+    yield found
     for path in folder.rglob("*"):
         if path.name == "plan.json":
             continue  # where the files are is what the bridge has to know
@@ -158,6 +175,8 @@ def test_what_a_bridge_replays_holds_nothing_of_it(
         b"\0" * 128 + b"DICM" + WORD.encode() * 99
     )
     replay = Replay(open_recording(folder), 0, 1.0)
+    # the settings that the other tests of this process use: liblsl keeps the first
+    configure_lsl(LslConfig(session_id=f"phosphene-test-{os.getpid()}"))
     layout = replay.layout()
     assert isinstance(layout, VolumeFormat)
     assert_silent("stream", layout.info("volumes").as_xml())
