@@ -1,0 +1,355 @@
+"""Headers of all messages: frozen, tagged, validated; every field has its type and range."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy.typing as npt
+from msgspec import Meta, Struct
+
+__all__ = [
+    "DTYPES",
+    "AnyHeader",
+    "Array",
+    "ArraySpec",
+    "Beat",
+    "Command",
+    "Count",
+    "Credit",
+    "Event",
+    "Features",
+    "Feedback",
+    "Frame",
+    "FrameInfo",
+    "Grant",
+    "Header",
+    "Percept",
+    "Quality",
+    "Regions",
+    "Reply",
+    "RunStart",
+    "RunStop",
+    "Samples",
+    "StatMap",
+    "View",
+    "Volume",
+]
+
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Array = npt.NDArray[Any]
+
+DTYPES = frozenset({"|u1", "<i2", "<u2", "<i4", "<i8", "<f4", "<f8"})
+
+
+class ArraySpec(Struct, frozen=True):
+    """Description of one array of a message.
+
+    Attributes
+    ----------
+    name : str
+        Key of the array in `Message.arrays`.
+    dtype : str
+        NumPy type string, one of `DTYPES`.
+    shape : tuple of int
+        Extent of each dimension.
+    dims : tuple of str
+        Name of each dimension, for instance ``("x", "y", "z")``.
+    unit : str
+        Unit of the values; ``"1"`` when they have none.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[Count, ...]
+    dims: tuple[str, ...]
+    unit: str = "1"
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """Fields that every message has.
+
+    Attributes
+    ----------
+    run : str
+        Identifier of the run.
+    seq : int
+        Number of the message, counted by its producer per topic, from 0.
+    t_acquired : float
+        When the newest brain data behind this message was acquired (LSL clock, seconds).
+    t_sent : float
+        When the message was handed to the bus (LSL clock, seconds).
+    producer : str
+        Name of the node.
+    """
+
+    run: str
+    seq: Count
+    t_acquired: float
+    t_sent: float
+    producer: str
+    arrays: tuple[ArraySpec, ...] = ()
+
+
+class Volume(Header, frozen=True, tag="volume"):
+    """One raw fMRI volume; array ``volume`` (x, y, z).
+
+    ``slice_times_s`` says when each slice along ``slice_axis`` was measured after the volume's
+    start, in seconds; it is empty where nobody knows.
+    """
+
+    index: Count
+    t_data: float
+    tr_s: float
+    affine: tuple[float, ...]
+    slice_times_s: tuple[float, ...] = ()
+    slice_axis: Annotated[int, Meta(ge=0, le=2)] = 2
+
+
+class Samples(Header, frozen=True, tag="samples"):
+    """A block of raw EEG; array ``samples`` (time, channel) in microvolts."""
+
+    stream: str
+    first_index: Count
+    fs_hz: float
+    t_data: float
+    channels: tuple[str, ...]
+
+
+class Features(Header, frozen=True, tag="features"):
+    """Cleaned brain data of one volume, epoch or window; array ``x`` (feature,).
+
+    Attributes
+    ----------
+    index : int
+        Volume or epoch index within the run.
+    t_data : float
+        End of the data used, on the recording's own time axis, in seconds.
+    t_event : float or None
+        Onset of the event that an epoch belongs to, on the same axis, in seconds.
+    ready : bool
+        False while statistics warm up; such a window is not decoded.
+    mask_hash : str
+        Identity of mask or channel layout that ``x`` follows.
+    """
+
+    kind: Literal["fmri", "fmri-beta", "eeg-epoch", "eeg-window"]
+    index: Count
+    t_data: float
+    mask_hash: str
+    ready: bool
+    t_event: float | None = None
+    note: str = ""
+
+
+class Quality(Header, frozen=True, tag="quality"):
+    """Quality figures of one volume or block; ``values`` maps a name with unit to a number."""
+
+    index: Count
+    t_data: float
+    values: dict[str, float]
+
+
+class StatMap(Header, frozen=True, tag="statmap"):
+    """Where the brain follows the conditions so far, from the volumes up to ``index``.
+
+    Arrays ``t`` (x, y, z) float32, 0 outside the mask, and ``underlay`` (x, y, z) uint8, the
+    reference volume.
+
+    Attributes
+    ----------
+    contrast : str
+        What is compared, for instance ``"face - house"``; a condition alone is against rest.
+    dof : float
+        Degrees of freedom of the t values.
+    affine : tuple of float
+        Voxel to millimetres (RAS+), row by row, of the grid that is sent.
+    final : bool
+        True at the end of the run, on the full grid; live ones may leave out voxels.
+    """
+
+    index: Count
+    t_data: float
+    contrast: str
+    dof: float
+    affine: tuple[float, ...]
+    final: bool = False
+
+
+class Regions(Header, frozen=True, tag="regions"):
+    """Where the regions lie in this run; told once.
+
+    Arrays ``underlay`` (x, y, z) uint8, the reference volume, and ``labels`` (x, y, z) uint8: k + 1
+    where region ``names[k]`` lies, 0 elsewhere. ``how`` says how they were placed, and how well.
+    """
+
+    names: tuple[str, ...]
+    how: str
+    affine: tuple[float, ...]
+
+
+class Event(Header, frozen=True, tag="event"):
+    """Something that happened at ``t_data``: a stimulus (``detail`` is its JSON), a marker.
+
+    ``duration_s`` is its length in seconds, None where nobody knows.
+    """
+
+    t_data: float
+    label: str
+    stream: str
+    detail: str = ""
+    duration_s: Annotated[float, Meta(ge=0)] | None = None
+
+
+class Percept(Header, frozen=True, tag="percept"):
+    """What one window says is seen; arrays ``c`` (C,) and, where decoded, ``z`` (4, 16, 16).
+
+    Attributes
+    ----------
+    index : int
+        Index of the volume or epoch it comes from.
+    t_data : float
+        End of the data used, seconds on the recording's axis.
+    t_seen : float
+        When the decoded picture was seen: ``t_data`` minus the haemodynamic delay (fMRI) or the
+        event's onset (EEG), seconds on the recording's axis.
+    confidence : float
+        Calibrated probability that the percept identifies the truth.
+    """
+
+    index: Count
+    t_data: float
+    t_seen: float
+    t_features: float
+    confidence: Annotated[float, Meta(ge=0.0, le=1.0)]
+    label: str | None
+    probabilities: dict[str, float]
+    bundle: str
+
+
+class Feedback(Header, frozen=True, tag="feedback"):
+    """What the gate lets other programs have of a percept.
+
+    Attributes
+    ----------
+    index : int
+        Index of the volume or epoch it comes from.
+    t_data : float
+        End of the data used, seconds on the recording's axis.
+    score : float
+        Probability of the session's target category; without a target, the confidence.
+    label : str or None
+        Decoded category.
+    confidence : float
+        Calibrated probability that the percept identifies the truth.
+    """
+
+    index: Count
+    t_data: float
+    score: float
+    label: str | None
+    confidence: Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class FrameInfo(Header, frozen=True, tag="frameinfo"):
+    """Facts about one rendered frame, without its pixels."""
+
+    t_due: float
+    t_rendered: float
+    late: bool
+    skipped: Count
+    render_ms: float
+    state: Literal["picture", "neutral"]
+    percept_seq: int
+    percept_index: int
+    confidence: float
+    age_s: float
+    t_percept: float
+    seed: int
+    model: str
+
+
+class Frame(FrameInfo, frozen=True, tag="frame"):
+    """One rendered frame; array ``picture`` (height, width, 3) uint8 sRGB."""
+
+    sink: str = ""
+    level: Annotated[int, Meta(ge=0, le=4)] = 4
+
+
+class View(Header, frozen=True, tag="view"):
+    """What the gate tells a sink ten times a second: whether it passes frames, and why not."""
+
+    sink: str
+    passing: bool
+    reason: str
+    passed: Count
+
+
+class Grant(Header, frozen=True, tag="grant"):
+    """What the gate currently allows; repeated four times a second, void one second later."""
+
+    person: str
+    scopes: tuple[str, ...]
+    decode: bool
+    reason: str
+
+
+class Beat(Header, frozen=True, tag="beat"):
+    """Sign of life from a node's work loop, with its counters.
+
+    ``note`` says how the node is; ``sentences`` are all that it has to tell since the last beat.
+    """
+
+    pid: Count
+    state: Literal["starting", "ready", "running", "done", "stopped"]
+    counts: dict[str, int]
+    note: str = ""
+    sentences: tuple[str, ...] = ()
+
+
+class Command(Header, frozen=True, tag="command"):
+    """A request to one node; answered by a `Reply` with the same ``id``."""
+
+    id: str
+    action: str
+    arguments: dict[str, str] = {}
+
+
+class Reply(Header, frozen=True, tag="reply"):
+    """Answer to a `Command`."""
+
+    id: str
+    ok: bool
+    text: str
+
+
+class Credit(Header, frozen=True, tag="credit"):
+    """Flow control: everything of ``stream`` below ``count`` has been consumed."""
+
+    stream: str
+    count: Count
+    epoch: str = ""
+
+
+class RunStart(Header, frozen=True, tag="runstart"):
+    """First document of a run: what is about to happen, in words and hashes."""
+
+    person: str
+    mode: Literal["live", "replay", "pilot"]
+    modality: Literal["fmri", "eeg"]
+    t_wall: float
+    facts: dict[str, str]
+
+
+class RunStop(Header, frozen=True, tag="runstop"):
+    """Last document of a run."""
+
+    exit_status: Literal["success", "abort", "fail"]
+    reason: str
+    interrupted: bool
+    counts: dict[str, dict[str, int]]
+
+
+AnyHeader = (
+    Volume | Samples | Features | Quality | StatMap | Regions | Event | Percept | Frame | FrameInfo
+    | Feedback | View | Grant | Beat | Command | Reply | Credit | RunStart | RunStop
+)  # fmt: skip
