@@ -49,7 +49,7 @@ test: libraries $(VENV)/.develop unit system
 
 unit: $(VENV)/.develop
 	@echo "== unit tests"
-	@$(BIN)/python -m pytest tests/unit -q
+	@$(BIN)/python -m pytest tests/unit -q --numprocesses 2
 
 system: $(VENV)/.develop
 	@echo "== system tests (real processes, sockets and files)"
