@@ -104,6 +104,12 @@ class Bench:
         assert self.gate._results.socket.poll(2000)
         self.views()
 
+    def until_results(self, count: int) -> None:
+        """Let the outlets hear until so many results have come."""
+        while len(self.results()) < count:
+            assert self.node._inlet.socket.poll(5000), f"only {len(self.results())} results"
+            self.node.step()
+
     def results(self) -> list[Result]:
         return [result for _, result in self.kept.told if result is not None]
 
@@ -178,6 +184,7 @@ def test_results_without_the_gates_word_are_refused(folder: Path) -> None:
     try:
         b.beat()
         b.decode(3)
+        b.until_results(1)
         b.clock.advance(1.0)
         b.gate._results.send(b.context, Message(percept(b.clock.now(), 4)))
         assert b.node._inlet.socket.poll(2000)
