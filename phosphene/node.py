@@ -24,7 +24,8 @@ import zmq
 from phosphene.bus import Pusher, RunFolder
 from phosphene.clock import Clock, MonotonicClock
 from phosphene.discretion import DiscreetLog, Discretion
-from phosphene.errors import PhospheneError
+from phosphene.errors import ConfigError, PhospheneError
+from phosphene.flood import without_ages
 from phosphene.messages import (
     Array,
     Beat,
@@ -38,9 +39,12 @@ from phosphene.messages import (
 )
 from phosphene.plan import Plan
 
-__all__ = ["Node", "NodeContext", "farewell", "prepare", "serve", "work"]
+__all__ = ["CONFIG_EXIT", "Node", "NodeContext", "farewell", "prepare", "serve", "work"]
 
 BEAT_S = 0.1
+CONFIG_EXIT = 78
+"""Exit status of a node whose configuration is wrong (EX_CONFIG of sysexits.h): to start it again
+would change nothing."""
 State = Literal["starting", "ready", "running", "done", "stopped"]
 
 
@@ -99,6 +103,8 @@ class NodeContext:
         self.note = ""
         self.discretion = Discretion.of(plan)
         self.stopping = False
+        self._untold: list[str] = []
+        self._logged = ""
         self._seq: dict[bytes, int] = {}
         self._parent = os.getppid()
         self._beaten_s = -1.0
@@ -153,11 +159,28 @@ class NodeContext:
         )
         return Message(header, held)
 
+    def tell(self, sentence: str) -> None:
+        """Have a sentence told and logged, whatever else is told in the same moment.
+
+        The newest one is the note as well, which says how the node is now.
+        """
+        self.note = sentence
+        self._untold.append(sentence)
+        self._log(sentence)
+
+    def _log(self, note: str) -> None:
+        """Log what is new; ages that grow are not."""
+        told, self._logged = self._logged, without_ages(note)
+        if note and self._logged != told:
+            logging.getLogger(self.name).warning("%s", note)
+
     def beat(self, counts: Mapping[str, int], *, force: bool = False) -> bool:
         """Send a sign of life when one is due; return False once the node should stop."""
         now = self.clock.now()
         if force or now - self._beaten_s >= BEAT_S:
             self._beaten_s = now
+            self._log(self.note)
+            sentences, self._untold = self._untold, []
             faulthandler.dump_traceback_later(self.plan.watchdog_s, exit=True)
             message = self.message(
                 Beat,
@@ -166,6 +189,7 @@ class NodeContext:
                 state=self.state,
                 counts=dict(counts),
                 note=self.discretion(self.note),
+                sentences=tuple(map(self.discretion, sentences)),
             )
             self._tell(message)
             self._bond.send(message)
@@ -279,14 +303,20 @@ def prepare(name: str, plan: Plan) -> NodeContext:
 
 
 def farewell(context: NodeContext, counts: Mapping[str, int], error: Exception | None) -> int:
-    """Send the last beat of a node and return its exit status, 1 when an error ended it."""
+    """Send the last beat of a node and return its exit status.
+
+    Returns
+    -------
+    int
+        0; 1 when an error ended the node; `CONFIG_EXIT` where a wrong configuration did.
+    """
     if error is not None:
-        # standard error is a log that is kept with the recording
-        context.note = context.discretion(str(error))
-        print(f"{context.name}: {context.note}", file=sys.stderr)
+        context.note = str(error)  # the beat logs it
     context.state = "stopped"
     context.beat(counts, force=True)
-    return 0 if error is None else 1
+    if error is None:
+        return 0
+    return CONFIG_EXIT if isinstance(error, ConfigError) else 1
 
 
 def serve(
@@ -308,7 +338,7 @@ def serve(
     Returns
     -------
     int
-        Exit status: 0 after a stop command, 1 after an error (told on standard error).
+        Exit status: 0 after a stop command, otherwise as `farewell` says.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=f"Phosphene {name} node")
     parser.add_argument("--plan", type=Path, required=True, help="plan file of the run")

@@ -20,6 +20,7 @@ from phosphene.bus import RunFolder
 from phosphene.consent import Consent, Scope, why_not
 from phosphene.errors import ConfigError
 from phosphene.plan import Plan
+from phosphene.recorder.names import recordings_in
 from phosphene.session import Session
 from phosphene.stimuli import SPACE_ID
 from phosphene.stimuli.encoder import space_hash
@@ -282,14 +283,33 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     try:
         bar = _bar(options)
         with bar:
-            supervisor = Supervisor(plan, specs, logs, bar.write)
+            supervisor = Supervisor(
+                plan, specs, logs, bar.write, open_ended=_open_ended(options, session)
+            )
             outcome = supervisor.run(end_of(options), _watcher(bar))
     finally:
         shutil.rmtree(folder.path, ignore_errors=True)
     if out is not None:
-        _report(out)
+        _wrap_up(out, outcome)
     _tell_outcome(outcome)
     return outcome
+
+
+def _open_ended(options: RunOptions, session: Session) -> bool:
+    """Return whether only a person can end the run."""
+    planned = options.seconds is not None or options.tools or session.source.kind == "recording"
+    return options.mode == "live" and not planned
+
+
+def _wrap_up(out: Path, outcome: Outcome) -> None:
+    """Build the report, or clear away the recording of a run that has never begun."""
+    if outcome.began:
+        _report(out)
+        return
+    # An earlier run has been set aside: these are of this one, and empty.
+    for path in recordings_in(out):
+        path.unlink()
+    print(f"the run did not begin: nothing is recorded; the nodes' words are in {out / 'logs'}")
 
 
 def _checked_bundle(session: Session) -> str:

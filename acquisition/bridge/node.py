@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +44,6 @@ _OUTSTANDING_S = 2.0
 _BUSY_S = 0.05
 _SETTLE_S = 3.0
 _EXACT_S = 0.002
-_NOTED = logging.getLogger("bridge")
 
 
 class Bridge:
@@ -178,8 +176,7 @@ class Bridge:
         if self._flowing:
             self._settle()
         for complaint in self._source.complaints():
-            self._context.note = complaint
-            _NOTED.warning("%s", complaint)
+            self._context.tell(complaint)
 
     def _settle(self) -> None:
         """Forget what was consumed; what a fallen consumer took with it is pushed again.
@@ -308,8 +305,7 @@ def _load(context: NodeContext) -> Recording:
         runs = runs_of(path)
         if len(runs) > 1:
             run = runs[0]
-            context.note = f"the first of {len(runs)} runs is replayed; --run chooses another one"
-            _NOTED.warning("%s", context.note)
+            context.tell(f"the first of {len(runs)} runs is replayed; --run chooses another one")
     recording = open_recording(path, run, options)
     if recording.modality != plan.session.modality:
         raise NodeError(

@@ -250,7 +250,9 @@ class LiveVolumes:
             return None
         tr_s = self._tr_s or first.tr_s
         if not tr_s > 0:
-            raise InputError("the volumes do not tell their TR; set acquisition.fmri.tr_s")
+            raise ConfigError(
+                "the volumes do not tell their TR; set acquisition.fmri.tr_s (NIfTI files do not)"
+            )
         x, y, z = first.data.shape
         return VolumeFormat(
             (x, y, z), first.affine, tr_s, slice_times_s=times, slice_axis=first.slice_axis

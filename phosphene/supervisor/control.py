@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -34,6 +35,8 @@ class ControlRoom:
         Newest beat of each node.
     replies : dict of str to Reply
         Replies by command id.
+    heard : deque of (str, str)
+        What nodes have to tell, oldest first: who, and a sentence.
     """
 
     def __init__(self, folder: RunFolder, run: str, clock: Clock) -> None:
@@ -49,6 +52,7 @@ class ControlRoom:
         self._seq = 0
         self.beats: dict[str, Beat] = {}
         self.replies: dict[str, Reply] = {}
+        self.heard: deque[tuple[str, str]] = deque()
 
     def _stamp(self) -> dict[str, Any]:
         now = self._clock.now()
@@ -77,9 +81,18 @@ class ControlRoom:
                 return
             header = decode(frames).header
             if isinstance(header, Beat):
-                self.beats[identity.decode()] = header
+                self._hear(identity.decode(), header)
             elif isinstance(header, Reply):
                 self.replies[header.id] = header
+
+    def _hear(self, name: str, beat: Beat) -> None:
+        before = self.beats.get(name)
+        self.beats[name] = beat
+        self.heard.extend((name, sentence) for sentence in beat.sentences)
+        # The last words of a node that fell are told with its fall.
+        new = before is None or before.note != beat.note
+        if new and beat.note and beat.note not in beat.sentences and beat.state != "stopped":
+            self.heard.append((name, beat.note))
 
     def send(self, node: str, action: str, arguments: Mapping[str, str] | None = None) -> str:
         """Send a command and return its id; `replies` will hold the answer."""

@@ -47,16 +47,19 @@ class Outcome:
     Attributes
     ----------
     status : str
-        ``success``, ``abort`` (stopped by a person) or ``fail``.
+        ``success``, ``abort`` (stopped by a person before its end) or ``fail``.
     reason : str
         In words.
     interrupted : bool
         True when a node fell and was started again.
     counts : dict
         Counters of each node, summed over its restarts.
+    began : bool
+        True once every node was ready and went.
     """
 
     status: Literal["success", "abort", "fail"] = "success"
     reason: str = ""
     interrupted: bool = False
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    began: bool = False

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,9 @@ from phosphene.bus import RunFolder
 from phosphene.clock import Clock, MonotonicClock
 from phosphene.discretion import Discretion
 from phosphene.errors import NodeError
+from phosphene.flood import Flood
 from phosphene.messages import Beat, Reply
+from phosphene.node import CONFIG_EXIT
 from phosphene.plan import Plan
 from phosphene.supervisor.child import Child, NodeSpec
 from phosphene.supervisor.control import ControlRoom
@@ -66,6 +67,8 @@ class Supervisor:
         Gets one line for each thing worth telling.
     clock : Clock
         Present time.
+    open_ended : bool
+        True: the run has no end of its own, and one Ctrl-C, or Stop, is how it ends as it should.
     """
 
     def __init__(
@@ -75,9 +78,11 @@ class Supervisor:
         logs: Path,
         say: Callable[[str], None],
         clock: Clock | None = None,
+        *,
+        open_ended: bool = False,
     ) -> None:
         self._plan, self._specs, self._logs = plan, tuple(specs), logs
-        self._print = say
+        self._print, self._open_ended = say, open_ended
         self._clock = clock or MonotonicClock()
         self._folder = RunFolder(plan.folder)
         self._plan_file = plan.save()
@@ -92,7 +97,7 @@ class Supervisor:
         self._awake = Wakefulness(self._clock, OWN_GAP_S)
         self.outcome = Outcome()
         self._interrupts: list[signal.Signals] = []
-        self._told: set[tuple[str, str]] = set()
+        self._flood = Flood()
 
     # ---- life of a run -------------------------------------------------------------------------
 
@@ -125,9 +130,9 @@ class Supervisor:
                 self.outcome.status, self.outcome.reason = "abort", self._stopped_by()
             else:
                 self.outcome.status, self.outcome.reason = "fail", self._told_of(error)
-            self._say(self._told_of(error))
         finally:
             self._stop_all()
+            self._tell_notes(end=True)
             for number, handler in previous.items():
                 signal.signal(number, handler)
         return self.outcome
@@ -171,15 +176,18 @@ class Supervisor:
             if spec.kind == "tool":
                 self._launch(spec)
         self._started_s = self._clock.now()
+        self.outcome.began = True
 
     def _wait_ready(self, spec: NodeSpec) -> None:
         deadline = self._clock.now() + READY_TIMEOUT_S
         child = self._children[spec.name]
         while True:
             self._tick("starting")
+            self._tell_notes()
             if self._is_ready(spec.name):
                 return
             if child.exit_code() is not None:
+                self._check_configured(spec.name)
                 raise NodeError(
                     f"{spec.name} did not start (exit {child.exit_code()}):\n{child.last_words()}"
                 )
@@ -218,14 +226,19 @@ class Supervisor:
                 if beat.state == "done" and "stop requested" in beat.note
             ]
             if self._interrupts or stop_asked:
-                self.outcome.status = "abort"
-                self.outcome.reason = (
-                    f"stopped by {stop_asked[0]}" if stop_asked else self._stopped_by()
-                )
+                self._end_by_person(stop_asked)
                 return
             if (reason := until(snapshot)) is not None:
                 self.outcome.reason = reason
                 return
+
+    def _end_by_person(self, stop_asked: Sequence[str]) -> None:
+        in_peace = not self._interrupts or self._interrupts == [signal.SIGINT]
+        if self._open_ended and in_peace:
+            self.outcome.status, self.outcome.reason = "success", "stopped by the operator"
+            return
+        self.outcome.status = "abort"
+        self.outcome.reason = f"stopped by {stop_asked[0]}" if stop_asked else self._stopped_by()
 
     def snapshot(self) -> Snapshot:
         """Return the present state of the run."""
@@ -234,13 +247,16 @@ class Supervisor:
         beats = dict(self._room.beats)
         return Snapshot(elapsed_s, beats, ended, self._total_counts(), returning)
 
-    def _tell_notes(self) -> None:
-        """Tell what a node reports, once; the numbers in it may change without being told again."""
-        for name, beat in self._room.beats.items():
-            kind = (name, re.sub(r"\d+", "#", beat.note))
-            if beat.note and kind not in self._told:
-                self._told.add(kind)
-                self._say(f"{name}: {beat.note}")
+    def _tell_notes(self, *, end: bool = False) -> None:
+        """Tell what nodes report, each sentence once; of many at a time only how many."""
+        now = self._clock.now()
+        heard = self._room.heard
+        while heard:
+            name, sentence = heard.popleft()
+            if self._flood.admit(name, sentence, now):
+                self._say(f"{name}: {sentence}")
+        for name, held in self._flood.over(now, end=end):
+            self._say(f"{name}: ... and {held} more like that, see logs/{name}.log")
 
     # ---- fallen nodes --------------------------------------------------------------------------
 
@@ -270,15 +286,30 @@ class Supervisor:
 
     def _raise_again(self, spec: NodeSpec, code: int) -> None:
         child = self._children[spec.name]
+        self._check_configured(spec.name)
         self.outcome.interrupted = True
         self._keep_counts(spec.name)
         how = f"signal {-code}" if code < 0 else f"exit {code}"
+        if words := self._last_note(spec.name):
+            how += f": {words}"
         if not self._policy.allow(spec.name, self._clock.now()):
-            raise NodeError(f"{spec.name} keeps falling ({how}):\n{child.last_words()}")
+            raise NodeError(f"{spec.name} keeps falling ({how})\n{child.last_words()}")
         self._say(f"{spec.name} fell ({how}): views blank, starting it again")
         self._launch(spec)
         now = self._clock.now()
         self._returning[spec.name] = _Return(now + READY_TIMEOUT_S, go_from_s=now + LEAST_BLANK_S)
+
+    def _last_note(self, name: str) -> str:
+        """Return what a node said of its own end, or an empty text."""
+        self._room.receive(0.0)
+        beat = self._beat_of(name)
+        return beat.note if beat is not None and beat.state == "stopped" else ""
+
+    def _check_configured(self, name: str) -> None:
+        """Raise when a node has ended because it cannot run as it is configured."""
+        child = self._children[name]
+        if child.exit_code() == CONFIG_EXIT:
+            raise NodeError(f"{name}: {self._last_note(name) or child.last_words()}")
 
     def _welcome(self, name: str, back: _Return) -> None:
         """Let a node that starts again go as soon as it is ready, without waiting for it."""

@@ -16,12 +16,15 @@ from phosphene.node import NodeContext, serve
 
 
 class FakeNode:
-    """Beats; ``hang`` stops its loop, ``note`` is reported, ``finish`` makes it done."""
+    """Beats; ``hang`` stops its loop, ``note`` is reported, ``tell`` tells a line each,
+    ``misfit`` ends it by a wrong configuration, ``finish`` makes it done.
+    """
 
     def __init__(self, context: NodeContext) -> None:
         self._context = context
         self._went = 0
         self._hang = False
+        self._misfit = ""
         self._done = False
 
     def sockets(self) -> Sequence[zmq.Socket[bytes]]:
@@ -33,6 +36,8 @@ class FakeNode:
     def step(self) -> None:
         if self._hang:
             time.sleep(3600)
+        if self._misfit:
+            raise ConfigError(self._misfit)
 
     def counts(self) -> Mapping[str, int]:
         return {"went": self._went}
@@ -47,6 +52,11 @@ class FakeNode:
             self._hang = True
         elif command.action == "note":
             self._context.note = command.arguments["text"]
+        elif command.action == "tell":
+            for line in command.arguments["text"].splitlines():
+                self._context.tell(line)
+        elif command.action == "misfit":
+            self._misfit = command.arguments["text"]
         elif command.action == "finish":
             self._done = True
         else:

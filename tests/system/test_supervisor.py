@@ -149,6 +149,7 @@ def test_ctrl_c_before_everything_is_ready_is_no_failure(plan: Plan, tmp_path: P
     supervisor._interrupt(signal.SIGINT, None)
     outcome = supervisor.run(lambda _now: "never reached", lambda _now: None)
     assert (outcome.status, outcome.reason) == ("abort", "stopped by Ctrl-C")
+    assert not outcome.began
 
 
 def test_what_a_node_reports_is_told_once(plan: Plan, tmp_path: Path) -> None:
@@ -166,6 +167,61 @@ def test_what_a_node_reports_is_told_once(plan: Plan, tmp_path: Path) -> None:
 
     supervisor.run(until, lambda _now: None)
     assert [line for line in said if "left out" in line] == ["a: file 1.dcm left out"]
+
+
+def test_all_that_is_told_in_one_step_is_told_and_logged_and_floods_are_counted(
+    plan: Plan, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(plan, [fake("a")], tmp_path, said.append)
+    lines = ["volume 6 did not come", "b.dcm is foreign", "volume 10 did not come"]
+    lines += [f"file {n} left out" for n in range(30)]
+    sent: list[str] = []
+
+    def until(now: Snapshot) -> str | None:
+        if not sent:
+            sent.append(supervisor._room.send("a", "tell", {"text": "\n".join(lines)}))
+        return "told" if "a: file 4 left out" in said else None
+
+    supervisor.run(until, lambda _now: None)
+    assert said[1:] == [
+        *(f"a: {line}" for line in lines[:8]),
+        "a: ... and 25 more like that, see logs/a.log",
+    ]
+    log = (tmp_path / "a.log").read_text()
+    assert [line for line in lines if log.count(f"a: {line}\n") != 1] == []
+
+
+def test_a_wrong_configuration_ends_the_run_at_once_and_is_told_once(
+    plan: Plan, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(plan, [fake("a"), fake("b")], tmp_path, said.append)
+
+    def until(now: Snapshot) -> str | None:
+        assert now.elapsed_s < PATIENCE_S, said
+        supervisor._room.send("a", "misfit", {"text": "no TR is told; set tr_s"})
+        return None
+
+    outcome = supervisor.run(until, lambda _now: None)
+    assert (outcome.status, outcome.interrupted) == ("fail", False)
+    assert outcome.reason == "a: no TR is told; set tr_s"
+    assert said == ["all nodes are ready: a, b"], "the reason is told at the end, by the command"
+    assert (tmp_path / "a.log").read_text().count("no TR is told") == 1
+
+
+def test_a_run_without_end_is_ended_by_its_operator_as_it_should(
+    plan: Plan, tmp_path: Path
+) -> None:
+    supervisor = Supervisor(plan, [fake("a")], tmp_path, lambda _line: None, open_ended=True)
+
+    def until(now: Snapshot) -> str | None:
+        supervisor._interrupt(signal.SIGINT, None)
+        return None
+
+    outcome = supervisor.run(until, lambda _now: None)
+    assert (outcome.status, outcome.reason) == ("success", "stopped by the operator")
+    assert outcome.began
 
 
 def test_a_node_that_cannot_start_is_told_with_its_own_words(plan: Plan, tmp_path: Path) -> None:
