@@ -1,4 +1,4 @@
-"""Reasons for which one file is refused while the series goes on.
+"""Reasons for which one file is refused while the series goes on, or a stream is waited for.
 
 All are `InputError`, so a caller that does not care about the reason catches that.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from phosphene.errors import InputError
 
-__all__ = ["ForeignFileError", "MatrixError", "OtherSeriesError"]
+__all__ = ["ForeignFileError", "MatrixError", "OtherSeriesError", "StreamAbsentError"]
 
 
 class ForeignFileError(InputError):
@@ -46,3 +46,7 @@ class OtherSeriesError(InputError):
 
 class MatrixError(InputError):
     """The image has another matrix size than the series."""
+
+
+class StreamAbsentError(InputError):
+    """No stream has the wanted name yet."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
+from acquisition.errors import StreamAbsentError
 from phosphene.errors import PhospheneError
 
 __all__ = ["Inlet", "Opener"]
 
 _TRY_S = 1.0
+_NOTHING: Mapping[int, str] = MappingProxyType({})
 
 
 class Inlet(Protocol):
@@ -32,10 +35,13 @@ class Opener:
     ----------
     inlets : sequence of Inlet
         Nobody else may use one before `ready`.
+    waiting : mapping
+        What to say, instead of what keeps it closed, of inlets (by their place) whose stream is
+        only there once something else has happened.
     """
 
-    def __init__(self, inlets: Sequence[Inlet]) -> None:
-        self._inlets = tuple(inlets)
+    def __init__(self, inlets: Sequence[Inlet], waiting: Mapping[int, str] = _NOTHING) -> None:
+        self._inlets, self._waiting = tuple(inlets), waiting
         self._closing = threading.Event()
         self._troubles = ["looking for the stream"] * len(self._inlets)
         self._threads = [
@@ -67,6 +73,8 @@ class Opener:
         while not self._closing.is_set():
             try:
                 self._inlets[number].open(_TRY_S)
+            except StreamAbsentError as error:
+                self._troubles[number] = self._waiting.get(number, str(error))
             except (PhospheneError, RuntimeError) as error:  # RuntimeError: liblsl's timeouts
                 self._troubles[number] = str(error)
                 # A stream that is there but not as wanted is refused at once: do not spin on it.

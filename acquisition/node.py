@@ -18,7 +18,7 @@ from acquisition.intake import Opener
 from acquisition.lsl.config import configure_lsl
 from acquisition.lsl.inlet import Marker, MarkerInlet
 from acquisition.progress import Progress
-from acquisition.streams import lsl_config, stream_names
+from acquisition.streams import awaited, lsl_config, stream_names
 from acquisition.take import EegTake, Out, Take
 from phosphene.bundle import Bundle, Expectation
 from phosphene.bus import Publisher, Puller, Pusher
@@ -35,6 +35,7 @@ OUTSTANDING = 32
 READY_TIMEOUT_S = 60.0
 _CREDIT_S = 0.5
 _BUSY_S = 0.05
+_PREPARING_S = 2.0
 _WAIT_S = 0.01
 _LOG = logging.getLogger("acquisition")
 
@@ -78,7 +79,7 @@ class AcquisitionNode:
         self._records = self._recorder()
         self._credits = Pusher(context.zmq, context.endpoint("credits")) if bridged else None
         self._window = FeatureWindow(OUTSTANDING)
-        self._opener = Opener([*self._markers, self._take.inlet])
+        self._opener = Opener([*self._markers, self._take.inlet], awaited(plan))
         self._next_marker = 0
         self._end: int | None = None
         self._credited_s = -_CREDIT_S
@@ -100,8 +101,19 @@ class AcquisitionNode:
         )
 
     def prepare(self) -> None:
-        """Do what takes long before the node is ready, beating all the while."""
-        self._take.prepare(lambda: self._context.beat(self.counts()))
+        """Do what takes long before the node is ready, beating all the while.
+
+        It takes long the first time on a machine only; then a person is told why nothing happens.
+        """
+        context, since_s = self._context, self._context.clock.now()
+
+        def beat() -> None:
+            if context.clock.now() - since_s > _PREPARING_S:
+                context.note = "getting ready: compiling for this machine, once"
+            context.beat(self.counts())
+
+        self._take.prepare(beat)
+        context.note = ""
 
     # ---- what the shell asks -------------------------------------------------------------------
 

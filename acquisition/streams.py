@@ -8,7 +8,7 @@ from acquisition.lsl.config import LslConfig
 from phosphene.errors import ConfigError, problem
 from phosphene.plan import Plan
 
-__all__ = ["StreamNames", "lsl_config", "stream_names"]
+__all__ = ["StreamNames", "awaited", "lsl_config", "stream_names"]
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,18 @@ def lsl_config(plan: Plan, *, sends: bool = False) -> LslConfig:
         allowed = "modality 'eeg' with source kind 'lsl-eeg'"
         raise ConfigError(problem("modality", plan.session.modality, allowed, "Correct one."))
     return LslConfig(session_id=plan.lsl_session, scope="link" if live else "machine")
+
+
+def awaited(plan: Plan) -> dict[int, str]:
+    """Say what streams of our own bridge wait for, where nothing is wrong until it comes.
+
+    Returns
+    -------
+    dict
+        By place, marker streams first, then the data.
+    """
+    if "bridge" not in plan.nodes:
+        return {}
+    live = plan.session.source.live_volumes
+    first = "waiting for the first volume" if live else "waiting for the recording"
+    return {0: "waiting for the bridge", len(stream_names(plan).markers): first}

@@ -18,6 +18,7 @@ from typing import Any
 import pylsl
 from pylsl.util import LostError
 
+from acquisition.errors import StreamAbsentError
 from phosphene.errors import ConfigError, InputError, check_all, problem
 
 __all__ = ["LostError", "StreamLink", "StreamWanted", "mismatches", "resolve"]
@@ -103,13 +104,15 @@ def resolve(wanted: StreamWanted, timeout_s: float) -> pylsl.StreamInfo:
 
     Raises
     ------
+    StreamAbsentError
+        When none is there in time.
     InputError
-        When none is there in time, several claim the name, or it is not as wanted.
+        When several claim the name, or it is not as wanted.
     """
     first = pylsl.resolve_bypred(wanted.predicate, 1, timeout_s)
     if not first:
         names = ", ".join(wanted.source_ids)
-        raise InputError(
+        raise StreamAbsentError(
             f"no LSL stream with source id {names} within {timeout_s:g} s; "
             "start the source, and check that the session ids agree"
         )
