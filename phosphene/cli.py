@@ -95,9 +95,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with _leaving_in_order():
             status: int = arguments.run_command(arguments)
+            sys.stdout.flush()
     except PhospheneError as error:
         print(f"phosphene: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read what is told (head, less) has seen enough. What is left to write when the
+        # interpreter ends goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         return 130
     return status

@@ -22,7 +22,7 @@ from phosphene.errors import PhospheneError
 
 __all__ = ["CHECKS", "SYSTEM_LIBRARIES", "Check", "Finding", "missing_libraries"]
 
-Level = Literal["ok", "warning", "error"]
+Level = Literal["ok", "hint", "warning", "error"]
 LOW_DISK_GIB = 5.0
 LSL_PORT = 16571
 
@@ -43,7 +43,7 @@ class Finding:
     Attributes
     ----------
     level : str
-        ``ok``, ``warning`` or ``error``.
+        ``ok``, ``hint`` (only to be known), ``warning`` or ``error``.
     text : str
         What is the case.
     fix : str

@@ -6,17 +6,17 @@ import argparse
 from pathlib import Path
 
 from phosphene.commands.base import CliCommand
-from phosphene.commands.preflight import streams_are_there
+from phosphene.commands.preflight import source_is_there, streams_are_there, tell
 from phosphene.doctor import CHECKS
+from phosphene.session import load_session
 
 __all__ = ["DOCTOR"]
-
-MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="skip the LSL loopback stream")
-    parser.add_argument("--session", type=Path, help="session file: are its LSL streams there?")
+    parser.add_argument("--session", type=Path, help="session file: are its source and "
+                        "its LSL streams there?")  # fmt: skip
     parser.add_argument("--lsl-session", default="default", help="LSL session id of the streams")
     parser.add_argument("--wait", type=float, default=5.0, help="seconds to wait for them")
 
@@ -27,14 +27,12 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.quick and check.slow:
             continue
         finding = check.look()
-        print(f"{MARKS[finding.level]}  {check.name}: {finding.text}")
-        if finding.fix:
-            print(f"         fix: {finding.fix}")
+        tell(check.name, finding)
         worst = max(worst, int(finding.level == "error"))
-    if arguments.session is not None and not streams_are_there(
-        arguments.session, arguments.lsl_session, arguments.wait
-    ):
-        worst = 1
+    if arguments.session is not None:
+        session, looked = arguments.session, (arguments.lsl_session, arguments.wait)
+        there = [source_is_there(load_session(session)), streams_are_there(session, *looked)]
+        worst = max(worst, int(not all(there)))
     return worst
 
 

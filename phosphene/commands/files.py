@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from phosphene.commands.base import CliCommand
 from phosphene.errors import InputError
+
+if TYPE_CHECKING:
+    from phosphene.recorder.recover import Recovered
 
 __all__ = ["INFO", "RECOVER", "REPORT"]
 
@@ -45,15 +49,24 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _recover(arguments: argparse.Namespace) -> int:
+    from phosphene.recorder.names import recordings_in
     from phosphene.recorder.recover import recover, recover_all
 
     where = _existing(arguments.file)
+    if where.is_dir() and not recordings_in(where):
+        raise InputError(f"{where}: holds no recording (recording.mcap or recording.mcap.part)")
     repaired = recover_all(where) if where.is_dir() else [recover(where)]
     for result in repaired:
-        print(result)
+        print(result if result.messages else _nothing_in(result))
     if not repaired:
         print(f"{where}: nothing to repair")
-    return 0
+    return 1 if any(result.messages == 0 for result in repaired) else 0
+
+
+def _nothing_in(result: Recovered) -> str:
+    return f"{result.path}: nothing could be recovered, it was cut off before its first message" + (
+        f"; {result.damage}; the original is kept" if result.damage else ""
+    )
 
 
 def _report(arguments: argparse.Namespace) -> int:

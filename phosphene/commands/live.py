@@ -8,10 +8,16 @@ from pathlib import Path
 
 from phosphene.commands.base import CliCommand
 from phosphene.commands.options import add_output_options, gui_arguments, headless
-from phosphene.commands.preflight import reduced, require_streams, streams_are_there
+from phosphene.commands.preflight import (
+    reduced,
+    require_streams,
+    source_is_there,
+    streams_are_there,
+)
 from phosphene.consent import load_consent
 from phosphene.run import RunOptions, run_chain
 from phosphene.session import Session, load_session
+from phosphene.session_check import require_source, source_findings
 
 __all__ = ["LIVE"]
 
@@ -21,8 +27,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--consent", type=Path, help="consent file; overrides the session's")
     parser.add_argument("--seconds", type=float, help="end after this long")
     parser.add_argument("--lsl-session", default="", help="LSL session id of the streams")
-    parser.add_argument("--check", action="store_true", help="only look whether the LSL streams "
-                        "are there that the session names")  # fmt: skip
+    parser.add_argument("--check", action="store_true", help="only look whether the source and "
+                        "the LSL streams are there that the session names")  # fmt: skip
     parser.add_argument("--wait", type=float, default=10.0, help="seconds to wait for LSL streams")
     parser.add_argument("--without", action="append", default=[], metavar="ID", help="start even "
                         "if this LSL stream is missing; may be given several times")  # fmt: skip
@@ -42,7 +48,8 @@ def _run(arguments: argparse.Namespace) -> int:
     lsl_session = arguments.lsl_session or ("default" if session.source.source_ids else "")
     looked = (arguments.session, lsl_session or "default", arguments.wait, arguments.without)
     if arguments.check:
-        return 0 if streams_are_there(*looked) else 1
+        return 0 if all([source_is_there(session), streams_are_there(*looked)]) else 1
+    require_source(source_findings(session))
     facts = {"started": datetime.now(UTC).isoformat()}
     if session.source.source_ids or arguments.without:
         require_streams(*looked)

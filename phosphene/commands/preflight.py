@@ -1,4 +1,7 @@
-"""Whether the LSL streams are there that a session names; a process of acquisition looks."""
+"""Whether the source and the LSL streams are there that a session names.
+
+For the streams a process of acquisition looks.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,31 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from phosphene.doctor import Finding
 from phosphene.errors import ConfigError, NodeError
 from phosphene.session import Session
+from phosphene.session_check import source_findings
 
-__all__ = ["reduced", "require_streams", "streams_are_there"]
+__all__ = ["reduced", "require_streams", "source_is_there", "streams_are_there", "tell"]
 
+_MARKS = {"ok": "ok     ", "hint": "hint   ", "warning": "warning", "error": "ERROR  "}
 _MISSING = 3
 _PATIENCE_S = 30.0
+
+
+def tell(name: str, finding: Finding) -> None:
+    """Print a finding, and what to do about it."""
+    print(f"{_MARKS[finding.level]}  {name}: {finding.text}")
+    if finding.fix:
+        print(f"         {'if so' if finding.level == 'hint' else 'fix'}: {finding.fix}")
+
+
+def source_is_there(session: Session) -> bool:
+    """Tell what there is to know of a session's source; return whether it can be used."""
+    findings = source_findings(session)
+    for finding in findings:
+        tell("source", finding)
+    return not any(finding.level == "error" for finding in findings)
 
 
 def streams_are_there(

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +23,8 @@ from phosphene.doctor import CHECKS, Finding
 from phosphene.errors import ConfigError, InputError, check_all, problem
 from phosphene.messages import Message, RunStart, encode
 from phosphene.recorder.writer import RecordingFile
-from phosphene.run import check_out, set_aside
+from phosphene.run import _wrap_up, check_out, set_aside
+from phosphene.supervisor import Outcome
 
 
 @pytest.mark.parametrize(("text", "speed"), [("1", 1.0), ("2.5", 2.5), ("max", None)])
@@ -192,3 +197,36 @@ def test_every_quick_check_gives_a_finding_with_a_fix_where_it_is_not_ok(check: 
     assert isinstance(finding, Finding)
     assert finding.text
     assert (finding.level == "ok") == (finding.fix == "")
+
+
+def test_recover_says_when_there_is_nothing_to_recover(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["recover", str(tmp_path)]) == 1
+    assert f"{tmp_path}: holds no recording" in capsys.readouterr().err
+    whole = recording_of(tmp_path / "a", "p07").parent
+    assert main(["recover", str(whole)]) == 0
+    assert "nothing to repair" in capsys.readouterr().out
+    stub = tmp_path / "recording.mcap.part"
+    stub.write_bytes((whole / "recording.mcap").read_bytes()[:30])
+    assert main(["recover", str(stub)]) == 1
+    assert "nothing could be recovered" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    file = recording_of(tmp_path / "a", "p07")
+    command = [sys.executable, "-m", "phosphene.cli", "info", str(file)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, check=False, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+
+
+def test_a_run_that_never_began_leaves_no_recording(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording_of(tmp_path / "a", "p07")
+    _wrap_up(tmp_path / "a", Outcome(status="fail"))
+    assert list((tmp_path / "a").iterdir()) == []
+    assert "did not begin" in capsys.readouterr().out
