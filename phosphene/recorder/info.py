@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -12,7 +13,7 @@ from phosphene.quality import HEADER, TR_ANNOUNCED, TR_MEASURED, TRIGGER, TRIGGE
 from phosphene.recorder.gaps import GapWatch
 from phosphene.recorder.reader import RecordingReader, parts_of
 
-__all__ = ["Contents", "contents", "info"]
+__all__ = ["Contents", "contents", "info", "scanner_tr_s"]
 
 
 _CLOCKS = frozenset([TR_ANNOUNCED, TR_MEASURED, TRIGGER_TR, TRIGGER, HEADER])
@@ -40,6 +41,10 @@ class Contents:
         Path, whether complete, and damage of each file.
     clocks : dict of str to list of tuple
         Number of the volume and value, of every figure about time that was recorded.
+    volumes : list of tuple
+        Number (from 0) and end in seconds of data, of each volume with figures.
+    until_s : float or None
+        End of the data on its own axis, in seconds.
     """
 
     topics: Counter[str] = field(default_factory=Counter)
@@ -51,6 +56,8 @@ class Contents:
     scopes: set[str] = field(default_factory=set)
     files: list[tuple[Path, bool, str]] = field(default_factory=list)
     clocks: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    volumes: list[tuple[int, float]] = field(default_factory=list)
+    until_s: float | None = None
 
 
 def contents(where: Path, run: str | None = None) -> Contents:
@@ -81,6 +88,8 @@ def contents(where: Path, run: str | None = None) -> Contents:
             elif isinstance(header, Grant):
                 found.scopes.update(header.scopes)
             elif isinstance(header, Quality):
+                found.until_s = max(header.t_data, found.until_s or 0.0)
+                found.volumes.append((header.index, header.t_data))
                 for name in _CLOCKS & header.values.keys():
                     at = (header.index, header.values[name])
                     found.clocks.setdefault(name, []).append(at)
@@ -96,6 +105,20 @@ def _ending(found: Contents) -> str:
     return f"{found.stop.exit_status}{interrupted}: {found.stop.reason or 'no reason given'}"
 
 
+def scanner_tr_s(header: Sequence[tuple[int, float]]) -> float | None:
+    """Return the repetition time by the scanner's own clock, in seconds; None if not known.
+
+    Parameters
+    ----------
+    header : sequence of tuple
+        Number of a volume and the scanner's clock at it, in seconds.
+    """
+    if len(header) < 2 or header[-1][0] == header[0][0]:
+        return None
+    (first, first_s), (last, last_s) = header[0], header[-1]
+    return (last_s - first_s) / (last - first)
+
+
 def _scan(clocks: dict[str, list[tuple[int, float]]]) -> str:
     """Say what each clock makes of the repetition time, and how long export took."""
     said = []
@@ -106,14 +129,22 @@ def _scan(clocks: dict[str, list[tuple[int, float]]]) -> str:
     ):
         if name in clocks:
             said.append(f"{clocks[name][-1][1]:.4f} s {words}")
-    header = clocks.get(HEADER, [])
-    if len(header) > 1:
-        (first, first_s), (last, last_s) = header[0], header[-1]
-        said.append(f"{(last_s - first_s) / (last - first):.4f} s by the scanner's clock")
+    if (scanner_s := scanner_tr_s(clocks.get(HEADER, []))) is not None:
+        said.append(f"{scanner_s:.4f} s by the scanner's clock")
     if TRIGGER in clocks:
         delay_ms = median(value for _, value in clocks[TRIGGER])
         said.append(f"volume begun to file closed {delay_ms:.0f} ms (median)")
     return ", ".join(said)
+
+
+def _announced(found: Contents) -> dict[str, list[tuple[int, float]]]:
+    """Return the clocks, with the announced repetition time that volumes are stamped with."""
+    fmri = found.start is not None and found.start.modality == "fmri"
+    if TR_ANNOUNCED in found.clocks or not fmri:
+        return found.clocks
+    # Stamps count from the first volume's begin, as do the scanner's own seconds.
+    tr_s = scanner_tr_s(found.volumes)
+    return found.clocks if tr_s is None else {TR_ANNOUNCED: [(0, tr_s)], **found.clocks}
 
 
 def info(where: Path, run: str | None = None) -> str:
@@ -142,9 +173,10 @@ def info(where: Path, run: str | None = None) -> str:
     lines.append(f"consent   {' '.join(sorted(found.scopes)) or 'none'}")
     lines.append(f"end       {_ending(found)}")
     if found.first_s is not None and found.last_s is not None:
-        lines.append(f"duration  {found.last_s - found.first_s:.1f} s")
-    if found.clocks:
-        lines.append(f"TR        {_scan(found.clocks)}")
+        data = "" if found.until_s is None else f"{found.until_s:.1f} s of data in "
+        lines.append(f"duration  {data}{found.last_s - found.first_s:.1f} s by the clock")
+    if told := _scan(_announced(found)):
+        lines.append(f"TR        {told}")
     lines.append(f"percepts  {found.topics['percept']}")
     lines.append(f"frames    {found.topics['frameinfo']} shown, {found.topics['frame']} recorded")
     lines.append("topics")
