@@ -19,6 +19,7 @@ from phosphene.report.preview import PreviewFilm, film_rate_hz
 from phosphene.report.strip import png_bytes, strip
 from phosphene.report.summary import split_of, summarise, write_json
 from phosphene.report.truth import Shown, from_events, from_programme
+from phosphene.report.volumes import write_table
 from phosphene.stimuli import Programme
 
 __all__ = ["Truth", "build"]
@@ -27,9 +28,11 @@ Truth = Programme | Sequence[Shown]
 
 
 def build(out: Path, truth: Truth | None = None, *, run: str | None = None) -> Path:
-    """Write ``report.json``, ``report.html`` and, where pictures were recorded, ``preview.mp4``.
+    """Write ``report.json``, ``report.html`` and, where there are such, two files more.
 
-    Everything comes from the recordings; a run that was interrupted or recorded in part gets a
+    ``volumes.csv`` has the figures of every volume of a scan, ``preview.mp4`` the recorded
+    pictures. Everything comes from the recordings, but for sentences that only the logs beside
+    them hold; a run that was interrupted or recorded in part gets a
     report too, with the reasons for what is missing. Without recorded pictures, which need the
     consent scope ``record_images``, no picture appears anywhere.
 
@@ -66,6 +69,7 @@ def build(out: Path, truth: Truth | None = None, *, run: str | None = None) -> P
             for told, name in zip(summary["scan"]["maps"], brain.write_maps(folder, data.maps),
                                   strict=True):  # fmt: skip
                 told["file"] = name
+        write_table(folder / "volumes.csv", data)
         write_json(folder / "report.json", summary)
         bar.update()
         drawn = _drawn(data, joined, shown, keeper)

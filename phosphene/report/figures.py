@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from phosphene.quality import (
     FD_JENKINSON,
     FD_LOW,
     FD_LOW_MM,
+    FIGURES,
     ROTATION,
     SPIKE,
     TRANSLATION,
@@ -28,10 +30,13 @@ from phosphene.report.accuracy import Joined
 from phosphene.report.load import RunData
 from phosphene.report.strip import png_bytes
 from phosphene.report.truth import Shown
+from phosphene.report.volumes import is_scan
+from phosphene.report.words import STAGES
 
 __all__ = ["confidence", "latency", "motion", "png", "regions"]
 
 WIDTH_IN = 10.0
+_REGION_COLUMNS = 8
 DPI = 100
 GOOD, BAD, GREY = "#2a7f62", "#c0392b", "#666666"
 
@@ -43,11 +48,11 @@ def png(figure: Figure) -> bytes:
     return png_bytes(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-def _figure(rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
+def _figure(rows: int, height_in: float, above_in: float = 0.35) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI)
     # Fixed margins: laying out automatically would take twice as long as drawing.
-    figure.subplots_adjust(0.07, 0.5 / height_in, 0.99, 1 - 0.3 / height_in, hspace=0.35)
-    axes = figure.subplots(rows, 1, squeeze=False)[:, 0]
+    figure.subplots_adjust(0.09, 0.5 / height_in, 0.99, 1 - above_in / height_in, hspace=0.45)
+    axes = figure.subplots(rows, 1, squeeze=False, sharex=True)[:, 0]
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
     return figure, list(axes)
@@ -69,8 +74,22 @@ def _shade(ax: Axes, shown: Sequence[Shown]) -> None:
 
 
 def _series(data: RunData, name: str) -> tuple[list[float], list[float]]:
-    rows = [(q.t_data, q.values[name]) for q in data.qualities if name in q.values]
-    return [t for t, _ in rows], [v for _, v in rows]
+    """Return times and values; NaN where volumes are missing, so that no line bridges them."""
+    rows = sorted((q for q in data.qualities if name in q.values), key=lambda q: q.index)
+    times, values, scan = [], [], is_scan(data)
+    for k, q in enumerate(rows):
+        if scan and k and q.index > rows[k - 1].index + 1:
+            times.append((rows[k - 1].t_data + q.t_data) / 2)
+            values.append(math.nan)
+        times.append(q.t_data)
+        values.append(q.values[name])
+    return times, values
+
+
+def _legend(ax: Axes, columns: int = 6) -> None:
+    """Put the lines' legend above the axes, on the right: there it covers no line."""
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 0.98), fontsize=7, ncols=columns,
+              frameon=False, borderaxespad=0.2)  # fmt: skip
 
 
 def _lines(ax: Axes, data: RunData, names: Sequence[str], unit: str) -> bool:
@@ -78,11 +97,14 @@ def _lines(ax: Axes, data: RunData, names: Sequence[str], unit: str) -> bool:
     for name in names:
         t, v = _series(data, name)
         if t:
-            ax.plot(t, v, lw=1, label=name.removesuffix("_" + unit).removeprefix("motion_"))
+            words = FIGURES[name].words if name in FIGURES else name.replace("_", " ")
+            # Dots, for a volume between two gaps has no line.
+            ax.plot(t, v, lw=1, marker=".", ms=2, label=words.removesuffix(" uv"))
             drawn = True
     ax.set_ylabel(unit)
+    ax.yaxis.set_label_coords(-0.06, 0.5)
     if drawn:
-        ax.legend(loc="upper right", fontsize=7, ncols=6, frameon=False)
+        _legend(ax)
     return drawn
 
 
@@ -96,15 +118,15 @@ def motion(data: RunData, shown: Sequence[Shown] = ()) -> Figure | None:
         _lines(axes[1], data, ROTATION, "deg")
         _lines(axes[2], data, [FD, FD_JENKINSON], "mm")
         _limits(axes[2], data)
-        _lines(axes[3], data, [DVARS], "psc")
+        _lines(axes[3], data, [DVARS], "%")
         _spikes(axes[3], data)
     elif DVARS in names:
         figure, axes = _figure(1, 2.6)
-        _lines(axes[0], data, [DVARS], "psc")
+        _lines(axes[0], data, [DVARS], "%")
         _spikes(axes[0], data)
     elif "rms_uv" in names:
         figure, axes = _figure(2, 4.0)
-        _lines(axes[0], data, ["rms_uv"], "uv")
+        _lines(axes[0], data, ["rms_uv"], "µV")
         _lines(axes[1], data, ["bad_channels", "rejected"], "count")
     else:
         return None
@@ -131,11 +153,13 @@ def regions(data: RunData, shown: Sequence[Shown]) -> Figure | None:
     keys = sorted({n for q in data.qualities for n in q.values if region_name(n)})
     if not keys:
         return None
-    figure, (ax,) = _figure(1, 3.2)
+    rows = -(-len(keys) // _REGION_COLUMNS)
+    figure, (ax,) = _figure(1, 3.2 + 0.15 * rows, 0.4 + 0.15 * rows)
     for key in keys:
-        ax.plot(*_series(data, key), lw=1, label=region_name(key))
+        ax.plot(*_series(data, key), lw=1, marker=".", ms=2, label=region_name(key))
     _shade(ax, shown)
-    ax.legend(loc="upper right", fontsize=7, frameon=False)
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1.06), fontsize=7, ncols=_REGION_COLUMNS,
+              frameon=False)  # fmt: skip
     ax.set_xlabel("time in the recording (s); blocks as shown, not delayed")
     ax.set_ylabel("% signal change")
     return figure
@@ -157,7 +181,7 @@ def latency(measured: Mapping[str, Sequence[float]]) -> Figure | None:
         room = max(0.0, 1.0 - (high - low)) / 2  # at least a millisecond wide
         ax.hist(values, bins=40, range=(low - room, high + room), color="#4472a8")
         ax.axvline(float(np.percentile(values, 95)), color=BAD, lw=1)
-        ax.set_title(name.replace("_", " "), fontsize=9)
+        ax.set_title(STAGES[name], fontsize=9)
         ax.set_xlabel("ms; red line: 95 %", fontsize=8)
         ax.spines[["top", "right"]].set_visible(False)
     return figure
@@ -181,7 +205,7 @@ def confidence(data: RunData, joined: Sequence[Joined], shown: Sequence[Shown]) 
         )  # fmt: skip
     _shade(ax, shown)
     if named:
-        ax.legend(loc="lower right", fontsize=7, frameon=False)
+        _legend(ax)
     ax.set_ylim(0, 1.02)
     ax.set_ylabel("confidence")
     ax.set_xlabel("when it was seen, time in the recording (s)")

@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing else: pictures inline, no scripts, no links."""
+"""The report as one page: pictures inline, no scripts, no link but to the table beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from phosphene.report.scan import arrival_words
+from phosphene.report.notes import grouped
+from phosphene.report.volumes import FLAGS, in_words
+from phosphene.report.words import COUNTS, STAGES, counter_words
 
 __all__ = ["page"]
 
@@ -22,6 +24,13 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 .why { color: #666; } .bad { color: #a02020; font-weight: 600; } .ok { color: #1e6b50; }
 small { color: #666; }
 """
+_CLOCKS = (
+    ("announced", "announced"),
+    ("measured", "by arrival"),
+    ("scanner", "by the scanner's clock"),
+    ("triggers", "by pulses"),
+)
+_SPREAD = ("mean", "min", "p95", "max")
 SCORE_NAMES = {
     "two_way": "2-way identification, embedding",
     "two_way_per_clip": "2-way identification, embedding, per stimulus",
@@ -69,12 +78,12 @@ def _image(png: bytes | None, alt: str, instead: str) -> str:
 def _head(s: Mapping[str, Any]) -> str:
     status = s["exit_status"] + (", interrupted" if s["interrupted"] else "")
     kind = "ok" if status == "success" else "bad"
-    duration = "-" if s["duration_s"] is None else f"{s['duration_s']:.0f} s"
     consent = s["consent"]
     scopes = ", ".join(consent["scopes"]) or "NONE"
     rows = [
         ("person", _number(s["person"])),
-        ("mode", f"{_number(s['mode'])}, {_number(s['modality'])}, {duration}"),
+        ("mode", f"{_number(s['mode'])}, {_number(s['modality'])}"),
+        ("length", f"{_seconds(s['data_s'])} of data, {_seconds(s['wall_s'])} by the clock"),
         ("end", f'<span class="{kind}">{escape(status)}</span> {escape(s["reason"] or "")}'),
         ("CONSENT", f"<b>{escape(scopes)}</b>, until {_number(consent['expires'])}"),
         ("levels", escape(", ".join(f"{k} {v}" for k, v in consent["levels"].items()))),
@@ -87,48 +96,56 @@ def _head(s: Mapping[str, Any]) -> str:
     )
 
 
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} s"
+
+
 def _accuracy(s: Mapping[str, Any]) -> str:
     rows: list[list[str]] = []
     rules: list[str] = []
-    why: list[str] = []
+    why: list[tuple[str, str]] = []
     for key, name in SCORE_NAMES.items():
         score = s["accuracy"]["detail"].get(key)
         if score is None:
-            why.append(f"{name}: {s['accuracy']['reasons'].get(key, 'not known')}")
+            why.append((name, s["accuracy"]["reasons"].get(key, "not known")))
             continue
         mark = len(rules) + 1
         rules.append(f"{mark}. {escape(score['rule'])}")
         interval = f"{_number(score['low'], 2)} to {_number(score['high'], 2)}"
         figures = [_number(score[k]) for k in ("value", "chance", "shuffled")]
         rows.append([f"{name} <sup>{mark}</sup>", *figures, interval, _number(score["n"])])
+    if undecoded := s["reasons"].get("percepts"):
+        return _why(undecoded)
+    told = "".join(_why(line) for line in grouped(why))
     if not rows:
-        return "".join(_why(line) for line in why)
+        return told
     head = ("measure", "value", "chance", "shuffled", "95 % interval", "n")
     split = s["accuracy"]["split"]
     small = "<br>".join([*rules, "Split: " + escape(split)])
-    return _table(head, rows) + f"<small>{small}</small>" + "".join(_why(line) for line in why)
+    return _table(head, rows) + f"<small>{small}</small>" + told
 
 
 def _latency(s: Mapping[str, Any]) -> str:
     rows = []
     for name, figures in s["latency_ms"].items():
-        words = name.replace("_", " ")
-        if figures is None:
-            rows.append([words, "-", "-", "-", "0"])
-        else:
+        if figures is not None:
             cells = [_number(figures[k], 1) for k in ("p50", "p95", "p99")]
-            rows.append([words, *cells, str(figures["n"])])
-    return _table(("stage", "median ms", "95 %", "99 %", "n"), rows)
+            rows.append([escape(STAGES[name]), *cells, str(figures["n"])])
+    head = ("stage", "median, ms", "95 %, ms", "99 %, ms", "n")
+    missing = [(STAGES[n], s["reasons"].get(f"latency_ms.{n}", s["reasons"].get("percepts", "-")))
+               for n, figures in s["latency_ms"].items() if figures is None]  # fmt: skip
+    return (_table(head, rows) if rows else "") + "".join(_why(t) for t in grouped(missing))
 
 
 def _quality(s: Mapping[str, Any]) -> str:
     rows = [
-        [escape(name), *(_number(v[k]) for k in ("mean", "p95", "max")), str(v["n"])]
-        for name, v in s["quality"].items()
+        [escape(v["words"]), escape(v["unit"]), *(_number(v[k]) for k in _SPREAD), str(v["n"])]
+        for v in s["quality"].values()
     ]
     if not rows:
         return _why("no quality figures were recorded")
-    return _table(("figure", "mean", "95 %", "largest", "n"), rows)
+    each = "volumes" if s["modality"] == "fmri" else "n"
+    return _table(("figure", "unit", "mean", "smallest", "95 %", "largest", each), rows, 2)
 
 
 def _scan(s: Mapping[str, Any]) -> str:
@@ -136,15 +153,10 @@ def _scan(s: Mapping[str, Any]) -> str:
     if scan is None:
         return ""
     rows = [[escape(name), value] for name, value in _scan_rows(scan)]
-    counters = [
-        [escape(name.replace("_", " ")), str(count), escape(arrival_words(name))]
-        for name, count in scan["arrivals"].items()
-    ]
-    counters += [
-        [escape(f"source: {name.replace('_', ' ')}"), str(count), ""]
-        for name, count in scan["source"].items()
-    ]
-    return _table((), rows, numbers_from=9) + _table(("arrival", "count", ""), counters)
+    counted = counter_words(scan["arrivals"], scan["source"])
+    counters = [[escape(words), str(count)] for words, count in counted]
+    link = '<p><a href="volumes.csv">volumes.csv</a>: every volume with its figures.</p>'
+    return _table((), rows, numbers_from=9) + _table(("arrival", "count"), counters) + link
 
 
 def _mean_max(spread: Mapping[str, float] | None, unit: str) -> str:
@@ -163,14 +175,17 @@ def _scan_rows(scan: Mapping[str, Any]) -> list[tuple[str, str]]:
             (f"above {moved['low_mm']:g} / {moved['high_mm']:g} mm",
              f"{moved['above_low']} / {moved['above_high']} of {moved['volumes']} volumes"),
         ]  # fmt: skip
-    where = ", ".join(map(str, spikes[:20])) + (" ..." if len(spikes) > 20 else "")
+    else:
+        rows.append(("motion", escape(scan["realigned"])))
+    drift = scan["drift_psc_per_min"]
     rows += [
-        ("spikes", f"{len(spikes)}{f' (volumes {where})' if spikes else ''}"),
+        ("spikes", f"{len(spikes)}{f' ({in_words(spikes)})' if spikes else ''}"),
+        *((name, f"{in_words(scan['volumes'][name])}: {words}")
+          for name, words in FLAGS.items() if scan["volumes"][name]),
         ("DVARS", _mean_max(scan["dvars_psc"], "%")),
-        ("tSNR", _number(scan["tsnr"], 1)),
-        ("drift", f"{_number(scan['drift_psc_per_min'], 2)} % per minute"),
-        ("TR announced / measured",
-         f"{_number(tr['announced'])} / {_number(tr['measured'])} s"),
+        ("tSNR of the run", _number(scan["tsnr"], 1)),
+        ("drift over the run", _number(drift, 2) + (" % per minute" if drift is not None else "")),
+        ("TR", ", ".join(f"{tr[key]:.4f} s {words}" for key, words in _CLOCKS if tr[key])),
     ]  # fmt: skip
     return rows
 
@@ -185,13 +200,19 @@ def _maps(s: Mapping[str, Any]) -> str:
 
 
 def _notes(s: Mapping[str, Any]) -> str:
-    lines = [f"{k}: {v}" for k, v in s["reasons"].items()]
-    lines += [f"{sink} view was blank: {why}" for sink, v in s["views"].items()
-              for why in v["blank_because"]]  # fmt: skip
-    lines += [f"damaged: {d}" for d in s["damage"]]
-    lines += [f"{n} numbers missing in {topic}" for topic, n in s["missing"].items()]
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{escape(line)}</li>" for line in s["notes"])
     return f"<ul>{items}</ul>" if items else _why("nothing")
+
+
+def _regions(s: Mapping[str, Any], png: bytes | None) -> list[str]:
+    """Show the regions' curves; tell which were refused, and why their place is not shown."""
+    reasons, scan = s["reasons"], s["scan"]
+    told = [_image(png, "signal of regions", reasons.get("regions", "no regions were given"))]
+    if png is not None and scan is not None:
+        told += [_why(refused) for refused in scan["regions_refused"]]
+    if (why := reasons.get("where the regions lie")) is not None:
+        told.append(_why(f"where the regions lie: {why}"))
+    return ["<h2>Regions</h2>", *told]
 
 
 def _brain(s: Mapping[str, Any], image: Callable[[str], bytes | None]) -> list[str]:
@@ -227,7 +248,9 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
     s = summary
     no_pictures = s["reasons"].get("pictures", "no percept with a recorded picture was seen "
                                    "during a stimulus")  # fmt: skip
-    counts = [[escape(k.replace("_", " ")), str(v)] for k, v in s["counts"].items()]
+    elsewhere = ("volumes", "volumes_lost", "samples", "samples_lost", "epochs")
+    counts = [[COUNTS[k], str(v)] for k, v in s["counts"].items()
+              if s["scan"] is None or k not in elsewhere]  # fmt: skip
     facts = [[escape(k), escape(v)] for k, v in sorted(s["facts"].items()) if v]
     image = figures.get
     parts = [
@@ -239,11 +262,14 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
         "<h2>Accuracy</h2>",
         _accuracy(s),
         _image(image("confidence"), "confidence over time", "no percepts were recorded"),
-        "<h2>Regions</h2>",
-        _image(image("regions"), "signal of regions", "no regions were given"),
+        *_regions(s, image("regions")),
         "<h2>Signal quality</h2>",
         _scan(s),
-        _image(image("motion"), "movement and change", "no quality figures were recorded"),
+        _image(
+            image("motion"),
+            "movement and change",
+            s["reasons"].get("motion", "no quality figures were recorded"),
+        ),
         _quality(s),
         *_brain(s, image),
         "<h2>Latency</h2>",

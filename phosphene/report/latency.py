@@ -22,6 +22,7 @@ STAGES = (
     "acquired_to_frame",
     "acquired_to_passed",
     "frame_interval",
+    "frame_interval_deviation",
 )
 
 
@@ -45,8 +46,9 @@ def latencies_ms(data: RunData) -> dict[str, list[float]]:
     Returns
     -------
     dict of str to list of float
-        Milliseconds, one value per message; for ``frame_interval`` the distance of each interval
-        between frames from the wanted one. Stages that nothing was recorded of are empty.
+        Milliseconds, one value per message; ``frame_interval`` is the time between two frames,
+        ``frame_interval_deviation`` its distance from the wanted one. Stages that nothing was
+        recorded of are empty.
     """
     first = _first_frames(data)
     passed: dict[float, float] = {}
@@ -54,22 +56,25 @@ def latencies_ms(data: RunData) -> dict[str, list[float]]:
         if frame.percept_seq >= 0:
             passed.setdefault(frame.t_percept, frame.t_sent - frame.t_acquired)
     percepts = [m.header for m in data.percepts]
+    interval_s = _intervals_s(data)
+    wanted_s = 1.0 / data.fps if data.fps else 0.0
     seconds = {
         "acquired_to_features": [f.t_sent - f.t_acquired for f in data.features],
         "features_to_percept": [p.t_sent - p.t_features for p in percepts],
         "percept_to_frame": [i.t_rendered - i.t_percept for i in first],
         "acquired_to_frame": [i.t_rendered - i.t_acquired for i in first],
         "acquired_to_passed": list(passed.values()),
-        "frame_interval": _jitter_s(data),
+        "frame_interval": interval_s,
+        "frame_interval_deviation": [abs(v - wanted_s) for v in interval_s],
     }
     return {name: [1000.0 * v for v in values] for name, values in seconds.items()}
 
 
-def _jitter_s(data: RunData) -> list[float]:
+def _intervals_s(data: RunData) -> list[float]:
     if data.fps is None or len(data.frameinfos) < 2:
         return []
     times = np.sort([i.t_rendered for i in data.frameinfos])
-    return [float(v) for v in np.abs(np.diff(times) - 1.0 / data.fps)]
+    return [float(v) for v in np.diff(times)]
 
 
 def summary_of(values: list[float]) -> dict[str, Any] | None:

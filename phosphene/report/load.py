@@ -54,6 +54,10 @@ class RunData:
         Headers of the frames whose pictures were recorded.
     topics, missing : Counter
         Messages, and missing numbers, of each topic.
+    shape : tuple of int
+        Voxels of a recorded volume; empty where none was recorded.
+    notes : Counter
+        How often each node's sentence was in a recorded beat, in order of appearance.
     regions : Message or None
         Where the regions lie.
     maps : list of Message
@@ -72,6 +76,8 @@ class RunData:
     views: list[View] = field(default_factory=list)
     scopes: set[str] = field(default_factory=set)
     volumes: set[int] = field(default_factory=set)
+    shape: tuple[int, ...] = ()
+    notes: Counter[tuple[str, str]] = field(default_factory=Counter)
     samples: int = 0
     regions: Message | None = None
     maps: list[Message] = field(default_factory=list)
@@ -94,6 +100,11 @@ class RunData:
             return None if self.facts.get("speed") == "max" else float(self.facts["fps"])
         except (KeyError, ValueError):
             return None
+
+    @property
+    def consented(self) -> set[str]:
+        """Consent scopes that were told at the start or held at some time."""
+        return self.scopes | set(self.facts.get("consent_scopes", "").split())
 
     def counters(self) -> dict[str, dict[str, int]]:
         """Return each node's counters: from the stop document, or summed over its last beats."""
@@ -155,6 +166,7 @@ def _take(data: RunData, message: Message) -> None:
             data.views.append(header)
         case Volume():
             data.volumes.add(header.index)
+            data.shape = header.arrays[0].shape if header.arrays else data.shape
         case Regions():
             data.regions = data.regions or message
         case StatMap():
@@ -167,6 +179,8 @@ def _take(data: RunData, message: Message) -> None:
             data.scopes.update(header.scopes)
         case Beat():
             data.beats[header.producer, header.pid] = header
+            if header.note:
+                data.notes[header.producer, header.note] += 1
         case RunStart():
             data.start = data.start or header
         case RunStop():

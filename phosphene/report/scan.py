@@ -10,19 +10,18 @@ import numpy.typing as npt
 
 from phosphene import quality as names
 from phosphene.messages import Quality
+from phosphene.recorder.info import scanner_tr_s
 from phosphene.report.load import RunData
+from phosphene.report.notes import region_troubles
+from phosphene.report.volumes import FLAGS, is_scan, repetition_s, rows_of
+from phosphene.report.words import ARRIVALS
 
-__all__ = ["arrival_words", "scan_of"]
+__all__ = ["LEAST_SLICES", "scan_of", "why_not_realigned"]
 
 Series = npt.NDArray[np.float64]
 
-_ARRIVALS = {
-    "volumes": "taken",
-    "volumes_lost": "never came",
-    "volumes_late": "came half a TR or more behind the others",
-    "volumes_refused": "could not be used",
-    "repeated": "came again and were left out",
-}
+LEAST_SLICES = 8
+"""Volumes of fewer slices are not realigned."""
 _SOURCE_WORDS = ("pushed", "samples", "markers")
 
 
@@ -34,15 +33,16 @@ def scan_of(data: RunData) -> dict[str, Any] | None:
     dict
         ``displacement`` (Power and Jenkinson, in mm, with the volumes above each limit),
         ``motion_range`` (largest less smallest of each parameter), ``dvars_psc``, ``tsnr``,
-        ``drift_psc_per_min``, ``spikes`` (numbers of volumes), ``tr_s`` (announced and measured),
-        ``arrivals`` and ``source`` (counters), ``regions`` (how they were placed) and ``maps``.
-        What is not known is None.
+        ``drift_psc_per_min``, ``spikes`` and ``volumes`` (numbers of volumes from 1; lost,
+        refused and late ones), ``realigned`` ("" or why not), ``tr_s`` (announced, by arrival, by
+        the scanner's own clock, by triggers), ``arrivals`` and ``source`` (counters), ``regions``
+        (how they were placed), ``regions_refused`` (why) and ``maps``. tSNR and drift are those of
+        the whole run. What is not known is None.
     """
     told = data.qualities
-    if data.start is not None and data.start.modality != "fmri":
+    if not is_scan(data):
         return None
-    if not any(names.DVARS in q.values for q in told):
-        return None
+    rows = rows_of(data)
     nodes = data.counters()
     acquisition, bridge = nodes.get("acquisition", {}), nodes.get("bridge", {})
     return {
@@ -51,23 +51,38 @@ def scan_of(data: RunData) -> dict[str, Any] | None:
         "dvars_psc": _spread(_series(told, names.DVARS)),
         "tsnr": _last(told, names.TSNR),
         "drift_psc_per_min": _last(told, names.DRIFT),
-        "spikes": [q.index for q in told if q.values.get(names.SPIKE)],
+        "spikes": [row.number for row in rows if row.values.get(names.SPIKE)],
+        "volumes": {flag: [r.number for r in rows if r.flag == flag] for flag in FLAGS},
+        "realigned": why_not_realigned(data),
         "tr_s": {
-            "announced": _last(told, names.TR_ANNOUNCED),
+            "announced": _last(told, names.TR_ANNOUNCED) or repetition_s(told),
             "measured": _last(told, names.TR_MEASURED),
+            "scanner": scanner_tr_s(
+                [(q.index, q.values[names.HEADER]) for q in told if names.HEADER in q.values]
+            ),
             "triggers": _last(told, names.TRIGGER_TR),
         },
         "processing_ms": _spread(_series(told, names.STEP)),
-        "arrivals": {n: acquisition[n] for n in _ARRIVALS if n in acquisition},
+        "arrivals": {n: acquisition[n] for n in ARRIVALS if n in acquisition},
         "source": {n: k for n, k in bridge.items() if not any(w in n for w in _SOURCE_WORDS)},
         "regions": None if data.regions is None else data.regions.header.how,
+        "regions_refused": region_troubles(data),
         "maps": [_map(message.header, message.arrays["t"]) for message in data.maps],
     }
 
 
-def arrival_words(name: str) -> str:
-    """Return what a counter of arrivals counts."""
-    return _ARRIVALS[name]
+def why_not_realigned(data: RunData) -> str:
+    """Say why there is no motion; "" where there is."""
+    if any(names.FD in q.values for q in data.qualities):
+        return ""
+    few = f"fewer than {LEAST_SLICES} slices"
+    if not data.shape:
+        return f"not realigned: {few}, or realignment is switched off"
+    if min(data.shape) < LEAST_SLICES:
+        return f"not realigned: {few} ({min(data.shape)})"
+    if len(data.qualities) < 2:
+        return "a single volume does not move"
+    return "not realigned: realignment is switched off"
 
 
 def _displacement(told: Sequence[Quality]) -> dict[str, Any] | None:

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from phosphene.messages import View
+from phosphene.quality import FIGURES, region_name
 from phosphene.report.latency import latencies_ms, summary_of
 from phosphene.report.load import RunData
+from phosphene.report.notes import blank_spells, notes_of
 from phosphene.report.scan import scan_of
+from phosphene.report.words import figure_words
 
 __all__ = ["split_of", "summarise", "write_json"]
 
-SCHEMA = 1
+SCHEMA = 2
 DECODED = ("features_to_percept", "percept_to_frame", "acquired_to_frame", "acquired_to_passed")
 NOT_RECORDED = {
     "acquired_to_features": "no features were recorded (needs the consent scope record_brain)",
@@ -26,6 +28,7 @@ NOT_RECORDED = {
     "acquired_to_frame": "no frame showed a percept",
     "acquired_to_passed": "no pictures were recorded (needs the consent scope record_images)",
     "frame_interval": "at full speed frames follow the data, there is no frame rate",
+    "frame_interval_deviation": "at full speed frames follow the data, there is no frame rate",
 }
 
 
@@ -64,16 +67,16 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
     start, stop = data.start, data.stop
     measured = latencies_ms(data)
     latency = {name: summary_of(values) for name, values in measured.items()}
-    undecoded = why_nothing_decoded(data)
-    reasons = {
-        f"latency_ms.{n}": (undecoded if undecoded and n in DECODED else NOT_RECORDED[n])
-        for n, s in latency.items()
-        if s is None
-    }
+    reasons = _missing(data, latency, accuracy["reasons"])
+    views = {sink: {"blank_because": why} for sink, why in blank_spells(data.views).items()}
+    scan = scan_of(data)
+    if scan is not None:
+        reasons |= _scan_reasons(data, scan)
     if stop is None:
         reasons["exit_status"] = "the recorder did not end regularly"
     if not data.frames:
         reasons["pictures"] = why_no_pictures(data)
+    data_s = max((q.t_data for q in data.qualities), default=None)
     return {
         "schema": SCHEMA,
         "label": "generated from brain data",
@@ -85,22 +88,53 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
         "reason": stop.reason if stop else reasons["exit_status"],
         # A second file means that the recorder itself fell and came back.
         "interrupted": len(data.parts) > 1 or stop is None or stop.interrupted,
-        "duration_s": data.last_s - data.first_s if data.topics else None,
+        "data_s": data_s,
+        "wall_s": data.last_s - data.first_s if data.topics else None,
         "consent": _consent(data),
         "counts": counts_of(data),
         "counters": data.counters(),
         "latency_ms": latency,
         "quality": quality_of([q.values for q in data.qualities]),
-        "scan": scan_of(data),
+        "scan": scan,
         "accuracy": flattened(accuracy),
-        "views": _views(data.views),
+        "views": views,
         "recorded": dict(data.topics),
         "missing": dict(data.missing),
         "damage": data.damage,
         "files": [path.name for path in data.parts],
         "facts": {k: v for k, v in data.facts.items() if k != "programme"},
-        "reasons": reasons | {f"accuracy.{k}": v for k, v in accuracy["reasons"].items()},
+        "reasons": reasons,
+        "notes": notes_of(data, reasons, views),
     }
+
+
+def _missing(
+    data: RunData, latency: Mapping[str, Any], unscored: Mapping[str, str]
+) -> dict[str, str]:
+    """Say why stages and scores are missing; in one sentence where nothing was to be decoded."""
+    undecoded = why_nothing_decoded(data)
+    found = {"percepts": undecoded} if undecoded else {}
+    found |= {
+        f"latency_ms.{name}": NOT_RECORDED[name]
+        for name, summary in latency.items()
+        if summary is None and not (undecoded and name in DECODED)
+    }
+    return found if undecoded else found | {f"accuracy.{k}": v for k, v in unscored.items()}
+
+
+def _scan_reasons(data: RunData, scan: Mapping[str, Any]) -> dict[str, str]:
+    """Say why regions or motion are missing."""
+    found = {"motion": scan["realigned"]} if scan["realigned"] else {}
+    drawn = any(region_name(name) for q in data.qualities for name in q.values)
+    if not drawn:
+        found["regions"] = "; ".join(scan["regions_refused"]) or "no regions were given"
+    elif data.regions is None:
+        found["where the regions lie"] = (
+            "no picture of them was recorded"
+            if "record_brain" in data.consented
+            else "not shown: the consent does not include record_brain"
+        )
+    return found
 
 
 def flattened(accuracy: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,7 +166,7 @@ def why_no_pictures(data: RunData) -> str:
     """Say why there is no recorded picture."""
     if undecoded := why_nothing_decoded(data):
         return "no picture is shown: " + undecoded
-    if "record_images" not in _scopes(data):
+    if "record_images" not in data.consented:
         return "no picture is shown: the consent does not include record_images"
     if data.facts.get("record_images") == "false":
         return "no picture is shown: recording of images was switched off"
@@ -162,16 +196,26 @@ def counts_of(data: RunData) -> dict[str, int]:
     }
 
 
-def quality_of(values: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Return mean, 95th percentile, largest and number of every quality figure."""
-    names = sorted({name for row in values for name in row})
+def quality_of(values: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]:
+    """Return words, unit, mean, smallest, 95th percentile, largest and number of every measurement.
+
+    Counters, settings and what is told so far in the run (tSNR, drift) are no measurements of a
+    volume and stand elsewhere.
+    """
     summary = {}
-    for name in names:
+    known = list(FIGURES)
+    found = {name for row in values for name in row}
+    order = sorted(found, key=lambda n: (known.index(n) if n in FIGURES else len(known), n))
+    for name in order:
         series = np.array([row[name] for row in values if name in row])
         series = series[np.isfinite(series)]
-        if len(series):
+        named = figure_words(name)
+        if named is not None and len(series):
             summary[name] = {
+                "words": named[0],
+                "unit": named[1],
                 "mean": float(series.mean()),
+                "min": float(series.min()),
                 "p95": float(np.percentile(series, 95)),
                 "max": float(series.max()),
                 "n": len(series),
@@ -179,28 +223,14 @@ def quality_of(values: Sequence[Mapping[str, float]]) -> dict[str, dict[str, flo
     return summary
 
 
-def _scopes(data: RunData) -> set[str]:
-    return data.scopes | set(data.facts.get("consent_scopes", "").split())
-
-
 def _consent(data: RunData) -> dict[str, Any]:
     facts = data.facts
     return {
         "person": facts.get("consent_person") or None,
-        "scopes": sorted(_scopes(data)),
+        "scopes": sorted(data.consented),
         "expires": facts.get("consent_expires") or None,
         "levels": {k.removeprefix("level_"): int(v) for k, v in facts.items() if "level_" in k},
     }
-
-
-def _views(views: Sequence[View]) -> dict[str, Any]:
-    """Return for each sink the reasons it was blank for, in order of appearance."""
-    found: dict[str, list[str]] = {}
-    for view in views:
-        reasons = found.setdefault(view.sink, [])
-        if not view.passing and view.reason not in reasons:
-            reasons.append(view.reason)
-    return {sink: {"blank_because": reasons} for sink, reasons in found.items()}
 
 
 def write_json(path: Path, summary: Mapping[str, Any]) -> None:

@@ -190,19 +190,23 @@ def test_the_report_of_a_whole_run_has_every_part(whole: tuple[Path, dict[str, A
     assert found["counts"]["percepts"] == 36
     assert found["counts"]["frames"] == found["counts"]["frames_recorded"] == 36 * 4
     assert found["quality"]["fd_mm"]["max"] == pytest.approx(0.14)
-    assert found["reasons"] == {"accuracy.auc": found["accuracy"]["reasons"]["auc"]}
+    assert found["reasons"] == {
+        "accuracy.auc": found["accuracy"]["reasons"]["auc"],
+        "where the regions lie": "no picture of them was recorded",
+    }
     page = (out / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 5
     assert "generated from brain data" in page
     assert "record_brain, record_images" in page
-    assert not re.search(r'(src|href)="(?!data:)', page), "the page needs nothing else"
+    assert not re.search(r'(src|href)="(?!data:|volumes.csv")', page), "the page needs nothing else"
 
 
 def test_latencies_are_those_of_the_stamps(whole: tuple[Path, dict[str, Any]]) -> None:
     latency = whole[1]["latency_ms"]
     expected = {
         "acquired_to_features": 20, "features_to_percept": 30, "percept_to_frame": 11,
-        "acquired_to_frame": 61, "acquired_to_passed": 62, "frame_interval": 0,
+        "acquired_to_frame": 61, "acquired_to_passed": 62, "frame_interval": 250,
+        "frame_interval_deviation": 0,
     }  # fmt: skip
     for stage, ms in expected.items():
         assert latency[stage]["p50"] == pytest.approx(ms, abs=0.01), stage
@@ -294,7 +298,7 @@ def test_without_any_consent_quality_is_still_reported(tmp_path: Path, figureles
     found = report(tmp_path)
     assert found["counts"]["percepts"] == 0
     assert set(found["latency_ms"].values()) == {None}
-    assert found["quality"]["tsnr"]["n"] == 36
+    assert found["quality"]["dvars_psc"]["n"] == 36
     assert found["views"]["self"]["blank_because"] == ["no consent file was given"]
     assert (
         "needs the consent scope record_brain" in found["reasons"]["latency_ms.features_to_percept"]
