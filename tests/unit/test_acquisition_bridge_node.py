@@ -378,6 +378,7 @@ def test_what_the_source_leaves_out_is_told(bench: Benches) -> None:
         b.source.complaints_now = ["b.dcm is foreign", "a.dcm is cut off"]
         b.bridge.step()
         assert "a.dcm is cut off" in b.context.note
+        assert b.context._untold == ["b.dcm is foreign", "a.dcm is cut off"], "for the next beat"
 
 
 def test_an_item_that_does_not_fit_the_stream_ends_the_node(bench: Benches) -> None:

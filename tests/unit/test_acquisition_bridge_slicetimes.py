@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from acquisition.bridge.sources import LiveVolumes
 from acquisition.bridge.timeline import VolumeItem
 from acquisition.fmri.volume import Volume
 from acquisition.sources.recording import FmriRecording, open_recording
+from phosphene.errors import ConfigError
 from phosphene.plan import Plan
 from phosphene.session import Session
 
@@ -101,3 +103,10 @@ def test_a_replay_of_a_real_scan_has_them_from_the_first_volume_on(realdata: Pat
     assert recording.slice_times_s is not None
     assert recording.slice_times_s[1] == pytest.approx(0.5)
     assert {v.slice_times_s for v in recording.volumes()} == {recording.slice_times_s}
+
+
+def test_volumes_without_a_tr_are_a_matter_of_configuration(tmp_path: Path) -> None:
+    source, feed = live(tmp_path, "off")
+    feed.come.append(replace(volume(0, None), tr_s=0.0))
+    with pytest.raises(ConfigError, match=r"set acquisition\.fmri\.tr_s"):
+        source.layout()

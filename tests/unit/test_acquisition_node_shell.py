@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,11 +17,14 @@ import zmq
 
 from acquisition import fmri_take
 from acquisition import node as acquisition_node
+from acquisition.errors import StreamAbsentError
+from acquisition.intake import Opener
 from acquisition.lsl.formats import VolumeFormat
 from acquisition.lsl.inlet import Marker, VolumeSample
 from acquisition.lsl.staleness import StaleWatch
 from acquisition.node import AcquisitionNode
 from acquisition.progress import Progress
+from acquisition.streams import awaited
 from acquisition.take import Out
 from phosphene.bus import Puller, Pusher, RunFolder, Subscriber
 from phosphene.clock import FakeClock
@@ -29,6 +33,7 @@ from phosphene.errors import InputError, NodeError
 from phosphene.messages import Command, Credit, Event, Message, Quality, topic_of
 from phosphene.node import NodeContext
 from phosphene.plan import Plan
+from phosphene.session import SourceSettings
 
 TR_S = 2.0
 SHAPE = (10, 10, 4)
@@ -240,6 +245,55 @@ def test_until_a_stream_is_found_it_says_so_and_takes_nothing(
         assert b.context.note == ""
     assert b.volumes.closed
     assert b.markers.closed
+
+
+def test_before_the_first_volume_nothing_is_wrong(bench: Benches) -> None:
+    with bench() as b:
+        plan = b.context.plan
+        source = SourceSettings(kind="folder", path=Path("x"), source_ids=("pulses",))
+        session = plan.session.model_copy(update={"source": source})
+        live = awaited(plan.model_copy(update={"session": session}))
+        assert live == {0: "waiting for the bridge", 2: "waiting for the first volume"}
+        assert awaited(plan) == {0: "waiting for the bridge", 1: "waiting for the recording"}
+        assert awaited(plan.model_copy(update={"nodes": ("acquisition",)})) == {}
+
+
+@pytest.mark.parametrize("error", [StreamAbsentError, InputError])
+def test_only_a_stream_that_is_not_there_yet_is_waited_for(error: type[InputError]) -> None:
+    tried = threading.Event()
+
+    class Closed:
+        def open(self, timeout_s: float = 5.0) -> object:
+            tried.set()
+            raise error("no LSL stream")
+
+        def close(self) -> None:
+            pass
+
+    opener = Opener([Closed()], {0: "waiting for the first volume"})
+    assert tried.wait(5)
+    opener.close()
+    absent = error is StreamAbsentError
+    assert opener.trouble == ("waiting for the first volume" if absent else "no LSL stream")
+
+
+def test_a_long_preparation_is_told_while_it_lasts(
+    bench: Benches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = []
+
+    def prepare(beat: Callable[[], object]) -> None:
+        for _ in range(4):
+            beat()
+            notes.append(b.context.note)
+            b.clock.advance(1.0)
+
+    with bench() as b:
+        monkeypatch.setattr(b.node._take, "prepare", prepare)
+        b.node.prepare()
+        assert notes[:3] == ["", "", ""]
+        assert "compiling for this machine, once" in notes[3]
+        assert b.context.note == ""
 
 
 def test_markers_go_out_before_the_data_that_came_with_them(bench: Benches) -> None:
