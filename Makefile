@@ -7,13 +7,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 DEMO_OPTIONS ?= --seconds 60 --out out/demo
 DATA ?= ../shared/data
 
-.PHONY: demo test unit system lint format evaluate bench-fmri bench-eeg doctor clean libraries help
+.PHONY: demo test unit system lint format evaluate evaluate-eeg bench-fmri bench-eeg doctor clean libraries help
 
 help:
 	@echo "make demo      set up and run the chain on a synthetic participant"
 	@echo "make test      set up and run all tests (unit, then system)"
 	@echo "make lint      ruff, mypy --strict, import law, spelling"
 	@echo "make evaluate  replay the real recordings in DATA and write docs/evaluation.md"
+	@echo "make evaluate-eeg  decode the real EEG in DATA; write docs/evaluation-eeg.md"
 	@echo "make bench-fmri  speed and accuracy of fMRI on DATA, beside a peer; write docs/benchmarks-fmri.md"
 	@echo "make bench-eeg   latency, losses and processor time of EEG, beside a peer; write docs/benchmarks-eeg.md"
 	@echo "make doctor    check this machine"
@@ -66,6 +67,9 @@ format: $(VENV)/.develop
 
 evaluate: libraries $(VENV)/.develop
 	@$(BIN)/python -m tests.benchmarks.evaluate --data $(DATA) --out docs/evaluation.md
+
+evaluate-eeg: libraries $(VENV)/.develop
+	@$(BIN)/python -m tests.benchmarks.evaluate_eeg --data $(DATA) --out docs/evaluation-eeg.md
 
 # 15 minutes; BENCH_OPTIONS=--quick takes three
 bench-eeg: libraries $(VENV)/.bench
