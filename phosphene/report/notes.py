@@ -10,12 +10,14 @@ from typing import Any
 from phosphene.messages import View
 from phosphene.report.load import RunData
 from phosphene.report.volumes import FLAGS, in_words, rows_of
+from phosphene.report.words import STAGES
 
 __all__ = ["blank_spells", "grouped", "notes_of", "region_troubles", "sentences_of"]
 
 # What nodes say while they wait at the ends of a run; nobody needs it afterwards.
 _PASSING = re.compile(
-    r"(?:^|; )(?:looking for the stream|waiting for acquisition to listen[^;]*"
+    r"(?:^|; )(?:looking for the stream|waiting for the first volume"
+    r"|waiting for acquisition to listen[^;]*"
     r"|laying the regions on the first volume|no LSL stream with source id [^;]*;[^;]*"
     r"|markers: the source went away|the source went away|no data for [\d.]+ s)"
 )
@@ -78,10 +80,10 @@ def blank_spells(views: Sequence[View]) -> dict[str, list[str]]:
 
 def grouped(told: Iterable[tuple[str, str]]) -> list[str]:
     """Join pairs of (what, why) that have the same reason: ``"a, b: why"``."""
-    whats: dict[str, list[str]] = {}
+    subjects: dict[str, list[str]] = {}
     for what, why in told:
-        whats.setdefault(why, []).append(what)
-    return [f"{', '.join(dict.fromkeys(what))}: {why}" for why, what in whats.items()]
+        subjects.setdefault(why, []).append(what)
+    return [f"{', '.join(dict.fromkeys(what))}: {why}" for why, what in subjects.items()]
 
 
 def notes_of(data: RunData, reasons: Mapping[str, str], views: Mapping[str, Any]) -> list[str]:
@@ -130,5 +132,6 @@ def notes_of(data: RunData, reasons: Mapping[str, str], views: Mapping[str, Any]
 
 def _plain(name: str) -> str:
     group, _, rest = name.partition(".")
-    what = {"latency_ms": "latency", "accuracy": "accuracy"}.get(group, group)
-    return f"{what} {rest}".replace("_", " ").strip()
+    if group == "latency_ms":
+        return f"latency, {STAGES[rest]}"
+    return f"{group} {rest}".replace("_", " ").strip()

@@ -106,7 +106,7 @@ def _map(header: Any, t: npt.NDArray[Any]) -> dict[str, Any]:
     return {
         "contrast": header.contrast,
         "dof": header.dof,
-        "volumes_until": header.index,
+        "volumes_until": header.index + 1,
         "largest_t": float(t.max()),
         "smallest_t": float(t.min()),
     }

@@ -126,9 +126,9 @@ def _scan_reasons(data: RunData, scan: Mapping[str, Any]) -> dict[str, str]:
     """Say why regions or motion are missing."""
     found = {"motion": scan["realigned"]} if scan["realigned"] else {}
     drawn = any(region_name(name) for q in data.qualities for name in q.values)
-    if not drawn:
-        found["regions"] = "; ".join(scan["regions_refused"]) or "no regions were given"
-    elif data.regions is None:
+    if not drawn and scan["regions_refused"]:
+        found["regions"] = "; ".join(scan["regions_refused"])
+    elif drawn and data.regions is None:
         found["where the regions lie"] = (
             "no picture of them was recorded"
             if "record_brain" in data.consented

@@ -139,7 +139,7 @@ def test_the_newest_map_of_a_contrast_is_written_where_it_lies(
 ) -> None:
     out, found, _ = whole
     (told,) = found["scan"]["maps"]
-    assert (told["contrast"], told["largest_t"], told["volumes_until"]) == ("face - house", 7.5, 5)
+    assert (told["contrast"], told["largest_t"], told["volumes_until"]) == ("face - house", 7.5, 6)
     image = nib.load(out / told["file"])
     np.testing.assert_allclose(image.affine, AFFINE)
     assert np.asarray(image.dataobj)[4, 4, 4] == 7.5
@@ -224,6 +224,7 @@ def gaps(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
         beat(script, "bridge", 0.2, "waiting for acquisition to listen to the data"),
         beat(script, "bridge", 0.3, "the folder is on ext4, a local disk"),
         beat(script, "bridge", 0.4, GONE),
+        beat(script, "acquisition", 0.2, "waiting for the first volume"),
         beat(script, "acquisition", 0.4, REFUSED),
         *(beat(script, "acquisition", 0.5 + s, f"{REFUSED}; no data for {s} s") for s in range(3)),
     ]
@@ -249,7 +250,10 @@ def test_missing_volumes_are_named_from_one_with_the_sources_sentences(
         "bridge: the folder is on ext4, a local disk"
     )
     assert sum(REFUSED in note for note in found["notes"]) == 1
-    assert not any("no data for" in note or "waiting" in note for note in found["notes"])
+    assert not any(
+        "waiting for the first" in note or "no data for" in note or "waiting" in note
+        for note in found["notes"]
+    )
     assert "volumes 3, 6 to 8" in page
 
 
