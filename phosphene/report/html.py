@@ -30,6 +30,11 @@ _CLOCKS = (
     ("scanner", "by the scanner's clock"),
     ("triggers", "by pulses"),
 )
+# Volumes are counted under Signal quality.
+_IDLE = {
+    "fmri": ("volumes", "volumes_lost", "samples", "samples_lost", "epochs"),
+    "eeg": ("volumes", "volumes_lost"),
+}
 _SPREAD = ("mean", "min", "p95", "max")
 SCORE_NAMES = {
     "two_way": "2-way identification, embedding",
@@ -248,9 +253,8 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
     s = summary
     no_pictures = s["reasons"].get("pictures", "no percept with a recorded picture was seen "
                                    "during a stimulus")  # fmt: skip
-    elsewhere = ("volumes", "volumes_lost", "samples", "samples_lost", "epochs")
-    counts = [[COUNTS[k], str(v)] for k, v in s["counts"].items()
-              if s["scan"] is None or k not in elsewhere]  # fmt: skip
+    idle = _IDLE.get(s["modality"], ())
+    counts = [[COUNTS[k], str(v)] for k, v in s["counts"].items() if k not in idle]
     facts = [[escape(k), escape(v)] for k, v in sorted(s["facts"].items()) if v]
     image = figures.get
     parts = [

@@ -133,5 +133,5 @@ def notes_of(data: RunData, reasons: Mapping[str, str], views: Mapping[str, Any]
 def _plain(name: str) -> str:
     group, _, rest = name.partition(".")
     if group == "latency_ms":
-        return f"latency, {STAGES[rest]}"
+        return STAGES[rest]
     return f"{group} {rest}".replace("_", " ").strip()
