@@ -19,6 +19,7 @@ from acquisition.fmri_physio import read_physio
 from acquisition.fmri_reference import AnchorFinder, check_reference, read_reference
 from acquisition.intake import Inlet
 from acquisition.lsl.inlet import Marker, VolumeInlet, VolumeSample
+from acquisition.lsl.place import PLACE_FIGURES, affine_of
 from acquisition.lsl.staleness import StaleWatch
 from acquisition.regions import Found, RegionFiles, RegionFinder, drawn
 from acquisition.settings import FmriPrior, fmri_prior, settings_of
@@ -133,7 +134,8 @@ class FmriTake:
             if sample.index < self.next_index:
                 self._counts["repeated"] += 1
                 return
-            held = _Arrived(self._volume(sample), sample.stamp_s, sample.figures)
+            figures = {n: v for n, v in sample.figures.items() if n not in PLACE_FIGURES}
+            held = _Arrived(self._volume(sample), sample.stamp_s, figures)
         self._held = None if self._placed(held.volume, wait_s) else held
         if self._held is None:
             yield from self._take(held)
@@ -153,8 +155,8 @@ class FmriTake:
         layout = self._volumes.layout
         # The inlet reuses its buffer; core and messages keep what they are given.
         return BrainVolume(
-            sample.volume.copy(), layout.affine, sample.index, layout.tr_s,
-            slice_times_s=layout.slice_times_s, slice_axis=layout.slice_axis,
+            sample.volume.copy(), affine_of(sample.figures, layout.affine), sample.index,
+            layout.tr_s, slice_times_s=layout.slice_times_s, slice_axis=layout.slice_axis,
         )  # fmt: skip
 
     def _take(self, arrived: _Arrived) -> Iterator[Out]:
@@ -245,7 +247,7 @@ class FmriTake:
             "index": volume.index,
             "t_data": end_of_volume_s(volume.index, layout.tr_s),
             "tr_s": layout.tr_s,
-            "affine": tuple(float(v) for v in layout.affine.flat),
+            "affine": tuple(float(v) for v in volume.affine.flat),
             "slice_times_s": volume.slice_times_s or (),
             "slice_axis": volume.slice_axis,
         }

@@ -51,10 +51,10 @@ def kept_layout(path: Path | None) -> VolumeFormat | None:
 
 
 class Place:
-    """Lets through the volumes whose voxels lie where the stream's description says.
+    """Lets through the volumes of the stream's matrix, and tells of those measured elsewhere.
 
-    The stream carries one affine. A volume measured elsewhere (slices that were moved, or that the
-    scanner moves after the head) would be taken for one at the first volume's place.
+    Slices may have been moved, or the scanner moves them after the head. Such a volume goes on with
+    the affine of its own; where it cannot be realigned, the acquisition node refuses it.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Place:
     Attributes
     ----------
     counts : Counter
-        Volumes that were left out: ``moved`` and ``other_matrix``.
+        ``moved`` volumes, measured elsewhere than the first; ``other_matrix``, left out.
     """
 
     def __init__(self, layout: VolumeFormat) -> None:
@@ -74,31 +74,30 @@ class Place:
         self.counts: Counter[str] = Counter(moved=0, other_matrix=0)
 
     def holds(self, volume: Volume) -> bool:
-        """Tell whether a volume may go on; count and tell of one that may not."""
-        kind, told = self._wrong(volume)
+        """Tell whether a volume may go on; count and tell of what is unusual."""
+        kind, told = self._unusual(volume)
         if kind:
             self.counts[kind] += 1
             # A whole run may be elsewhere: one line for each stretch of such volumes.
             if kind != self._told:
-                self._complaints.append(f"volume {volume.index + 1} is left out: {told}")
+                self._complaints.append(f"volume {volume.index + 1} {told}")
         self._told = kind
-        return not kind
+        return kind != "other_matrix"
 
     def complaints(self) -> list[str]:
         """Return why volumes were left out since the last call, oldest first."""
         told, self._complaints = self._complaints, []
         return told
 
-    def _wrong(self, volume: Volume) -> tuple[str, str]:
+    def _unusual(self, volume: Volume) -> tuple[str, str]:
         shape, layout = volume.data.shape, self._layout
         if shape != layout.shape:
-            told = f"its matrix is {shape}, the run's is {layout.shape}"
+            told = f"is left out: its matrix is {shape}, the run's is {layout.shape}"
             return "other_matrix", f"{told}; scan with the protocol that the session names"
         off_mm = farthest_mm(shape, volume.affine, layout.affine)
         if off_mm <= SAME_PLACE_MM:
             return "", ""
         return "moved", (
-            f"THE SLICES WERE MOVED: its voxels lie up to {off_mm:.2f} mm from the first volume's; "
-            f"allowed: {SAME_PLACE_MM:g} mm; switch off prospective motion correction, and start a "
-            "new run for a new slice position"
+            f"was measured up to {off_mm:.2f} mm from the first one's place (prospective motion "
+            "correction, or a new slice position): it is realigned from there"
         )

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import zmq
 
 from acquisition.bridge.bell import ThreadBell
@@ -27,6 +28,7 @@ from acquisition.bridge.timeline import ChunkItem, Item, MarkerItem, VolumeItem
 from acquisition.lsl.config import configure_lsl
 from acquisition.lsl.formats import EegFormat, VolumeFormat
 from acquisition.lsl.outlet import EegOutlet, MarkerOutlet, VolumeOutlet
+from acquisition.lsl.place import PLACE_FIGURES, place_figures
 from acquisition.progress import Progress
 from acquisition.sources.recording import OpenOptions, Recording, open_recording, runs_of
 from acquisition.streams import lsl_config, stream_names
@@ -83,6 +85,7 @@ class Bridge:
         self._data: VolumeOutlet | EegOutlet | None = None
         self._ledger = Ledger({})
         self._stream = "volumes"
+        self._affine = np.eye(4)
         self._gone = False
         self._flowing = False
         self._ended_s: float | None = None
@@ -96,7 +99,8 @@ class Bridge:
         if layout is None:
             return
         if isinstance(layout, VolumeFormat):
-            layout = replace(layout, figures=(HEADER,), mask_hash=self._mask_hash)
+            layout = replace(layout, figures=(HEADER, *PLACE_FIGURES), mask_hash=self._mask_hash)
+            self._affine = layout.affine
         if isinstance(layout, EegFormat):
             self._data, self._stream = EegOutlet(self._names.data[0], layout), "samples"
             limit = max(1, round(_OUTSTANDING_S * layout.fs_hz))
@@ -254,6 +258,7 @@ class Bridge:
         elif isinstance(item, VolumeItem) and isinstance(self._data, VolumeOutlet):
             volume = item.volume
             known = {} if volume.header_s is None else {HEADER: volume.header_s}
+            known |= place_figures(volume.affine, self._affine)
             self._data.push(volume.data, volume.index, volume.arrived_s, known)
         elif isinstance(item, ChunkItem) and isinstance(self._data, EegOutlet):
             self._data.push(item.samples, item.first_index)

@@ -114,36 +114,38 @@ def test_a_stream_may_come_back_as_far_as_headers_round(
     assert other.same_as(FORMAT) is same
 
 
-def test_volumes_measured_elsewhere_are_left_out_and_told_of(tmp_path: Path) -> None:
+def test_volumes_measured_elsewhere_go_on_and_are_told_of(tmp_path: Path) -> None:
     source = live(
         tmp_path,
         [volume(0), volume(1, 12.0), volume(2, 12.0), volume(3, 0.01), volume(4, 0.2)],
     )
-    assert taken(source) == [0, 3]
+    assert taken(source) == [0, 1, 2, 3, 4]
     assert source.counts()["moved"] == 3
-    told = [line for line in source.complaints() if "MOVED" in line]
-    assert [line.split(" is left out")[0] for line in told] == ["volume 2", "volume 5"]
+    told = [line for line in source.complaints() if "was measured" in line]
+    assert [line.split(" was measured")[0] for line in told] == ["volume 2", "volume 5"]
     assert "12.00 mm" in told[0]
 
 
-def test_after_a_restart_the_run_keeps_its_matrix_and_place(tmp_path: Path) -> None:
+def test_after_a_restart_the_run_keeps_its_matrix_and_the_place_it_counts_from(
+    tmp_path: Path,
+) -> None:
     assert taken(live(tmp_path, [volume(0)])) == [0]
     wide = Volume(np.zeros((2, 2, 3), np.float32), np.eye(4), 2, 1.0)
     source = live(tmp_path, [volume(1, 12.0), wide, volume(3)], first=1)
-    assert taken(source) == [3]
+    assert taken(source) == [1, 3]
     assert (source.counts()["moved"], source.counts()["other_matrix"]) == (1, 2 + 1)
 
 
-def test_a_replay_leaves_them_out_alike() -> None:
+def test_a_replay_tells_of_them_alike() -> None:
     made = FmriRecording(
         run="1", tr_s=1.0, shape=(2, 2, 2), affine=np.eye(4), n_volumes=3,
         events=(), mask=None, sources={},
         read=lambda _: iter([volume(0), volume(1, 3.0), volume(2)]),
     )  # fmt: skip
     source = Replay(made, 0, 1.0)
-    assert taken(source) == [0, 2]
+    assert taken(source) == [0, 1, 2]
     assert source.counts()["moved"] == 1
-    assert any("MOVED" in line for line in source.complaints())
+    assert any("was measured up to 3.00 mm" in line for line in source.complaints())
 
 
 class Manifest:

@@ -18,6 +18,7 @@ from acquisition.fmri.volume import Volume as BrainVolume
 from acquisition.fmri_take import FmriTake
 from acquisition.lsl.formats import VolumeFormat
 from acquisition.lsl.inlet import VolumeSample
+from acquisition.lsl.place import PLACE_FIGURES, place_figures
 from acquisition.regions import RegionFinder
 from acquisition.take import Out
 from phosphene import quality as names
@@ -108,6 +109,20 @@ def test_features_come_first_and_raw_data_goes_to_the_recorder_alone(make: Make)
     assert kinds(list(bench.take.pull(0.0))) == [(Volume, "recorder")]
     assert bench.take.counts()["volumes_refused"] == 1
     assert "not finite" in bench.take.trouble(ended=False)
+
+
+def test_a_volume_takes_its_own_place_along(make: Make) -> None:
+    bench = make()  # four slices: nothing is realigned, so a volume from elsewhere is refused
+    near, far = AFFINE.copy(), AFFINE.copy()
+    near[1, 3] += 0.05
+    far[1, 3] += 2.5
+    bench.volume(0)
+    made = bench.volume(1, **place_figures(near, AFFINE))
+    assert kinds(made) == [(Features, "all"), (Quality, "all"), (Volume, "recorder")]
+    assert not set(made[1].fields["values"]) & set(PLACE_FIGURES)
+    assert made[2].fields["affine"] == pytest.approx(tuple(near.flat))
+    assert kinds(bench.volume(2, **place_figures(far, AFFINE))) == [(Volume, "recorder")]
+    assert "2.50 mm" in bench.take.trouble(ended=False)
 
 
 def test_quality_says_how_volumes_come(make: Make) -> None:
