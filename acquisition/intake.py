@@ -43,7 +43,8 @@ class Opener:
     def __init__(self, inlets: Sequence[Inlet], waiting: Mapping[int, str] = _NOTHING) -> None:
         self._inlets, self._waiting = tuple(inlets), waiting
         self._closing = threading.Event()
-        self._troubles = ["looking for the stream"] * len(self._inlets)
+        numbers = range(len(self._inlets))
+        self._troubles = [waiting.get(number, "looking for the stream") for number in numbers]
         self._threads = [
             threading.Thread(target=self._open, args=(number,), name=f"opening-stream-{number}")
             for number in range(len(self._inlets))

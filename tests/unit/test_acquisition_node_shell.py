@@ -233,7 +233,7 @@ def test_until_a_stream_is_found_it_says_so_and_takes_nothing(
     with bench() as b:
         b.volume(0)
         b.node.step()
-        assert b.context.note in ("no LSL stream yet", "looking for the stream")
+        assert b.context.note in ("no LSL stream yet", "waiting for the bridge")
         assert b["volumes"] == 0
         due_s = b.node.due_s()
         assert due_s is not None
