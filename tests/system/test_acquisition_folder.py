@@ -126,7 +126,8 @@ def test_pulses_mark_onsets_and_give_the_markers_of_others_their_time(tmp_path: 
                 assert b"go out" in box.stdout.readline()
             rig.start("acquisition", "bridge")
             rig.go("acquisition", "bridge")
-            rig.until(lambda: "first volume" in rig.note("acquisition"))  # the markers have been found
+            # Then the markers have been found.
+            rig.until(lambda: "first volume" in rig.note("acquisition"))
             begin_s = rig.clock.now() + 1.0
             script = [(begin_s + k * TR_S, "5", k) for k in range(11) if k != 4]
             script += [(begin_s + 6 * TR_S + 0.05, "5", 6), (begin_s + 5.5 * TR_S, "f", 5)]
