@@ -345,7 +345,7 @@ class FmriTake:
         anchor = self._anchor.found
         kept = self._prior is not None or (anchor is not None and anchor.mask is not None)
         return (
-            f"acquisition was started again at volume {self._restarted_at}: maps, baselines and "
+            f"acquisition started again at volume {self._restarted_at + 1}: maps, baselines and "
             f"the events in them begin anew there; reference and mask {'stay' if kept else 'too'}"
         )
 

@@ -97,7 +97,7 @@ FIGURES: dict[str, Figure] = {
     TR_MEASURED: Figure("TR measured", "s", "Median interval between the arrivals of volumes."),
     VOLUMES: Figure("volumes", "", "Taken so far."),
     LATE: Figure("late", "", "Volumes so far that came half a TR or more behind the others."),
-    LOST: Figure("lost", "", "Volumes so far that never came."),
+    LOST: Figure("lost", "", "Volumes so far that did not come."),
     LAG: Figure("behind", "ms", "How far the volume came behind the punctual ones."),
     TRIGGER: Figure("trigger to arrival", "ms", "From the volume's trigger to its arrival."),
     TRIGGER_TR: Figure("TR of triggers", "s", "Mean interval between triggers so far."),

@@ -284,7 +284,7 @@ class _Run:
         off_mm = farthest_mm(volume.data.shape, volume.affine, self.reference.affine)
         if not off_mm <= _SAME_PLACE_MM:
             raise InputError(
-                problem(f"volume {index}", f"voxels up to {off_mm:.2f} mm from the reference's "
+                problem(f"volume {index + 1}", f"voxels up to {off_mm:.2f} mm from the reference's "
                         f"({self.note})", f"the reference's place within {_SAME_PLACE_MM:g} mm",
                         "Scan with the reference's slice position, or fit anew.")
             )  # fmt: skip
@@ -367,13 +367,13 @@ def _check_finite(volume: Volume, index: int) -> None:
     if not finite.all():
         n_bad = int(volume.data.size - finite.sum())
         raise InputError(
-            problem(f"volume {index}", f"{n_bad} voxels that are not finite", "finite numbers",
+            problem(f"volume {index + 1}", f"{n_bad} voxels that are not finite", "finite numbers",
                     "Replace them by 0 outside the head; inside it, discard the volume.")
         )  # fmt: skip
 
 
 def _wrong_shape(index: int, volume: Volume, reference: Volume) -> InputError:
     return InputError(
-        problem(f"volume {index}", volume.data.shape, str(reference.data.shape),
+        problem(f"volume {index + 1}", volume.data.shape, str(reference.data.shape),
                 "Scan with the protocol of the reference volume.")
     )  # fmt: skip

@@ -141,7 +141,7 @@ def test_volumes_that_cannot_be_used_are_refused_and_leave_no_trace() -> None:
         clean.step(volumes[k])
     holed = volumes[3].data.copy()
     holed[3, 4, 5] = np.nan
-    with pytest.raises(InputError, match=r"volume 3: got '1 voxels that are not finite'"):
+    with pytest.raises(InputError, match=r"volume 4: got '1 voxels that are not finite'"):
         core.step(replace(volumes[3], data=holed))
     with pytest.raises(InputError, match=r"\(30, 32, 14\)"):
         core.step(replace(volumes[3], data=volumes[3].data[2:]))
@@ -186,7 +186,7 @@ def test_without_realignment_a_volume_from_elsewhere_is_refused(realign: str) ->
     turned[:2, :2] = turned[:2, :2] @ np.array([[0.999, -0.04], [0.04, 0.999]])
     rounded += 1e-5
     for first in (moved, turned):
-        with pytest.raises(InputError, match=r"volume 1: .* mm from the reference's"):
+        with pytest.raises(InputError, match=r"volume 2: .* mm from the reference's"):
             core.step(replace(volumes[1], affine=first))
     assert core.mask_hash == ""
     assert core.step(replace(volumes[1], affine=rounded)).index == 1

@@ -259,7 +259,7 @@ def test_after_a_restart_reference_and_mask_stay_and_it_is_told(make: Make) -> N
     assert bench.take._chain.core.reference is not None
     np.testing.assert_array_equal(reference.data, bench.take._chain.core.reference.data)
     told = again.take.trouble(ended=False)
-    assert "started again at volume 6" in told
+    assert "started again at volume 7" in told
     assert "reference and mask stay" in told
 
 
