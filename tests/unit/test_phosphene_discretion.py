@@ -39,20 +39,20 @@ def test_names_of_the_source_are_left_out(folder: Path, text: str) -> None:
 
 
 def test_other_words_and_plain_numbers_stay(folder: Path) -> None:
-    discreet = Discretion([folder])
+    reworded = Discretion([folder])
     for text in ("", "no data for 3 s", "0002.dcm: the file is cut off", "/usr/lib/python: gone"):
-        assert discreet(text) == text
+        assert reworded(text) == text
 
 
 def test_a_file_that_is_not_there_and_its_neighbours(folder: Path) -> None:
-    discreet = Discretion([folder / "Doe_gone.xdf"])
-    assert "Doe" not in discreet(f"{folder}/Doe_gone.xdf: no such file")
-    assert "Doe" not in discreet("Doe_Jane_0001.dcm is no XDF")
-    assert discreet(f"{folder}/Doe_gone.xdf: no such file").endswith(": no such file")
+    reworded = Discretion([folder / "Doe_gone.xdf"])
+    assert "Doe" not in reworded(f"{folder}/Doe_gone.xdf: no such file")
+    assert "Doe" not in reworded("Doe_Jane_0001.dcm is no XDF")
+    assert reworded(f"{folder}/Doe_gone.xdf: no such file").endswith(": no such file")
 
 
 def test_lines_of_a_log_are_worded_anew(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    log = logging.getLogger("discreet")
+    log = logging.getLogger("reworded")
     caplog.handler.addFilter(DiscreetLog(Discretion([folder])))
     log.warning("%s: %d files", folder, 3)
     assert caplog.messages[0].endswith(": 3 files")
@@ -62,11 +62,11 @@ def test_lines_of_a_log_are_worded_anew(folder: Path, caplog: pytest.LogCaptureF
 def test_a_sentence_stays_though_files_are_called_like_its_words(tmp_path: Path) -> None:
     for name in ("run 1.nii", "volume_0003.nii", "Leeson.nii"):
         (tmp_path / name).touch()
-    discreet = Discretion([tmp_path])
+    reworded = Discretion([tmp_path])
     for text in ("run 1 of 3", "volume 3 did not come", "Leesons, aLeeson and Lees"):
-        assert discreet(text) == text
+        assert reworded(text) == text
     for text in ("Leeson.nii: cut off", "Leeson_2.nii: cut off", "of Leeson"):
-        assert "Leeson" not in discreet(text)
+        assert "Leeson" not in reworded(text)
 
 
 def test_a_beat_never_waits_for_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,9 +80,9 @@ def test_a_beat_never_waits_for_a_folder(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("phosphene.discretion.os.scandir", scandir)
     folder = tmp_path / "Doe Jane"
     folder.mkdir()
-    discreet = Discretion([folder])
+    reworded = Discretion([folder])
     assert looked == [str(folder)]
-    assert "Doe" not in discreet(f"{folder}/x.dcm: waiting")
+    assert "Doe" not in reworded(f"{folder}/x.dcm: waiting")
     assert looked == [str(folder)]
     assert "Doe" not in Discretion([], [folder])(f"nothing in {folder}/x for Doe Jane")
     assert looked == [str(folder)]
@@ -107,5 +107,5 @@ def test_a_live_folder_is_not_listed_and_a_large_recording_not_to_its_end(
     # readers have hashed it where it comes from a live folder
     assert of("folder")("Doe_Jane_0001.dcm") == "Doe_Jane_0001.dcm"
     assert "Jane" not in of("folder")(f"{source}/Doe_Jane_0001.dcm: cut off")
-    discreet = of("recording")
-    assert all("Jane" not in discreet(f"Doe_Jane_{index:04d}.dcm") for index in range(20))
+    reworded = of("recording")
+    assert all("Jane" not in reworded(f"Doe_Jane_{index:04d}.dcm") for index in range(20))
