@@ -29,6 +29,8 @@ $(VENV)/bin/python:
 $(VENV)/.runtime: pyproject.toml deploy/constraints.txt | $(VENV)/bin/python
 	@echo "== installing Phosphene (about a minute)"
 	@$(PIP) --editable .
+	@echo "== compiling the voxel loops for this machine (some seconds)"
+	@$(BIN)/python -c "from acquisition.fmri.warm import warm_up; warm_up()"
 	@touch $@
 
 $(VENV)/.develop: $(VENV)/.runtime
