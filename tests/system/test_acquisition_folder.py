@@ -90,7 +90,7 @@ def test_files_in_pieces_renamed_shuffled_copied_and_one_missing(
         base = float(PICTURE.mean())
         for index, mean in brightness(rig).items():
             assert mean == pytest.approx(base + index, abs=1e-2), "a volume under a wrong number"
-        check_stamps(rig.features(), closed_s, 0.05 if poll_s is None else 0.3)
+        check_stamps(rig.features(), closed_s, 0.25 if poll_s is None else 0.6)
 
 
 def check_stamps(features: list[Message], closed_s: dict[int, float], slack_s: float) -> None:
@@ -150,8 +150,8 @@ def test_pulses_mark_onsets_and_give_the_markers_of_others_their_time(tmp_path: 
         found = values(rig)
         delays_ms = {k: v.get("trigger_to_arrival_ms") for k, v in found.items()}
         assert delays_ms.pop(4) is None, "its pulse was lost"
-        assert all(d is not None and 550 < d < 900 for d in delays_ms.values()), delays_ms
-        assert found[9]["tr_trigger_s"] == pytest.approx(TR_S, abs=0.02)
+        assert all(d is not None and 550 < d < 1050 for d in delays_ms.values()), delays_ms
+        assert found[9]["tr_trigger_s"] == pytest.approx(TR_S, abs=0.1)
         (event,) = rig.events()
         assert event.header.label == "face"
         assert event.header.t_data == pytest.approx(5.5 * TR_S, abs=0.1)

@@ -45,7 +45,7 @@ def test_the_synthetic_board_is_a_regular_stream() -> None:
         assert inlet.n_lost == 0
         assert all(a + n == b for (a, n), (b, _) in pairwise(indices))
         age_s = pylsl.local_clock() - stamps[-1]
-        assert -0.005 < age_s < 0.5  # BrainFlow's UNIX stamps are on the LSL clock now
+        assert -0.005 < age_s < 5.0  # BrainFlow's UNIX stamps are on the LSL clock now
     finally:
         inlet.close()
         board.send_signal(signal.SIGTERM)

@@ -114,7 +114,7 @@ def test_another_program_reads_results_and_state() -> None:
     assert [entry["n"][:4] for entry in told] == [[0.25, 0.75, k, k * 0.5] for k in (1, 2, 4)]
     assert {entry["n"][5] for entry in numbers} == {0.0, 1.0}
     for entry in told:
-        assert 0.05 <= entry["stamp"] - entry["n"][4] < 1.0  # both on the LSL clock
+        assert 0.05 <= entry["stamp"] - entry["n"][4] < 10.0  # both on the LSL clock
 
 
 def _play(
