@@ -394,6 +394,7 @@ def test_a_killed_amplifier_is_back_within_two_seconds_of_its_outlet(start: Star
     up_s = time.monotonic()
     follow(inlet, 8, lambda: inlet.watch.state(time.monotonic()) == "fresh")
     assert time.monotonic() - up_s < 2.0
+    follow(inlet, 5, lambda: inlet.n_lost > 0)
     assert inlet.n_lost == 50_000 - before  # the player waits for its reader: all else came
     assert inlet.link.n_reconnects == 1
     inlet.close()
