@@ -18,11 +18,21 @@ __all__ = ["Dataset", "block_groups", "group_folds", "leave_one_group_out", "mos
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
 Strings = npt.NDArray[np.str_]
+Pictures = npt.NDArray[np.uint8]
+
+_TARGETS = ("z", "c", "labels", "pictures", "clips")
+_PER_ROW = (
+    "groups", "times", "z", "c", "labels", "spikes",
+    "pictures", "clips", "stimuli", "sessions", "given",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One row per volume or epoch, in order of time within each group.
+    """One row per volume, epoch or trial, in order of time within each group.
+
+    Epochs are flat, channel after channel; names of channels and times of samples are in
+    `phosphene.dataset.PreparedMeta`.
 
     Attributes
     ----------
@@ -32,16 +42,27 @@ class Dataset:
         Run of each row; splits never cut through a group.
     times : array (n,) float64
         When each row was acquired, in seconds since its group began; rising within a group.
-    z : array (n, 4, 16, 16) float32, optional
-        Low-level latent of what was shown when the row was acquired; NaN where nothing was.
+    z : array (n, *z_shape) float32, optional
+        Low-level latent, in any target space, of what was shown when the row was acquired; NaN
+        where nothing was.
     c : array (n, C) float32, optional
-        Semantic embedding of what was shown; NaN where nothing was.
+        Semantic embedding of what was shown, of any length; NaN where nothing was.
     labels : array of str (n,), optional
         Category on show, "rest" for nothing, "" for unknown.
     spikes : array of bool (n,), optional
         Rows that the normaliser does not learn from.
     at_delays : dict of float to array (n, features) float32
         Responses to the same events at other delays, in seconds; see `at`.
+    pictures : array (n, H, W, 3) uint8, optional
+        What was shown; of a clip the frame in its middle. Black where nothing was.
+    clips : array (n, frames, H, W, 3) uint8, optional
+        What was shown, where it moved.
+    stimuli : array of str (n,), optional
+        Name of what was shown: the same for the same picture, "" for nothing.
+    sessions : array of str (n,), optional
+        Session of each row.
+    given : array of str (n,), optional
+        Side of the split that the data came with: "train", "test", or "" for neither.
 
     Raises
     ------
@@ -57,6 +78,11 @@ class Dataset:
     labels: Strings | None = None
     spikes: npt.NDArray[np.bool_] | None = None
     at_delays: Mapping[float, Floats] = field(default_factory=dict)
+    pictures: Pictures | None = None
+    clips: Pictures | None = None
+    stimuli: Strings | None = None
+    sessions: Strings | None = None
+    given: Strings | None = None
 
     def __post_init__(self) -> None:
         n = len(self.responses)
@@ -64,12 +90,20 @@ class Dataset:
         if self.responses.ndim != 2 or n == 0 or not np.isfinite(self.responses).all():
             shape = self.responses.shape
             found.append(problem("responses", shape, "finite, (n > 0, features)", "Clean them."))
-        for name in ("groups", "times", "z", "c", "labels", "spikes"):
+        for name in _PER_ROW:
             value = getattr(self, name)
             if value is not None and len(value) != n:
                 found.append(problem(name, len(value), f"{n} rows", "Give one row per response."))
-        if self.z is None and self.c is None and self.labels is None:
-            found.append(problem("targets", None, "z, c or labels", "Say what was shown."))
+        if all(getattr(self, name) is None for name in _TARGETS):
+            found.append(
+                problem("targets", None, "z, c, labels, pictures", "Say what was shown.")
+            )
+        found += [
+            problem(name, f"{value.dtype} {value.shape}", "uint8 (n, ..., H, W, 3)", "Convert it.")
+            for name, value, axes in (("pictures", self.pictures, 4), ("clips", self.clips, 5))
+            if value is not None
+            and (value.dtype != np.uint8 or value.ndim != axes or value.shape[-1] != 3)
+        ]
         if not found:
             found = [
                 problem("times", f"not rising in {g}", "rising", "Sort the rows by time.")
@@ -102,16 +136,10 @@ class Dataset:
 
     def select(self, rows: npt.NDArray[Any]) -> Dataset:
         """Return the dataset of some rows (indices or a mask)."""
-        return Dataset(
-            responses=self.responses[rows],
-            groups=self.groups[rows],
-            times=self.times[rows],
-            z=None if self.z is None else self.z[rows],
-            c=None if self.c is None else self.c[rows],
-            labels=None if self.labels is None else self.labels[rows],
-            spikes=None if self.spikes is None else self.spikes[rows],
-            at_delays={delay_s: values[rows] for delay_s, values in self.at_delays.items()},
-        )
+        held = {name: getattr(self, name) for name in ("responses", *_PER_ROW)}
+        taken: dict[str, Any] = {n: None if v is None else v[rows] for n, v in held.items()}
+        at = {delay_s: values[rows] for delay_s, values in self.at_delays.items()}
+        return Dataset(**taken, at_delays=at)
 
     def only(self, *groups: str) -> Dataset:
         """Return the rows of these groups."""
@@ -124,7 +152,7 @@ class Dataset:
     def sha256(self) -> str:
         """Return the SHA-256 of all arrays with their names, shapes and types."""
         digest = hashlib.sha256()
-        for name in ("responses", "groups", "times", "z", "c", "labels", "spikes"):
+        for name in ("responses", *_PER_ROW):
             value = getattr(self, name)
             if value is not None:
                 digest.update(f"{name} {value.shape} {value.dtype.str};".encode())
