@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from phosphene.engine import OnnxEngine
 from phosphene.errors import ConfigError, InputError, check_all, problem
+from phosphene.stimuli.encoder import DECODER_NAME, decoder_bytes
 from phosphene.stimuli.space import C_DIM, Z_SHAPE
 
 Mode = Literal["z", "c", "zc"]
@@ -41,7 +42,8 @@ class Generator:
     Parameters
     ----------
     weights : pathlib.Path
-        Folder with generator.onnx, decoder.onnx and model.json.
+        Folder with generator.onnx and model.json; a world_decoder.onnx there takes the place of
+        the one that the package ships.
     threads : int
         Threads of ONNX Runtime, 1 or more.
 
@@ -63,7 +65,9 @@ class Generator:
         self.space_id = self.description.space.id
         self.space_hash = self.description.space.sha256
         self._flow = OnnxEngine(self._content(weights / "generator.onnx"), threads)
-        self._decoder = OnnxEngine(self._content(weights / "decoder.onnx"), threads)
+        own = weights / DECODER_NAME
+        decoder = self._content(own) if own.exists() else self._checked(own.name, decoder_bytes())
+        self._decoder = OnnxEngine(decoder, threads)
 
     def render(
         self,
@@ -161,10 +165,14 @@ class Generator:
                 f"weights {file} cannot be read: {cause}. Install the package again, or write "
                 "them with `python -m renderer.train export`."
             ) from cause
-        found, wanted = hashlib.sha256(content).hexdigest(), self.description.files.get(file.name)
+        return self._checked(str(file), content)
+
+    def _checked(self, name: str, content: bytes) -> bytes:
+        found = hashlib.sha256(content).hexdigest()
+        wanted = self.description.files.get(Path(name).name)
         if found != wanted:
             raise InputError(
-                f"weights {file} have SHA-256 {found}, model.json says {wanted}: the files do not "
+                f"weights {name} have SHA-256 {found}, model.json says {wanted}: the files do not "
                 "belong together. Take both from the same export."
             )
         return content

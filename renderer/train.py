@@ -6,8 +6,8 @@ Two stages, each resumable by calling the same command again::
     python -m renderer.train generator --minutes 45 --out out/renderer
     python -m renderer.train export --out out/renderer
 
-`export` writes the ONNX files and their description to `--weights` and `--encoder-folder` (by
-default the folders the program loads them from). Needs the `train` extra.
+`export` writes the generator and its description to `--weights`, encoder and decoder of the space
+to `--encoder-folder` (by default the folders the program loads them from). Needs the `train` extra.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _latents(options: argparse.Namespace) -> tuple[Autoencoder, torch.Tensor, to
 def export(options: argparse.Namespace) -> int:
     """Write the ONNX files of the checkpoints in `--out`, and `model.json`."""
     encoder_file = options.encoder_folder / "world_encoder.onnx"
-    decoder_file = options.weights / "decoder.onnx"
+    decoder_file = options.encoder_folder / "world_decoder.onnx"
     generator_file = options.weights / "generator.onnx"
     autoencoder, first = _trained(options.out / "autoencoder", Autoencoder(), "autoencoder")
     export_autoencoder(autoencoder, encoder_file, decoder_file)

@@ -1,4 +1,4 @@
-"""Pictures to low-level latents z of "world-64", by the shipped encoder.
+"""Pictures to low-level latents z of "world-64" by the shipped encoder; the decoder's file.
 
 The encoder defines the space: two latents may only be compared, decoded or rendered together when
 they come from the same encoder file. Its SHA-256 is therefore the hash of the space.
@@ -17,6 +17,7 @@ from phosphene.errors import ConfigError, InputError, problem
 from phosphene.stimuli.space import Z_SHAPE
 
 ENCODER_NAME = "world_encoder.onnx"
+DECODER_NAME = "world_decoder.onnx"
 PICTURE_SHAPE = (64, 64, 3)
 
 
@@ -28,12 +29,26 @@ def encoder_bytes() -> bytes:
     InputError
         The file is missing from the installation.
     """
-    file = files("phosphene") / "data" / ENCODER_NAME
+    return _shipped(ENCODER_NAME)
+
+
+def decoder_bytes() -> bytes:
+    """Read the decoder file as shipped: ONNX, `z` float32 (n, 4, 16, 16) to uint8 `pictures`.
+
+    Raises
+    ------
+    InputError
+        The file is missing from the installation.
+    """
+    return _shipped(DECODER_NAME)
+
+
+def _shipped(name: str) -> bytes:
     try:
-        return file.read_bytes()
+        return (files("phosphene") / "data" / name).read_bytes()
     except OSError as cause:
         raise InputError(
-            f"encoder {ENCODER_NAME} cannot be read: {cause}. Install the package again, or write "
+            f"{name} cannot be read: {cause}. Install the package again, or write "
             "the file with `python -m renderer.train export`."
         ) from cause
 

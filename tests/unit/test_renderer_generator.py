@@ -124,7 +124,7 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
         Generator(tmp_path)
     folder = tmp_path / "weights"
     shutil.copytree(WEIGHTS, folder)
-    file = folder / "decoder.onnx"
+    file = folder / "generator.onnx"
     file.write_bytes(file.read_bytes() + b"\0")
     with pytest.raises(InputError, match="SHA-256"):
         Generator(folder)

@@ -1,0 +1,84 @@
+"""From the words of a command line to an open target space."""
+
+from __future__ import annotations
+
+from decoder.spaces.base import CCoder, Space, ZCoder, join
+from decoder.spaces.pixels import Pixels
+from decoder.spaces.world import world_space
+from phosphene.errors import ConfigError, problem
+from phosphene.stimuli import SPACE_ID
+
+__all__ = ["FORMS", "open_space"]
+
+FORMS = f"{SPACE_ID}, pixels:28, pixels:28:grey"
+
+
+def open_space(spec: str, *, threads: int = 1, local_files_only: bool = True) -> Space:
+    """Open a target space by its specification.
+
+    Parameters
+    ----------
+    spec : str
+        One of `FORMS`, or two parts joined: ``z=SPEC,c=SPEC``.
+    threads : int
+        CPU threads.
+    local_files_only : bool
+        Whether a hub id may only be looked up among the files that are here already.
+
+    Returns
+    -------
+    Space
+
+    Raises
+    ------
+    ConfigError
+        If the specification is not understood.
+    InputError
+        If weights cannot be read.
+    """
+    if spec.startswith(("z=", "c=")):
+        return _joined(spec, threads, local_files_only)
+    return _single(spec, threads, local_files_only)
+
+
+def _single(spec: str, threads: int, local_files_only: bool) -> Space:
+    if spec == SPACE_ID:
+        return world_space(threads)
+    kind, _, rest = spec.partition(":")
+    if kind == "pixels":
+        return join(_pixels(rest), None)
+    raise ConfigError(problem("space", spec, FORMS, "See docs/how-to/target-spaces.md."))
+
+
+def _pixels(rest: str) -> Pixels:
+    size, _, colour = rest.partition(":")
+    if not size.isdecimal() or colour not in ("", "grey"):
+        cure = "Write pixels:28 or pixels:28:grey."
+        raise ConfigError(problem("space", f"pixels:{rest}", "pixels:SIDE[:grey]", cure))
+    return Pixels(int(size), colour == "grey")
+
+
+def _joined(spec: str, threads: int, local_files_only: bool) -> Space:
+    """Take z of one space and c of another: ``z=SPEC,c=SPEC`` in any order."""
+    parts: dict[str, str] = {}
+    for piece in spec.split(","):
+        key, mark, value = piece.partition("=")
+        if key in ("z", "c") and mark and key not in parts:
+            parts[key] = value
+        elif parts:  # a comma within a part
+            last = next(reversed(parts))
+            parts[last] += f",{piece}"
+    low: ZCoder | None = None
+    high: CCoder | None = None
+    if "z" in parts:
+        low = _single(parts["z"], threads, local_files_only).low
+    if "c" in parts:
+        high = _single(parts["c"], threads, local_files_only).high
+    wrong = [
+        problem(f"space {key}", parts[key], f"a space that has {key}", "Name another.")
+        for key, part in (("z", low), ("c", high))
+        if key in parts and part is None
+    ]
+    if wrong:
+        raise ConfigError("; ".join(wrong))
+    return join(low, high)
