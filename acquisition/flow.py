@@ -1,11 +1,19 @@
-"""How many features may be on their way to the decoder when nothing may be lost."""
+"""How many features may be on their way to the decoder, and who looks at the signal itself."""
 
 from __future__ import annotations
 
-__all__ = ["FeatureWindow"]
+import math
+from datetime import UTC, datetime
+
+from phosphene.bus import Publisher
+from phosphene.consent import Scope, why_not
+from phosphene.plan import Plan
+
+__all__ = ["FeatureWindow", "Onlookers"]
 
 _SILENCE_S = 2.0
 _PATIENCE_S = 10.0
+_CONSENT_S = 1.0
 
 
 class FeatureWindow:
@@ -76,3 +84,29 @@ class FeatureWindow:
         self.unacknowledged += self._sent - consumed
         self._acknowledged = self._sent
         self._restart_s = None
+
+
+class Onlookers:
+    """Tells whether anybody may and does look at the signal itself.
+
+    Parameters
+    ----------
+    plan : Plan
+        The run with its consent.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._asked_s = -math.inf
+        self._allowed = False
+
+    def watch(self, out: Publisher, now_s: float) -> bool:
+        """Return True while there is a subscription and consent to the operator's view."""
+        if not out.subscribers(b"signal"):
+            return False
+        if now_s - self._asked_s >= _CONSENT_S:
+            self._asked_s = now_s
+            person, now = self._plan.session.person, datetime.now(UTC)
+            denied = why_not(self._plan.consent, Scope.VIEW_OPERATOR, person, now)
+            self._allowed = denied is None
+        return self._allowed

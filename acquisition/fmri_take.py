@@ -307,6 +307,10 @@ class FmriTake:
         self._events.add(t_s, label, duration_s)
         return iter(())
 
+    def shown(self, watched: bool) -> Iterator[Out]:
+        """Return nothing: maps go out as they are made."""
+        return iter(())
+
     def data_time_s(self, marker: Marker) -> float | None:
         """Return the marker's own data time, or the one that the scanner's pulses tell."""
         if marker.t_s is not None or self._triggers is None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 import zmq
 
-from acquisition.flow import FeatureWindow
+from acquisition.flow import FeatureWindow, Onlookers
 from acquisition.fmri_take import FmriTake
 from acquisition.intake import Opener
 from acquisition.lsl.config import configure_lsl
@@ -79,6 +79,7 @@ class AcquisitionNode:
         self._records = self._recorder()
         self._credits = Pusher(context.zmq, context.endpoint("credits")) if bridged else None
         self._window = FeatureWindow(OUTSTANDING)
+        self._onlookers = Onlookers(plan)
         self._opener = Opener([*self._markers, self._take.inlet], awaited(plan))
         self._next_marker = 0
         self._end: int | None = None
@@ -225,6 +226,8 @@ class AcquisitionNode:
                 # At once: what is told must not count as missed if this process falls now.
                 stored = self._store(published)
         self._store(published)
+        for out in self._take.shown(self._onlookers.watch(self.out, self._context.clock.now())):
+            self._send(out)
         if self._take.next_index == before:
             return False
         self._give_credit(force=self._lossless)

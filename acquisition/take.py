@@ -14,11 +14,12 @@ from acquisition.lsl.staleness import StaleWatch
 from acquisition.settings import asr_prior, settings_of
 from phosphene.bundle import Bundle
 from phosphene.errors import PhospheneError
-from phosphene.messages import Array, Features, Quality, Samples
+from phosphene.messages import Array, Features, Quality, Samples, Signal
 from phosphene.plan import Plan
 
 if TYPE_CHECKING:
     from acquisition.eeg_chain import EegChain, EegResult, SecondQuality
+    from acquisition.signal_view import SignalView
 
 __all__ = ["EegTake", "Out", "Take", "features_out", "stale_state"]
 
@@ -76,6 +77,10 @@ class Take(Protocol):
 
     def finish(self) -> Iterable[Out]:
         """Return what is told at the end of the run."""
+        ...
+
+    def shown(self, watched: bool) -> Iterable[Out]:
+        """Return what is only to be looked at; to be asked for when the features are out."""
         ...
 
     def data_time_s(self, marker: Marker) -> float | None:
@@ -145,8 +150,10 @@ class EegTake:
     ) -> None:
         # SciPy's signal package takes half a second to import: fMRI runs do without.
         from acquisition.eeg_chain import EegChain, SecondQuality
+        from acquisition.signal_view import SignalView
 
         self._make_chain, self._make_second = EegChain, SecondQuality
+        self._make_view = SignalView
         self._settings = settings_of(plan.session.acquisition, bundle).eeg
         self._wanted = () if bundle is None else bundle.manifest.channels
         self._asr = None if bundle is None else asr_prior(bundle)
@@ -159,6 +166,8 @@ class EegTake:
         self._chain: EegChain | None = None
         self._refused = ""
         self._second: SecondQuality | None = None
+        self._view: SignalView | None = None
+        self._to_show: list[tuple[Array, int, float]] = []
         self._offset_s: float | None = None
         self._counts = {
             "samples": 0, "samples_lost": 0, "epochs": 0, "epochs_rejected": 0, "repeated": 0,
@@ -190,7 +199,7 @@ class EegTake:
                 return []
         elif chunk.restarted and not self._bridged:
             # Another numbering: nothing that came before can be continued.
-            self._chain, self.next_index = None, first
+            self._chain, self._view, self.next_index = None, None, first
         elif self._bridged or self._resumed or self._counts["samples"]:
             self._counts["samples_lost"] += max(0, first - self.next_index)
         self._counts["samples"] += len(data)
@@ -202,7 +211,24 @@ class EegTake:
         stamp_s = float(stamps_s[-1])
         results = [] if chain is None else chain.push(kept, first)
         made = [out for result in results for out in self._outs(result, stamp_s)]
+        self._to_show.append((kept, first, stamp_s))
         return [*made, self._raw(kept, first, stamp_s), *self._seconds(kept, first, stamp_s)]
+
+    def shown(self, watched: bool) -> list[Out]:
+        """Return the samples for the operator's eyes; nothing is done while nobody looks."""
+        chunks, self._to_show = self._to_show, []
+        if not (watched and chunks):
+            return []
+        if self._view is None:
+            config = None if self._chain is None else self._chain.config
+            self._view = self._make_view(self._source, self._samples.layout, config)
+        self._view.push(chunks)
+        fields = self._view.due(self._now())
+        if fields is None:
+            return []
+        arrays, dims = {"signal": fields.pop("signal")}, {"signal": ("time", "channel")}
+        stamp_s = chunks[-1][2]
+        return [Out(Signal, stamp_s, fields, arrays, dims, {"signal": "uV"}, to="listeners")]
 
     def _ensure_chain(self, first_sample: int) -> EegChain | None:
         if self._chain is None and not self._refused:

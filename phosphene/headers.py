@@ -30,6 +30,7 @@ __all__ = [
     "RunStart",
     "RunStop",
     "Samples",
+    "Signal",
     "StatMap",
     "View",
     "Volume",
@@ -113,6 +114,48 @@ class Samples(Header, frozen=True, tag="samples"):
     fs_hz: float
     t_data: float
     channels: tuple[str, ...]
+
+
+class Signal(Header, frozen=True, tag="signal"):
+    """EEG for the operator's eyes, as it came; array ``signal`` (time, channel) in microvolts.
+
+    It is only shown: never recorded, never decoded, and sent after the features of its samples.
+
+    Attributes
+    ----------
+    stream : str
+        LSL source id.
+    first_index : int
+        Number of the first row since the start of the stream, counted at `fs_hz`.
+    fs_hz : float
+        Rate of the rows in hertz; fast streams are averaged in blocks.
+    t_data : float
+        Time of the first row on the recording's axis, in seconds.
+    channels : tuple of str
+        Names of the columns.
+    flags : tuple of int
+        What is wrong with each channel in the newest full second (bits of
+        `phosphene.eeg_flags.ChannelFlag`); empty before there is one.
+    band_hz : tuple of float
+        Pass band of the decoder's filter, in hertz.
+    notch_hz : tuple of float
+        Frequencies that the decoder's filter removes, in hertz.
+    step_s : float
+        Length of one epoch or window, in seconds.
+    reject_uv : float
+        Peak-to-peak amplitude above which an epoch is not averaged, in microvolts.
+    """
+
+    stream: str
+    first_index: Count
+    fs_hz: Annotated[float, Meta(gt=0)]
+    t_data: float
+    channels: tuple[str, ...]
+    flags: tuple[Annotated[int, Meta(ge=0, le=255)], ...] = ()
+    band_hz: tuple[float, float] = (0.3, 15.0)
+    notch_hz: tuple[float, ...] = ()
+    step_s: float = 0.0
+    reject_uv: float = 100.0
 
 
 class Features(Header, frozen=True, tag="features"):
@@ -350,6 +393,6 @@ class RunStop(Header, frozen=True, tag="runstop"):
 
 
 AnyHeader = (
-    Volume | Samples | Features | Quality | StatMap | Regions | Event | Percept | Frame | FrameInfo
-    | Feedback | View | Grant | Beat | Command | Reply | Credit | RunStart | RunStop
+    Volume | Samples | Signal | Features | Quality | StatMap | Regions | Event | Percept | Frame
+    | FrameInfo | Feedback | View | Grant | Beat | Command | Reply | Credit | RunStart | RunStop
 )  # fmt: skip

@@ -236,11 +236,11 @@ class GateNode:
             self._keep(message)
 
     def _tell_beat(self, message: Message, now: float) -> None:
-        """Pass a node's beat on to windows: each change of state or note, else twice a second."""
+        """Pass beats on to windows: changes of state or note, sentences, else twice a second."""
         header = message.header
         news = (header.pid, header.state, header.note)
         told, since = self._told_beats.get(header.producer, (None, -1.0))
-        if news != told or now - since >= BEAT_TOLD_S:
+        if news != told or header.sentences or now - since >= BEAT_TOLD_S:
             self._told_beats[header.producer] = (news, now)
             self._grants.send(message)
 
