@@ -7,7 +7,10 @@ together the target is that of exactly t - delay.
 
 from __future__ import annotations
 
+import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -21,10 +24,13 @@ from phosphene.errors import InputError, problem
 from phosphene.manifest import REST
 from phosphene.stimuli import C_DIM, Z_SHAPE, Scene, draw, embed
 from phosphene.stimuli.clip import Clip
+from phosphene.stimuli.encoder import PICTURE_SHAPE
 
 _EDGE_S, _ONSET_S = 1e-6, 0.01
-__all__ = ["Encode", "make_dataset", "scene_at", "sub_period"]
+_BATCH = 64
+__all__ = ["Encode", "make_dataset", "scene_at", "stimulus_of", "sub_period"]
 
+Array = npt.NDArray[Any]
 Encode = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 """Pictures (n, 64, 64, 3) to latents (n, 4, 16, 16), such as `WorldEncoder.encode`."""
 
@@ -35,7 +41,11 @@ def sub_period(delay_s: float, period_s: float) -> float:
 
 
 def make_dataset(
-    data: PreparedData, delay_s: float, period_s: float, encode: Encode | None
+    data: PreparedData,
+    delay_s: float,
+    period_s: float,
+    encode: Encode | None,
+    pictures: bool = False,
 ) -> Dataset:
     """Attach targets to prepared responses.
 
@@ -49,12 +59,15 @@ def make_dataset(
     period_s : float
         TR or epoch length, in seconds.
     encode : Callable, optional
-        Makes z; without it there is no z.
+        Makes z of the scenes of the world; without it there is no z.
+    pictures : bool
+        Whether scenes are drawn even so, for `with_space`.
 
     Returns
     -------
     Dataset
-        With c and z where every event tells its picture; labels always.
+        With c and z where every event tells its scene, with pictures and stimuli where they are
+        known; labels always.
 
     Raises
     ------
@@ -73,22 +86,33 @@ def make_dataset(
     ]
     nothing = "" if epochs else REST
     labels = np.array([nothing if event is None else event.label for event in shown])
-    c, z = None, None
-    if any(event.detail for event in data.meta.events):
-        c, z = _pictures(shown, times, encode)
-    return Dataset(
+    found = Dataset(
         responses=data.responses,
         groups=data.runs,
         # Two betas may be ready with the same volume, but no two events begin at once.
         times=data.t_event if data.meta.kind == "fmri-beta" else data.t_data,
-        z=z,
-        c=c,
         labels=labels,
         spikes=data.spikes,
         at_delays={}
         if data.at_delays is None
         else dict(zip(data.meta.delays_s, data.at_delays, strict=True)),
+        sessions=data.sessions,
+        given=data.given,
     )
+    if any(event.detail or event.stimulus for event in data.meta.events):
+        found = replace(found, stimuli=np.array([stimulus_of(event) for event in shown]))
+    if any(event.detail for event in data.meta.events):
+        return _with_scenes(found, shown, times, encode, pictures)
+    return _with_pictures(found, shown, data)
+
+
+def stimulus_of(event: TimedEvent | None) -> str:
+    """Name what an event shows, the same for the same picture; "" where that is not known."""
+    if event is None:
+        return ""
+    if event.stimulus or not event.detail:
+        return event.stimulus
+    return hashlib.sha256(event.detail.encode()).hexdigest()[:16]
 
 
 def scene_at(event: TimedEvent, t_s: float) -> Scene:
@@ -110,9 +134,14 @@ def scene_at(event: TimedEvent, t_s: float) -> Scene:
         ) from error
 
 
-def _pictures(
-    shown: Sequence[TimedEvent | None], times: npt.NDArray[Any], encode: Encode | None
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+def _with_scenes(
+    data: Dataset,
+    shown: Sequence[TimedEvent | None],
+    times: Array,
+    encode: Encode | None,
+    pictures: bool,
+) -> Dataset:
+    """Add c, and z and the pictures where they are wanted, of scenes of the world."""
     n = len(shown)
     c = np.full((n, C_DIM), np.nan, np.float32)
     z = None if encode is None else np.full((n, *Z_SHAPE), np.nan, np.float32)
@@ -122,11 +151,35 @@ def _pictures(
             rows.append(row)
             scenes.append(scene_at(event, float(times[row])))
             c[row] = embed(scenes[-1])
-    if z is not None and encode is not None:
-        for start in range(0, len(rows), 64):
-            pictures = np.stack([draw(scene) for scene in scenes[start : start + 64]])
-            z[rows[start : start + 64]] = encode(pictures)
-    return c, z
+    if z is None and not pictures:
+        return replace(data, c=c)
+    drawn = np.zeros((n, *PICTURE_SHAPE), np.uint8)
+    for start in range(0, len(rows), _BATCH):
+        now = rows[start : start + _BATCH]
+        drawn[now] = np.stack([draw(scene) for scene in scenes[start : start + _BATCH]])
+        if z is not None and encode is not None:
+            z[now] = encode(drawn[now])
+    return replace(data, c=c, z=z, pictures=drawn)
+
+
+def _with_pictures(
+    data: Dataset, shown: Sequence[TimedEvent | None], prepared: PreparedData
+) -> Dataset:
+    """Add pictures, clips and vectors that came with the data."""
+    rows = np.array([-1 if event is None else event.picture for event in shown])
+    known = rows >= 0
+
+    def of(values: Array | None, missing: float) -> Array | None:
+        if values is None:
+            return None
+        taken: Array = values[np.maximum(rows, 0)]
+        taken[~known] = missing
+        return taken
+
+    clips, pictures = of(prepared.clips, 0), of(prepared.pictures, 0)
+    if clips is not None and pictures is None:
+        pictures = clips[:, clips.shape[1] // 2]
+    return replace(data, clips=clips, pictures=pictures, c=of(prepared.embeddings, np.nan))
 
 
 def _by_run(events: Sequence[TimedEvent]) -> dict[str, list[TimedEvent]]:
@@ -145,6 +198,7 @@ def _event_at(events: Sequence[TimedEvent], t_s: float) -> TimedEvent | None:
 
 
 def _nearest_event(events: Sequence[TimedEvent], t_s: float) -> TimedEvent | None:
-    """Return the event whose onset an epoch was cut around."""
-    nearest = min(events, key=lambda e: abs(e.t_s - t_s), default=None)
-    return nearest if nearest and abs(nearest.t_s - t_s) <= _ONSET_S else None
+    """Return the event (of events in order of time) whose onset an epoch was cut around."""
+    after = bisect_left(events, t_s, key=lambda e: e.t_s)
+    near = min(events[max(after - 1, 0) : after + 1], key=lambda e: abs(e.t_s - t_s), default=None)
+    return near if near and abs(near.t_s - t_s) <= _ONSET_S else None

@@ -23,6 +23,17 @@ from phosphene.errors import InputError
 __all__ = ["PreparedData", "PreparedMeta", "TimedEvent", "read_prepared", "write_prepared"]
 
 _FURTHER = "further_"
+_MAYBE: Mapping[str, Any] = {
+    "reference": np.float32,
+    "spikes": np.bool_,
+    "at_delays": np.float32,
+    "pictures": np.uint8,
+    "clips": np.uint8,
+    "embeddings": np.float32,
+    "sessions": np.str_,
+    "given": np.str_,
+}
+"""Arrays that need not be there, and their types."""
 
 
 class TimedEvent(Struct, frozen=True, kw_only=True):
@@ -40,6 +51,10 @@ class TimedEvent(Struct, frozen=True, kw_only=True):
         Category or marker text.
     detail : str
         JSON of a `phosphene.stimuli` Clip or Scene where the picture is known, otherwise empty.
+    stimulus : str
+        Name of what was shown, the same whenever the same was shown; empty where unknown.
+    picture : int
+        Row of `PreparedData.pictures`, `clips` and `embeddings` that tells it, -1 for none.
     """
 
     run: str
@@ -47,6 +62,8 @@ class TimedEvent(Struct, frozen=True, kw_only=True):
     duration_s: float
     label: str
     detail: str = ""
+    stimulus: str = ""
+    picture: int = -1
 
 
 class PreparedMeta(Struct, frozen=True, kw_only=True):
@@ -62,11 +79,12 @@ class PreparedMeta(Struct, frozen=True, kw_only=True):
         Kind of features: ``fmri`` (volumes), ``fmri-beta`` (one response for each event),
         ``eeg-epoch`` or ``eeg-window``.
     mask_hash : str
-        Identity of the mask or channel layout.
+        Identity of the mask or channel layout, or of the numbers of the voxels where it is not
+        known where they lie.
     tr_s : float
-        Repetition time (fMRI) or 0, seconds.
+        Repetition time (fMRI), seconds; 0 for EEG, and for trials of which no time is known.
     affine : tuple of float
-        16 numbers, voxel to millimetres, row by row (fMRI) or empty.
+        16 numbers, voxel to millimetres, row by row (fMRI); empty where unknown.
     channels : tuple of str
         Channel names (EEG).
     times_s : tuple of float
@@ -112,7 +130,7 @@ class PreparedData:
     t_event : ndarray, shape (n,), float64
         Onset of the event of an epoch or beta, seconds; NaN where there is none.
     mask : ndarray of bool
-        Shape (x, y, z) for fMRI, empty for EEG.
+        Shape (x, y, z) for fMRI, empty for EEG and where it is not known where voxels lie.
     reference : ndarray of float32 or None
         Volume (x, y, z) that all runs were aligned to; None where nothing was aligned.
     spikes : ndarray of bool, shape (n,), or None
@@ -121,6 +139,16 @@ class PreparedData:
         Betas of the same events at each of `meta.delays_s`; `responses` are those of the first.
     further : dict of str to ndarray
         What acquisition has learned besides and needs again in a live run; the bundle keeps it.
+    pictures : ndarray, shape (k, H, W, 3), uint8, or None
+        Everything that events show, each once; `TimedEvent.picture` counts its rows.
+    clips : ndarray, shape (k, frames, H, W, 3), uint8, or None
+        The same for what moved.
+    embeddings : ndarray, shape (k, C), float32, or None
+        The same as vectors, where a data set comes with these.
+    sessions : ndarray of str, shape (n,), or None
+        Session of each row.
+    given : ndarray of str, shape (n,), or None
+        Side of the split that the data came with: "train", "test" or "".
     """
 
     meta: PreparedMeta
@@ -133,6 +161,11 @@ class PreparedData:
     spikes: npt.NDArray[np.bool_] | None = None
     at_delays: npt.NDArray[np.float32] | None = None
     further: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    pictures: npt.NDArray[np.uint8] | None = None
+    clips: npt.NDArray[np.uint8] | None = None
+    embeddings: npt.NDArray[np.float32] | None = None
+    sessions: npt.NDArray[np.str_] | None = None
+    given: npt.NDArray[np.str_] | None = None
 
 
 def write_prepared(path: Path, data: PreparedData) -> None:
@@ -146,12 +179,10 @@ def write_prepared(path: Path, data: PreparedData) -> None:
         "t_event": data.t_event.astype(np.float64),
         "mask": data.mask.astype(np.bool_),
     }
-    if data.reference is not None:
-        arrays["reference"] = data.reference.astype(np.float32, copy=False)
-    if data.spikes is not None:
-        arrays["spikes"] = data.spikes.astype(np.bool_)
-    if data.at_delays is not None:
-        arrays["at_delays"] = data.at_delays.astype(np.float32, copy=False)
+    for name, kind in _MAYBE.items():
+        value = getattr(data, name)
+        if value is not None:
+            arrays[name] = value.astype(kind, copy=False)
     arrays |= {f"{_FURTHER}{name}": value for name, value in data.further.items()}
     np.savez(temporary, **arrays)
     temporary.replace(path)
@@ -175,10 +206,10 @@ def read_prepared(path: Path) -> PreparedData:
                 held["t_data"],
                 held["t_event"],
                 held["mask"],
-                held["reference"] if "reference" in held.files else None,
-                held["spikes"] if "spikes" in held.files else None,
-                held["at_delays"] if "at_delays" in held.files else None,
-                {n.removeprefix(_FURTHER): held[n] for n in held.files if n.startswith(_FURTHER)},
+                further={
+                    n.removeprefix(_FURTHER): held[n] for n in held.files if n.startswith(_FURTHER)
+                },
+                **{name: held[name] for name in _MAYBE if name in held.files},
             )
     except (
         OSError,
@@ -190,7 +221,7 @@ def read_prepared(path: Path) -> PreparedData:
     ) as error:
         raise InputError(f"prepared data {path}: cannot be read: {error}") from error
     rows = {len(data.responses), len(data.runs), len(data.t_data), len(data.t_event)}
-    rows |= set() if data.spikes is None else {len(data.spikes)}
+    rows |= {len(v) for v in (data.spikes, data.sessions, data.given) if v is not None}
     if data.at_delays is not None:
         rows |= {data.at_delays.shape[1] if len(data.at_delays) == len(meta.delays_s) else -1}
     if len(rows) != 1:
