@@ -100,19 +100,20 @@ def held_out_loss(data: Dataset, settings: FitSettings, empty: LinearModel) -> f
     Returns
     -------
     float
-        Where c is known, the squared error of c relative to that of the mean; otherwise the mean
-        negative log-probability of the true labels, in nats.
+        Where c is known, the squared error of c relative to that of the mean; without categories
+        that of z; otherwise the mean negative log-probability of the true labels, in nats.
     """
     samples = make_samples(data, settings, learn_priors(data, settings))
     X, _ = averaged(samples.X, settings)
-    if samples.c is not None:
-        seen = np.asarray(np.isfinite(samples.c).all(axis=1))
-        return min(
-            fit_ridge(
-                Space.of(X[seen]), samples.c[seen], samples.groups[seen], settings.penalties,
-                settings.folds, settings.seed,
-            ).errors
-        )  # fmt: skip
+    target = samples.c
+    if target is None and not empty.categories and samples.z is not None:
+        target = samples.z.reshape(len(samples.z), -1)
+    if target is not None:
+        seen = np.asarray(np.isfinite(target).all(axis=1))
+        return fit_ridge(
+            Space.of(X[seen]), target[seen], samples.groups[seen], settings.penalties,
+            settings.folds, per_target=settings.penalty_per == "target",
+        ).error  # fmt: skip
     names = known_labels(empty, samples)
     known = names != ""
     labels = label_order(empty.categories, names[known])

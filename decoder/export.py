@@ -1,8 +1,9 @@
 """The model as an ONNX graph.
 
-Input ``x`` (1, window * features) float32, oldest volume first. Outputs: ``z`` (1, 4, 16, 16)
-where decoded, ``c`` (1, C), ``log_probabilities`` (1, labels), ``confidence`` (1,). The formulas
-are those of `decoder.model` and `decoder.calibrate`.
+Input ``x`` (1, window * features) float32, oldest volume first. Outputs: ``z`` (1, *z_shape) and
+``c`` (1, C) where decoded, ``log_probabilities`` (1, labels) where there are categories, and
+``confidence`` (1,). The formulas are those of `decoder.model` and `decoder.calibrate`. A head that
+reads some regions only gathers their features first.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ __all__ = ["OPSET", "export_linear"]
 
 OPSET = 17
 _IR_VERSION = 9
+_WORTH_GATHERING = 0.9
+"""A head that reads a smaller share of the features than this gathers them."""
 
 
 class _Graph:
@@ -45,10 +48,15 @@ class _Graph:
         return output
 
     def affine(self, source: str, head: Affine, output: str) -> str:
-        """Rows times weights plus bias."""
-        weights = self.constant(f"{output}_weights", head.weights)
+        """Rows times weights plus bias, without the features that nothing depends on."""
+        weights = head.weights
+        used = np.flatnonzero(weights.any(axis=1))
+        if 0 < len(used) < _WORTH_GATHERING * len(weights):
+            index = self.constant(f"{output}_features", used, np.int64)
+            source = self.add("Gather", [source, index], f"{output}_gathered", axis=1)
+            weights = weights[used]
         bias = self.constant(f"{output}_bias", head.bias)
-        return self.add("Gemm", [source, weights, bias], output)
+        return self.add("Gemm", [source, self.constant(f"{output}_weights", weights), bias], output)
 
 
 def export_linear(model: LinearModel) -> bytes:
@@ -69,7 +77,7 @@ def export_linear(model: LinearModel) -> bytes:
     InputError
         If the model is not fitted.
     """
-    if model.scores is None:
+    if not model.heads:
         raise InputError(problem("model", "not fitted", "a fitted model", "Call fit first."))
     graph = _Graph()
     outputs = []
@@ -78,30 +86,37 @@ def export_linear(model: LinearModel) -> bytes:
         shape = graph.constant("z_shape", [1, *model.z_shape], np.int64)
         graph.add("Reshape", ["z_flat", shape], "z")
         outputs.append(("z", [1, *model.z_shape]))
-    count = len(model.shown)
+    if model.c is not None:
+        graph.affine("x", model.c, "c")
+        outputs.append(("c", [1, len(model.c.bias)]))
+    if model.scores is None:
+        _add_constant_confidence(graph, model.intercept)
+    else:
+        _add_scores(graph, model)
+        outputs.append(("log_probabilities", [1, len(model.labels)]))
+        if model.c is None:
+            prototypes = graph.constant("prototypes", model.shown_prototypes())
+            graph.add("MatMul", ["probabilities", prototypes], "c")
+            outputs.append(("c", [1, model.prototypes.shape[1]]))
+        _add_confidence(graph, model.slope, model.intercept)
+    outputs.append(("confidence", [1]))
+    head = model.scores or model.z or model.c
+    assert head is not None  # noqa: S101
+    return _serialised(graph, head.features, outputs)
+
+
+def _add_scores(graph: _Graph, model: LinearModel) -> None:
+    """Log-probabilities of the labels and probabilities of the categories."""
     # The temperature is folded into the weights: softmax(s / T).
     t = model.temperature
     if isinstance(model.scores, Committee):
         add_committee(graph, model.scores, "x", t)
     elif isinstance(model.scores, PowerHead):
         _add_power(graph, model.scores, t)
-    else:
+    elif model.scores is not None:
         graph.affine("x", Affine(model.scores.weights / t, model.scores.bias / t), "scores")
     graph.add("LogSoftmax", ["scores"], "log_probabilities", axis=1)
-    _add_category_nodes(graph, count)
-    if model.c is None:
-        prototypes = graph.constant("prototypes", model.shown_prototypes())
-        graph.add("MatMul", ["probabilities", prototypes], "c")
-    else:
-        graph.affine("x", model.c, "c")
-    _add_confidence(graph, model.slope, model.intercept)
-    c_dim = model.prototypes.shape[1]
-    outputs += [
-        ("c", [1, c_dim]),
-        ("log_probabilities", [1, len(model.labels)]),
-        ("confidence", [1]),
-    ]
-    return _serialised(graph, model.scores.features, outputs)
+    _add_category_nodes(graph, len(model.shown))
 
 
 def _add_power(graph: _Graph, power: PowerHead, temperature: float) -> None:
@@ -137,6 +152,18 @@ def _add_confidence(graph: _Graph, slope: float, intercept: float) -> None:
     graph.add("Sub", ["log_best", "log_rest"], "odds")
     graph.add("Mul", ["odds", graph.constant("slope", slope)], "sloped")
     graph.add("Add", ["sloped", graph.constant("intercept", intercept)], "logit")
+    graph.add("Sigmoid", ["logit"], "confidence")
+
+
+def _add_constant_confidence(graph: _Graph, intercept: float) -> None:
+    """Say the same for every window; the input only has to be there."""
+    start, end, axis = (graph.constant(f"first_{n}", [v], np.int64) for n, v in
+                        (("start", 0), ("end", 1), ("axis", 1)))  # fmt: skip
+    graph.add("Slice", ["x", start, end, axis], "first_feature")
+    graph.add("Mul", ["first_feature", graph.constant("zero", 0.0)], "nothing")
+    shape = graph.constant("one_number", [1], np.int64)
+    graph.add("Reshape", ["nothing", shape], "nothing_flat")
+    graph.add("Add", ["nothing_flat", graph.constant("intercept", intercept)], "logit")
     graph.add("Sigmoid", ["logit"], "confidence")
 
 

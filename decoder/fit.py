@@ -20,9 +20,11 @@ from decoder.dataset import Dataset
 from decoder.heldout import HeldOut, Progress, decode_held_out
 from decoder.metrics import correct, n_way_top1, two_way
 from decoder.model import LinearModel
+from decoder.regions import Regions
 from decoder.samples import Priors, learn_priors, make_samples
 from decoder.scoring import score_auc, score_items
 from decoder.settings import FitSettings
+from decoder.splits import Split
 from phosphene.bundle import Bundle, pack_bundle
 from phosphene.manifest import (
     REST,
@@ -54,6 +56,8 @@ class Facts:
         Volume that the training runs were aligned to.
     further : mapping of str to array
         What acquisition has learned besides and needs again in a live run.
+    regions : Regions, optional
+        Which voxels each head reads; None = all of them.
     """
 
     person: str
@@ -71,6 +75,7 @@ class Facts:
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     further: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    regions: Regions | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -85,9 +90,14 @@ class Fitted:
 
 
 def fit_decoder(
-    data: Dataset, start: FitSettings, grid: Grid, empty: LinearModel, progress: Progress
+    data: Dataset,
+    start: FitSettings,
+    grid: Grid,
+    empty: LinearModel,
+    progress: Progress,
+    split: Split | None = None,
 ) -> Fitted:
-    """Fit on all runs; measure and calibrate on runs left out.
+    """Fit on all rows; measure and calibrate on rows left out.
 
     Parameters
     ----------
@@ -98,9 +108,11 @@ def fit_decoder(
     grid : Grid
         Delays and windows to choose from; `Grid()` keeps those of `start`.
     empty : LinearModel
-        Unfitted, with the target space.
+        Unfitted, with the target space and the regions.
     progress : Callable
         Called with (what, done, total).
+    split : Split, optional
+        What is left out when; without it every run once.
 
     Returns
     -------
@@ -111,15 +123,13 @@ def fit_decoder(
     InputError
         If there are fewer than 2 runs, or too few targets.
     """
-    held = decode_held_out(data, start, grid, empty, progress)
-    known = held.codes >= 0
-    temperature, _ = fit_temperature(held.scores[known], held.codes[known])
-    count = sum(name != REST for name in held.labels)
+    held = decode_held_out(data, start, grid, empty, progress, split)
     logp = held.log_probabilities()
-    best = np.asarray(held.labels)[logp[:, :count].argmax(axis=1)]
-    calibration = fit_confidence(
-        log_odds(logp, count)[known], (best == held.truth)[known], held.groups[known]
-    )
+    temperature, calibration = 1.0, _identifying(held)
+    if held.labels:
+        known = held.codes >= 0
+        temperature, _ = fit_temperature(held.scores[known], held.codes[known])
+        calibration = _calibrated(held, logp)
     settings = choose(data, start, grid, empty)
     priors = learn_priors(data, settings)
     model = empty.fit(make_samples(data, settings, priors), settings)
@@ -129,12 +139,48 @@ def fit_decoder(
     return Fitted(model, priors, settings, calibration, scores)
 
 
+def _calibrated(held: HeldOut, logp: Array) -> Calibration:
+    """Fit the confidence that the most probable category is the one that was seen."""
+    known = held.codes >= 0
+    count = sum(name != REST for name in held.labels)
+    best = np.asarray(held.labels)[logp[:, :count].argmax(axis=1)]
+    right = (best == held.truth)[known]
+    return fit_confidence(log_odds(logp, count)[known], right, held.clusters[known])
+
+
+def _identifying(held: HeldOut) -> Calibration:
+    """Say how often a percept is more like its own truth than like another one.
+
+    Without categories, confidence is this one number for all percepts.
+    """
+    rates = [
+        values
+        for decoded, true in ((held.z, held.z_true), (held.c, held.c_true))
+        if decoded is not None and true is not None
+        for values in _rates(decoded, true, held.clusters)
+    ]
+    values = np.concatenate(rates) if rates else np.full(1, 0.5)
+    mean = float(np.clip(values.mean(), 1e-3, 1 - 1e-3))
+    error = float((mean**2 - 2 * mean * values + values).mean())
+    return Calibration(
+        feature="log_odds", slope=0.0, intercept=float(np.log(mean / (1 - mean))),
+        brier=error, base_brier=error, n=len(values),
+    )  # fmt: skip
+
+
+def _rates(decoded: Array, true: Array, clusters: Array) -> list[Array]:
+    known = np.asarray(np.isfinite(true).all(axis=1))
+    parts = [np.flatnonzero(known & (clusters == name)) for name in np.unique(clusters)]
+    return [two_way(decoded[rows], true[rows]) for rows in parts if len(rows) > 1]
+
+
 def fit_bundle(
     data: Dataset,
     start: FitSettings,
     facts: Facts,
     progress: Progress,
     grid: Grid | None = None,
+    split: Split | None = None,
 ) -> Bundle:
     """Fit a person's decoder and pack it.
 
@@ -150,6 +196,8 @@ def fit_bundle(
         Called with (what, done, total).
     grid : Grid, optional
         Delays and windows to choose from.
+    split : Split, optional
+        What is left out when; without it every run once.
 
     Returns
     -------
@@ -159,11 +207,15 @@ def fit_bundle(
     empty = LinearModel(
         categories=facts.target.categories,
         prototypes=facts.prototypes,
-        z_shape=facts.target.z_shape or (4, 16, 16),
+        z_shape=facts.target.z_shape or (),
+        regions=facts.regions,
     )
-    fitted = fit_decoder(data, start, grid or Grid(), empty, progress)
-    statistics = {"prior_mean": fitted.priors.mean, "prior_std": fitted.priors.std}
+    fitted = fit_decoder(data, start, grid or Grid(), empty, progress, split)
+    priors = fitted.priors
+    statistics: dict[str, Array] = {"prior_mean": priors.mean, "prior_std": priors.std}
     statistics |= facts.further
+    if facts.regions is not None:
+        statistics |= {f"region_{n}": mask for n, mask in facts.regions.members.items()}
     if facts.reference is not None:
         statistics["reference"] = facts.reference
     draft = _manifest(data, facts, fitted, grid or Grid())
@@ -173,22 +225,23 @@ def fit_bundle(
 def _score(held: HeldOut, logp: Array, seed: int) -> tuple[Score, ...]:
     """Held-out figures of every head."""
     common: dict[str, Any] = {"split": held.split, "seed": seed}
-    shown = np.array([name for name in held.labels if name != REST])
+    shown = np.array([name for name in held.labels if name != REST], np.str_)
     seen = np.isin(held.truth, shown)
-    best = shown[logp[:, : len(shown)].argmax(axis=1)]
+    clusters = held.clusters
     found = []
+    best = shown[logp[:, : len(shown)].argmax(axis=1)] if len(shown) else held.truth
     if len(shown) > 1:
         found.append(
             score_items(
                 f"category_{len(shown)}_way", correct, best[seen], held.truth[seen],
-                chance=1 / len(shown), clusters=held.groups[seen], **common,
+                chance=1 / len(shown), clusters=clusters[seen], **common,
             )
         )  # fmt: skip
     if len(shown) == 2:
         found.append(
             score_auc(
                 f"auc_{shown[0]}_{shown[1]}", logp[seen, 0] - logp[seen, 1],
-                held.truth[seen] == shown[0], clusters=held.groups[seen], **common,
+                held.truth[seen] == shown[0], clusters=clusters[seen], **common,
             )
         )  # fmt: skip
     if REST in held.labels:
@@ -196,12 +249,12 @@ def _score(held: HeldOut, logp: Array, seed: int) -> tuple[Score, ...]:
         found.append(
             score_auc(
                 "auc_shown_rest", -logp[known, held.labels.index(REST)],
-                held.truth[known] != REST, clusters=held.groups[known], **common,
+                held.truth[known] != REST, clusters=clusters[known], **common,
             )
         )  # fmt: skip
     for name, decoded, true in (("z", held.z, held.z_true), ("c", held.c, held.c_true)):
         if decoded is not None and true is not None:
-            found += _identification(name, decoded, true, held.groups, common)
+            found += _identification(name, decoded, true, clusters, common)
     return tuple(found)
 
 
@@ -228,7 +281,9 @@ def _identification(
 
 def _manifest(data: Dataset, facts: Facts, fitted: Fitted, grid: Grid) -> Manifest:
     settings = fitted.settings
-    chosen = {"delays_tried": list(grid.delays_s), "chosen": fitted.model.chosen}
+    chosen: dict[str, Any] = {"delays_tried": list(grid.delays_s), "chosen": fitted.model.chosen}
+    if facts.regions is not None:
+        chosen["regions"] = facts.regions.described()
     running = settings.normaliser == "running"
     heads: Any = fitted.model.heads
     return Manifest(

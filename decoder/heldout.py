@@ -16,8 +16,9 @@ from decoder.dataset import Dataset, group_folds
 from decoder.model import LinearModel, known_labels
 from decoder.samples import Samples, learn_priors, make_samples
 from decoder.settings import FitSettings
+from decoder.splits import Split
 
-__all__ = ["HeldOut", "Progress", "decode_held_out"]
+__all__ = ["HeldOut", "Progress", "by_run", "decode_held_out"]
 
 Array = npt.NDArray[Any]
 Progress = Callable[[str, int, int], None]
@@ -32,17 +33,27 @@ class HeldOut:
 
     Attributes
     ----------
+    groups : array of str (n,)
+        Run of each row.
+    rows : array of int (n,)
+        Row of the dataset that each percept was decoded from (the newest volume of its window).
+    folds : array of int (n,)
+        Fold in which it was held out.
+    labels : tuple of str
+        Meaning of each score.
     truth : array of str (n,)
         Label on show, "" where unknown.
     scores : array (n, labels)
-        Class scores before the softmax.
-    z, c : array or None
-        Decoded; `z_true`, `c_true` NaN where unknown.
+        Class scores before the softmax; no columns where there are no categories.
+    z, c : array (n, ...) or None
+        Decoded, flat; `z_true`, `c_true` NaN where unknown.
     split : str
         How rows were held out, in words.
     """
 
     groups: Array
+    rows: Array
+    folds: Array
     labels: tuple[str, ...]
     truth: Array
     scores: Array
@@ -58,55 +69,84 @@ class HeldOut:
         lookup = {name: k for k, name in enumerate(self.labels)}
         return np.array([lookup.get(name, -1) for name in self.truth.tolist()])
 
+    @property
+    def clusters(self) -> Array:
+        """What hangs together: runs, or folds where the split cut through runs."""
+        for name in np.unique(self.groups):
+            if len(np.unique(self.folds[self.groups == name])) > 1:
+                return np.char.add("fold ", self.folds.astype(np.str_))
+        return self.groups
+
     def log_probabilities(self) -> Array:
         """Log-probabilities, each run at the temperature that suits the other runs."""
-        codes = self.codes
+        codes, clusters = self.codes, self.clusters
         result = np.empty_like(self.scores)
-        for name in np.unique(self.groups):
-            test = self.groups == name
+        if not self.labels:
+            return result
+        for name in np.unique(clusters):
+            test = clusters == name
             others = ~test & (codes >= 0)
             temperature = fit_temperature(self.scores[others], codes[others])[0]
             result[test] = log_softmax(self.scores[test] / temperature, axis=1)
         return result
 
 
+def by_run(data: Dataset) -> Split:
+    """Leave every run out once, several at a time where there are more than twelve."""
+    folds = tuple(group_folds(data.groups, _MOST_FOLDS))
+    count = len(data.group_names)
+    each = "one run out" if count == len(folds) else f"{count} runs in {len(folds)} folds"
+    return Split(f"leave {each}", ("run",), folds)
+
+
 def decode_held_out(
-    data: Dataset, start: FitSettings, grid: Grid, empty: LinearModel, progress: Progress
+    data: Dataset,
+    start: FitSettings,
+    grid: Grid,
+    empty: LinearModel,
+    progress: Progress,
+    split: Split | None = None,
 ) -> HeldOut:
-    """Fit without each run in turn and decode it; priors and every choice are made without it.
+    """Fit without each fold in turn and decode it; priors and every choice are made without it.
 
     Parameters
     ----------
     data : Dataset
-        All training data of the person.
+        All data of the person.
     start : FitSettings
         Of the fit.
     grid : Grid
         What is still to be chosen, in each fold anew.
     empty : LinearModel
-        Unfitted, with the target space.
+        Unfitted, with the target space and the regions.
     progress : Callable
         Told after each fold.
+    split : Split, optional
+        What is held out when; without it every run once.
 
     Returns
     -------
     HeldOut
         In the order of folds.
     """
-    folds = group_folds(data.groups, _MOST_FOLDS)
+    split = split or by_run(data)
     parts: list[tuple[Samples, LinearModel]] = []
-    for k, (train, test) in enumerate(folds):
+    rows, fold = [], []
+    for k, (train, test) in enumerate(split):
         training = data.select(train)
         settings = choose(training, start, grid, empty)
         priors = learn_priors(training, settings)
         model = empty.fit(make_samples(training, settings, priors), settings)
-        parts.append((make_samples(data.select(test), settings, priors), model))
-        progress("held-out runs", k + 1, len(folds))
+        samples = make_samples(data.select(test), settings, priors)
+        parts.append((samples, model))
+        rows.append(test[samples.rows])
+        fold.append(np.full(len(samples.rows), k))
+        progress("held-out folds", k + 1, len(split))
     labels = max((model.labels for _, model in parts), key=len)
-    count = len(data.group_names)
-    each = "one run out" if count == len(folds) else f"{count} runs in {len(folds)} folds"
     return HeldOut(
         groups=np.concatenate([s.groups for s, _ in parts]),
+        rows=np.concatenate(rows),
+        folds=np.concatenate(fold),
         labels=labels,
         truth=np.concatenate([known_labels(m, s) for s, m in parts]),
         scores=np.concatenate([_scores(m, s, labels) for s, m in parts]),
@@ -114,14 +154,14 @@ def decode_held_out(
         z_true=_joined([s.z for s, _ in parts]),
         c=_joined([None if m.c is None else m.c(s.X) for s, m in parts]),
         c_true=_joined([s.c for s, _ in parts]),
-        split=f"leave {each}",
+        split=split.words,
     )
 
 
 def _scores(model: LinearModel, samples: Samples, labels: tuple[str, ...]) -> Array:
     """Class scores in the order of `labels`; a class that the fold did not know scores lowest."""
     if model.scores is None:
-        raise AssertionError("a fitted linear model always has scores")
+        return np.zeros((len(samples.rows), len(labels)))
     raw = model.scores(samples.X)
     full = np.repeat(raw.min(axis=1, keepdims=True), len(labels), axis=1)
     full[:, [labels.index(name) for name in model.labels]] = raw

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,28 +68,55 @@ class Space:
     ----------
     rows : array (n, r)
         Coordinates of the rows, r = min(n, features) at most.
-    axes : array (features, r) or None
+    axes : array (used features, r) or None
         Orthonormal axes; None = the scaled features themselves.
     scaler : Scaler
-        Applied before.
+        Applied before; a feature that is weighted has the weight in its gain.
+    used : array of int or None
+        Features that count; None = all.
+    size : float
+        Sum of squared weights: how many features of weight 1 the space is worth.
     """
 
     rows: Array
     axes: Array | None
     scaler: Scaler
+    used: Array | None = None
+    size: float = 0.0
 
     @classmethod
-    def of(cls, X: Array) -> Space:
-        """Scale rows (n, features) and choose the smaller form."""
+    def of(cls, X: Array, weights: Array | None = None) -> Space:
+        """Scale rows and choose the smaller form.
+
+        Parameters
+        ----------
+        X : array (n, features)
+            Training rows.
+        weights : array (features,), optional
+            How much each feature counts, 0 or more: a penalty on a feature of weight w is 1 / w^2
+            times as strong. Features of weight 0 get no weight in any map.
+
+        Returns
+        -------
+        Space
+        """
         scaler = Scaler.of(X)
-        scaled = scaler(X)
+        used = None
+        size = float(X.shape[1])
+        if weights is not None:
+            scaler = Scaler(scaler.mean, scaler.gain * weights)
+            size = float((np.asarray(weights, np.float64) ** 2).sum())
+            used = np.flatnonzero(weights)
+        kept = slice(None) if used is None else used
+        scaled = (X[:, kept] - scaler.mean[kept]) * scaler.gain[kept]
         n, p = scaled.shape
         if p <= n:
-            return cls(scaled, None, scaler)
+            return cls(scaled, None, scaler, used, size)
         values, vectors = np.linalg.eigh(scaled @ scaled.T)
         kept = values > values[-1] * n * np.finfo(scaled.dtype).eps
         root = np.sqrt(values[kept])
-        return cls(vectors[:, kept] * root, scaled.T @ (vectors[:, kept] / root), scaler)
+        axes = scaled.T @ (vectors[:, kept] / root)
+        return cls(vectors[:, kept] * root, axes, scaler, used, size)
 
     @property
     def features(self) -> int:
@@ -98,15 +125,18 @@ class Space:
 
     def take(self, rows: Array) -> Space:
         """Return the space with some of its rows only (indices or a mask)."""
-        return Space(self.rows[rows], self.axes, self.scaler)
+        return replace(self, rows=self.rows[rows])
 
     def restored(self, head: Affine) -> Affine:
         """Turn a map of coordinates into a map of unscaled rows."""
-        if self.axes is None:
-            weights = self.scaler.gain[:, None] * head.weights
-            origin = (self.scaler.gain * self.scaler.mean) @ head.weights
-        else:
-            axes = self.scaler.gain[:, None] * self.axes
-            weights = axes @ head.weights
-            origin = (self.scaler.mean @ axes) @ head.weights
-        return Affine(weights, head.bias - origin)
+        gain, mean = self.scaler.gain, self.scaler.mean
+        if self.used is not None:
+            gain, mean = gain[self.used], mean[self.used]
+        weights = head.weights if self.axes is None else self.axes @ head.weights
+        weights = gain[:, None] * weights
+        bias = head.bias - mean @ weights
+        if self.used is None:
+            return Affine(weights, bias)
+        full = np.zeros((self.features, weights.shape[1]))
+        full[self.used] = weights
+        return Affine(full, bias)

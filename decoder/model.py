@@ -17,9 +17,10 @@ from scipy.special import log_softmax
 from decoder.calibrate import confidences, log_odds
 from decoder.classify import fit_lda
 from decoder.committee import Committee, Layout, fit_committee
+from decoder.heads import fit_head
 from decoder.linear import Affine, Space
 from decoder.power import PowerHead, fit_power
-from decoder.ridge import fit_ridge
+from decoder.regions import Head, Regions
 from decoder.samples import Samples
 from decoder.settings import FitSettings
 from phosphene.errors import InputError, problem
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
+Scores = Affine | Committee | PowerHead
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,19 @@ class Percepts:
 
     Attributes
     ----------
-    z : array (n, 4, 16, 16) float32 or None
+    z : array (n, *z_shape) float32 or None
         Low-level latent; None where the model has no such head.
-    c : array (n, C) float32
-        Semantic embedding.
+    c : array (n, C) float32 or None
+        Semantic embedding; None where the model has neither such a head nor categories.
     log_probabilities : array (n, labels) float32
-        Natural logarithms, categories first.
+        Natural logarithms, categories first; no columns where there are no categories.
     confidence : array (n,) float32
-        Probability that the most probable category was seen.
+        Probability that the most probable category was seen; without categories one number for
+        all rows, the share of other pictures that the truth beats.
     """
 
     z: Array | None
-    c: Array
+    c: Array | None
     log_probabilities: Array
     confidence: Array
 
@@ -96,7 +99,7 @@ class LinearModel:
     """Ridge to z and c, shrinkage discriminant to categories.
 
     Where no c was given for training, c is the mixture of category prototypes weighted by their
-    probabilities, and "rest" adds nothing to it.
+    probabilities, and "rest" adds nothing to it. A target space without categories has no scores.
 
     Attributes
     ----------
@@ -106,6 +109,8 @@ class LinearModel:
         Their embeddings.
     z_shape : tuple of int
         Shape of the latent.
+    regions : Regions or None
+        Which features each head reads; None = all of them.
     z, c : Affine or None
         From windows (n, window * features); None before the fit, or without such a head.
     scores : Affine or Committee or PowerHead or None
@@ -120,10 +125,11 @@ class LinearModel:
 
     categories: tuple[str, ...]
     prototypes: Array = field(repr=False)
-    z_shape: tuple[int, int, int] = (4, 16, 16)
+    z_shape: tuple[int, ...] = (4, 16, 16)
+    regions: Regions | None = field(default=None, repr=False)
     z: Affine | None = field(default=None, repr=False)
     c: Affine | None = field(default=None, repr=False)
-    scores: Affine | Committee | PowerHead | None = field(default=None, repr=False)
+    scores: Scores | None = field(default=None, repr=False)
     labels: tuple[str, ...] = ()
     temperature: float = 1.0
     slope: float = 1.0
@@ -151,20 +157,24 @@ class LinearModel:
 
     def predict(self, X: Array) -> Percepts:
         """Decode windows (n, window * features)."""
-        if self.scores is None:
+        if not self.heads:
             raise InputError(problem("model", "not fitted", "a fitted model", "Call fit first."))
         rows = np.asarray(X, np.float64)
-        logp = log_softmax(self.scores(rows) / self.temperature, axis=1)
         count = len(self.shown)
-        if self.c is None:
-            c = np.exp(logp[:, :count]) @ self.shown_prototypes()
+        if self.scores is None:
+            logp, odds = np.zeros((len(rows), 0)), np.zeros(len(rows))
         else:
+            logp = log_softmax(self.scores(rows) / self.temperature, axis=1)
+            odds = log_odds(logp, count)
+        c: Array | None = None
+        if self.c is not None:
             c = self.c(rows)
+        elif self.scores is not None:
+            c = np.exp(logp[:, :count]) @ self.shown_prototypes()
         z = None if self.z is None else self.z(rows).reshape(-1, *self.z_shape)
-        odds = log_odds(logp, count)
         return Percepts(
             z=None if z is None else z.astype(np.float32),
-            c=c.astype(np.float32),
+            c=None if c is None else c.astype(np.float32),
             log_probabilities=logp.astype(np.float32),
             confidence=confidences(odds, self.slope, self.intercept).astype(np.float32),
         )
@@ -187,12 +197,12 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
     Parameters
     ----------
     model : LinearModel
-        Gives the target space.
+        Gives the target space and the regions.
     samples : Samples
         Training windows; those with unknown targets are left out head by head. Labels that are
         missing are taken from c: the category whose code is nearest.
     settings : FitSettings
-        Candidates, folds, seed, and whether windows are averaged.
+        Candidates, folds, and whether windows are averaged.
 
     Returns
     -------
@@ -206,39 +216,67 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
     """
     X, times = averaged(samples.X, settings)
     space = Space.of(X)
-    chosen: dict[str, float] = {}
+    window = _volumes(model.regions, X.shape[1])
+    told: dict[str, float] = {}
     maps: dict[str, Affine | None] = {"z": None, "c": None}
-    for name, target in (("z", samples.z), ("c", samples.c)):
-        if target is not None:
-            flat = target.reshape(len(target), -1)
-            known = np.asarray(np.isfinite(flat).all(axis=1))
-            fitted = fit_ridge(
-                space.take(known), flat[known], samples.groups[known], settings.penalties,
-                settings.folds, settings.seed,
-            )  # fmt: skip
-            maps[name] = fitted.map.repeated(times)
-            chosen[f"{name}_alpha"] = fitted.alpha
-            chosen[f"{name}_error"] = min(fitted.errors)
+    targets: tuple[tuple[Head, Array | None], ...] = (("z", samples.z), ("c", samples.c))
+    for name, target in targets:
+        if target is None:
+            continue
+        flat = target.reshape(len(target), -1)
+        known = np.asarray(np.isfinite(flat).all(axis=1))
+        weightings = model.regions.weightings(name, window) if model.regions else []
+        fitted = fit_head(
+            X[known], flat[known], samples.groups[known], settings, weightings, space.take(known)
+        )
+        maps[name] = fitted.map.repeated(times)
+        told |= fitted.facts(name)
     names = known_labels(model, samples)
     known = names != ""
     labels = label_order(model.categories, names[known])
-    scores: Affine | Committee | PowerHead
+    scores: Scores | None = None
+    if labels or not any(maps.values()):
+        scores, shrinkage = _fit_scores(
+            model, X[known], names[known], labels, samples.groups[known], settings,
+            space.take(known), times,
+        )  # fmt: skip
+        told |= {} if shrinkage is None else {"shrinkage": shrinkage}
+    return replace(model, z=maps["z"], c=maps["c"], scores=scores, labels=labels, chosen=told)
+
+
+def _volumes(regions: Regions | None, length: int) -> int:
+    """Count the volumes side by side in a row, and check that regions are of the same mask."""
+    if regions is None:
+        return 1
+    if length % regions.features:
+        allowed = f"a multiple of the {regions.features} voxels of the regions"
+        raise InputError(problem("features", length, allowed, "Read regions in the data's mask."))
+    return length // regions.features
+
+
+def _fit_scores(
+    model: LinearModel,
+    X: Array,
+    names: Array,
+    labels: tuple[str, ...],
+    groups: Array,
+    settings: FitSettings,
+    space: Space,
+    times: int,
+) -> tuple[Scores, float | None]:
+    """Fit the head of categories; returns it with the shrinkage where one was chosen."""
     if settings.frequencies_hz:
-        scores, chosen["shrinkage"] = fit_power(
-            X[known], names[known], labels, samples.groups[known],
-            Layout(settings.channels, settings.rate_hz), settings.frequencies_hz,
-            settings.shrinkages, settings.folds,
+        return fit_power(
+            X, names, labels, groups, Layout(settings.channels, settings.rate_hz),
+            settings.frequencies_hz, settings.shrinkages, settings.folds,
         )  # fmt: skip
-    elif settings.committee:
-        scores = committee_of(X[known], names[known], labels, samples.groups[known], settings)
-    else:
-        lda = fit_lda(
-            space.take(known), names[known], labels, samples.groups[known], settings.shrinkages,
-            settings.folds,
-        )  # fmt: skip
-        chosen["shrinkage"] = lda.shrinkage
-        scores = lda.scores.repeated(times)
-    return replace(model, z=maps["z"], c=maps["c"], scores=scores, labels=labels, chosen=chosen)
+    if settings.committee:
+        return committee_of(X, names, labels, groups, settings), None
+    mask = model.regions.mask("class") if model.regions else None
+    if mask is not None:
+        space = Space.of(X, np.tile(mask.astype(np.float64), X.shape[1] // len(mask)))
+    lda = fit_lda(space, names, labels, groups, settings.shrinkages, settings.folds)
+    return lda.scores.repeated(times), lda.shrinkage
 
 
 def committee_of(
@@ -258,6 +296,8 @@ def averaged(X: Array, settings: FitSettings) -> tuple[Array, int]:
 
 def known_labels(model: LinearModel, samples: Samples) -> Array:
     """Labels of samples, taken from c where labels are missing; "" where unknown."""
+    if not model.categories:
+        return np.full(len(samples.rows), "")
     if samples.labels is not None:
         return samples.labels
     if samples.c is None:

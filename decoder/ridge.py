@@ -1,14 +1,15 @@
-"""Multi-target ridge regression, its penalty chosen on left-out groups of the training data.
+"""Multi-target ridge regression, the penalty of each target chosen on left-out groups.
 
-For standardised X (n, p) and centred Y (n, k) the weights minimise
-||Y - X W||^2 + alpha ||W||^2, so W = (X'X + alpha I)^-1 X'Y (Hoerl & Kennard 1970); with more
-features than rows the same W is found in the span of the rows (`decoder.linear.Space`).
+For standardised X (n, p) and centred Y (n, k) the weights of target j minimise
+||Y_j - X w_j||^2 + alpha_j ||w_j||^2, so w_j = (X'X + alpha_j I)^-1 X'Y_j (Hoerl & Kennard 1970);
+with more features than rows the same is found in the span of the rows (`decoder.linear.Space`).
+One eigendecomposition per fold serves all penalties and all targets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,12 +17,23 @@ from decoder.dataset import Rows, Strings, group_folds
 from decoder.linear import Affine, Array, Space
 from phosphene.errors import ConfigError, problem
 
-__all__ = ["PENALTIES", "RidgeFit", "fit_ridge", "loo_errors", "ridge_weights"]
+__all__ = [
+    "PENALTIES",
+    "RidgeFit",
+    "chosen",
+    "cross_errors",
+    "cross_predict",
+    "fit_ridge",
+    "loo_errors",
+    "ridge_weights",
+    "solve",
+]
 
 PENALTIES = tuple(float(10.0**e) for e in np.arange(-3.0, 2.01, 0.5))
 """Candidate penalties per feature; alpha = penalty x number of features."""
 
-_SKETCH = 64
+_BLOCK = 1024
+"""Targets that are worked on at once, which bounds the memory that predictions need."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +44,26 @@ class RidgeFit:
     ----------
     map : Affine
         From unscaled rows (n, p) to targets (n, k).
-    alpha : float
-        Chosen penalty.
-    errors : tuple of float
-        Squared error on left-out groups relative to predicting the mean, one per candidate.
+    alphas : array (k,)
+        Chosen penalty of each target.
+    errors : array (k,)
+        Squared error on left-out groups relative to predicting the mean, at the chosen penalty.
+    losses : tuple of float
+        The same over all targets, one per candidate that all targets would share.
+    error : float
+        The same over all targets, at their chosen penalties.
     """
 
     map: Affine
-    alpha: float
-    errors: tuple[float, ...]
+    alphas: Array = field(repr=False)
+    errors: Array = field(repr=False)
+    losses: tuple[float, ...]
+    error: float
+
+    @property
+    def alpha(self) -> float:
+        """Median of the chosen penalties."""
+        return float(np.median(self.alphas))
 
 
 def ridge_weights(X: Array, Y: Array, alphas: Sequence[float]) -> list[Array]:
@@ -89,25 +112,25 @@ def fit_ridge(
     groups: Strings,
     penalties: Sequence[float] = PENALTIES,
     folds: int = 4,
-    seed: int = 0,
+    *,
+    per_target: bool = True,
 ) -> RidgeFit:
-    """Fit ridge and choose its penalty by leaving groups of the training rows out.
+    """Fit ridge and choose its penalties by leaving groups of the training rows out.
 
     Parameters
     ----------
     space : Space
         Training rows (n, p).
     Y : array (n, k)
-        Targets. With many targets the choice looks at a random projection to 64 numbers, which
-        keeps squared distances (Johnson & Lindenstrauss 1984).
+        Targets.
     groups : array of str (n,)
-        Run of each row.
+        Run or stimulus of each row.
     penalties : Sequence of float
         Candidates per feature, positive.
     folds : int
         Folds of groups for the choice.
-    seed : int
-        Seed of the projection.
+    per_target : bool
+        Whether each target has a penalty of its own; otherwise all share one.
 
     Returns
     -------
@@ -123,37 +146,116 @@ def fit_ridge(
     """
     if not penalties or min(penalties) <= 0:
         raise ConfigError(problem("penalties", tuple(penalties), "above 0", "Use the default."))
-    alphas = [penalty * space.features for penalty in penalties]
-    Y = np.asarray(Y, np.float64)
-    errors = _group_errors(space.rows, _sketched(Y, seed), alphas, group_folds(groups, folds))
-    alpha = alphas[int(np.argmin(errors))]
-    x_mean, y_mean = space.rows.mean(axis=0), Y.mean(axis=0)
-    weights = ridge_weights(space.rows - x_mean, Y - y_mean, [alpha])[0]
+    alphas = np.asarray(penalties) * space.size
+    lost, base = cross_errors(space.rows, Y, alphas, group_folds(groups, folds))
+    best = chosen(lost, base, per_target=per_target)
+    least = lost[best, np.arange(lost.shape[1])]
+    total = max(float(base.sum()), 1e-30)
     return RidgeFit(
-        space.restored(Affine(weights, y_mean - x_mean @ weights)), alpha, tuple(errors)
+        map=solve(space, Y, alphas[best]),
+        alphas=alphas[best],
+        errors=np.divide(least, base, out=np.ones_like(base), where=base > 0),
+        losses=tuple(float(x) for x in lost.sum(axis=1) / total),
+        error=float(least.sum()) / total,
     )
 
 
-def _sketched(Y: Array, seed: int) -> Array:
-    if Y.shape[1] <= _SKETCH:
-        return Y
-    directions = np.random.default_rng(seed).normal(size=(Y.shape[1], _SKETCH))
-    return np.asarray(Y @ directions / np.sqrt(_SKETCH))
+def chosen(lost: Array, base: Array, *, per_target: bool) -> Array:
+    """Index of the best candidate for each target, from `cross_errors`: (k,) of int."""
+    if per_target:
+        return np.asarray(lost.argmin(axis=0))
+    return np.full(len(base), int(lost.sum(axis=1).argmin()))
 
 
-def _group_errors(
-    X: Array, Y: Array, alphas: Sequence[float], folds: Sequence[tuple[Rows, Rows]]
-) -> list[float]:
-    """Squared error on left-out rows over that of the training mean, for each alpha."""
-    lost = np.zeros(len(alphas))
-    base = 0.0
+def cross_errors(
+    X: Array, Y: Array, alphas: Array, folds: Sequence[tuple[Rows, Rows]]
+) -> tuple[Array, Array]:
+    """Squared error of each target on left-out rows, for each alpha.
+
+    Parameters
+    ----------
+    X : array (n, r)
+        Rows, not centred.
+    Y : array (n, k)
+        Targets, not centred.
+    alphas : array (candidates,)
+        Penalties.
+    folds : Sequence of (training rows, test rows)
+
+    Returns
+    -------
+    array (candidates, k)
+        Sum of squared errors.
+    array (k,)
+        The same for predicting the mean of the training rows.
+    """
+    lost = np.zeros((len(alphas), Y.shape[1]))
+    base = np.zeros(Y.shape[1])
     for train, test in folds:
-        x_mean, y_mean = X[train].mean(0), Y[train].mean(0)
-        centred, wanted = X[train] - x_mean, Y[test] - y_mean
-        values, vectors = np.linalg.eigh(centred.T @ centred)
-        turned = vectors.T @ (centred.T @ (Y[train] - y_mean))
-        rows = (X[test] - x_mean) @ vectors
-        base += float((wanted**2).sum())
-        for k, alpha in enumerate(alphas):
-            lost[k] += float(((wanted - (rows / (values + alpha)) @ turned) ** 2).sum())
-    return [float(x) / max(base, 1e-30) for x in lost]
+        values, rows, back = _decomposed(X, train, test)
+        for part in _blocks(Y.shape[1]):
+            mean = Y[train, part].mean(axis=0, dtype=np.float64)
+            turned = back @ (Y[train, part] - mean)
+            wanted = Y[test, part] - mean
+            base[part] += np.einsum("ij,ij->j", wanted, wanted)
+            for k, alpha in enumerate(alphas):
+                missed = (rows / (values + alpha)) @ turned
+                missed -= wanted
+                lost[k, part] += np.einsum("ij,ij->j", missed, missed)
+    return lost, base
+
+
+def cross_predict(X: Array, Y: Array, alphas: Array, folds: Sequence[tuple[Rows, Rows]]) -> Array:
+    """Predict every row that is left out by some fold from the others.
+
+    Parameters
+    ----------
+    X, Y, folds
+        As in `cross_errors`.
+    alphas : array (k,)
+        Penalty of each target.
+
+    Returns
+    -------
+    array (n, k)
+        NaN where a row is in no fold.
+    """
+    held = np.full(Y.shape, np.nan)
+    for train, test in folds:
+        values, rows, back = _decomposed(X, train, test)
+        for part in _blocks(Y.shape[1]):
+            mean = Y[train, part].mean(axis=0, dtype=np.float64)
+            turned = back @ (Y[train, part] - mean)
+            held[test, part] = rows @ (turned / (values[:, None] + alphas[part])) + mean
+    return held
+
+
+def solve(space: Space, Y: Array, alphas: Array) -> Affine:
+    """Fit targets (n, k) on all rows of a space, each at its own penalty (k,)."""
+    x_mean, y_mean = space.rows.mean(axis=0), Y.mean(axis=0, dtype=np.float64)
+    centred = space.rows - x_mean
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    weights = np.empty((space.rows.shape[1], Y.shape[1]))
+    for part in _blocks(Y.shape[1]):
+        turned = vectors.T @ (centred.T @ (Y[:, part] - y_mean[part]))
+        weights[:, part] = vectors @ (turned / (values[:, None] + alphas[part]))
+    return space.restored(Affine(weights, y_mean - x_mean @ weights))
+
+
+def _decomposed(X: Array, train: Rows, test: Rows) -> tuple[Array, Array, Array]:
+    """Eigenvalues (r,), test rows (t, r) and the map of centred targets (r, n) of a fold.
+
+    Predictions at a penalty are ``(rows / (values + alpha)) @ (map @ centred targets)``.
+    """
+    mean = X[train].mean(axis=0)
+    inside, outside = X[train] - mean, X[test] - mean
+    if inside.shape[1] <= inside.shape[0]:
+        values, vectors = np.linalg.eigh(inside.T @ inside)
+        return values, outside @ vectors, (inside @ vectors).T
+    values, vectors = np.linalg.eigh(inside @ inside.T)
+    return values, outside @ (inside.T @ vectors), vectors.T
+
+
+def _blocks(targets: int) -> Iterator[slice]:
+    for start in range(0, targets, _BLOCK):
+        yield slice(start, min(start + _BLOCK, targets))

@@ -13,6 +13,7 @@ __all__ = ["FitSettings"]
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Part = Annotated[float, Field(ge=0, le=1)]
 
 
 class FitSettings(BaseModel):
@@ -40,6 +41,11 @@ class FitSettings(BaseModel):
         Volumes that the running normaliser's prior mean is worth.
     penalties : tuple of float
         Candidate ridge penalties per feature.
+    penalty_per : str
+        ``target`` chooses a penalty for each column of z and c, ``head`` one for all of them.
+    restore : tuple of float
+        Candidate shares of the variance that ridge takes from its predictions and that is given
+        back, 0 to 1; chosen by 2-way identification on left-out training groups.
     shrinkages : tuple of float
         Candidate shrinkages of the discriminant.
     folds : int
@@ -55,7 +61,7 @@ class FitSettings(BaseModel):
     rate_hz : float
         Samples per second of an epoch, 0 for what is no epoch.
     seed : int
-        Of projections, permutations and bootstrap.
+        Of permutations and bootstrap.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,6 +74,8 @@ class FitSettings(BaseModel):
     normaliser: Literal["running", "none"] = "running"
     prior_weight: Annotated[float, Field(ge=0, le=10000)] = 10.0
     penalties: Annotated[tuple[Positive, ...], Field(min_length=1)] = PENALTIES
+    penalty_per: Literal["target", "head"] = "target"
+    restore: Annotated[tuple[Part, ...], Field(min_length=1)] = (0.0,)
     shrinkages: Annotated[tuple[Share, ...], Field(min_length=1)] = SHRINKAGES
     folds: Annotated[int, Field(ge=2, le=20)] = 4
     committee: bool = False

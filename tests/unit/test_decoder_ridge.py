@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from decoder.dataset import group_folds
 from decoder.linear import Affine, Scaler, Space
-from decoder.ridge import fit_ridge, loo_errors, ridge_weights
+from decoder.ridge import (
+    PENALTIES,
+    cross_errors,
+    cross_predict,
+    fit_ridge,
+    loo_errors,
+    ridge_weights,
+)
 from phosphene.errors import ConfigError, InputError
 
 
@@ -73,16 +81,59 @@ def test_choice_never_sees_the_left_out_run() -> None:
     assert min(fitted.errors) >= 0.95
 
 
-def test_many_targets_choose_the_same_as_all_of_them() -> None:
-    X, Y, groups = make(60, 12, k=400, noise=0.5)
-    penalties = (1e-2, 1.0, 100.0)
-    parts = [Y[:, j : j + 50] for j in range(0, 400, 50)]
-    all_of_them = [
-        sum(fit_ridge(Space.of(X), part, groups, [q]).errors[0] for part in parts)
-        for q in penalties
-    ]
-    fitted = fit_ridge(Space.of(X), Y, groups, penalties)
-    assert int(np.argmin(fitted.errors)) == int(np.argmin(all_of_them))
+def test_each_target_is_fitted_as_if_it_were_alone() -> None:
+    X, Y, groups = make(60, 12, k=5, noise=0.5)
+    Y[:, 1] = np.random.default_rng(1).normal(size=60)
+    space = Space.of(X)
+    together = fit_ridge(space, Y, groups)
+    for j in range(5):
+        alone = fit_ridge(space, Y[:, j : j + 1], groups)
+        assert together.alphas[j] == alone.alphas[0]
+        assert together.errors[j] == pytest.approx(alone.error)
+        np.testing.assert_allclose(together.map(X)[:, j], alone.map(X)[:, 0], atol=1e-9)
+    assert len(set(together.alphas.tolist())) > 1
+    shared = fit_ridge(space, Y, groups, per_target=False)
+    assert len(set(shared.alphas.tolist())) == 1
+    assert together.error < shared.error == pytest.approx(min(shared.losses))
+
+
+@pytest.mark.parametrize(("n", "p"), [(60, 12), (40, 100)])
+def test_penalties_and_weights_are_those_of_himalaya(n: int, p: int) -> None:
+    himalaya = pytest.importorskip("himalaya.ridge")
+    X, Y, _ = make(n, p, k=7, noise=2.0)
+    groups = np.repeat([str(g) for g in range(4)], n // 4)  # the peer counts folds, not rows
+    Y[:, 3] = np.random.default_rng(1).normal(size=n)
+    space = Space.of(X)
+    fitted = fit_ridge(space, Y, groups, folds=4)
+    peer = himalaya.RidgeCV(
+        alphas=np.asarray(PENALTIES) * p, fit_intercept=True, cv=group_folds(groups, 4),
+        solver_params={"warn": False},
+    ).fit(space.scaler(X), Y)  # fmt: skip
+    np.testing.assert_allclose(fitted.alphas, peer.best_alphas_)
+    np.testing.assert_allclose(fitted.map(X), peer.predict(space.scaler(X)), atol=1e-8)
+
+
+def test_left_out_predictions_are_made_without_their_group() -> None:
+    X, Y, groups = make(40, 60)
+    folds, alphas = group_folds(groups, 4), np.array([1.0, 30.0, 500.0])
+    space = Space.of(X)
+    held = cross_predict(space.rows, Y, alphas, folds)
+    lost, _ = cross_errors(space.rows, Y, alphas, folds)
+    for j in range(3):
+        assert lost[j, j] == pytest.approx(((held[:, j] - Y[:, j]) ** 2).sum())
+    Y[groups == "2"] = 1e6
+    again = cross_predict(space.rows, Y, alphas, folds)
+    np.testing.assert_array_equal(again[groups == "2"], held[groups == "2"])
+
+
+def test_features_of_weight_zero_are_not_read() -> None:
+    X, Y, groups = make(30, 50)
+    weights = np.r_[np.ones(10), np.zeros(40)]
+    fitted = fit_ridge(Space.of(X, weights), Y, groups, penalties=(1.0,))
+    alone = fit_ridge(Space.of(X[:, :10]), Y, groups, penalties=(1.0,))
+    assert not fitted.map.weights[10:].any()
+    np.testing.assert_allclose(fitted.map.weights[:10], alone.map.weights, atol=1e-9)
+    assert fitted.alphas.tolist() == alone.alphas.tolist() == [10.0] * 3
 
 
 def test_constant_feature_is_ignored() -> None:
