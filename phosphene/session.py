@@ -72,7 +72,12 @@ class RendererSettings(_Settings):
     steps : int
         Denoising steps: 1, 2 or 4.
     mode : str
-        Which part of the percept conditions the picture.
+        What is painted: ``z`` what it looked like, ``c`` what it was about, ``zc`` both.
+    strength : float
+        For ``zc``: how far the decoded z is noised before c denoises it, 0 (kept as it is) to 1
+        (nothing but noise is left of where it starts).
+    guides : str
+        What the generator is told while it denoises for ``zc``: ``c`` alone, or z too.
     smoothing_s : float
         Time constant in seconds of the path between percepts.
     noise_s : float
@@ -90,6 +95,8 @@ class RendererSettings(_Settings):
     fps: Annotated[float, Field(gt=0, le=240)] = 24.0
     steps: Literal[1, 2, 4] = 2
     mode: Literal["z", "c", "zc"] = "zc"
+    strength: Annotated[float, Field(ge=0, le=1)] = 0.8
+    guides: Literal["c", "zc"] = "zc"
     smoothing_s: Seconds = 0.5
     noise_s: Seconds = 60.0
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.1

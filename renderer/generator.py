@@ -16,6 +16,7 @@ from phosphene.stimuli.encoder import DECODER_NAME, decoder_bytes
 from phosphene.stimuli.space import C_DIM, Z_SHAPE
 
 Mode = Literal["z", "c", "zc"]
+Guides = Literal["c", "zc"]
 MODES: tuple[Mode, ...] = ("z", "c", "zc")
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 MAX_STEPS = 64
@@ -47,11 +48,22 @@ class Generator:
     threads : int
         Threads of ONNX Runtime, 1 or more.
 
+    Attributes
+    ----------
+    modes, size_px, model
+        See `renderer.painter.Painter`.
+    noise_shape : tuple of int
+        Of the noise that `render` wants.
+
     Raises
     ------
     InputError
         A file is missing or is not the one that model.json describes.
     """
+
+    modes: tuple[Mode, ...] = MODES
+    size_px = 64
+    noise_shape: tuple[int, ...] = Z_SHAPE
 
     def __init__(self, weights: Path = WEIGHTS, threads: int = 1) -> None:
         try:
@@ -64,6 +76,7 @@ class Generator:
             ) from cause
         self.space_id = self.description.space.id
         self.space_hash = self.description.space.sha256
+        self.model = self.description.files.get("generator.onnx", "")[:16]
         self._flow = OnnxEngine(self._content(weights / "generator.onnx"), threads)
         own = weights / DECODER_NAME
         decoder = self._content(own) if own.exists() else self._checked(own.name, decoder_bytes())
@@ -76,8 +89,13 @@ class Generator:
         noise: Array,
         steps: int = 1,
         mode: Mode = "zc",
+        strength: float = 1.0,
+        guides: Guides = "zc",
     ) -> npt.NDArray[np.uint8]:
         """Make one picture.
+
+        For ``zc`` this is the scheme of Takagi and Nishimoto (CVPR 2023): the decoded z is noised
+        to t = `strength`, then denoised under the guidance of c. Here z may go on guiding beside c.
 
         Parameters
         ----------
@@ -92,6 +110,10 @@ class Generator:
             Evaluations of the network, 1 to 64. It was trained for jumps of 1, 1/2, 1/4, 1/8.
         mode : {"z", "c", "zc"}
             Which of the two conditions may be used.
+        strength : float
+            For zc with both: 0 paints z as it is, 1 starts from noise alone.
+        guides : {"zc", "c"}
+            For zc with both: what the network is told while it denoises.
 
         Returns
         -------
@@ -104,39 +126,62 @@ class Generator:
             An argument is wrong, or no condition is left: a picture from nothing would be an
             invention (show `renderer.neutral.neutral_frame` instead).
         """
-        self._check(z, c, noise, steps, mode)
+        self._check(z, c, noise, steps, mode, strength)
         z_low = z if z is not None and "z" in mode else None
         embedding = c if c is not None and "c" in mode else None
+        if z_low is None or embedding is None:
+            latent, told, start = noise[None], z_low, 1.0
+        else:
+            start = float(strength)
+            latent = (np.float32(1 - start) * z_low + np.float32(start) * noise)[None]
+            told = z_low if "z" in guides else None
         feed = {
-            "z_low": np.zeros((1, *Z_SHAPE), np.float32) if z_low is None else z_low[None],
-            "has_z": np.full(1, z_low is not None, np.float32),
+            "z_low": np.zeros((1, *Z_SHAPE), np.float32) if told is None else told[None],
+            "has_z": np.full(1, told is not None, np.float32),
             "c": np.zeros((1, C_DIM), np.float32) if embedding is None else embedding[None],
             "has_c": np.full(1, embedding is not None, np.float32),
         }
-        latent = self._flow_to_data(noise[None], feed, steps)
-        return self._decoded(latent)
+        return self._decoded(self._flow_to_data(latent, feed, steps, start))
 
     def decode(self, z: Array) -> npt.NDArray[np.uint8]:
         """Picture of a latent as it stands, without the generator; for comparison."""
         check_all(_shape_problem("z", z, Z_SHAPE), ConfigError, "Generator.decode")
         return self._decoded(z[None])
 
+    def limits(self) -> str:
+        """Say which modes it cannot paint: it has all."""
+        return "every mode is painted"
+
     def _decoded(self, latent: Array) -> npt.NDArray[np.uint8]:
         pictures: npt.NDArray[np.uint8] = self._decoder.run({"z": latent})["pictures"]
         picture: npt.NDArray[np.uint8] = pictures[0]
         return picture
 
-    def _flow_to_data(self, latent: Array, feed: dict[str, Array], steps: int) -> Array:
-        """Follow z <- z - h u(z, t, h) from t = 1 (noise) to t = 0 (data) in equal jumps."""
-        h = np.full(1, 1.0 / steps, np.float32)
+    def _flow_to_data(
+        self, latent: Array, feed: dict[str, Array], steps: int, start: float
+    ) -> Array:
+        """Follow z <- z - h u(z, t, h) from t = `start` (1: noise) to t = 0 in equal jumps."""
+        if start == 0.0:
+            return latent
+        h = np.full(1, start / steps, np.float32)
         for k in range(steps):
-            t = np.full(1, 1.0 - k / steps, np.float32)
+            t = np.full(1, start * (1.0 - k / steps), np.float32)
             u: Array = self._flow.run({**feed, "z_t": latent, "t": t, "h": h})["u"]
             latent = latent - h[0] * u
         return latent
 
-    def _check(self, z: Array | None, c: Array | None, noise: Array, steps: int, mode: str) -> None:
+    def _check(
+        self,
+        z: Array | None,
+        c: Array | None,
+        noise: Array,
+        steps: int,
+        mode: str,
+        strength: float,
+    ) -> None:
         problems = _shape_problem("noise", noise, Z_SHAPE)
+        if not 0 <= strength <= 1:
+            problems.append(problem("strength", strength, "0 to 1", "Use 0.8."))
         if z is not None:
             problems += _shape_problem("z", z, Z_SHAPE)
         if c is not None:

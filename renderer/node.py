@@ -7,20 +7,18 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import zmq
 from pydantic import ValidationError
 
+from phosphene.bundle import Bundle
 from phosphene.bus import Publisher, Pusher, Subscriber
-from phosphene.errors import BundleError, ConfigError
+from phosphene.errors import ConfigError
 from phosphene.messages import Command, Credit, Frame, FrameInfo, Message, Percept
 from phosphene.node import NodeContext
 from phosphene.session import RendererSettings, explain
-from phosphene.stimuli import C_DIM
-from phosphene.stimuli.encoder import space_hash
 from renderer.frameclock import FrameClock, Tick
-from renderer.generator import Generator, seeded_noise
 from renderer.pacing import Lead
+from renderer.painter import open_painter, warm_up
 from renderer.studio import Picture, Seen, Studio
 
 __all__ = ["RendererNode", "build"]
@@ -28,7 +26,6 @@ __all__ = ["RendererNode", "build"]
 NEAR_S = 0.004
 # A frame this many periods behind its due time counts as late.
 LATE_PERIODS = 0.5
-WARM_UP_FRAMES = 3
 
 
 class RendererNode:
@@ -106,7 +103,12 @@ class RendererNode:
             self._clock = FrameClock(settings.fps, self._context.clock.now() + 1 / settings.fps)
             self._lead = Lead(0.6 / settings.fps)
         self._studio.change(settings)
-        return "set " + ", ".join(f"{k}={v}" for k, v in arguments.items())
+        done = "set " + ", ".join(f"{k}={v}" for k, v in arguments.items())
+        complaint = self._studio.complaint()
+        if complaint is None:
+            return done
+        self._context.tell(complaint)
+        return f"{done}; {complaint}"
 
     def close(self) -> None:
         """Close the sockets."""
@@ -222,17 +224,14 @@ class RendererNode:
 
 
 def build(context: NodeContext) -> RendererNode:
-    """Load the generator, render a few frames to warm it up, and make the node."""
-    settings = context.plan.session.renderer
-    generator = Generator(threads=settings.threads)
-    if generator.space_hash != space_hash():
-        raise BundleError(
-            f"generator: drawn for target space {generator.space_hash[:12]}, this installation's "
-            f"encoder is {space_hash()[:12]}; take both from one export"
-        )
+    """Load what paints, paint a few pictures to warm it up, and make the node."""
+    settings, path = context.plan.session.renderer, context.plan.session.decoder.bundle
+    bundle = None if path is None else Bundle.load(path)
+    painter = open_painter(bundle, settings.threads)
     context.beat({}, force=True)
-    embedding = np.zeros(C_DIM, np.float32)
-    for _ in range(WARM_UP_FRAMES):
-        generator.render(None, embedding, seeded_noise(settings.seed), settings.steps, "c")
-    studio = Studio(generator, settings, context.clock.now())
-    return RendererNode(context, studio, generator.description.files["generator.onnx"][:16])
+    warm_up(painter, bundle, settings)
+    studio = Studio(painter, settings, context.clock.now())
+    complaint = studio.complaint()
+    if complaint is not None:
+        context.tell(complaint)
+    return RendererNode(context, studio, painter.model)

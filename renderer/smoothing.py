@@ -66,6 +66,13 @@ class PerceptSmoother:
         z, c = (_between(a, b, left) for a, b in zip(self._from, self._to, strict=True))
         return z, c
 
+    def retime(self, t_s: float, tau_s: float) -> None:
+        """Go on from where the path is at `t_s` with another time constant."""
+        if self._t_s > -math.inf:
+            t_s = max(t_s, self._t_s)
+            self._from, self._t_s = self.at(t_s), t_s
+        self.tau_s = PerceptSmoother(tau_s).tau_s
+
     def reset(self) -> None:
         """Forget everything, as at the start of a run."""
         self._t_s = -math.inf
@@ -97,18 +104,31 @@ class WalkingNoise:
                 problem("tau_s", tau_s, "above 0 seconds, or None", "Use None for fixed noise.")
             )
         self.seed, self.shape, self.tau_s = seed, shape, tau_s
+        self._pace_from = (0.0, 0.0)
         self._knot = 0
         self._old = self._fresh(0)
         self._new = self._next(self._old, 1)
+
+    def retime(self, elapsed_s: float, tau_s: float | None) -> None:
+        """Walk on from where the noise is at `elapsed_s` with another time constant."""
+        self._pace_from = (elapsed_s, self._place(elapsed_s))
+        self.tau_s = WalkingNoise(self.seed, (1,), tau_s).tau_s
+
+    def _place(self, elapsed_s: float) -> float:
+        """Knots walked until `elapsed_s`."""
+        since_s, place = self._pace_from
+        if self.tau_s is None or elapsed_s <= since_s:
+            return place
+        return place + (elapsed_s - since_s) * KNOTS_PER_TAU / self.tau_s
 
     def at(self, elapsed_s: float) -> Array:
         """Noise `elapsed_s` seconds after the start of the run.
 
         Going back in time is allowed and starts the walk again, at the cost of walking it.
         """
-        if self.tau_s is None or elapsed_s <= 0.0:
+        place = self._place(elapsed_s)
+        if place <= 0.0:
             return self._fresh(0)
-        place = elapsed_s * KNOTS_PER_TAU / self.tau_s
         knot = math.floor(place)
         if knot < self._knot:
             self._knot, self._old = 0, self._fresh(0)

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from phosphene.session import RendererSettings
+from renderer.generator import Mode
 from renderer.neutral import neutral_frame
+from renderer.painter import Painter
 from renderer.smoothing import PerceptSmoother, WalkingNoise
 
-__all__ = ["Painter", "Picture", "Seen", "Studio"]
+__all__ = ["Mode", "Painter", "Picture", "Seen", "Studio"]
 
-Mode = Literal["z", "c", "zc"]
 Array = npt.NDArray[np.float32]
-
-
-class Painter(Protocol):
-    """What the studio needs of a generator."""
-
-    def render(
-        self, z: Array | None, c: Array | None, noise: Array, steps: int = 1, mode: Mode = "zc"
-    ) -> npt.NDArray[np.uint8]:
-        """Make one picture (height, width, 3) from a condition."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -78,29 +69,36 @@ class Studio:
 
     def __init__(self, painter: Painter, settings: RendererSettings, start_s: float) -> None:
         self._painter, self._start_s = painter, start_s
-        self._neutral = neutral_frame()
+        self._neutral = neutral_frame(painter.size_px)
         self._percept: Seen | None = None
-        self._take(settings)
-
-    def _take(self, settings: RendererSettings) -> None:
         self.settings = settings
+        self._asked_s, self._noise_time = start_s, 0.0
         self._smoother = PerceptSmoother(settings.smoothing_s)
-        tau_s = settings.noise_s if settings.noise_s > 0 else None
-        self._noise = WalkingNoise(settings.seed, tau_s=tau_s)
+        self._noise = WalkingNoise(settings.seed, tau_s=_pace(settings))
 
     def change(self, settings: RendererSettings) -> None:
-        """Take new settings in the middle of a run; the newest percept stays."""
-        self._take(settings)
-        if self._percept is not None:
-            self._aim(self._percept)
+        """Take new settings in the middle of a run.
 
-    def _aim(self, percept: Seen) -> None:
-        self._smoother.set_target(percept.t_arrived, percept.z, percept.c)
+        Percept, path and noise go on from where they are; only another seed makes a new noise.
+        """
+        old, self.settings = self.settings, settings
+        if settings.smoothing_s != old.smoothing_s:
+            self._smoother.retime(self._asked_s, settings.smoothing_s)
+        if settings.seed != old.seed:
+            self._noise = WalkingNoise(settings.seed, tau_s=_pace(settings))
+        elif settings.noise_s != old.noise_s:
+            self._noise.retime(self._noise_time, _pace(settings))
+
+    def complaint(self) -> str | None:
+        """Say what the painter cannot do of what is set; None if it can."""
+        if self.settings.mode in self._painter.modes:
+            return None
+        return self._painter.limits()
 
     def see(self, percept: Seen) -> None:
         """Take in the newest percept."""
         self._percept = percept
-        self._aim(percept)
+        self._smoother.set_target(percept.t_arrived, percept.z, percept.c)
 
     def picture(self, t_s: float) -> Picture:
         """Paint the frame that is due at `t_s` seconds.
@@ -110,8 +108,10 @@ class Studio:
         percept = self._percept
         if percept is None or not self._worth_showing(percept, t_s):
             return Picture(self._neutral, "neutral", percept)
-        z, c = self._smoother.at(max(t_s, percept.t_arrived))
-        noise = self._noise.at(t_s - self._start_s)
+        self._asked_s = max(t_s, percept.t_arrived)
+        self._noise_time = t_s - self._start_s
+        z, c = self._smoother.at(self._asked_s)
+        noise = self._noise.at(self._noise_time)
         return self._paint(z, c, noise, percept)
 
     def still(self, percept: Seen, t_data_s: float) -> Picture:
@@ -119,17 +119,19 @@ class Studio:
         self._percept = percept
         if percept.confidence < self.settings.min_confidence:
             return Picture(self._neutral, "neutral", percept)
+        self._noise_time = t_data_s
         return self._paint(percept.z, percept.c, self._noise.at(t_data_s), percept)
 
     def _paint(self, z: Array | None, c: Array | None, noise: Array, percept: Seen) -> Picture:
         mode = self._possible_mode(z, c)
         if mode is None:
             return Picture(self._neutral, "neutral", percept)
-        pixels = self._painter.render(z, c, noise, self.settings.steps, mode)
+        s = self.settings
+        pixels = self._painter.render(z, c, noise, s.steps, mode, s.strength, s.guides)
         return Picture(pixels, "picture", percept)
 
     def _possible_mode(self, z: Array | None, c: Array | None) -> Mode | None:
-        """Return the wanted mode, reduced to the conditions that exist."""
+        """Return the wanted mode, reduced to the conditions there are; None if unpaintable."""
         has_z = z is not None and "z" in self.settings.mode
         has_c = c is not None and "c" in self.settings.mode
         modes: dict[tuple[bool, bool], Mode] = {
@@ -137,8 +139,13 @@ class Studio:
             (True, False): "z",
             (False, True): "c",
         }
-        return modes.get((has_z, has_c))
+        mode = modes.get((has_z, has_c))
+        return mode if mode in self._painter.modes else None
 
     def _worth_showing(self, percept: Seen, t_s: float) -> bool:
         fresh = t_s - percept.t_arrived <= self.settings.stale_s
         return fresh and percept.confidence >= self.settings.min_confidence
+
+
+def _pace(settings: RendererSettings) -> float | None:
+    return settings.noise_s if settings.noise_s > 0 else None

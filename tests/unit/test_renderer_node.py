@@ -15,6 +15,9 @@ from renderer.studio import Studio
 
 
 class NoPainter:
+    modes = ("z", "c", "zc")
+    size_px = 64
+
     def render(self, *_: object, **__: object) -> object:
         raise AssertionError("without a percept nothing is painted")
 

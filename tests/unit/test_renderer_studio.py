@@ -15,15 +15,33 @@ Array = npt.NDArray[np.float32]
 class Recorder:
     """A painter that notes what it was asked for and paints the first value of c."""
 
-    def __init__(self) -> None:
+    size_px = 64
+    model = "m"
+
+    def __init__(self, modes: tuple[Mode, ...] = ("z", "c", "zc")) -> None:
+        self.modes = modes
         self.calls: list[tuple[Array | None, Array | None, int, Mode]] = []
+        self.noises: list[Array] = []
+        self.strengths: list[float] = []
 
     def render(
-        self, z: Array | None, c: Array | None, noise: Array, steps: int = 1, mode: Mode = "zc"
+        self,
+        z: Array | None,
+        c: Array | None,
+        noise: Array,
+        steps: int = 1,
+        mode: Mode = "zc",
+        strength: float = 1.0,
+        guides: str = "zc",
     ) -> npt.NDArray[np.uint8]:
         self.calls.append((z, c, steps, mode))
+        self.noises.append(noise)
+        self.strengths.append(strength)
         level = 0 if c is None else int(100 * c[0])
         return np.full((64, 64, 3), level, np.uint8)
+
+    def limits(self) -> str:
+        return "no generator here"
 
 
 def seen(c0: float = 1.0, *, t: float = 0.0, confidence: float = 1.0, z: bool = True) -> Seen:
