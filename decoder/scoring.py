@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from decoder.metrics import auc
 from phosphene.manifest import Score
+from phosphene.metrics import bootstrap, interval
 
 __all__ = ["score_auc", "score_items"]
 
 Array = npt.NDArray[Any]
-_DRAWS = 1000
 
 
 def score_items(
@@ -79,7 +79,8 @@ def score_items(
         float(measure([rng.permutation(part) for part in parts]).mean())
         for _ in range(permutations)
     ]
-    low, high = _interval([values[rows].mean() for rows in _resamples(rng, len(values), clusters)])
+    units = np.arange(len(values)) if clusters is None else clusters
+    low, high = interval([values[rows].mean() for rows in bootstrap(rng, units)])
     return Score(
         name=name,
         value=float(values.mean()),
@@ -105,12 +106,13 @@ def score_auc(
     """Score the area under the ROC curve; see `score_items` for the parameters."""
     rng = np.random.default_rng(seed)
     truth = np.asarray(positive, bool)
+    units = np.arange(len(truth)) if clusters is None else clusters
     drawn = [
         auc(scores[rows], truth[rows])
-        for rows in _resamples(rng, len(truth), clusters)
+        for rows in bootstrap(rng, units)
         if 0 < truth[rows].sum() < len(rows)
     ]
-    low, high = _interval(drawn)
+    low, high = interval(drawn)
     shuffled = [auc(scores, rng.permutation(truth)) for _ in range(permutations)]
     return Score(
         name=name,
@@ -122,20 +124,3 @@ def score_auc(
         n=len(truth),
         split=split,
     )
-
-
-def _resamples(rng: np.random.Generator, n: int, clusters: Array | None) -> list[Array]:
-    """Bootstrap rows: items, or whole clusters, drawn with replacement."""
-    if clusters is None:
-        return [rng.integers(0, n, n) for _ in range(_DRAWS)]
-    names, codes = np.unique(clusters, return_inverse=True)
-    members = [np.flatnonzero(codes == k) for k in range(len(names))]
-    return [
-        np.concatenate([members[k] for k in rng.integers(0, len(names), len(names))])
-        for _ in range(_DRAWS)
-    ]
-
-
-def _interval(values: list[float]) -> tuple[float, float]:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)

@@ -11,14 +11,8 @@ import numpy.typing as npt
 
 from phosphene.gate.levels import abstract
 from phosphene.messages import Message
-from phosphene.report.score import (
-    n_way,
-    row_correlations,
-    scored,
-    scored_auc,
-    two_way,
-    zscored_by_truth,
-)
+from phosphene.metrics import n_way, row_correlations, two_way
+from phosphene.report.score import scored, scored_auc, zscored_by_truth
 from phosphene.report.truth import Shown, shown_at
 from phosphene.stimuli import C_DIM, embed
 
@@ -184,7 +178,7 @@ def _identified(
         ways = min(clips, MOST_WAYS)
         rule = f"{ways}-way identification, strict: the own truth must beat all others" + what
         score = scored(
-            lambda truths: n_way(r_mean, truths, ways),
+            lambda truths: n_way(r_mean, every, truths, ways),
             every, chance=1.0 / ways, rule=rule + _PER_CLIP, split=split,
         )  # fmt: skip
         found["n_way"] = {**score, "ways": ways}

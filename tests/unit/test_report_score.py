@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy.special import comb
 
 from phosphene.messages import Event
+from phosphene.metrics import auc, n_way, row_correlations, two_way
 from phosphene.report.latency import summary_of
-from phosphene.report.score import auc, n_way, row_correlations, scored, two_way, zscored_by_truth
+from phosphene.report.score import scored, zscored_by_truth
 from phosphene.report.truth import from_events, from_programme, shown_at
 from phosphene.stimuli import make_programme, sample_clip
 
@@ -38,7 +39,7 @@ def test_n_way_is_the_mean_over_all_draws_of_others() -> None:
     rng = np.random.default_rng(0)
     r = rng.standard_normal((7, 7))
     for ways in (2, 4, 7):
-        for i, share in enumerate(n_way(r, np.arange(7), ways)):
+        for i, share in enumerate(n_way(r, np.arange(7), np.arange(7), ways)):
             beaten = int((r[i] < r[i, i]).sum())
             assert share == pytest.approx(comb(beaten, ways - 1) / comb(6, ways - 1))
 

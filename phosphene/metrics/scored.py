@@ -1,0 +1,198 @@
+"""A figure with what it needs beside it: chance, a shuffled control, an interval and its split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from phosphene.metrics.ranks import auc
+
+__all__ = ["Scored", "bootstrap", "interval", "scored", "scored_auc"]
+
+Array = npt.NDArray[Any]
+PERMUTATIONS = 100
+RESAMPLES = 1000
+MOST_COMPARISONS = 2 * 10**8
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One measured figure.
+
+    Attributes
+    ----------
+    value : float
+        Mean over rows (or the area under the curve).
+    chance : float
+        Level without information.
+    shuffled : float
+        Mean of the same figure over permuted truths.
+    shuffled_high : float
+        Their 97.5 % quantile (2.5 % where less is better).
+    p : float
+        Share of permutations that are as good, (1 + count) / (1 + permutations).
+    low, high : float
+        95 % bootstrap interval over clusters (stimuli).
+    n : int
+        Rows.
+    rule, split : str
+        How it is computed, and on what, in words.
+    higher_is_better : bool
+        False for errors.
+    values : array (n,)
+        One value for each row; empty for a figure that has none.
+    drawn : array (permutations,)
+        The figure of each permutation.
+    """
+
+    value: float
+    chance: float
+    shuffled: float
+    shuffled_high: float
+    p: float
+    low: float
+    high: float
+    n: int
+    rule: str
+    split: str
+    higher_is_better: bool = True
+    values: Array = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    drawn: Array = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything but the arrays."""
+        names = ("value", "chance", "shuffled", "shuffled_high", "p", "low", "high", "n", "rule")
+        return {name: getattr(self, name) for name in (*names, "split", "higher_is_better")}
+
+
+def scored(
+    values: Callable[[Array], Array],
+    clusters: Array,
+    *,
+    chance: float | None,
+    rule: str,
+    split: str,
+    seed: int = 0,
+    within: Array | None = None,
+    higher_is_better: bool = True,
+    permutations: int | None = None,
+) -> Scored:
+    """Put chance, shuffled control and 95 % interval beside the mean of one value per row.
+
+    Parameters
+    ----------
+    values : Callable
+        Gets, for each row, the row whose truth it is compared with; returns one value per row.
+    clusters : array (n,)
+        Rows of one cluster (a stimulus) are drawn together for the interval.
+    chance : float or None
+        Level by chance; None where it has no closed form (likeness of pictures, that share a
+        mean): then it is the level of the shuffled control.
+    rule, split : str
+        How it is computed and what it is computed on, in words.
+    seed : int
+        Of the permutations and resamples.
+    within : array (n,), optional
+        Truths are permuted within these groups only.
+    higher_is_better : bool
+        False for errors.
+    permutations : int, optional
+        Default `PERMUTATIONS`, fewer for long runs.
+
+    Returns
+    -------
+    Scored
+    """
+    rng = np.random.default_rng(seed)
+    n = len(clusters)
+    own = values(np.arange(n))
+    # Identification compares all with all; long runs get fewer permutations of it.
+    count = permutations or int(np.clip(MOST_COMPARISONS // n**2, 5, PERMUTATIONS))
+    shuffled = [_mean(values(_permuted(rng, n, within))) for _ in range(count)]
+    drawn = [_mean(own[rows]) for rows in bootstrap(rng, clusters)]
+    return _score(_mean(own), chance, shuffled, drawn, own, rule, split, higher_is_better)
+
+
+def scored_auc(
+    scores: Array, positive: Array, clusters: Array, *, rule: str, split: str, seed: int = 0
+) -> Scored:
+    """Put chance, shuffled control and 95 % interval beside an area under the ROC curve."""
+    rng = np.random.default_rng(seed)
+    shuffled = [auc(scores, rng.permutation(positive)) for _ in range(PERMUTATIONS)]
+    drawn = [auc(scores[rows], positive[rows]) for rows in bootstrap(rng, clusters)]
+    none = np.full(len(scores), np.nan)
+    return _score(auc(scores, positive), 0.5, shuffled, drawn, none, rule, split, True)
+
+
+def bootstrap(rng: np.random.Generator, clusters: Array, resamples: int = RESAMPLES) -> list[Array]:
+    """Rows of clusters that are drawn with replacement, as many clusters as there are."""
+    names, codes = np.unique(clusters, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    if len(names) == len(order):
+        return list(order[rng.integers(0, len(names), (resamples, len(names)))])
+    return [
+        np.concatenate([members[k] for k in rng.integers(0, len(names), len(names))])
+        for _ in range(resamples)
+    ]
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the 2.5 % and 97.5 % quantiles of the finite values; NaN where there are none."""
+    finite = [v for v in values if np.isfinite(v)]
+    if not finite:
+        return float("nan"), float("nan")
+    low, high = np.quantile(finite, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _permuted(rng: np.random.Generator, n: int, within: Array | None) -> Array:
+    if within is None:
+        return rng.permutation(n)
+    order = np.arange(n)
+    for name in np.unique(within):
+        rows = np.flatnonzero(within == name)
+        order[rows] = rng.permutation(rows)
+    return order
+
+
+def _mean(values: Array) -> float:
+    """Mean of the finite values; NaN, without a warning, where there are none."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
+
+
+def _score(
+    value: float,
+    chance: float | None,
+    shuffled: list[float],
+    drawn: list[float],
+    own: Array,
+    rule: str,
+    split: str,
+    higher_is_better: bool,
+) -> Scored:
+    low, high = interval(drawn)
+    level = _mean(np.array(shuffled))
+    tails = interval(shuffled)
+    sign = 1.0 if higher_is_better else -1.0
+    as_good = sum(sign * s >= sign * value - 1e-12 for s in shuffled)
+    return Scored(
+        value=value,
+        chance=level if chance is None else chance,
+        shuffled=level,
+        shuffled_high=tails[1] if higher_is_better else tails[0],
+        p=(1 + as_good) / (1 + len(shuffled)),
+        low=low,
+        high=high,
+        n=len(own),
+        rule=rule,
+        split=split,
+        higher_is_better=higher_is_better,
+        values=own,
+        drawn=np.array(shuffled),
+    )
