@@ -1,12 +1,14 @@
-"""Confidence: the probability that a percept names the truth, learned on held-out rows.
+"""Calibration: probabilities from held-out rows, and how far they can be believed.
 
-With p the largest category probability, confidence = 1 / (1 + exp(-(a l + b))) with
-l = log(p / (1 - p)) (Platt 1999). What counts as a success is that the most probable category is
-the one that was seen; a rest volume, in which none was, counts as a failure.
+Curves are logistic (Platt 1999), fitted by maximum likelihood with bounded weights. A success is a
+number from 0 to 1: whether the most probable category is the one that was seen (a rest volume, in
+which none was, counts as a failure) or, without categories, the share of other pictures that the
+truth beats.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,25 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from phosphene.manifest import Calibration
+from phosphene.manifest import Calibration, ReliabilityBin
 
-__all__ = ["ODDS_LIMIT", "confidences", "fit_confidence", "log_odds"]
+__all__ = [
+    "ODDS_LIMIT",
+    "calibration_error",
+    "confidences",
+    "fit_confidence",
+    "fit_logistic",
+    "log_odds",
+    "quantile_kept",
+    "reliability",
+]
 
 Array = npt.NDArray[Any]
 
 ODDS_LIMIT = 1e-3
 """Probabilities are held this far from 0 and 1, so that 32 bits are enough for their odds."""
+_BINS = 10
+_PENALTY = 1e-3
 
 
 def log_odds(log_probabilities: Array, categories: int) -> Array:
@@ -50,7 +63,7 @@ def confidences(odds: Array, slope: float, intercept: float) -> Array:
 
 
 def fit_confidence(odds: Array, success: Array, groups: Array) -> Calibration:
-    """Fit slope and intercept, and measure how well they do on groups left out.
+    """Fit slope and intercept on log odds alone, and measure how well they do on groups left out.
 
     Parameters
     ----------
@@ -67,13 +80,13 @@ def fit_confidence(odds: Array, success: Array, groups: Array) -> Calibration:
         Brier score by leave-one-group-out; beside it that of always saying the mean.
     """
     success = np.asarray(success, np.float64)
-    slope, intercept = _logistic(odds, success)
+    slope, intercept = _curve(odds, success)
     held = np.empty(len(odds))
     base = np.empty(len(odds))
     for name in np.unique(groups):
         test = groups == name
         train = ~test if (~test).any() else test
-        held[test] = confidences(odds[test], *_logistic(odds[train], success[train]))
+        held[test] = confidences(odds[test], *_curve(odds[train], success[train]))
         base[test] = success[train].mean()
     return Calibration(
         feature="log_odds",
@@ -85,16 +98,80 @@ def fit_confidence(odds: Array, success: Array, groups: Array) -> Calibration:
     )
 
 
-def _logistic(x: Array, y: Array) -> tuple[float, float]:
-    """Maximum likelihood with Platt's smoothed targets, so that all-right data stay finite."""
-    ones, zeros = y.sum(), len(y) - y.sum()
-    target = np.where(y > 0, (ones + 1) / (ones + 2), 1 / (zeros + 2))
+def fit_logistic(
+    features: Array,
+    success: Array,
+    signs: Sequence[int],
+    weights: Array | None = None,
+    penalty: float = _PENALTY,
+) -> tuple[Array, float]:
+    """Fit success = 1 / (1 + exp(-(features @ w + b))).
+
+    Parameters
+    ----------
+    features : array (n, k)
+        Of about unit scale.
+    success : array (n,)
+        From 0 to 1. Smoothed as Platt did, so that all-right data stay finite.
+    signs : Sequence of int (k,)
+        1: that weight may not be negative; -1: not positive; 0: any.
+    weights : array (n,), optional
+        Of the rows.
+    penalty : float
+        On the mean square of w.
+
+    Returns
+    -------
+    array (k,)
+        w.
+    float
+        b.
+    """
+    y = np.asarray(success, np.float64)
+    n, k = features.shape
+    low, high = 1 / (n - y.sum() + 2), 1 - 1 / (y.sum() + 2)
+    target = low + (high - low) * y
+    share = np.full(n, 1 / n) if weights is None else weights / weights.sum()
+    design = np.column_stack([features, np.ones(n)])
 
     def loss(w: Array) -> tuple[float, Array]:
-        t = w[0] * x + w[1]
-        error = expit(t) - target
-        value = np.logaddexp(0, t).sum() - (target * t).sum()
-        return float(value) / len(x), np.array([(error * x).sum(), error.sum()]) / len(x)
+        t = design @ w
+        value = (share * (np.logaddexp(0, t) - target * t)).sum()
+        slope = design.T @ (share * (expit(t) - target))
+        shrink = np.append(penalty * w[:-1], 0.0)
+        return float(value + 0.5 * (shrink * w).sum()), slope + shrink
 
-    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS")
-    return float(found.x[0]), float(found.x[1])
+    bounds = [(0 if s > 0 else None, 0 if s < 0 else None) for s in signs] + [(None, None)]
+    found = minimize(loss, np.zeros(k + 1), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return np.asarray(found[:-1]), float(found[-1])
+
+
+def quantile_kept(confidence: Array, success: Array, kept: float) -> float:
+    """Threshold at or above which a share `kept` of all success lies."""
+    order = np.argsort(confidence)[::-1]
+    reached = np.cumsum(success[order]) >= kept * success.sum() - 1e-9
+    return float(confidence[order][int(np.argmax(reached))]) if len(order) else 0.0
+
+
+def reliability(confidence: Array, success: Array) -> tuple[ReliabilityBin, ...]:
+    """Rows of a reliability diagram: ten bins of equal width, empty ones left out."""
+    at = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    return tuple(
+        ReliabilityBin(
+            confidence=float(confidence[at == k].mean()),
+            success=float(success[at == k].mean()),
+            n=int((at == k).sum()),
+        )
+        for k in np.unique(at)
+    )
+
+
+def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Return the expected calibration error: mean distance of confidence and success."""
+    total = sum(b.n for b in bins)
+    return sum(b.n * abs(b.confidence - b.success) for b in bins) / max(total, 1)
+
+
+def _curve(odds: Array, success: Array) -> tuple[float, float]:
+    (slope,), intercept = fit_logistic(odds[:, None], success, (0,), penalty=0.0)
+    return float(slope), intercept

@@ -89,15 +89,21 @@ def export_linear(model: LinearModel) -> bytes:
     if model.c is not None:
         graph.affine("x", model.c, "c")
         outputs.append(("c", [1, len(model.c.bias)]))
-    if model.scores is None:
-        _add_constant_confidence(graph, model.intercept)
-    else:
+    if model.scores is not None:
         _add_scores(graph, model)
         outputs.append(("log_probabilities", [1, len(model.labels)]))
         if model.c is None:
             prototypes = graph.constant("prototypes", model.shown_prototypes())
             graph.add("MatMul", ["probabilities", prototypes], "c")
             outputs.append(("c", [1, model.prototypes.shape[1]]))
+        _add_odds(graph)
+    if model.trust is not None:
+        odds = "odds" if model.scores is not None else graph.constant("odds", [0.0])
+        decoded = "c" if model.c is not None or model.scores is not None else "z_flat"
+        model.trust.add_to_graph(graph, "x", odds, decoded)
+    elif model.scores is None:
+        _add_constant_confidence(graph, model.intercept)
+    else:
         _add_confidence(graph, model.slope, model.intercept)
     outputs.append(("confidence", [1]))
     head = model.scores or model.z or model.c
@@ -140,8 +146,8 @@ def _add_category_nodes(graph: _Graph, count: int) -> None:
     graph.add("Exp", ["category_logs"], "probabilities")
 
 
-def _add_confidence(graph: _Graph, slope: float, intercept: float) -> None:
-    """Logistic curve on the log odds of the most probable category."""
+def _add_odds(graph: _Graph) -> None:
+    """Log odds of the most probable category."""
     low = graph.constant("odds_low", ODDS_LIMIT)
     high = graph.constant("odds_high", 1.0 - ODDS_LIMIT)
     graph.add("ReduceMax", ["probabilities"], "best_raw", axes=[1], keepdims=0)
@@ -150,6 +156,10 @@ def _add_confidence(graph: _Graph, slope: float, intercept: float) -> None:
     graph.add("Log", ["best"], "log_best")
     graph.add("Log", ["rest_of_one"], "log_rest")
     graph.add("Sub", ["log_best", "log_rest"], "odds")
+
+
+def _add_confidence(graph: _Graph, slope: float, intercept: float) -> None:
+    """Logistic curve on the log odds."""
     graph.add("Mul", ["odds", graph.constant("slope", slope)], "sloped")
     graph.add("Add", ["sloped", graph.constant("intercept", intercept)], "logit")
     graph.add("Sigmoid", ["logit"], "confidence")

@@ -13,11 +13,12 @@ import numpy.typing as npt
 import onnxruntime
 import scipy
 
-from decoder.calibrate import fit_confidence, log_odds
 from decoder.choose import Grid, choose
 from decoder.classify import fit_temperature
 from decoder.dataset import Dataset
+from decoder.familiar import Familiarity
 from decoder.heldout import HeldOut, Progress, decode_held_out
+from decoder.identify import trials
 from decoder.metrics import correct, n_way_top1, two_way
 from decoder.model import LinearModel
 from decoder.regions import Regions
@@ -25,6 +26,7 @@ from decoder.samples import Priors, learn_priors, make_samples
 from decoder.scoring import score_auc, score_items
 from decoder.settings import FitSettings
 from decoder.splits import Split
+from decoder.trust import Trust, calibrate
 from phosphene.bundle import Bundle, pack_bundle
 from phosphene.manifest import (
     REST,
@@ -96,6 +98,7 @@ def fit_decoder(
     empty: LinearModel,
     progress: Progress,
     split: Split | None = None,
+    mask: npt.NDArray[np.bool_] | None = None,
 ) -> Fitted:
     """Fit on all rows; measure and calibrate on rows left out.
 
@@ -113,6 +116,8 @@ def fit_decoder(
         Called with (what, done, total).
     split : Split, optional
         What is left out when; without it every run once.
+    mask : array of bool (X, Y, Z), optional
+        Voxels of the features, to tell what a moved head looks like.
 
     Returns
     -------
@@ -123,55 +128,21 @@ def fit_decoder(
     InputError
         If there are fewer than 2 runs, or too few targets.
     """
-    held = decode_held_out(data, start, grid, empty, progress, split)
+    held = decode_held_out(data, start, grid, empty, progress, split, mask)
     logp = held.log_probabilities()
-    temperature, calibration = 1.0, _identifying(held)
+    temperature = 1.0
     if held.labels:
         known = held.codes >= 0
         temperature, _ = fit_temperature(held.scores[known], held.codes[known])
-        calibration = _calibrated(held, logp)
+    curves, calibration = calibrate(trials(held))
     settings = choose(data, start, grid, empty)
     priors = learn_priors(data, settings)
-    model = empty.fit(make_samples(data, settings, priors), settings)
-    model = model.calibrated(temperature, calibration.slope, calibration.intercept)
+    samples = make_samples(data, settings, priors)
+    model = empty.fit(samples, settings).calibrated(temperature, 1.0, 0.0)
+    model = model.trusting(Trust(Familiarity.of(samples.X, settings.window), curves))
     scores = _score(held, logp, start.seed)
     progress("final fit", 1, 1)
     return Fitted(model, priors, settings, calibration, scores)
-
-
-def _calibrated(held: HeldOut, logp: Array) -> Calibration:
-    """Fit the confidence that the most probable category is the one that was seen."""
-    known = held.codes >= 0
-    count = sum(name != REST for name in held.labels)
-    best = np.asarray(held.labels)[logp[:, :count].argmax(axis=1)]
-    right = (best == held.truth)[known]
-    return fit_confidence(log_odds(logp, count)[known], right, held.clusters[known])
-
-
-def _identifying(held: HeldOut) -> Calibration:
-    """Say how often a percept is more like its own truth than like another one.
-
-    Without categories, confidence is this one number for all percepts.
-    """
-    rates = [
-        values
-        for decoded, true in ((held.z, held.z_true), (held.c, held.c_true))
-        if decoded is not None and true is not None
-        for values in _rates(decoded, true, held.clusters)
-    ]
-    values = np.concatenate(rates) if rates else np.full(1, 0.5)
-    mean = float(np.clip(values.mean(), 1e-3, 1 - 1e-3))
-    error = float((mean**2 - 2 * mean * values + values).mean())
-    return Calibration(
-        feature="log_odds", slope=0.0, intercept=float(np.log(mean / (1 - mean))),
-        brier=error, base_brier=error, n=len(values),
-    )  # fmt: skip
-
-
-def _rates(decoded: Array, true: Array, clusters: Array) -> list[Array]:
-    known = np.asarray(np.isfinite(true).all(axis=1))
-    parts = [np.flatnonzero(known & (clusters == name)) for name in np.unique(clusters)]
-    return [two_way(decoded[rows], true[rows]) for rows in parts if len(rows) > 1]
 
 
 def fit_bundle(
@@ -210,7 +181,7 @@ def fit_bundle(
         z_shape=facts.target.z_shape or (),
         regions=facts.regions,
     )
-    fitted = fit_decoder(data, start, grid or Grid(), empty, progress, split)
+    fitted = fit_decoder(data, start, grid or Grid(), empty, progress, split, facts.mask)
     priors = fitted.priors
     statistics: dict[str, Array] = {"prior_mean": priors.mean, "prior_std": priors.std}
     statistics |= facts.further

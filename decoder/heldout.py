@@ -13,6 +13,7 @@ from scipy.special import log_softmax
 from decoder.choose import Grid, choose
 from decoder.classify import fit_temperature
 from decoder.dataset import Dataset, group_folds
+from decoder.encounters import Encounters, meet
 from decoder.model import LinearModel, known_labels
 from decoder.samples import Samples, learn_priors, make_samples
 from decoder.settings import FitSettings
@@ -49,6 +50,8 @@ class HeldOut:
         Decoded, flat; `z_true`, `c_true` NaN where unknown.
     split : str
         How rows were held out, in words.
+    met : tuple of Encounters
+        What each fold's decoder made of its rows and of impostors.
     """
 
     groups: Array
@@ -62,6 +65,7 @@ class HeldOut:
     c: Array | None
     c_true: Array | None
     split: str
+    met: tuple[Encounters, ...] = ()
 
     @property
     def codes(self) -> Array:
@@ -106,6 +110,7 @@ def decode_held_out(
     empty: LinearModel,
     progress: Progress,
     split: Split | None = None,
+    mask: npt.NDArray[np.bool_] | None = None,
 ) -> HeldOut:
     """Fit without each fold in turn and decode it; priors and every choice are made without it.
 
@@ -123,6 +128,8 @@ def decode_held_out(
         Told after each fold.
     split : Split, optional
         What is held out when; without it every run once.
+    mask : array of bool (X, Y, Z), optional
+        Voxels of the features, to tell what a moved head looks like.
 
     Returns
     -------
@@ -131,13 +138,16 @@ def decode_held_out(
     """
     split = split or by_run(data)
     parts: list[tuple[Samples, LinearModel]] = []
-    rows, fold = [], []
+    rows, fold, met = [], [], []
     for k, (train, test) in enumerate(split):
         training = data.select(train)
         settings = choose(training, start, grid, empty)
         priors = learn_priors(training, settings)
-        model = empty.fit(make_samples(training, settings, priors), settings)
-        samples = make_samples(data.select(test), settings, priors)
+        fitted_on = make_samples(training, settings, priors)
+        model = empty.fit(fitted_on, settings)
+        left_out = data.select(test)
+        samples = make_samples(left_out, settings, priors)
+        met.append(meet(model, fitted_on, (left_out, samples), settings, priors, mask))
         parts.append((samples, model))
         rows.append(test[samples.rows])
         fold.append(np.full(len(samples.rows), k))
@@ -155,6 +165,7 @@ def decode_held_out(
         c=_joined([None if m.c is None else m.c(s.X) for s, m in parts]),
         c_true=_joined([s.c for s, _ in parts]),
         split=split.words,
+        met=tuple(met),
     )
 
 

@@ -23,6 +23,7 @@ from decoder.power import PowerHead, fit_power
 from decoder.regions import Head, Regions
 from decoder.samples import Samples
 from decoder.settings import FitSettings
+from decoder.trust import Trust, signal_of
 from phosphene.errors import InputError, problem
 from phosphene.manifest import REST
 
@@ -85,6 +86,10 @@ class Model(Protocol):
         """Return this model with a softmax temperature and a confidence curve."""
         ...
 
+    def trusting(self, trust: Trust) -> Self:
+        """Return this model with a confidence that knows what the person's data look like."""
+        ...
+
     def predict(self, X: Array) -> Percepts:
         """Decode windows (n, window * features)."""
         ...
@@ -118,7 +123,9 @@ class LinearModel:
     labels : tuple of str
         Classes in the order of `scores`.
     temperature, slope, intercept : float
-        Softmax temperature and confidence curve.
+        Softmax temperature and confidence curve on log odds alone.
+    trust : Trust or None
+        Where there is one, it takes the place of that curve.
     chosen : dict
         Penalties and shrinkage that were chosen.
     """
@@ -134,6 +141,7 @@ class LinearModel:
     temperature: float = 1.0
     slope: float = 1.0
     intercept: float = 0.0
+    trust: Trust | None = field(default=None, repr=False)
     chosen: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -155,6 +163,10 @@ class LinearModel:
         """Return this model with a softmax temperature and a confidence curve."""
         return replace(self, temperature=temperature, slope=slope, intercept=intercept)
 
+    def trusting(self, trust: Trust) -> LinearModel:
+        """Return this model with a confidence that knows what the person's data look like."""
+        return replace(self, trust=trust)
+
     def predict(self, X: Array) -> Percepts:
         """Decode windows (n, window * features)."""
         if not self.heads:
@@ -172,11 +184,15 @@ class LinearModel:
         elif self.scores is not None:
             c = np.exp(logp[:, :count]) @ self.shown_prototypes()
         z = None if self.z is None else self.z(rows).reshape(-1, *self.z_shape)
+        sure = confidences(odds, self.slope, self.intercept)
+        main = c if c is not None else z
+        if self.trust is not None and main is not None:
+            sure = self.trust.confidence(rows, odds, signal_of(main))
         return Percepts(
             z=None if z is None else z.astype(np.float32),
             c=None if c is None else c.astype(np.float32),
             log_probabilities=logp.astype(np.float32),
-            confidence=confidences(odds, self.slope, self.intercept).astype(np.float32),
+            confidence=sure.astype(np.float32),
         )
 
     def export(self) -> bytes:

@@ -18,10 +18,12 @@ __all__ = [
     "FORMAT_VERSION",
     "REST",
     "Calibration",
+    "Control",
     "FileInfo",
     "Manifest",
     "MaskInfo",
     "NormaliserInfo",
+    "ReliabilityBin",
     "Score",
     "TargetInfo",
     "TrainingInfo",
@@ -135,31 +137,63 @@ class Score(_Part, frozen=True, kw_only=True):
     split: str
 
 
+class ReliabilityBin(_Part, frozen=True, kw_only=True):
+    """Held-out rows of about one confidence: its mean, the share of success, how many."""
+
+    confidence: float
+    success: float
+    n: Positive
+
+
+class Control(_Part, frozen=True, kw_only=True):
+    """Held-out rows that should not be shown: what they are, the share below the threshold."""
+
+    kind: str
+    refused: float
+    n: Positive
+
+
 class Calibration(_Part, frozen=True, kw_only=True):
     """How the decoder's confidence was made from held-out folds.
 
     Confidence is the probability that the most probable category is the one that was seen; where
-    nothing was seen ("rest"), no category is right. With p the largest category probability,
-    log_odds = log(p / (1 - p)).
+    nothing was seen ("rest"), no category is right. Without categories it is the share of other
+    pictures that the truth is expected to beat.
 
     Attributes
     ----------
     feature : str
-        What the confidence is computed from: "log_odds".
+        What the confidence is computed from: "log_odds", log(p / (1 - p)) with p the largest
+        category probability; "trust", the logit of `decoder.trust`; "none", it is always the same.
     slope, intercept : float
         Confidence = 1 / (1 + exp(-(slope * feature + intercept))).
     brier, base_brier : float
         Mean squared error of the held-out confidences, and of always saying the mean.
     n : int
         Held-out samples used.
+    error : float
+        Expected calibration error of the held-out confidences.
+    reliability : tuple of ReliabilityBin
+        Their reliability diagram.
+    kept : float
+        Share of right percepts at or above the threshold.
+    threshold : float or None
+        Below this confidence nothing is shown unless a session says otherwise.
+    controls : tuple of Control
+        What else was held against the threshold.
     """
 
-    feature: Literal["log_odds"]
+    feature: Literal["log_odds", "trust", "none"]
     slope: float
     intercept: float
     brier: float
     base_brier: float
     n: Positive
+    error: float | None = None
+    reliability: tuple[ReliabilityBin, ...] = ()
+    kept: float | None = None
+    threshold: Annotated[float, Meta(ge=0, le=1)] | None = None
+    controls: tuple[Control, ...] = ()
 
 
 class Manifest(_Part, frozen=True, kw_only=True):
