@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from gui.curves import Curves, Plotted
+from gui.eeg.stream import StreamFacts, stream_facts
 from gui.peers import Peer, Peers
 from gui.scanner import Scan, scan_facts
 from gui.seen import Seen, Timeline
@@ -24,6 +26,7 @@ from phosphene.messages import (
     Message,
     Percept,
     Quality,
+    Signal,
     StatMap,
     View,
     topic_of,
@@ -31,6 +34,9 @@ from phosphene.messages import (
 from phosphene.plan import Plan
 from phosphene.sink import Showing, SinkState
 from phosphene.sink.node import total_counts
+
+if TYPE_CHECKING:
+    from gui.eeg.board import EegBoard
 
 __all__ = ["BLANKED_HERE", "WARNED", "Board", "Flow", "Pictures", "RunModel"]
 
@@ -40,6 +46,7 @@ MOST_LOG_LINES = 500
 WARNED = "▲ "
 """Begins the lines of the log that are warnings."""
 BLANKED_HERE = "blanked by the operator"
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -167,6 +174,7 @@ class RunModel:
         self._paced = plan.mode == "live" or plan.speed == 1.0
         self._map: Message | None = None
         self._shown_once = False
+        self._eeg = _eeg_board() if plan.session.modality == "eeg" else None
         self._truth = Timeline()
         self._percepts: OrderedDict[int, Percept] = OrderedDict()
         self._grant: Grant | None = None
@@ -204,6 +212,8 @@ class RunModel:
             self._curves.on_features(header, message.arrays.get("x"))
         elif isinstance(header, Quality):
             self._curves.on_quality(header)
+            if self._eeg is not None:
+                self._eeg.on_quality(header)
         elif isinstance(header, Percept):
             self._percepts[header.seq] = header
             if len(self._percepts) > MOST_PERCEPTS:
@@ -212,6 +222,11 @@ class RunModel:
         elif isinstance(header, Event):
             self._truth.add(header)
             self._curves.on_event()
+            if self._eeg is not None:
+                self._eeg.on_event(header)
+        elif isinstance(header, Signal):
+            if self._eeg is not None:
+                self._eeg.on_signal(message)
         elif isinstance(header, StatMap):
             self._map = message
         elif isinstance(header, Beat):
@@ -245,9 +260,10 @@ class RunModel:
 
     def _take_beat(self, header: Beat) -> None:
         # A window tells itself nothing; what is said before the first data is no warning yet.
-        if header.producer != "gui" and (line := self._peers.on_beat(header)):
+        if header.producer != "gui":
             flowing = self._features is not None or self._curves.newest
-            self._log.append(f"{WARNED}{line}" if flowing else line)
+            for line in self._peers.on_beat(header):
+                self._log.append(f"{WARNED}{line}" if flowing else line)
 
     def _take_grant(self, header: Grant) -> None:
         self._grant = header
@@ -353,6 +369,16 @@ class RunModel:
         with self._lock:
             return self._map
 
+    def eeg(self, read: Callable[[EegBoard], _T]) -> _T | None:
+        """Return what `read` copies from the EEG, None in a run without."""
+        with self._lock:
+            return None if self._eeg is None else read(self._eeg)
+
+    def stream(self, *, ended: bool) -> StreamFacts:
+        """Return how the EEG stream is."""
+        with self._lock:
+            return stream_facts(self._peers, ended=ended)
+
     def log_lines(self) -> list[str]:
         """Return the log lines that have come since the last call."""
         with self._lock:
@@ -370,3 +396,10 @@ class RunModel:
         if self._blank_here:
             return Showing(None, None, False, BLANKED_HERE, None)
         return showing
+
+
+def _eeg_board() -> EegBoard:
+    """Make the board of the EEG views; fMRI runs do without SciPy's slow import."""
+    from gui.eeg.board import EegBoard
+
+    return EegBoard()

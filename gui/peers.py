@@ -77,16 +77,18 @@ class Peers:
         self._names = [*names, SUPERVISOR]
         self._known: dict[str, _Known] = {}
 
-    def on_beat(self, beat: Beat) -> str:
-        """Take in a beat; return a line for the log when there is a new note, else nothing."""
+    def on_beat(self, beat: Beat) -> list[str]:
+        """Take in a beat; return lines for the log: each sentence, and a new note."""
         known = self._known.get(beat.producer)
         before = "" if known is None else known.beat.note
         if known is None:
             self._known[beat.producer] = _Known(beat)
         else:
             known.take(beat)
-        new = beat.note and _same(beat.note) != _same(before)
-        return f"{beat.producer}: {beat.note}" if new else ""
+        lines = list(beat.sentences)
+        if beat.note and _same(beat.note) != _same(before) and beat.note not in lines:
+            lines.append(beat.note)
+        return [f"{beat.producer}: {line}" for line in lines]
 
     def peers(self, now_s: float) -> list[Peer]:
         """Return every node of the run as it is at `now_s` (LSL clock, seconds)."""

@@ -20,13 +20,17 @@ BARE_AXIS_HEIGHT_PX = 5
 SMALL_PX = 10
 
 
-class _Seconds(pg.AxisItem):  # type: ignore[misc]
-    """A time axis whose numbers carry their unit, which needs no line of its own."""
+class _Bottom(pg.AxisItem):  # type: ignore[misc]
+    """An axis whose numbers carry their unit, which needs no line of its own."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit  # before the axis asks for its first numbers
+        super().__init__("bottom")
 
     def tickStrings(  # noqa: N802 (pyqtgraph's name)
         self, values: Sequence[float], scale: float, spacing: float
     ) -> list[str]:
-        return [f"{value * scale:g} s" for value in values]
+        return [f"{value * scale:g} {self._unit}" for value in values]
 
 
 class Plot(QWidget):
@@ -42,9 +46,13 @@ class Plot(QWidget):
         Number of curves.
     timed : bool
         False hides the numbers of the time axis (the plot below has the same axis).
+    unit : str
+        Unit of the lower axis.
     """
 
-    def __init__(self, heading: str, hint: str, curves: int = 1, *, timed: bool = False) -> None:
+    def __init__(
+        self, heading: str, hint: str, curves: int = 1, *, timed: bool = False, unit: str = "s"
+    ) -> None:
         super().__init__()
         self.heading = QLabel(heading)
         self.heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
@@ -59,7 +67,7 @@ class Plot(QWidget):
         self.area.setMinimumHeight(40)
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self._ticks: Mapping[float, str] | None = None
-        self._make_axes(timed)
+        self._make_axes(timed, unit)
         self.curves = [pg.PlotCurveItem(pen=pg.mkPen(CURVES[k], width=1)) for k in range(curves)]
         for curve in self.curves:
             self.box.addItem(curve, ignoreBounds=True)
@@ -71,7 +79,7 @@ class Plot(QWidget):
         inside.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignCenter)
         self._lay_out()
 
-    def _make_axes(self, timed: bool) -> None:
+    def _make_axes(self, timed: bool, unit: str) -> None:
         """Put a view and two axes together; a whole plot item would bring menus for each."""
         layout = pg.GraphicsLayout()
         layout.setContentsMargins(0, 0, 0, 0)
@@ -79,7 +87,7 @@ class Plot(QWidget):
         self.area.setCentralItem(layout)
         self.box = pg.ViewBox(enableMenu=False, enableMouse=False)
         self.box.disableAutoRange()
-        self.left, bottom = pg.AxisItem("left"), _Seconds("bottom")
+        self.left, bottom = pg.AxisItem("left"), _Bottom(unit)
         for item, row, column in ((self.left, 0, 0), (self.box, 0, 1), (bottom, 1, 1)):
             layout.addItem(item, row, column)
         small = QFont(self.font())

@@ -26,7 +26,7 @@ BATCH = 200
 _INSIDE = "inproc://gui-requests"
 
 SOURCES: dict[str, tuple[bytes, ...]] = {
-    "acquisition": (b"features", b"quality", b"event", b"statmap"),
+    "acquisition": (b"features", b"quality", b"event", b"statmap", b"signal"),
     "decoder": (b"percept",),
     "grants": (b"grant", b"beat"),
     "view-operator": (b"frame", b"view"),

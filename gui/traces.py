@@ -13,7 +13,6 @@ from gui.plot import Plot, figures_html, legend_html
 from phosphene import quality as names
 
 __all__ = [
-    "Channels",
     "Confidence",
     "Displacement",
     "Dvars",
@@ -26,11 +25,6 @@ __all__ = [
 ]
 
 INTERVAL_WINDOW_S = 8.0
-SIGNAL = {"fmri": "Regions, % change", "eeg": "Channel amplitude (rms), µV"}
-CHANNEL_FIGURES = {
-    "bad_channels": ("Bad channels, number", "{:.0f}"),
-    "rms_uv": ("Amplitude (rms), µV", "{:.1f}"),
-}
 NOTE_COLOUR, HIGH_COLOUR, AIM_COLOUR = "#8a7a3a", "#b04a4a", "#4a7a4a"
 
 Span = tuple[float, float]
@@ -160,8 +154,8 @@ class Dvars(Trace):
         )
 
 
-class Channels(Trace):
-    """Quality of EEG channels.
+class Signal(Trace):
+    """Signal of regions, with the conditions behind it.
 
     Parameters
     ----------
@@ -170,34 +164,7 @@ class Channels(Trace):
     """
 
     def __init__(self, hint: str) -> None:
-        super().__init__("Channel quality", hint)
-
-    def update_from(self, plotted: Plotted, span: Span) -> None:
-        """Draw the number of bad channels, or the amplitude where that is not known."""
-        key = next((k for k in CHANNEL_FIGURES if len(plotted.figures[k][0])), "rms_uv")
-        curve = plotted.figures[key]
-        if not self.show_curves([curve]):
-            return
-        heading, form = CHANNEL_FIGURES[key]
-        self.set_range(span, (0.0, max(1.0, 1.1 * _reach([curve], span)[1])))
-        self.set_heading(heading)
-        self.set_figures(figures_html(f"now {form.format(curve[1][-1])}"))
-
-
-class Signal(Trace):
-    """Signal of regions or channels, with the conditions behind it.
-
-    Parameters
-    ----------
-    modality : str
-        ``fmri`` or ``eeg``.
-    hint : str
-        What the plot waits for.
-    """
-
-    def __init__(self, modality: str, hint: str) -> None:
-        super().__init__("Signal", hint, MOST_REGIONS, timed=modality == "fmri")
-        self._heading = SIGNAL[modality]
+        super().__init__("Signal", hint, MOST_REGIONS, timed=True)
         self.bands = Bands(self.box, MOST_BLOCKS)
         self.set_ticks({})
 
@@ -212,7 +179,7 @@ class Signal(Trace):
         low, high = low - margin, high + 4 * margin
         self.set_ticks(None)
         self.set_range(span, (low, high))
-        self.set_heading(self._heading if plotted.measured else "First features, z")
+        self.set_heading("Regions, % change" if plotted.measured else "First features, z")
         left_out = f" (+{plotted.regions_left_out} more)" if plotted.regions_left_out else ""
         self.set_figures(legend_html(list(plotted.regions)) + figures_html(left_out))
         self.bands.show(plotted.blocks, low, high)

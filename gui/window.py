@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from gui.actions import ACTIONS
 from gui.alarms import NO_ALARM, alarms
 from gui.controls import help_box, make_actions, make_button, stop_question
+from gui.eeg_views import EegViews
 from gui.latch import Latch
 from gui.model import WARNED, Board, Pictures, RunModel
 from gui.palette import DIM
@@ -126,7 +127,12 @@ class OperatorWindow(QFrame):
         self.sink_words.setStyleSheet(f"color: {DIM}; font-size: 11px;")
         self.sink_words.setAlignment(Qt.AlignmentFlag.AlignTop)
         renderer = plan.session.renderer
-        self.plots = Plots(plan.session.modality, renderer.fps, renderer.min_confidence)
+        self.plots: Plots | None = None
+        self.eeg: EegViews | None = None
+        if plan.session.modality == "fmri":
+            self.plots = Plots(renderer.fps, renderer.min_confidence)
+        else:
+            self.eeg = EegViews(plan, self._model, self._clock)
         self.status = StatusPanel()
 
     def _lay_out(self) -> None:
@@ -159,7 +165,9 @@ class OperatorWindow(QFrame):
         body = QHBoxLayout()
         body.setSpacing(12)
         body.addLayout(left)
-        body.addWidget(self.plots, 1)
+        right = self.plots if self.eeg is None else self.eeg.panel
+        assert right is not None  # noqa: S101
+        body.addWidget(right, 1)
         page = QVBoxLayout(self)
         page.setContentsMargins(10, 8, 10, 8)
         page.setSpacing(6)
@@ -167,6 +175,8 @@ class OperatorWindow(QFrame):
         page.addWidget(self.alarm_line)
         if self.scan_line is not None:
             page.addWidget(self.scan_line)
+        if self.eeg is not None:
+            page.addWidget(self.eeg.line)
         page.addLayout(body, 1)
         self.resize(*SIZE_PX)
 
@@ -258,14 +268,16 @@ class OperatorWindow(QFrame):
         self.picture.set_caption(self._caption(pictures))
         self.seen.set_caption(self._seen_caption(pictures))
         self._tell_sink_words(board.participant)
-        self.plots.update_from(self._model.plotted())
+        if self.eeg is not None:
+            self.eeg.refresh(ended=board.all_pushed or self._ended)
         frame = board.operator.frame
         counted = self.scan_line is not None
         self.status.tell(
             run_words(self._plan, self._unit, board.features, frame, counted=counted), board.peers
         )
-        if self.scan_line is not None:
+        if self.plots is not None and self.scan_line is not None:
             self.scan_line.tell(board.scan, paced=board.paced)
+            self.plots.update_from(self._model.plotted())
             self.plots.show_map(self._model.newest_map())
         for action in ACTIONS:
             enabled = state in action.states
@@ -388,6 +400,8 @@ class OperatorWindow(QFrame):
         self._may_close = True
         self._board_timer.stop()
         self._paint_timer.stop()
+        if self.eeg is not None:
+            self.eeg.stop()
         self._close_participant("the run is over")
         self.close()
 

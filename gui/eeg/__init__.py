@@ -1,0 +1,1 @@
+"""The operator's views of EEG: traces, quality, spectra, markers, averages."""

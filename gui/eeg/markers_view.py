@@ -1,0 +1,71 @@
+"""The list of markers."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
+
+from gui.eeg.board import MarkerLog
+from gui.eeg.stream import StreamFacts
+from gui.palette import DIM, EDGE, PANEL, TEXT
+
+__all__ = ["MarkersView", "marker_html"]
+
+_AMBER = "#f2c94c"
+SHOWN = 100
+
+
+def marker_html(log: MarkerLog, facts: StreamFacts) -> str:
+    """Word how many markers came, and what went wrong with them."""
+    words = [f"<span style='color:{DIM}'>{log.total}</span>"]
+    counts = (
+        ("lost", log.lost),
+        ("twice", log.repeated + facts.markers_twice),
+        ("before data", facts.markers_late),
+    )
+    for name, number in counts:
+        text = f"▲ {number} {name}" if number else f"0 {name}"
+        words.append(f"<span style='color:{_AMBER if number else DIM}'>{text}</span>")
+    return " · ".join(words)
+
+
+class MarkersView(QWidget):
+    """Time, label and source of the newest markers, the newest first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        heading = QLabel("Markers")
+        heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
+        self.figures = QLabel("")
+        self.figures.setTextFormat(Qt.TextFormat.RichText)
+        self.figures.setStyleSheet("font-size: 11px;")
+        self.figures.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.list = QPlainTextEdit()
+        self.list.setReadOnly(True)
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.list.setMinimumHeight(40)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setStyleSheet(
+            f"background: {PANEL}; color: {TEXT}; border: 1px solid {EDGE}; font-size: 11px;"
+        )
+        top = QHBoxLayout()
+        top.addWidget(heading)
+        top.addWidget(self.figures, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        column.addLayout(top)
+        column.addWidget(self.list, 1)
+        self._shown: MarkerLog | None = None
+
+    def tell(self, log: MarkerLog, facts: StreamFacts) -> None:
+        """Show the markers; unchanged ones cost nothing."""
+        if self.figures.text() != (words := marker_html(log, facts)):
+            self.figures.setText(words)
+        if log == self._shown:
+            return
+        self._shown = log
+        lines = [f"{m.t_s:9.3f} s  {m.label}   {m.stream}" for m in log.marks[: -SHOWN - 1 : -1]]
+        self.list.setPlainText("\n".join(lines))

@@ -1,0 +1,122 @@
+"""Spectra and averages as plots."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+
+from gui.eeg.averages import MOST_CLASSES, Average
+from gui.palette import CURVES, DIM
+from gui.plot import Plot, figures_html, legend_html
+
+__all__ = ["AveragePlot", "SpectrumPlot"]
+
+MOST_LINES = 6
+_NOTCH = "#d69ae0"
+_SPREAD = (10, 90)
+
+Floats = npt.NDArray[np.float64]
+
+
+class SpectrumPlot(Plot):
+    """Power spectra: every channel where there are few, else the chosen one against all."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Spectrum, dB (µV²/Hz)", "waiting for 2 s", MOST_LINES, timed=True, unit="Hz"
+        )
+        edges = [pg.PlotCurveItem(), pg.PlotCurveItem()]
+        self._spread = pg.FillBetweenItem(*edges, brush=pg.mkBrush("#39424e"))
+        self._spread.setZValue(-5)
+        self._edges = edges
+        self.box.addItem(self._spread, ignoreBounds=True)
+        self._notches: list[tuple[pg.InfiniteLine, pg.TextItem]] = []
+
+    def show_spectra(
+        self, frequencies: Floats, decibels: Floats, names: tuple[str, ...], chosen: int,
+        good: npt.NDArray[np.bool_], notch_hz: tuple[float, ...],
+    ) -> None:  # fmt: skip
+        """Draw decibels (frequencies, channels) and mark where the notch is."""
+        top_hz = min(frequencies[-1], max([60.0, *(1.3 * f for f in notch_hz)]))
+        shown = (frequencies >= 1.0) & (frequencies <= top_hz)
+        x, y = frequencies[shown], decibels[shown]
+        if len(names) <= MOST_LINES:
+            curves = [(x, y[:, k]) for k in range(len(names))]
+            self._spread.hide()
+            legend = legend_html(list(names))
+        else:
+            basis = y[:, good] if good.any() else y
+            curves = [(x, y[:, chosen]), (x, np.nanmedian(basis, axis=1))]
+            for edge, share in zip(self._edges, _SPREAD, strict=True):
+                edge.setData(x, np.nanpercentile(basis, share, axis=1))
+            self._spread.show()
+            legend = legend_html([names[chosen], "median"]) + figures_html(" ▒ 10–90 %")
+        if not self.show_curves([(a, np.nan_to_num(b, nan=-60.0)) for a, b in curves]):
+            return
+        finite = np.concatenate([b[np.isfinite(b)] for _, b in curves] or [np.zeros(1)])
+        low = float(np.floor((finite.min() if len(finite) else -20.0) / 10) * 10)
+        high = float(np.ceil((finite.max() if len(finite) else 20.0) / 10) * 10)
+        low = max(low, high - 70.0)
+        self.set_range((0.0, float(top_hz)), (low, max(high, low + 20.0)))
+        self._mark_notches(notch_hz, max(high, low + 20.0))
+        self.set_figures(legend)
+
+    def _mark_notches(self, notch_hz: tuple[float, ...], top: float) -> None:
+        while len(self._notches) < len(notch_hz):
+            pen = pg.mkPen(_NOTCH, width=1, style=Qt.PenStyle.DashLine)
+            line, text = pg.InfiniteLine(angle=90, pen=pen), pg.TextItem(color=_NOTCH)
+            text.setAnchor((1, 0))
+            for item in (line, text):
+                self.box.addItem(item, ignoreBounds=True)
+            self._notches.append((line, text))
+        for (line, text), hz in zip(self._notches, notch_hz, strict=False):
+            line.setValue(hz)
+            text.setText(f"notch {hz:g} Hz")
+            text.setPos(hz, top)
+
+
+class AveragePlot(Plot):
+    """Averages of the chosen channel by class, with a band of one standard error."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Average", "waiting for the first epoch", MOST_CLASSES, timed=True, unit="ms"
+        )
+        self.add_level(0.0, "#3a424d")
+        self._onset = pg.InfiniteLine(0.0, angle=90, pen=pg.mkPen("#3a424d", width=1))
+        self.box.addItem(self._onset, ignoreBounds=True)
+        self._bands = []
+        for k in range(MOST_CLASSES):
+            edges = (pg.PlotCurveItem(), pg.PlotCurveItem())
+            colour = QColor(CURVES[k])
+            colour.setAlpha(70)
+            band = pg.FillBetweenItem(*edges, brush=pg.mkBrush(colour))
+            band.setZValue(-5)
+            self.box.addItem(band, ignoreBounds=True)
+            self._bands.append((band, edges))
+
+    def show_averages(
+        self, times_ms: Floats, averages: list[Average], channel: str, note: str
+    ) -> None:
+        """Draw the averages; counts of epochs stand beside the names of the classes."""
+        self.set_heading(f"Average {channel}, µV")
+        known = [a for a in averages if a.n]
+        if not self.show_curves([(times_ms, a.mean_uv) for a in known]):
+            return
+        reach = 1.0
+        for k, (band, edges) in enumerate(self._bands):
+            shown = k < len(known) and known[k].n > 1
+            band.setVisible(shown)
+            if shown:
+                mean, error = known[k].mean_uv, known[k].error_uv
+                edges[0].setData(times_ms, mean - error)
+                edges[1].setData(times_ms, mean + error)
+                reach = max(reach, float(np.max(np.abs(mean) + error)))
+        reach = max([reach, *(float(np.abs(a.mean_uv).max()) for a in known)]) * 1.1
+        self.set_range((float(times_ms[0]), float(times_ms[-1])), (-reach, reach))
+        words = [f"{a.label} n={a.n}" + (f" (−{a.left_out})" if a.left_out else "") for a in known]
+        more = f"<span style='color:{DIM}'> {note}</span>" if note else ""
+        self.set_figures(legend_html(words) + more)

@@ -1,0 +1,90 @@
+"""How a channel is, in a word and a symbol: never by colour alone. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from phosphene.eeg_flags import ChannelFlag
+
+__all__ = ["BAD", "ChannelState", "impedances_kohm", "quality_words", "state_of"]
+
+BAD = (
+    ChannelFlag.FLAT | ChannelFlag.RAILED | ChannelFlag.HELD | ChannelFlag.NOISY
+    | ChannelFlag.LISTED | ChannelFlag.LARGE
+)  # fmt: skip
+_WORDS = (
+    (ChannelFlag.LISTED, "✕", "listed bad"),
+    (ChannelFlag.RAILED, "■", "railed"),
+    (ChannelFlag.FLAT, "▬", "flat"),
+    (ChannelFlag.HELD, "?", "missing"),
+    (ChannelFlag.NOISY, "▲", "noisy"),
+    (ChannelFlag.LARGE, "△", "large"),
+)
+"""The first that is true is told."""
+
+
+@dataclass(frozen=True)
+class ChannelState:
+    """One channel.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    flags : int or None
+        Bits of `ChannelFlag`; None while nothing is known.
+    impedance_kohm : float or None
+        Where the source tells it, in kiloohms.
+    """
+
+    name: str
+    flags: int | None = None
+    impedance_kohm: float | None = None
+
+    @property
+    def symbol(self) -> str:
+        """A symbol of its own for each state."""
+        return state_of(self.flags)[0]
+
+    @property
+    def word(self) -> str:
+        """The state as a word."""
+        return state_of(self.flags)[1]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.flags == 0
+
+
+def state_of(flags: int | None) -> tuple[str, str]:
+    """Return symbol and word of a channel's flags."""
+    if flags is None:
+        return "·", "not known"
+    found = next(((s, w) for flag, s, w in _WORDS if flags & flag), None)
+    if flags & ChannelFlag.INTERPOLATED:
+        return "◇", "interpolated" if found is None else f"interpolated ({found[1]})"
+    return ("●", "good") if found is None else found
+
+
+def impedances_kohm(values: Mapping[str, float], channels: Sequence[str]) -> dict[str, float]:
+    """Return the impedances among quality figures, ``impedance_<channel>_kohm``."""
+    keys = {name: f"impedance_{name}_kohm" for name in channels}
+    return {name: values[key] for name, key in keys.items() if key in values}
+
+
+def quality_words(states: Sequence[ChannelState], most: int = 4) -> str:
+    """Sum the channels up: how many are good, and which are not."""
+    if not states or all(s.flags is None for s in states):
+        return "quality not known yet"
+    kinds: dict[str, list[str]] = {}
+    for state in states:
+        if not state.good:
+            kinds.setdefault(f"{state.symbol} {state.word}", []).append(state.name)
+    words = [f"● {sum(s.good for s in states)} good"]
+    for kind, names in kinds.items():
+        shown = ", ".join(names[:most])
+        more = f" +{len(names) - most}" if len(names) > most else ""
+        words.append(f"{kind}: {shown}{more}")
+    return "   ".join(words)
