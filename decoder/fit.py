@@ -53,13 +53,16 @@ class Facts:
     prototypes : array (categories, C) float32
         Embedding of each category of the target space.
     mask : array of bool (X, Y, Z), optional
-        Decoded voxels; needed for fMRI, with `affine` (4, 4), voxel to mm.
+        Decoded voxels, with `affine` (4, 4), voxel to mm; None for EEG, and for fMRI where it is
+        not known where voxels lie.
     reference : array (X, Y, Z) float32, optional
         Volume that the training runs were aligned to.
     further : mapping of str to array
         What acquisition has learned besides and needs again in a live run.
     regions : Regions, optional
         Which voxels each head reads; None = all of them.
+    space_graph : bytes, optional
+        ONNX that makes pictures of z of a space that the renderer does not bring itself.
     """
 
     person: str
@@ -78,6 +81,7 @@ class Facts:
     sources: tuple[str, ...] = ()
     further: Mapping[str, Array] = field(default_factory=dict, repr=False)
     regions: Regions | None = field(default=None, repr=False)
+    space_graph: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,9 @@ def fit_bundle(
     if facts.reference is not None:
         statistics["reference"] = facts.reference
     draft = _manifest(data, facts, fitted, grid or Grid())
-    return pack_bundle(draft, fitted.model.export(), statistics, facts.mask, facts.affine)
+    return pack_bundle(
+        draft, fitted.model.export(), statistics, facts.mask, facts.affine, facts.space_graph
+    )
 
 
 def _score(held: HeldOut, logp: Array, seed: int) -> tuple[Score, ...]:
@@ -264,6 +270,7 @@ def _manifest(data: Dataset, facts: Facts, fitted: Fitted, grid: Grid) -> Manife
         heads=heads,
         labels=fitted.model.labels,
         mask_hash=facts.mask_hash,
+        placed=facts.modality != "fmri" or facts.mask is not None,
         window=WindowInfo(
             length=settings.window, period_s=settings.period_s, delay_s=settings.delay_s
         ),

@@ -25,9 +25,18 @@ import numpy.typing as npt
 from phosphene.errors import BundleError, check_all, problem
 from phosphene.manifest import FileInfo, Manifest, MaskInfo, consistency_problems
 
-__all__ = ["MANIFEST", "Bundle", "Expectation", "mask_sha256", "pack_bundle", "sha256_hex"]
+__all__ = [
+    "MANIFEST",
+    "SPACE_GRAPH",
+    "Bundle",
+    "Expectation",
+    "mask_sha256",
+    "pack_bundle",
+    "sha256_hex",
+]
 
 MANIFEST = "manifest.json"
+SPACE_GRAPH = "space.onnx"
 _SUFFIXES = (".onnx", ".npz")
 _MAX_MANIFEST_BYTES = 8 << 20
 
@@ -186,6 +195,7 @@ def pack_bundle(
     statistics: Mapping[str, npt.NDArray[Any]],
     mask: npt.NDArray[np.bool_] | None = None,
     affine: npt.NDArray[np.float64] | None = None,
+    space: bytes | None = None,
 ) -> Bundle:
     """Make a bundle in memory: fill in file hashes, check that it is consistent.
 
@@ -198,9 +208,11 @@ def pack_bundle(
     statistics : Mapping of str to array
         Numeric arrays.
     mask : array of bool (X, Y, Z), optional
-        Needed for fMRI.
+        Needed for fMRI, unless the draft says that voxels are not placed.
     affine : array (4, 4), optional
         Voxel to mm; needed with a mask.
+    space : bytes, optional
+        ONNX that makes pictures of z, for a target space that the renderer does not bring itself.
 
     Returns
     -------
@@ -213,6 +225,7 @@ def pack_bundle(
         Listing every inconsistency.
     """
     payload = {draft.graph: graph, draft.statistics: _npz(**statistics)}
+    payload |= {} if space is None else {SPACE_GRAPH: space}
     info = None
     if mask is not None:
         if affine is None:

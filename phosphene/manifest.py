@@ -211,7 +211,11 @@ class Manifest(_Part, frozen=True, kw_only=True):
         Meaning of each entry of the graph's `log_probabilities`: categories of the target space,
         and "rest" where the decoder knows what nothing looks like.
     mask_hash : str
-        Identity of mask or channel layout, as `Features.mask_hash` carries it.
+        Identity of mask or channel layout, as `Features.mask_hash` carries it; where it is not
+        known where the voxels lie, of their numbers.
+    placed : bool
+        Whether it is known where voxels lie. If not, there is no mask, and the bundle decodes
+        trials of the same voxels but no live run.
     channels : tuple of str
         EEG channel names in feature order; empty for fMRI.
     acquisition : dict
@@ -229,6 +233,7 @@ class Manifest(_Part, frozen=True, kw_only=True):
     heads: tuple[Literal["z", "c", "class"], ...]
     labels: tuple[str, ...] = ()
     mask_hash: str
+    placed: bool = True
     window: WindowInfo
     target: TargetInfo
     mask: MaskInfo | None = None
@@ -274,7 +279,7 @@ def consistency_problems(m: Manifest) -> list[str]:
         found.append(
             problem("person", m.person, "1-64 letters, digits, _ or -", "Use the pseudonym.")
         )
-    if m.modality == "fmri" and m.mask is None:
+    if m.modality == "fmri" and m.placed and m.mask is None:
         found.append(problem("mask", None, "a mask for fMRI", "Fit the bundle anew."))
     if m.mask is not None and m.mask.voxels != m.features:
         found.append(
