@@ -17,6 +17,7 @@ from decoder.choose import Grid, choose
 from decoder.classify import fit_temperature
 from decoder.dataset import Dataset
 from decoder.familiar import Familiarity
+from decoder.given import Given, score_given
 from decoder.heldout import HeldOut, Progress, decode_held_out
 from decoder.identify import trials
 from decoder.metrics import correct, n_way_top1, two_way
@@ -103,6 +104,7 @@ def fit_decoder(
     progress: Progress,
     split: Split | None = None,
     mask: npt.NDArray[np.bool_] | None = None,
+    test: Given | None = None,
 ) -> Fitted:
     """Fit on all rows; measure and calibrate on rows left out.
 
@@ -122,6 +124,8 @@ def fit_decoder(
         What is left out when; without it every run once.
     mask : array of bool (X, Y, Z), optional
         Voxels of the features, to tell what a moved head looks like.
+    test : Given, optional
+        Test rows that came with the data; the fitted decoder is scored on them besides.
 
     Returns
     -------
@@ -145,6 +149,9 @@ def fit_decoder(
     model = empty.fit(samples, settings).calibrated(temperature, 1.0, 0.0)
     model = model.trusting(Trust(Familiarity.of(samples.X, settings.window), curves))
     scores = _score(held, logp, start.seed)
+    if test is not None:
+        left = make_samples(test.data, settings, priors)
+        scores += score_given(model, left, test.words, start.seed)
     progress("final fit", 1, 1)
     return Fitted(model, priors, settings, calibration, scores)
 
@@ -156,6 +163,7 @@ def fit_bundle(
     progress: Progress,
     grid: Grid | None = None,
     split: Split | None = None,
+    test: Given | None = None,
 ) -> Bundle:
     """Fit a person's decoder and pack it.
 
@@ -173,6 +181,8 @@ def fit_bundle(
         Delays and windows to choose from.
     split : Split, optional
         What is left out when; without it every run once.
+    test : Given, optional
+        Test rows that came with the data; the bundle is scored on them besides.
 
     Returns
     -------
@@ -185,7 +195,7 @@ def fit_bundle(
         z_shape=facts.target.z_shape or (),
         regions=facts.regions,
     )
-    fitted = fit_decoder(data, start, grid or Grid(), empty, progress, split, facts.mask)
+    fitted = fit_decoder(data, start, grid or Grid(), empty, progress, split, facts.mask, test)
     priors = fitted.priors
     statistics: dict[str, Array] = {"prior_mean": priors.mean, "prior_std": priors.std}
     statistics |= facts.further
