@@ -44,8 +44,6 @@ class EegResult:
         True when amplitude or channels speak against it.
     mask_hash : str
         Channel layout that ``x`` follows.
-    quality : dict of str to float
-        Figures by name with unit.
     """
 
     x: npt.NDArray[np.float32] = field(repr=False)
@@ -57,7 +55,23 @@ class EegResult:
     ready: bool
     rejected: bool
     mask_hash: str
-    quality: dict[str, float]
+    _step: EegStep = field(repr=False)
+    _channels: tuple[str, ...] = field(repr=False)
+    _delays_ms: dict[str, float] = field(repr=False)
+
+    @property
+    def quality(self) -> dict[str, float]:
+        """Figures by name with unit; made when asked for, as nobody waits for them."""
+        step, names = self._step, self._channels
+        ptp_uv = np.ptp(step.features, axis=1).tolist()
+        return {
+            "bad_channels": float(np.count_nonzero(step.quality)),
+            "rejected": float(step.rejected),
+            "held_samples": float(step.n_held),
+            **self._delays_ms,
+            **{f"ptp_{n}_uv": v for n, v in zip(names, ptp_uv, strict=True)},
+            **{f"flags_{n}": float(v) for n, v in zip(names, step.quality.tolist(), strict=True)},
+        }
 
 
 def columns_of(channels: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -116,7 +130,8 @@ class EegChain:
         asr: AsrModel | None = None,
     ) -> None:
         names = tuple(wanted or channels)
-        self._columns = columns_of(channels, names)
+        columns = columns_of(channels, names)
+        self._columns = None if columns == list(range(len(channels))) else columns
         self.config: EegConfig = eeg_config(settings, fs_hz, names)
         self.mask_hash = layout_hash(self.config)
         self.core = EegCore(self.config, first_sample, asr)
@@ -130,8 +145,13 @@ class EegChain:
 
     def push(self, samples: npt.NDArray[np.float32], first_index: int) -> list[EegResult]:
         """Take the next samples (n, channels) in microvolts; return what became complete."""
-        steps = self.core.push(samples[:, self._columns], first_index)
+        wanted = samples if self._columns is None else samples[:, self._columns]
+        steps = self.core.push(wanted, first_index)
         return [self._result(step) for step in steps]
+
+    def work_ahead(self) -> None:
+        """Do what can be done already for the next epochs and windows; it changes none of them."""
+        self.core.work_ahead()
 
     def marker(self, t_s: float, label: str) -> list[EegResult]:
         """Take a marker at `t_s` seconds of data time; a late one may complete at once."""
@@ -142,8 +162,6 @@ class EegChain:
 
     def _result(self, step: EegStep) -> EegResult:
         epoch = step.kind == "epoch"
-        names = self.config.channel_names
-        ptp_uv = np.ptp(step.features, axis=1)
         return EegResult(
             x=step.features.reshape(-1),
             kind="eeg-epoch" if epoch else "eeg-window",
@@ -154,14 +172,9 @@ class EegChain:
             ready=step.ready,
             rejected=step.rejected,
             mask_hash=self.mask_hash,
-            quality={
-                "bad_channels": float(np.count_nonzero(step.quality)),
-                "rejected": float(step.rejected),
-                "held_samples": float(step.n_held),
-                **self._delays_ms,
-                **{f"ptp_{n}_uv": float(v) for n, v in zip(names, ptp_uv, strict=True)},
-                **{f"flags_{n}": float(v) for n, v in zip(names, step.quality, strict=True)},
-            },
+            _step=step,
+            _channels=self.config.channel_names,
+            _delays_ms=self._delays_ms,
         )
 
 

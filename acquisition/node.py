@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -35,6 +36,7 @@ OUTSTANDING = 32
 READY_TIMEOUT_S = 60.0
 _CREDIT_S = 0.5
 _BUSY_S = 0.05
+_PULL_S = 0.02
 _PREPARING_S = 2.0
 _WAIT_S = 0.01
 _LOG = logging.getLogger("acquisition")
@@ -220,7 +222,7 @@ class AcquisitionNode:
     def _take_some(self) -> bool:
         before, published = self._take.next_index, self._counts["features"]
         stored = False
-        for out in self._take.pull(_WAIT_S):
+        for out in self._take.pull(_PULL_S):
             self._send(out)
             if not stored and self._take.next_index != before:
                 # At once: what is told must not count as missed if this process falls now.
@@ -387,6 +389,9 @@ def build(context: NodeContext) -> AcquisitionNode:
     except (BundleError, InputError) as error:
         raise NodeError(f"acquisition cannot start: {error}") from error
     node.prepare()
+    # What is loaded by now stays: looking through it for waste would hold data up for milliseconds.
+    gc.collect()
+    gc.freeze()
     if "decoder" not in plan.nodes:
         return node
     deadline_s = time.monotonic() + READY_TIMEOUT_S

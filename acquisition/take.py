@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -176,27 +176,30 @@ class EegTake:
     def prepare(self, beat: Callable[[], object]) -> None:
         """Nothing takes long."""
 
-    def pull(self, wait_s: float) -> list[Out]:
-        """Take the samples that come within `wait_s` seconds."""
-        made: list[Out] = []
+    def pull(self, wait_s: float) -> Iterator[Out]:
+        """Take the samples that come within `wait_s` seconds; features come first."""
         for chunk in self._samples.pull(wait_s, self._worth_waking()):
-            made += self._take(chunk)
-        return made
+            yield from self._take(chunk)
+        if self._chain is not None:
+            self._chain.work_ahead()
 
     def _worth_waking(self) -> int:
-        """Return how many samples to wait for: a few gather, but never past the end of a step."""
+        """Return how many samples to wait for: a few gather, but never past the end of a step.
+
+        An amplifier's packet may be larger than that, so the rest of a step is not cut in two.
+        """
         gathered = max(1, round(_GATHER_S * self._samples.layout.fs_hz))
         wanted = None if self._chain is None else self._chain.core.wanted
-        return gathered if wanted is None else min(gathered, wanted)
+        return gathered if wanted is None or wanted >= 2 * gathered else wanted
 
-    def _take(self, chunk: EegChunk) -> list[Out]:
+    def _take(self, chunk: EegChunk) -> Iterator[Out]:
         data, first, stamps_s = chunk.data, chunk.first_index, chunk.stamps_s
         if self._bridged and first < self.next_index:
             skip = min(len(data), self.next_index - first)
             self._counts["repeated"] += skip
             data, stamps_s, first = data[skip:], stamps_s[skip:], first + skip
             if not len(data):
-                return []
+                return
         elif chunk.restarted and not self._bridged:
             # Another numbering: nothing that came before can be continued.
             self._chain, self._view, self.next_index = None, None, first
@@ -210,9 +213,14 @@ class EegTake:
         chain = self._ensure_chain(first)
         stamp_s = float(stamps_s[-1])
         results = [] if chain is None else chain.push(kept, first)
-        made = [out for result in results for out in self._outs(result, stamp_s)]
+        # What somebody waits for goes out before the rest is even made.
+        for result in results:
+            yield self._features(result, stamp_s)
+        for result in results:
+            yield self._quality(result, stamp_s)
         self._to_show.append((kept, first, stamp_s))
-        return [*made, self._raw(kept, first, stamp_s), *self._seconds(kept, first, stamp_s)]
+        yield self._raw(kept, first, stamp_s)
+        yield from self._seconds(kept, first, stamp_s)
 
     def shown(self, watched: bool) -> list[Out]:
         """Return the samples for the operator's eyes; nothing is done while nobody looks."""
@@ -268,22 +276,24 @@ class EegTake:
         arrays, dims = {"samples": data}, {"samples": ("time", "channel")}
         return Out(Samples, stamp_s, fields, arrays, dims, {"samples": "uV"}, to="recorder")
 
-    def _outs(self, result: EegResult, stamp_s: float) -> list[Out]:
+    def _features(self, result: EegResult, stamp_s: float) -> Out:
         self.next_feature = max(self.next_feature, result.index + 1)
         self._counts["epochs"] += 1
         self._counts["epochs_rejected"] += int(result.rejected)
-        at = {"index": result.index, "t_data": result.t_data}
         told = {
+            "index": result.index,
+            "t_data": result.t_data,
             "kind": result.kind,
             "mask_hash": result.mask_hash,
             "ready": result.ready,
             "t_event": result.t_event,
             "note": "rejected" if result.rejected else "",
         }
-        return [
-            features_out(stamp_s, {**at, **told}, result.x, ("feature",)),
-            Out(Quality, stamp_s, {**at, "values": result.quality}),
-        ]
+        return features_out(stamp_s, told, result.x, ("feature",))
+
+    def _quality(self, result: EegResult, stamp_s: float) -> Out:
+        at = {"index": result.index, "t_data": result.t_data}
+        return Out(Quality, stamp_s, {**at, "values": result.quality})
 
     def marker(
         self, t_s: float, label: str, t_acquired: float, duration_s: float | None = None
@@ -291,7 +301,8 @@ class EegTake:
         """Open an epoch; return it at once where all of its samples are there already."""
         chain = self._ensure_chain(self.next_index)
         results = [] if chain is None else chain.marker(t_s, label)
-        return [out for result in results for out in self._outs(result, t_acquired)]
+        made = [self._features(result, t_acquired) for result in results]
+        return [*made, *(self._quality(result, t_acquired) for result in results)]
 
     def data_time_s(self, marker: Marker) -> float | None:
         """Return the marker's own data time, or the one its LSL time stamp stands for."""

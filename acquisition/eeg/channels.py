@@ -31,6 +31,21 @@ _UNFIT = (
 )
 
 
+_ORDER = np.array(
+    [
+        ChannelFlag.FLAT,
+        ChannelFlag.RAILED,
+        ChannelFlag.HELD,
+        ChannelFlag.NOISY,
+        ChannelFlag.LARGE,
+        ChannelFlag.LISTED,
+    ],
+    np.uint8,
+)
+_LEAST_TO_COMPARE = 3
+"""Channels without which none is noisier than usual."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelQuality:
     """Findings for one step.
@@ -94,10 +109,19 @@ class ChannelTally:
 
     A step's last stretch is all that is left to do when its last sample comes. The same stretches
     give the same bits.
+
+    Parameters
+    ----------
+    n_channels : int
+        Number of channels.
     """
 
-    def __init__(self) -> None:
-        self._n = self._n_filtered = 0
+    def __init__(self, n_channels: int) -> None:
+        self._n = 0
+        self._low, self._clean_low = np.full((2, n_channels), np.inf)
+        self._high, self._clean_high = np.full((2, n_channels), -np.inf)
+        self._at_low, self._at_high, self._n_held, self._over = np.zeros((4, n_channels), np.int64)
+        self._last, self._power = np.zeros((2, n_channels))
 
     def add(
         self,
@@ -106,60 +130,49 @@ class ChannelTally:
         filtered: Samples,
         rail_uv: float | None = None,
     ) -> None:
-        """Take the next stretch; see `channel_quality`. Each needs one sample or more."""
-        low, high = raw.min(axis=0), raw.max(axis=0)
-        at_low, at_high = (np.add.reduce(raw == edge, axis=0) for edge in (low, high))
-        n_held = np.add.reduce(held, axis=0)
-        over = 0 if rail_uv is None else np.add.reduce(np.abs(raw) >= rail_uv, axis=0)
+        """Take the next stretch, one sample or more; see `channel_quality`."""
+        low, high = np.minimum.reduce(raw), np.maximum.reduce(raw)
+        at_low, at_high = np.add.reduce(raw == low), np.add.reduce(raw == high)
+        self._at_low = self._at_low * (self._low <= low) + at_low * (low <= self._low)
+        self._at_high = self._at_high * (self._high >= high) + at_high * (high >= self._high)
+        self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
+        self._n_held = self._n_held + np.add.reduce(held)
+        if rail_uv is not None:
+            self._over = self._over + np.add.reduce(np.abs(raw) >= rail_uv)
         steps = raw[1:] - raw[:-1]
-        power = np.einsum("ij,ij->j", steps, steps)
-        if self._n == 0:
-            self._low, self._high, self._at_low, self._at_high = low, high, at_low, at_high
-            self._n_held, self._over, self._power = n_held, over, power
-        else:
-            self._at_low = self._at_low * (self._low <= low) + at_low * (low <= self._low)
-            self._at_high = self._at_high * (self._high >= high) + at_high * (high >= self._high)
-            self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
-            self._n_held, self._over = self._n_held + n_held, self._over + over
-            self._power = self._power + np.square(raw[0] - self._last) + power
+        self._power = self._power + np.einsum("ij,ij->j", steps, steps)
+        if self._n:
+            self._power = self._power + np.square(raw[0] - self._last)
         self._last = raw[-1].copy()
         self._n += len(raw)
-        self._filter(filtered)
-
-    def _filter(self, filtered: Samples) -> None:
-        low, high = filtered.min(axis=0), filtered.max(axis=0)
-        if self._n_filtered:
-            low, high = np.minimum(self._clean_low, low), np.maximum(self._clean_high, high)
-        self._clean_low, self._clean_high = low, high
-        self._n_filtered += len(filtered)
+        self._clean_low = np.minimum(self._clean_low, np.minimum.reduce(filtered))
+        self._clean_high = np.maximum(self._clean_high, np.maximum.reduce(filtered))
 
     def quality(
         self, config: QualityConfig, listed: npt.NDArray[np.bool_] | None = None
     ) -> ChannelQuality:
         """Judge what was added."""
-        flat = self._high - self._low < config.flat_uv
-        n_held, most = self._n_held, config.rail_fraction * self._n
-        railed = ~flat & (np.maximum(self._at_low, self._at_high) > most) & (n_held == 0)
+        most = config.rail_fraction * self._n
+        found = np.zeros((len(_ORDER), len(self._low)), np.bool_)
+        flat, railed, missing, noisy, large, known = found
+        np.less(self._high - self._low, config.flat_uv, out=flat)
+        np.greater(self._n_held, 0, out=missing)
+        np.greater(np.maximum(self._at_low, self._at_high), most, out=railed)
+        railed &= ~(flat | missing)
         if config.rail_uv is not None:
             railed |= self._over > most
         step_uv = np.sqrt(self._power / max(self._n - 1, 1))
-        noisy = step_uv > config.noisy_uv
-        if len(step_uv) >= 3:
+        limit_uv = config.noisy_uv
+        if len(step_uv) >= _LEAST_TO_COMPARE:
             usual_uv = max(_median(step_uv), config.flat_uv)
-            noisy |= step_uv > config.noisy_ratio * usual_uv
-        large = self._clean_high - self._clean_low > config.large_uv
-        flags = (
-            flat * np.uint8(ChannelFlag.FLAT)
-            | railed * np.uint8(ChannelFlag.RAILED)
-            | (n_held > 0) * np.uint8(ChannelFlag.HELD)
-            | noisy * np.uint8(ChannelFlag.NOISY)
-            | large * np.uint8(ChannelFlag.LARGE)
-        )
-        usable = ~(flat | railed | (n_held > config.held_fraction * self._n))
+            limit_uv = min(limit_uv, config.noisy_ratio * usual_uv)
+        np.greater(step_uv, limit_uv, out=noisy)
+        np.greater(self._clean_high - self._clean_low, config.large_uv, out=large)
         if listed is not None:
-            flags |= listed * np.uint8(ChannelFlag.LISTED)
-            usable &= ~listed
-        return ChannelQuality(flags, usable, int(n_held.sum()))
+            known[:] = listed
+        gone = self._n_held > config.held_fraction * self._n
+        flags = np.dot(_ORDER, found.view(np.uint8))
+        return ChannelQuality(flags, ~(flat | railed | gone | known), int(self._n_held.sum()))
 
 
 def _median(values: Samples) -> float:
@@ -195,14 +208,16 @@ def channel_quality(
     ChannelQuality
         Flags per channel.
     """
-    tally = ChannelTally()
+    tally = ChannelTally(raw.shape[1])
     tally.add(raw, held, filtered, config.rail_uv)
     return tally.quality(config, listed)
 
 
 def average_reference(samples: Samples, usable: npt.NDArray[np.bool_]) -> Samples:
     """Subtract the mean over the usable channels from every channel; needs two or more of them."""
-    if int(usable.sum()) < 2:
+    n = int(np.count_nonzero(usable))
+    if n < 2:
         return samples
-    referenced: Samples = samples - samples[:, usable].mean(axis=1, keepdims=True)
+    kept = samples if n == len(usable) else samples[:, usable]
+    referenced: Samples = samples - np.add.reduce(kept, axis=1, keepdims=True) / n
     return referenced

@@ -13,13 +13,12 @@ from acquisition.eeg.channels import (
     ChannelFlag,
     HoldLast,
     average_reference,
-    channel_quality,
 )
 from acquisition.eeg.cleaner import Cleaner
 from acquisition.eeg.config import EegConfig
 from acquisition.eeg.epochs import Span, SpanPlanner, sample_index
+from acquisition.eeg.growing import GrowingStep, Rings
 from acquisition.eeg.repair import Interpolator
-from acquisition.eeg.ring import Ring
 from phosphene.errors import CausalityError, InputError, problem
 
 __all__ = ["EegCore", "EegCounts", "EegStep"]
@@ -122,18 +121,18 @@ class EegCore:
         self._hold = HoldLast(config.n_channels)
         self._plan = SpanPlanner(config)
         self._slice = max(1, round(config.fs_hz))
-        history = sample_index(config.history_s, config.fs_hz)
+        # Only epochs are asked for afterwards.
+        history = 0 if config.epoch is None else sample_index(config.history_s, config.fs_hz)
         capacity = self._plan.longest + history + self._slice + self.cleaner.delay_samples
-        self._raw = Ring(capacity, config.n_channels, np.float64)
-        self._held = Ring(capacity, config.n_channels, np.bool_)
-        self._clean = Ring(capacity, config.n_channels, np.float64)
+        self._rings = Rings(capacity, config.n_channels)
+        self._growing: dict[tuple[str, int], GrowingStep] = {}
         self._restart(first_index)
         self.counts.restarts = 0
 
     @property
     def next_index(self) -> int:
         """Number of the sample expected next."""
-        return self._held.next_index
+        return self._rings.held.next_index
 
     @property
     def wanted(self) -> int | None:
@@ -198,8 +197,8 @@ class EegCore:
         if span is None:
             self.counts.ignored += 1
             return []
-        if span.first < self._clean.first_index:
-            self.counts.too_late += self._plan.drop_before(self._clean.first_index)
+        if span.first < self._rings.clean.first_index:
+            self.counts.too_late += self._plan.drop_before(self._rings.clean.first_index)
         elif len(self._plan) > self.config.max_pending:
             self._plan.drop_oldest()
             self.counts.dropped += 1
@@ -224,47 +223,54 @@ class EegCore:
     def _restart(self, first_index: int) -> None:
         self.cleaner.restart(first_index)
         self._hold = HoldLast(self.config.n_channels)
-        for ring in (self._raw, self._held, self._clean):
-            ring.restart(first_index)
+        self._rings.restart(first_index)
+        self._growing.clear()
         self._plan.drop_before(first_index)
         self.counts.restarts += 1
 
     def _advance(self, rows: npt.NDArray[np.float64]) -> list[EegStep]:
         values, held = self._hold(rows)
-        self.counts.held += held.sum(axis=0)
+        if held.any():
+            self.counts.held += held.sum(axis=0)
         raw, clean = self.cleaner(values)
-        self._held.push(held)
-        self._raw.push(raw)
-        self._clean.push(clean)
+        self._rings.held.push(held)
+        self._rings.raw.push(raw)
+        self._rings.clean.push(clean)
         return self._collect()
 
     def _collect(self) -> list[EegStep]:
-        return [self._step(span) for span in self._plan.due(self._clean.next_index)]
+        return [self._step(span) for span in self._plan.due(self._rings.clean.next_index)]
+
+    def work_ahead(self) -> None:
+        """Do what can be done already for the steps that come next.
+
+        It changes no bit of them; whoever calls it when there is time has them sooner.
+        """
+        spans = self._plan.begun(self._rings.clean.next_index)
+        self._growing = {(span.kind, span.index): self._grown(span) for span in spans}
+
+    def _grown(self, span: Span) -> GrowingStep:
+        growing = self._growing.pop((span.kind, span.index), None)
+        if growing is None:
+            growing = GrowingStep(span, self.config)
+        growing.grow(self._rings)
+        return growing
 
     def _step(self, span: Span) -> EegStep:
-        config = self.config
-        raw = self._raw.get(span.start, span.stop).astype(np.float64, copy=False)
-        held = self._held.get(span.start, span.stop).astype(np.bool_, copy=False)
-        clean = self._clean.get(span.first, span.stop).astype(np.float64, copy=False)
-        body = clean[span.start - span.first :]
-        quality = channel_quality(raw, held, body, config.quality, self._listed)
-        flags, usable = quality.flags, quality.usable
+        config, growing = self.config, self._grown(span)
+        quality = growing.tally.quality(config.quality, self._listed)
+        rows, flags, usable = growing.rows(), quality.flags, quality.usable
         if config.interpolate and self._interpolate.can(quality.bad):
-            clean = self._interpolate(clean, quality.bad)
-            body = clean[span.start - span.first :]
+            rows = self._interpolate(rows, quality.bad)
             flags = np.where(quality.bad, flags | np.uint8(ChannelFlag.INTERPOLATED), flags)
             usable = np.ones_like(usable)
         if config.reference == "average":
-            clean = average_reference(clean, usable)
-            body = clean[span.start - span.first :]
+            rows = average_reference(rows, usable)
         if span.baseline is not None:
-            begin, end = (edge - span.first for edge in span.baseline)
-            body = body - clean[begin:end].mean(axis=0)
-        n_times = len(body) // config.decimation
-        blocks = body.reshape(n_times, config.decimation, config.n_channels).mean(axis=1)
-        features = np.where(usable, blocks, 0.0).T.astype(np.float32)
+            rows = rows[:-1] - rows[-1]
+        features = np.ascontiguousarray(np.where(usable, rows, 0.0).T, dtype=np.float32)
         return EegStep(
-            features=np.ascontiguousarray(features),
+            features=features,
             kind=span.kind,
             index=span.index,
             t_event_s=span.t_event_s,

@@ -112,6 +112,16 @@ class SpanPlanner:
                 self._n_windows += 1
         return sorted(spans, key=lambda span: (span.stop, span.kind, span.index))
 
+    def begun(self, next_index: int) -> list[Span]:
+        """Return the spans that wait and of which a sample before `next_index` is a part."""
+        spans = [entry[2] for entry in self._waiting if entry[2].start < next_index]
+        if self._config.window is not None:
+            number = self._n_windows
+            while (window := self._window_span(number)).start < next_index:
+                spans.append(window)
+                number += 1
+        return spans
+
     def drop_before(self, index: int) -> int:
         """Forget spans that need a sample before `index`; return how many epochs that cost."""
         kept = [entry for entry in self._waiting if entry[2].first >= index]

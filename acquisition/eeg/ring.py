@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -25,8 +27,8 @@ class Ring:
 
     def __init__(self, capacity: int, n_columns: int, dtype: npt.DTypeLike) -> None:
         self._capacity = capacity
-        # Twice the capacity: rows move to the front only once per `capacity` rows, and any range
-        # stays one contiguous block.
+        # Every row is kept twice, a capacity apart: any range is one contiguous block, and no push
+        # has to move more than what it brings.
         self._rows = np.zeros((2 * capacity, n_columns), dtype=dtype)
         self._used = 0
         self._next = 0
@@ -39,7 +41,7 @@ class Ring:
     @property
     def first_index(self) -> int:
         """Number of the oldest row that can still be asked for."""
-        return self._next - min(self._used, self._capacity)
+        return self._next - self._used
 
     def restart(self, next_index: int) -> None:
         """Forget all rows; the next row gets `next_index`."""
@@ -50,15 +52,19 @@ class Ring:
         """Append rows; of more than `capacity` rows only the newest are kept."""
         self._next += len(rows)
         rows = rows[-self._capacity :]
-        if self._used + len(rows) > len(self._rows):
-            keep = self._capacity
-            self._rows[:keep] = self._rows[self._used - keep : self._used]
-            self._used = keep
-        self._rows[self._used : self._used + len(rows)] = rows
-        self._used += len(rows)
+        self._used = min(self._used + len(rows), self._capacity)
+        at = (self._next - len(rows)) % self._capacity
+        before_end = min(len(rows), self._capacity - at)
+        self._put(at, rows[:before_end])
+        if before_end < len(rows):
+            self._put(0, rows[before_end:])
 
-    def get(self, start: int, stop: int) -> npt.NDArray[np.generic]:
-        """Return rows `start` to `stop` - 1 as a copy.
+    def _put(self, at: int, rows: npt.NDArray[np.generic]) -> None:
+        for place in (at, at + self._capacity):
+            self._rows[place : place + len(rows)] = rows
+
+    def view(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Return rows `start` to `stop` - 1 in place: read them before the next `push`.
 
         Raises
         ------
@@ -69,5 +75,5 @@ class Ring:
             raise CausalityError(
                 f"rows {start}..{stop} asked for; rows {self.first_index}..{self._next} are held"
             )
-        offset = self._used - self._next
-        return self._rows[start + offset : stop + offset].copy()
+        at = start % self._capacity
+        return self._rows[at : at + stop - start]

@@ -209,8 +209,8 @@ def test_memory_stays_bounded() -> None:
     core = EegCore(config())
     for k in range(40):
         core.push(np.zeros((500, 4)), 500 * k)
-    assert core._clean._rows.shape[0] < 2 * (100 + 100 + 300)
-    assert core._clean.next_index == 20_000
+    assert core._rings.clean._rows.shape[0] < 2 * (100 + 100 + 300)
+    assert core._rings.clean.next_index == 20_000
 
 
 def test_unusable_channels_carry_nothing() -> None:
