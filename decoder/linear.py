@@ -128,15 +128,20 @@ class Space:
         return replace(self, rows=self.rows[rows])
 
     def restored(self, head: Affine) -> Affine:
-        """Turn a map of coordinates into a map of unscaled rows."""
+        """Turn a map of coordinates into one of unscaled rows, its weights as precise as given."""
         gain, mean = self.scaler.gain, self.scaler.mean
         if self.used is not None:
             gain, mean = gain[self.used], mean[self.used]
-        weights = head.weights if self.axes is None else self.axes @ head.weights
-        weights = gain[:, None] * weights
-        bias = head.bias - mean @ weights
-        if self.used is None:
-            return Affine(weights, bias)
-        full = np.zeros((self.features, weights.shape[1]))
-        full[self.used] = weights
-        return Affine(full, bias)
+        kind = head.weights.dtype
+        if self.axes is None:
+            origin = (mean * gain) @ head.weights
+            weights = gain.astype(kind)[:, None] * head.weights
+        else:
+            # Back to the features as the last step, so that the large product is the only one.
+            origin = ((mean * gain) @ self.axes) @ head.weights
+            weights = (gain[:, None] * self.axes).astype(kind) @ head.weights
+        if self.used is not None:
+            full = np.zeros((self.features, weights.shape[1]), kind)
+            full[self.used] = weights
+            weights = full
+        return Affine(weights, head.bias - origin)
