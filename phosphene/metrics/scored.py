@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,8 @@ class Scored:
         False for errors.
     values : array (n,)
         One value for each row; empty for a figure that has none.
+    control : array (n,)
+        The same of the first permutation, to be drawn beside `values`.
     drawn : array (permutations,)
         The figure of each permutation.
     """
@@ -61,6 +63,7 @@ class Scored:
     split: str
     higher_is_better: bool = True
     values: Array = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    control: Array = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
     drawn: Array = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
 
     def as_json(self) -> dict[str, Any]:
@@ -112,9 +115,12 @@ def scored(
     own = values(np.arange(n))
     # Identification compares all with all; long runs get fewer permutations of it.
     count = permutations or int(np.clip(MOST_COMPARISONS // n**2, 5, PERMUTATIONS))
-    shuffled = [_mean(values(_permuted(rng, n, within))) for _ in range(count)]
+    control = values(_permuted(rng, n, within))
+    others = (values(_permuted(rng, n, within)) for _ in range(count - 1))
+    shuffled = [_mean(control), *map(_mean, others)]
     drawn = [_mean(own[rows]) for rows in bootstrap(rng, clusters)]
-    return _score(_mean(own), chance, shuffled, drawn, own, rule, split, higher_is_better)
+    found = _score(_mean(own), chance, shuffled, drawn, own, rule, split, higher_is_better)
+    return replace(found, control=control)
 
 
 def scored_auc(

@@ -11,7 +11,7 @@ from phosphene.report.notes import grouped
 from phosphene.report.volumes import FLAGS, in_words
 from phosphene.report.words import COUNTS, STAGES, counter_words
 
-__all__ = ["page"]
+__all__ = ["STYLE", "inline_image", "page", "table"]
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1020px; margin: 2em auto;
@@ -57,7 +57,9 @@ def _number(value: Any, digits: int = 3) -> str:
     return escape(str(value))
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> str:
+    """Make a table of cells that are HTML already; columns from `numbers_from` stand right."""
+
     def line(cells: Sequence[str], tag: str) -> str:
         made = (
             f"<{tag}{' class=n' if k >= numbers_from else ''}>{cell}</{tag}>"
@@ -73,7 +75,8 @@ def _why(text: str) -> str:
     return f'<p class="why">{escape(text)}</p>'
 
 
-def _image(png: bytes | None, alt: str, instead: str) -> str:
+def inline_image(png: bytes | None, alt: str, instead: str) -> str:
+    """Make an image of a PNG file, or say what stands in its place."""
     if png is None:
         return _why(instead)
     data = base64.b64encode(png).decode()
@@ -97,7 +100,7 @@ def _head(s: Mapping[str, Any]) -> str:
         f"<h1>Run {_number(s['run'])}</h1>"
         f'<p class="label">Every decoded picture here is {escape(s["label"])}: a guess of a '
         "generator from measured activity, not a photograph of a thought.</p>"
-        + _table((), [(f"<b>{k}</b>", v) for k, v in rows], numbers_from=9)
+        + table((), [(f"<b>{k}</b>", v) for k, v in rows], numbers_from=9)
     )
 
 
@@ -127,7 +130,7 @@ def _accuracy(s: Mapping[str, Any]) -> str:
     head = ("measure", "value", "chance", "shuffled", "95 % interval", "n")
     split = s["accuracy"]["split"]
     small = "<br>".join([*rules, "Split: " + escape(split)])
-    return _table(head, rows) + f"<small>{small}</small>" + told
+    return table(head, rows) + f"<small>{small}</small>" + told
 
 
 def _latency(s: Mapping[str, Any]) -> str:
@@ -139,7 +142,7 @@ def _latency(s: Mapping[str, Any]) -> str:
     head = ("stage", "median, ms", "95 %, ms", "99 %, ms", "n")
     missing = [(STAGES[n], s["reasons"].get(f"latency_ms.{n}", s["reasons"].get("percepts", "-")))
                for n, figures in s["latency_ms"].items() if figures is None]  # fmt: skip
-    return (_table(head, rows) if rows else "") + "".join(_why(t) for t in grouped(missing))
+    return (table(head, rows) if rows else "") + "".join(_why(t) for t in grouped(missing))
 
 
 def _quality(s: Mapping[str, Any]) -> str:
@@ -150,7 +153,7 @@ def _quality(s: Mapping[str, Any]) -> str:
     if not rows:
         return _why("no quality figures were recorded")
     each = "volumes" if s["modality"] == "fmri" else "n"
-    return _table(("figure", "unit", "mean", "smallest", "95 %", "largest", each), rows, 2)
+    return table(("figure", "unit", "mean", "smallest", "95 %", "largest", each), rows, 2)
 
 
 def _scan(s: Mapping[str, Any]) -> str:
@@ -161,7 +164,7 @@ def _scan(s: Mapping[str, Any]) -> str:
     counted = counter_words(scan["arrivals"], scan["source"])
     counters = [[escape(words), str(count)] for words, count in counted]
     link = '<p><a href="volumes.csv">volumes.csv</a>: every volume with its figures.</p>'
-    return _table((), rows, numbers_from=9) + _table(("arrival", "count"), counters) + link
+    return table((), rows, numbers_from=9) + table(("arrival", "count"), counters) + link
 
 
 def _mean_max(spread: Mapping[str, float] | None, unit: str) -> str:
@@ -201,7 +204,7 @@ def _maps(s: Mapping[str, Any]) -> str:
          _number(m["dof"], 0), escape(m.get("file", "-"))]
         for m in (s["scan"] or {}).get("maps", ())
     ]  # fmt: skip
-    return _table(("contrast", "largest t", "smallest t", "degrees of freedom", "file"), rows)
+    return table(("contrast", "largest t", "smallest t", "degrees of freedom", "file"), rows)
 
 
 def _notes(s: Mapping[str, Any]) -> str:
@@ -212,7 +215,7 @@ def _notes(s: Mapping[str, Any]) -> str:
 def _regions(s: Mapping[str, Any], png: bytes | None) -> list[str]:
     """Show the regions' curves; tell which were refused, and why their place is not shown."""
     reasons, scan = s["reasons"], s["scan"]
-    told = [_image(png, "signal of regions", reasons.get("regions", "no regions were given"))]
+    told = [inline_image(png, "signal of regions", reasons.get("regions", "no regions were given"))]
     if png is not None and scan is not None:
         told += [_why(refused) for refused in scan["regions_refused"]]
     if (why := reasons.get("where the regions lie")) is not None:
@@ -227,11 +230,11 @@ def _brain(s: Mapping[str, Any], image: Callable[[str], bytes | None]) -> list[s
         how = "Compare the outlines with the anatomy before you trust a curve."
         parts += [
             "<h2>Where the regions lie</h2>",
-            _image(image("where"), "regions", ""),
+            inline_image(image("where"), "regions", ""),
             _why(how),
         ]
     if image("map") is not None:
-        parts += ["<h2>Maps</h2>", _image(image("map"), "statistical map", ""), _maps(s)]
+        parts += ["<h2>Maps</h2>", inline_image(image("map"), "statistical map", ""), _maps(s)]
     return parts
 
 
@@ -260,16 +263,16 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
     parts = [
         _head(s),
         "<h2>Seen and decoded</h2>",
-        _image(image("strip"), "seen above decoded, in time order", no_pictures),
+        inline_image(image("strip"), "seen above decoded, in time order", no_pictures),
         "<small>Of each stimulus the percept seen nearest to its middle, in time order; "
         "not chosen by hand.</small>",
         "<h2>Accuracy</h2>",
         _accuracy(s),
-        _image(image("confidence"), "confidence over time", "no percepts were recorded"),
+        inline_image(image("confidence"), "confidence over time", "no percepts were recorded"),
         *_regions(s, image("regions")),
         "<h2>Signal quality</h2>",
         _scan(s),
-        _image(
+        inline_image(
             image("motion"),
             "movement and change",
             s["reasons"].get("motion", "no quality figures were recorded"),
@@ -277,14 +280,14 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
         _quality(s),
         *_brain(s, image),
         "<h2>Latency</h2>",
-        _image(image("latency"), "latency histograms", "nothing to measure was recorded"),
+        inline_image(image("latency"), "latency histograms", "nothing to measure was recorded"),
         _latency(s),
         "<h2>Counts</h2>",
-        _table(("", "count"), counts),
+        table(("", "count"), counts),
         "<h2>Notes</h2>",
         _notes(s),
         "<h2>Facts</h2>",
-        _table((), facts, numbers_from=9),
+        table((), facts, numbers_from=9),
     ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

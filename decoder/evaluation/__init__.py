@@ -1,0 +1,1 @@
+"""Measures percepts of data that a decoder was not fitted on, and reports on them."""
