@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from decoder.spaces.base import CCoder, Space, ZCoder, join
 from decoder.spaces.pixels import Pixels
+from decoder.spaces.prototypes import Prototypes
+from decoder.spaces.weights import need
 from decoder.spaces.world import world_space
 from phosphene.errors import ConfigError, problem
-from phosphene.stimuli import SPACE_ID
+from phosphene.stimuli import CATEGORIES, SPACE_ID
 
 __all__ = ["FORMS", "open_space"]
 
-FORMS = f"{SPACE_ID}, pixels:28, pixels:28:grey"
+FORMS = (
+    f"{SPACE_ID}, pixels:SIDE[:grey], taef2:FOLDER[@SIDE], diffusers:FOLDER_OR_ID[@SIDE], "
+    "clip:FOLDER_OR_ID, prototypes[:NAME+NAME...], z=SPACE,c=SPACE"
+)
+LARGEST_PX = 512
+SIDE_PX = 64
+"""Side of the pictures of an autoencoder, in pixels, where the specification names none."""
 
 
 def open_space(spec: str, *, threads: int = 1, local_files_only: bool = True) -> Space:
@@ -19,7 +27,8 @@ def open_space(spec: str, *, threads: int = 1, local_files_only: bool = True) ->
     Parameters
     ----------
     spec : str
-        One of `FORMS`, or two parts joined: ``z=SPEC,c=SPEC``.
+        One of `FORMS`. ``@56`` after an autoencoder is the side in pixels of its pictures (64 where
+        it is left out); ``z=...,c=...`` takes z of one space and c of another.
     threads : int
         CPU threads.
     local_files_only : bool
@@ -47,7 +56,33 @@ def _single(spec: str, threads: int, local_files_only: bool) -> Space:
     kind, _, rest = spec.partition(":")
     if kind == "pixels":
         return join(_pixels(rest), None)
+    if kind == "prototypes":
+        return join(None, Prototypes(rest.split("+") if rest else CATEGORIES))
+    if rest and kind in ("taef2", "diffusers"):
+        return join(_autoencoder(kind, rest, local_files_only), None)
+    if rest and kind == "clip":
+        need("torch")
+        from decoder.spaces.clip import open_clip
+
+        return join(None, open_clip(rest, local_files_only))
     raise ConfigError(problem("space", spec, FORMS, "See docs/how-to/target-spaces.md."))
+
+
+def _autoencoder(kind: str, rest: str, local_files_only: bool) -> ZCoder:
+    """Open an autoencoder; torch is imported here, for those who want one."""
+    need("torch")
+    place, mark, side = rest.rpartition("@")
+    if not (mark and side.isdecimal()):
+        place, side = rest, str(SIDE_PX)
+    if not 8 <= int(side) <= LARGEST_PX:
+        raise ConfigError(problem("side", side, f"8 to {LARGEST_PX} pixels", "Use @64, say."))
+    if kind == "taef2":
+        from decoder.spaces.taef2 import open_taef2
+
+        return open_taef2(place, int(side))
+    from decoder.spaces.autoencoder import open_autoencoder
+
+    return open_autoencoder(place, int(side), local_files_only)
 
 
 def _pixels(rest: str) -> Pixels:
