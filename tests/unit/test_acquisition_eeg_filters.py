@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
+from acquisition.eeg import filters
 from acquisition.eeg.config import FilterConfig
 from acquisition.eeg.filters import CausalFilter, design_sos, group_delay_ms, settling_samples
 from phosphene.errors import InputError
@@ -81,3 +82,20 @@ def test_settling_follows_the_slowest_mode() -> None:
 def test_a_wrong_shape_is_refused() -> None:
     with pytest.raises(InputError, match=r"allowed: \(n, 3\)"):
         CausalFilter(design_sos(FilterConfig(), FS_HZ), 3)(np.zeros((5, 4)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(cuts=st.lists(st.integers(0, 300), max_size=12))
+def test_the_loop_inside_scipy_and_its_door_give_the_same_bits(cuts: list[int]) -> None:
+    sos = filters.design_sos(FilterConfig(low_hz=1.0, high_hz=40.0, notch_hz=(50.0,)), 250.0)
+    x = np.random.default_rng(3).normal(500.0, 30.0, (300, 3))
+    made = []
+    for run in (filters._run, filters._run_publicly):
+        state = np.ascontiguousarray(signal.sosfilt_zi(sos) * x[0][:, np.newaxis, np.newaxis])
+        chunks = [part for part in np.split(x, sorted(cuts)) if len(part)]
+        parts = [np.array(part.T, order="C") for part in chunks]
+        for part in parts:
+            run(sos, part, state)
+        made.append((np.concatenate(parts, axis=1), state))
+    for one, other in zip(*made, strict=True):
+        np.testing.assert_array_equal(one, other)
