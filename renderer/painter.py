@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from phosphene.bundle import Bundle
+from phosphene.bundle import SPACE_GRAPH, Bundle
 from phosphene.engine import OnnxEngine
 from phosphene.errors import BundleError, ConfigError, check_all, problem
 from phosphene.session import RendererSettings
@@ -16,12 +16,10 @@ from phosphene.stimuli import C_DIM, Z_SHAPE
 from phosphene.stimuli.encoder import space_hash
 from renderer.generator import Generator, Guides, Mode, seeded_noise
 
-__all__ = ["SPACE_GRAPH", "Mode", "Painter", "SpacePainter", "open_painter", "warm_up"]
+__all__ = ["Mode", "Painter", "SpacePainter", "open_painter", "warm_up"]
 
 Array = npt.NDArray[np.float32]
 WARM_UP_FRAMES = 3
-SPACE_GRAPH = "space.onnx"
-"""File of a bundle: ONNX, `z` float32 (batch, channels, rows, columns) to uint8 `pictures`."""
 
 
 class Painter(Protocol):

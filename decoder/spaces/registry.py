@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from decoder.spaces.base import CCoder, Space, ZCoder, join
+from dataclasses import replace
+
+from decoder.spaces.base import Space, ZCoder, join, name_of
 from decoder.spaces.pixels import Pixels
 from decoder.spaces.prototypes import Prototypes
 from decoder.spaces.weights import need
 from decoder.spaces.world import world_space
-from phosphene.errors import ConfigError, problem
+from phosphene.errors import ConfigError, check_all, problem
 from phosphene.stimuli import CATEGORIES, SPACE_ID
 
 __all__ = ["FORMS", "open_space"]
@@ -103,17 +105,20 @@ def _joined(spec: str, threads: int, local_files_only: bool) -> Space:
         elif parts:  # a comma within a part
             last = next(reversed(parts))
             parts[last] += f",{piece}"
-    low: ZCoder | None = None
-    high: CCoder | None = None
-    if "z" in parts:
-        low = _single(parts["z"], threads, local_files_only).low
-    if "c" in parts:
-        high = _single(parts["c"], threads, local_files_only).high
-    wrong = [
+    named = {key: _single(value, threads, local_files_only) for key, value in parts.items()}
+    low = named["z"].low if "z" in named else None
+    high = named["c"].high if "c" in named else None
+    found = [
         problem(f"space {key}", parts[key], f"a space that has {key}", "Name another.")
         for key, part in (("z", low), ("c", high))
-        if key in parts and part is None
+        if key in named and part is None
     ]
-    if wrong:
-        raise ConfigError("; ".join(wrong))
-    return join(low, high)
+    check_all(found, ConfigError, "target space")
+    joined = join(low, high)
+    if len(named) == 1:
+        (key,) = named
+        whole = named[key].low is not None and named[key].high is not None
+        # Half a space is not that space: what expects the other half must not take it for it.
+        if whole:
+            return replace(joined, id=f"{key}={joined.id}", sha256=name_of(key, joined.sha256))
+    return joined
