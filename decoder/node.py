@@ -12,15 +12,14 @@ import zmq
 
 from decoder.flow import AckWindow
 from decoder.window import WindowBuffer
-from phosphene.bundle import Bundle, Expectation
+from phosphene.bundle import Bundle
 from phosphene.bus import Publisher, Puller, Pusher, Subscriber
 from phosphene.engine import Engine, OnnxEngine
 from phosphene.errors import CausalityError, ConfigError, InputError, NodeError
+from phosphene.live_bundle import live_bundle
 from phosphene.manifest import REST
 from phosphene.messages import Array, Command, Credit, Features, Grant, Message, Percept
 from phosphene.node import NodeContext
-from phosphene.stimuli import SPACE_ID
-from phosphene.stimuli.encoder import space_hash
 
 __all__ = ["DecoderNode", "build", "label_of"]
 
@@ -218,7 +217,9 @@ class DecoderNode:
         if "log_probabilities" in result:
             values = np.exp(result["log_probabilities"][0].astype(np.float64))
             probabilities = dict(zip(manifest.labels, map(float, values), strict=True))
-        confidence = float(np.clip(result["confidence"].reshape(-1)[0], 0.0, 1.0))
+        # What is no number is no confidence.
+        raw = float(result["confidence"].reshape(-1)[0])
+        confidence = min(max(raw, 0.0), 1.0) if np.isfinite(raw) else 0.0
         seen_s = header.t_data - manifest.window.delay_s
         percept = self._context.message(
             Percept,
@@ -257,16 +258,9 @@ class DecoderNode:
 
 def _load(context: NodeContext) -> tuple[Bundle | None, Engine | None]:
     plan = context.plan
-    path = plan.session.decoder.bundle
-    if path is None:
+    bundle = live_bundle(plan.session)
+    if bundle is None:
         return None, None
-    expect = Expectation(
-        person=plan.session.person,
-        modality=plan.session.modality,
-        target_id=SPACE_ID,
-        target_sha256=space_hash(),
-    )
-    bundle = Bundle.load(path, expect)
     return bundle, OnnxEngine(bundle.graph, threads=plan.session.decoder.threads)
 
 

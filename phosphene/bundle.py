@@ -1,17 +1,16 @@
-"""Bundles: a folder that holds one person's fitted decoder and everything to use it rightly.
+"""Bundles: one person's fitted decoder and everything to use it rightly.
 
-Files: `manifest.json` (see `phosphene.manifest`), the engine graph, `statistics.npz`, and for fMRI
-the mask. Nothing in it is executable and nothing is pickled. A bundle is verified in full before
-anything of it is used, and what was verified (bytes in memory) is what runs.
+A folder, or a single file (`phosphene.bundle_store`). In it: `manifest.json` (see
+`phosphene.manifest`), the engine graph, `statistics.npz`, for fMRI the mask, where the renderer
+does not bring the target space the graph of its decoder, and a model card. Nothing in it is
+executable and nothing is pickled. A bundle is verified in full before anything of it is used, and
+what was verified (bytes in memory) is what runs.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import os
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -22,10 +21,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from phosphene.bundle_store import MANIFEST, Store, open_store, write_store
 from phosphene.errors import BundleError, check_all, problem
 from phosphene.manifest import FileInfo, Manifest, MaskInfo, consistency_problems
+from phosphene.model_card import CARD, model_card
 
 __all__ = [
+    "CARD",
     "MANIFEST",
     "SPACE_GRAPH",
     "Bundle",
@@ -35,7 +37,6 @@ __all__ = [
     "sha256_hex",
 ]
 
-MANIFEST = "manifest.json"
 SPACE_GRAPH = "space.onnx"
 _SUFFIXES = (".onnx", ".npz")
 _MAX_MANIFEST_BYTES = 8 << 20
@@ -105,7 +106,7 @@ class Bundle:
         Parameters
         ----------
         path : str or Path
-            The bundle's folder.
+            The bundle's folder or file.
         expect : Expectation, optional
             What it must match.
 
@@ -120,8 +121,9 @@ class Bundle:
             Listing everything that is missing, changed or does not belong here.
         """
         root = Path(path)
-        raw, manifest = _read_manifest(root)
-        payload, found = _read_files(root, manifest)
+        store = open_store(root)
+        raw, manifest = _read_manifest(store, root)
+        payload, found = _read_files(store, manifest)
         found += consistency_problems(manifest)
         found += _expectation_problems(manifest, expect or Expectation())
         mask, affine = None, None
@@ -146,47 +148,24 @@ class Bundle:
     def write(self, path: str | Path, *, replace: bool = False) -> Path:
         """Write the bundle so that a reader sees all of it or nothing.
 
-        The files go to a hidden folder beside `path`, reach the disk, and the folder is renamed.
-
         Parameters
         ----------
         path : str or Path
-            Folder to make.
+            Folder to make, or file where the name ends in ``.phos``.
         replace : bool
             Whether an existing bundle there may be replaced.
 
         Returns
         -------
         Path
-            The folder.
+            Folder or file.
 
         Raises
         ------
         BundleError
             If something is there already and `replace` is False.
         """
-        goal = Path(path)
-        if goal.exists() and not replace:
-            raise BundleError(
-                problem("path", str(goal), "a folder that does not exist", "Choose another name.")
-            )
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{goal.name}.", dir=goal.parent))
-        try:
-            for name, content in self.payload.items():
-                _write_synced(fresh / name, content)
-            if goal.exists():
-                old = fresh.with_name(fresh.name + ".old")
-                goal.rename(old)
-                fresh.rename(goal)
-                shutil.rmtree(old)
-            else:
-                fresh.rename(goal)
-            _sync_folder(goal.parent)
-        except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise
-        return goal
+        return write_store(Path(path), self.payload, replace=replace)
 
 
 def pack_bundle(
@@ -237,8 +216,10 @@ def pack_bundle(
             voxels=int(mask.sum()),
         )
         payload[info.file] = _npz(mask=mask, affine=affine)
+    draft = msgspec.structs.replace(draft, mask=info)
+    payload[CARD] = model_card(draft).encode()
     files = {n: FileInfo(sha256=sha256_hex(b), size=len(b)) for n, b in sorted(payload.items())}
-    manifest = msgspec.structs.replace(draft, mask=info, files=files)
+    manifest = msgspec.structs.replace(draft, files=files)
     check_all(consistency_problems(manifest), BundleError, "new bundle")
     raw = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     msgspec.json.decode(raw, type=Manifest)  # what cannot be read back must not be written
@@ -283,39 +264,38 @@ def mask_sha256(mask: npt.NDArray[np.bool_], affine: npt.NDArray[np.float64]) ->
     return sha256_hex(shape + np.packbits(mask.ravel()).tobytes() + micrometres)
 
 
-def _read_manifest(root: Path) -> tuple[bytes, Manifest]:
-    path = root / MANIFEST
-    if not path.is_file():
-        raise BundleError(problem("bundle", str(root), "a folder with manifest.json", "Fit one."))
-    if path.stat().st_size > _MAX_MANIFEST_BYTES:
-        raise BundleError(problem(str(path), "too long", "up to 8 MiB", "Fit the bundle anew."))
-    raw = path.read_bytes()
+def _read_manifest(store: Store, root: Path) -> tuple[bytes, Manifest]:
+    raw = store.read(MANIFEST) if MANIFEST in store.names else None
+    if raw is None:
+        raise BundleError(problem("bundle", str(root), f"a bundle with {MANIFEST}", "Fit one."))
     try:
+        if len(raw) > _MAX_MANIFEST_BYTES:
+            raise msgspec.DecodeError("longer than 8 MiB")
         return raw, msgspec.json.decode(raw, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        at = str(root / MANIFEST)
         raise BundleError(
-            problem(str(path), str(error), "a manifest of this format", "Fit the bundle anew.")
+            problem(at, str(error), "a manifest of this format", "Fit the bundle anew.")
         ) from error
 
 
-def _read_files(root: Path, manifest: Manifest) -> tuple[dict[str, bytes], list[str]]:
+def _read_files(store: Store, manifest: Manifest) -> tuple[dict[str, bytes], list[str]]:
     """Read all listed files; report missing, changed, misnamed and additional ones."""
     payload, found = {}, []
     for name, info in manifest.files.items():
-        path = root / name
-        if Path(name).name != name or path.suffix not in _SUFFIXES:
+        if Path(name).name != name or (Path(name).suffix not in _SUFFIXES and name != CARD):
             found.append(problem("files", name, "plain names, .onnx or .npz", "Do not use it."))
-        elif path.is_symlink() or not path.is_file():
+            continue
+        content = store.read(name) if name in store.names else None
+        if content is None:
             found.append(problem(name, "missing", "a regular file", "Copy the bundle again."))
+        elif len(content) != info.size or sha256_hex(content) != info.sha256:
+            found.append(
+                problem(name, "changed", f"SHA-256 {info.sha256}", "Copy the bundle again.")
+            )
         else:
-            content = path.read_bytes()
-            if len(content) != info.size or sha256_hex(content) != info.sha256:
-                found.append(
-                    problem(name, "changed", f"SHA-256 {info.sha256}", "Copy the bundle again.")
-                )
-            else:
-                payload[name] = content
-    extra = sorted(p.name for p in root.iterdir() if p.name not in {MANIFEST, *manifest.files})
+            payload[name] = content
+    extra = sorted(store.names - {MANIFEST, *manifest.files})
     found += [problem(n, "not in the manifest", "nothing else", "Remove it.") for n in extra]
     return payload, found
 
@@ -367,19 +347,3 @@ def _npz(**arrays: npt.NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        path.chmod(0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

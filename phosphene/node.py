@@ -24,7 +24,7 @@ import zmq
 from phosphene.bus import Pusher, RunFolder
 from phosphene.clock import Clock, MonotonicClock
 from phosphene.discretion import DiscreetLog, Discretion
-from phosphene.errors import ConfigError, PhospheneError
+from phosphene.errors import BundleError, ConfigError, PhospheneError
 from phosphene.flood import without_ages
 from phosphene.messages import (
     Array,
@@ -308,7 +308,7 @@ def farewell(context: NodeContext, counts: Mapping[str, int], error: Exception |
     Returns
     -------
     int
-        0; 1 when an error ended the node; `CONFIG_EXIT` where a wrong configuration did.
+        0; 1 when an error ended the node; `CONFIG_EXIT` where a wrong configuration or bundle did.
     """
     if error is not None:
         context.note = str(error)  # the beat logs it
@@ -316,7 +316,7 @@ def farewell(context: NodeContext, counts: Mapping[str, int], error: Exception |
     context.beat(counts, force=True)
     if error is None:
         return 0
-    return CONFIG_EXIT if isinstance(error, ConfigError) else 1
+    return CONFIG_EXIT if isinstance(error, ConfigError | BundleError) else 1
 
 
 def serve(

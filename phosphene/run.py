@@ -15,14 +15,14 @@ from typing import Literal, Never
 
 from tqdm import tqdm
 
-from phosphene.bundle import Bundle, Expectation
+from phosphene.bundle import Bundle
 from phosphene.bus import RunFolder
 from phosphene.consent import Consent, Scope, why_not
 from phosphene.errors import ConfigError
+from phosphene.live_bundle import live_bundle, with_threshold
 from phosphene.plan import Plan
 from phosphene.recorder.names import recordings_in
 from phosphene.session import Session
-from phosphene.stimuli import SPACE_ID
 from phosphene.stimuli.encoder import space_hash
 from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
 
@@ -254,7 +254,8 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     BundleError
         If the bundle is for another person, modality or target space, or damaged.
     """
-    bundle = _checked_bundle(session)
+    bundle = live_bundle(session)
+    session = with_threshold(session, bundle)
     run = uuid.uuid4().hex[:10]
     out = session.recorder.out
     if out is not None:
@@ -273,13 +274,16 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         lsl_session=options.lsl_session or f"phosphene-{run}",
         out=out,
         programme=options.programme,
-        facts={**options.facts, "bundle": bundle, "space": space_hash()},
+        facts={
+            **options.facts,
+            "bundle": "" if bundle is None else bundle.digest,
+            "space": space_hash(),
+        },
     )
     logs = folder.path if out is None else out / "logs"
     logs.mkdir(exist_ok=True)
     _tell_consent(options.consent, session.person)
-    if session.decoder.bundle is None:
-        print("bundle: none; quality control only, nothing is decoded")
+    _tell_bundle(bundle, session.renderer.min_confidence)
     try:
         bar = _bar(options)
         with bar:
@@ -312,17 +316,15 @@ def _wrap_up(out: Path, outcome: Outcome) -> None:
     print(f"the run did not begin: nothing is recorded; the nodes' words are in {out / 'logs'}")
 
 
-def _checked_bundle(session: Session) -> str:
-    """Refuse a bundle that does not belong here before anything starts; return its digest."""
-    if session.decoder.bundle is None:
-        return ""
-    expect = Expectation(
-        person=session.person,
-        modality=session.modality,
-        target_id=SPACE_ID,
-        target_sha256=space_hash(),
-    )
-    return Bundle.load(session.decoder.bundle, expect).digest
+def _tell_bundle(bundle: Bundle | None, least: float) -> None:
+    if bundle is None:
+        print("bundle: none; quality control only, nothing is decoded")
+        return
+    calibration = bundle.manifest.calibration
+    kept = calibration.kept or 0.0
+    chosen = least == calibration.threshold
+    why = f", which keeps {100 * kept:.0f} % of the right percepts" if chosen else ""
+    print(f"no picture below a confidence of {least:.2f}{why}")
 
 
 def _tell_consent(consent: Consent | None, person: str) -> None:

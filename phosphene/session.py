@@ -83,7 +83,8 @@ class RendererSettings(_Settings):
     noise_s : float
         Time constant in seconds of the slowly walking noise; 0 keeps it fixed.
     min_confidence : float
-        Below this confidence the neutral frame is shown.
+        Below this confidence the neutral frame is shown. Where it is not set, the threshold of the
+        bundle holds, which keeps 80 % of the right percepts of its left-out runs.
     stale_s : float
         A percept older than this, in seconds, is no longer shown.
     seed : int
@@ -218,11 +219,13 @@ def _absolute(value: Any, base: Path) -> Any:
     if isinstance(value, Path):
         return value if value.is_absolute() else (base / value).resolve()
     if isinstance(value, BaseModel):
-        return value.model_copy(
-            update={k: _absolute(getattr(value, k), base) for k in type(value).model_fields}
-        )
+        held = {k: getattr(value, k) for k in type(value).model_fields}
+        moved = {k: _absolute(v, base) for k, v in held.items()}
+        # What the file does not set stays unset: a bundle may have a say in it.
+        return value.model_copy(update={k: v for k, v in moved.items() if v is not held[k]})
     if isinstance(value, dict):
-        return {k: _absolute(v, base) for k, v in value.items()}
+        moved = {k: _absolute(v, base) for k, v in value.items()}
+        return value if all(moved[k] is value[k] for k in value) else moved
     return value
 
 

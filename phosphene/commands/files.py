@@ -37,11 +37,12 @@ def _existing(path: Path) -> Path:
 
 def _info(arguments: argparse.Namespace) -> int:
     from phosphene.bundle import Bundle
+    from phosphene.bundle_store import MANIFEST, PHOS
     from phosphene.describe import describe_bundle
     from phosphene.recorder.info import info
 
     where = _existing(arguments.file)
-    if (where / "manifest.json").is_file():
+    if where.suffix == PHOS or (where / MANIFEST).is_file():
         print(describe_bundle(Bundle.load(where)))
     else:
         print(info(where))

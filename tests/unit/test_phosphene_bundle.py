@@ -215,7 +215,7 @@ def test_failed_write_leaves_nothing(
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("phosphene.bundle.os.fsync", full_disk)
+    monkeypatch.setattr("phosphene.bundle_store.os.fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
         bundle.write(tmp_path / "new")
     assert sorted(p.name for p in tmp_path.iterdir()) == [folder.name]

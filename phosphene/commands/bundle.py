@@ -1,0 +1,87 @@
+"""``phosphene bundle``: look at a bundle, check it, make one file of it, or a folder again."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from phosphene.bundle import CARD, Bundle
+from phosphene.bundle_store import PHOS
+from phosphene.commands.base import CliCommand
+from phosphene.describe import describe_bundle
+from phosphene.engine import OnnxEngine
+from phosphene.errors import BundleError, ConfigError, problem
+
+__all__ = ["BUNDLE"]
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    kinds: tuple[tuple[str, str, Callable[[argparse.Namespace], int]], ...] = (
+        ("show", "tell what it decodes and how well; --card prints the model card", _show),
+        ("check", "verify every file and load the graph", _check),
+        ("pack", f"make a single {PHOS} file", _pack),
+        ("unpack", "make a folder", _unpack),
+    )
+    for name, summary, run in kinds:
+        sub = actions.add_parser(name, help=summary, description=summary)
+        sub.add_argument("bundle", type=Path, help=f"folder or {PHOS} file")
+        if name == "show":
+            sub.add_argument("--card", action="store_true", help="print the model card")
+        if name in ("pack", "unpack"):
+            sub.add_argument("--out", type=Path, help="where; by default beside it")
+            sub.add_argument("--replace", action="store_true", help="replace what is there")
+        sub.set_defaults(run_action=run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    run: Callable[[argparse.Namespace], int] = arguments.run_action
+    return run(arguments)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    bundle = Bundle.load(arguments.bundle)
+    if arguments.card:
+        card = bundle.payload.get(CARD)
+        if card is None:
+            raise BundleError(problem(CARD, "missing", "a model card", "Fit the bundle anew."))
+        print(card.decode(), end="")
+    else:
+        print(describe_bundle(bundle))
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    bundle = Bundle.load(arguments.bundle)
+    engine = OnnxEngine(bundle.graph)
+    total = sum(len(content) for content in bundle.payload.values())
+    print(
+        f"{arguments.bundle}: {len(bundle.payload)} files, {total} bytes, all as their hashes say"
+    )
+    print(f"graph: {'; '.join(map(str, engine.inputs))} -> {'; '.join(map(str, engine.outputs))}")
+    print(f"digest {bundle.digest}")
+    return 0
+
+
+def _pack(arguments: argparse.Namespace) -> int:
+    goal = arguments.out or arguments.bundle.with_name(arguments.bundle.name + PHOS)
+    if goal.suffix != PHOS:
+        raise ConfigError(problem("--out", str(goal), f"a name that ends in {PHOS}", "Rename it."))
+    return _written(arguments, goal)
+
+
+def _unpack(arguments: argparse.Namespace) -> int:
+    goal = arguments.out or arguments.bundle.with_suffix("")
+    if goal.suffix == PHOS or goal == arguments.bundle:
+        raise ConfigError(problem("--out", str(goal), "a name of a folder", "Give another."))
+    return _written(arguments, goal)
+
+
+def _written(arguments: argparse.Namespace, goal: Path) -> int:
+    bundle = Bundle.load(arguments.bundle)
+    print(f"{bundle.write(goal, replace=arguments.replace)}: digest {bundle.digest[:12]}")
+    return 0
+
+
+BUNDLE = CliCommand("bundle", "look at, check, pack or unpack a bundle", _configure, _run)

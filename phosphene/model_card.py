@@ -1,0 +1,124 @@
+"""The model card of a bundle: its manifest in words that need no manual.
+
+After Mitchell et al. (2019, FAT* '19:220), as far as one person's decoder has anything to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from phosphene.manifest import Calibration, Manifest, Score
+
+__all__ = ["CARD", "model_card"]
+
+CARD = "MODEL_CARD.md"
+
+_NEVER = """\
+- It decodes this one person, in this mask or channel layout. For anybody else it says nothing.
+- It is made for research. It is no medical device: no diagnosis, no treatment, no decision about
+  a person may rest on it.
+- It must not be used without the person's informed consent to what is done with its output, nor
+  when that consent has been withdrawn or has expired; nor for lie detection, interrogation,
+  surveillance, or hiring.
+- A picture is a guess about what was shown, made by a generator that always paints something. It
+  is no photograph of a thought and no evidence. Pictures of what was only imagined or remembered
+  were not measured.
+- The figures hold for the stimuli and the scanner or cap of the calibration."""
+
+
+def model_card(m: Manifest) -> str:
+    """Write the card of a bundle.
+
+    Parameters
+    ----------
+    m : Manifest
+        What the bundle says about itself; its list of files is not used.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    parts = [
+        f"# Decoder of {m.person}",
+        _what(m),
+        "## Trained on",
+        _trained(m),
+        "## How good it is",
+        "Every figure comes from data that the decoder was not fitted on, beside the level of "
+        "chance and a control with shuffled truth.",
+        "\n".join(_scores(m.metrics)),
+        "## How far its confidence can be believed",
+        _trust(m.calibration),
+        "## What it must not be used for",
+        _NEVER,
+        "## Rights",
+        f"Licence: {m.licence}. Consent: {m.consent or 'no record named'}. Made {m.created} with "
+        + ", ".join(f"{name} {version}" for name, version in sorted(m.versions.items()))
+        + ".",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _what(m: Manifest) -> str:
+    kind = "fMRI" if m.modality == "fmri" else "EEG"
+    unit = "voxels" if m.modality == "fmri" else "values per epoch"
+    gives = {
+        "z": "what a picture looks like (z)",
+        "c": "what it is about (c)",
+        "class": "its category",
+    }
+    window = f"a window of {m.window.length} x {m.window.period_s:g} s"
+    text = (
+        f"From {kind} ({m.features} {unit}, {window}) this decoder tells "
+        f"{', '.join(gives[h] for h in m.heads)}, "
+        f"{m.window.delay_s:g} s after it was seen, in the target space `{m.target.id}`."
+    )
+    if m.labels:
+        text += f" It knows: {', '.join(m.labels)}."
+    if not m.placed:
+        text += " It is not known where in the brain its voxels lie: it decodes no live run."
+    return text
+
+
+def _trained(m: Manifest) -> str:
+    t = m.training
+    named = ", ".join(t.groups[:12]) + (", ..." if len(t.groups) > 12 else "")
+    data = "\n".join(f"- `{sha}`" for sha in t.data_sha256[:20])
+    more = f"\n- and {len(t.data_sha256) - 20} more" if len(t.data_sha256) > 20 else ""
+    return (
+        f"{t.samples} responses of one person in {len(t.groups)} run(s) ({named}), seed {t.seed}. "
+        f"SHA-256 of the data:\n\n{data}{more}"
+    )
+
+
+def _scores(scores: tuple[Score, ...]) -> Iterator[str]:
+    yield "| figure | held out | 95 % interval | chance | shuffled | n | split |"
+    yield "|---|---|---|---|---|---|---|"
+    for s in scores:
+        yield (
+            f"| {s.name} | {s.value:.3f} | {s.low:.3f} to {s.high:.3f} | {s.chance:.3f} | "
+            f"{s.shuffled:.3f} | {s.n} | {s.split} |"
+        )
+
+
+def _trust(c: Calibration) -> str:
+    text = (
+        f"Brier score {c.brier:.3f} (always saying the mean: {c.base_brier:.3f}), n = {c.n}"
+        + ("" if c.error is None else f", expected calibration error {c.error:.3f}")
+        + "."
+    )
+    if c.threshold is not None and c.kept is not None:
+        text += (
+            f" Below a confidence of {c.threshold:.3f} nothing is shown; that keeps "
+            f"{100 * c.kept:.0f} % of the right percepts."
+        )
+    if c.controls:
+        lines = ["", "", "| held-out control | refused | n |", "|---|---|---|"]
+        lines += [f"| {k.kind} | {100 * k.refused:.1f} % | {k.n} |" for k in c.controls]
+        text += "\n".join(lines)
+    if c.reliability:
+        lines = ["", "", "| confidence | share that was right | n |", "|---|---|---|"]
+        lines += [f"| {b.confidence:.2f} | {b.success:.2f} | {b.n} |" for b in c.reliability]
+        text += "\n".join(lines)
+    return text
