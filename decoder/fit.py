@@ -23,6 +23,7 @@ from decoder.identify import trials
 from decoder.metrics import correct, n_way_top1, two_way
 from decoder.model import LinearModel
 from decoder.regions import Regions
+from decoder.regions_data import RegionsFromData
 from decoder.samples import Priors, learn_priors, make_samples
 from decoder.scoring import score_auc, score_items
 from decoder.settings import FitSettings
@@ -60,7 +61,7 @@ class Facts:
         Volume that the training runs were aligned to.
     further : mapping of str to array
         What acquisition has learned besides and needs again in a live run.
-    regions : Regions, optional
+    regions : Regions or RegionsFromData, optional
         Which voxels each head reads; None = all of them.
     space_graph : bytes, optional
         ONNX that makes pictures of z of a space that the renderer does not bring itself.
@@ -81,7 +82,7 @@ class Facts:
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     further: Mapping[str, Array] = field(default_factory=dict, repr=False)
-    regions: Regions | None = field(default=None, repr=False)
+    regions: Regions | RegionsFromData | None = field(default=None, repr=False)
     space_graph: bytes | None = field(default=None, repr=False)
 
 
@@ -199,8 +200,9 @@ def fit_bundle(
     priors = fitted.priors
     statistics: dict[str, Array] = {"prior_mean": priors.mean, "prior_std": priors.std}
     statistics |= facts.further
-    if facts.regions is not None:
-        statistics |= {f"region_{n}": mask for n, mask in facts.regions.members.items()}
+    found = fitted.model.regions
+    if isinstance(found, Regions):
+        statistics |= {f"region_{name}": mask for name, mask in found.members.items()}
     if facts.reference is not None:
         statistics["reference"] = facts.reference
     draft = _manifest(data, facts, fitted, grid or Grid())
@@ -269,8 +271,9 @@ def _identification(
 def _manifest(data: Dataset, facts: Facts, fitted: Fitted, grid: Grid) -> Manifest:
     settings = fitted.settings
     chosen: dict[str, Any] = {"delays_tried": list(grid.delays_s), "chosen": fitted.model.chosen}
-    if facts.regions is not None:
-        chosen["regions"] = facts.regions.described()
+    if isinstance(fitted.model.regions, Regions):
+        source = "data" if isinstance(facts.regions, RegionsFromData) else "given"
+        chosen["regions"] = {"from": source, **fitted.model.regions.described()}
     running = settings.normaliser == "running"
     heads: Any = fitted.model.heads
     return Manifest(

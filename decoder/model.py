@@ -21,6 +21,7 @@ from decoder.heads import fit_head
 from decoder.linear import Affine, Space
 from decoder.power import PowerHead, fit_power
 from decoder.regions import Head, Regions
+from decoder.regions_data import RegionsFromData
 from decoder.samples import Samples
 from decoder.settings import FitSettings
 from decoder.trust import Trust, signal_of
@@ -114,8 +115,8 @@ class LinearModel:
         Their embeddings.
     z_shape : tuple of int
         Shape of the latent.
-    regions : Regions or None
-        Which features each head reads; None = all of them.
+    regions : Regions or RegionsFromData or None
+        Which features each head reads; None = all of them. After a fit they are found.
     z, c : Affine or None
         From windows (n, window * features); None before the fit, or without such a head.
     scores : Affine or Committee or PowerHead or None
@@ -133,7 +134,7 @@ class LinearModel:
     categories: tuple[str, ...]
     prototypes: Array = field(repr=False)
     z_shape: tuple[int, ...] = (4, 16, 16)
-    regions: Regions | None = field(default=None, repr=False)
+    regions: Regions | RegionsFromData | None = field(default=None, repr=False)
     z: Affine | None = field(default=None, repr=False)
     c: Affine | None = field(default=None, repr=False)
     scores: Scores | None = field(default=None, repr=False)
@@ -232,7 +233,8 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
     """
     X, times = averaged(samples.X, settings)
     space = Space.of(X)
-    window = _volumes(model.regions, X.shape[1])
+    regions = _regions_of(model, samples, X, settings)
+    window = 1 if regions is None else X.shape[1] // regions.features
     told: dict[str, float] = {}
     maps: dict[str, Affine | None] = {"z": None, "c": None}
     targets: tuple[tuple[Head, Array | None], ...] = (("z", samples.z), ("c", samples.c))
@@ -241,9 +243,10 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
             continue
         flat = target.reshape(len(target), -1)
         known = np.asarray(np.isfinite(flat).all(axis=1))
-        weightings = model.regions.weightings(name, window) if model.regions else []
+        weightings = regions.weightings(name, window) if regions else []
+        rows = X[known] if weightings else X
         fitted = fit_head(
-            X[known], flat[known], samples.groups[known], settings, weightings, space.take(known)
+            rows, flat[known], samples.groups[known], settings, weightings, space.take(known)
         )
         maps[name] = fitted.map.repeated(times)
         told |= fitted.facts(name)
@@ -253,25 +256,33 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
     scores: Scores | None = None
     if labels or not any(maps.values()):
         scores, shrinkage = _fit_scores(
-            model, X[known], names[known], labels, samples.groups[known], settings,
+            regions, X[known], names[known], labels, samples.groups[known], settings,
             space.take(known), times,
         )  # fmt: skip
         told |= {} if shrinkage is None else {"shrinkage": shrinkage}
-    return replace(model, z=maps["z"], c=maps["c"], scores=scores, labels=labels, chosen=told)
+    return replace(
+        model, regions=regions, z=maps["z"], c=maps["c"], scores=scores, labels=labels, chosen=told
+    )
 
 
-def _volumes(regions: Regions | None, length: int) -> int:
-    """Count the volumes side by side in a row, and check that regions are of the same mask."""
-    if regions is None:
-        return 1
-    if length % regions.features:
+def _regions_of(
+    model: LinearModel, samples: Samples, X: Array, settings: FitSettings
+) -> Regions | None:
+    """Regions that are given, or found in the training rows."""
+    regions = model.regions
+    if isinstance(regions, RegionsFromData):
+        volumes = settings.window if X.shape[1] == samples.X.shape[1] else 1
+        mean = X.reshape(len(X), volumes, -1).mean(axis=1)
+        return regions.find(mean, samples.z, samples.c, samples.groups, settings)
+    if regions is not None and X.shape[1] % regions.features:
         allowed = f"a multiple of the {regions.features} voxels of the regions"
-        raise InputError(problem("features", length, allowed, "Read regions in the data's mask."))
-    return length // regions.features
+        cure = "Read regions in the data's mask."
+        raise InputError(problem("features", X.shape[1], allowed, cure))
+    return regions
 
 
 def _fit_scores(
-    model: LinearModel,
+    regions: Regions | None,
     X: Array,
     names: Array,
     labels: tuple[str, ...],
@@ -288,7 +299,7 @@ def _fit_scores(
         )  # fmt: skip
     if settings.committee:
         return committee_of(X, names, labels, groups, settings), None
-    mask = model.regions.mask("class") if model.regions else None
+    mask = regions.mask("class") if regions else None
     if mask is not None:
         space = Space.of(X, np.tile(mask.astype(np.float64), X.shape[1] // len(mask)))
     lda = fit_lda(space, names, labels, groups, settings.shrinkages, settings.folds)
