@@ -1,7 +1,8 @@
 """``python -m acquisition.prepare SOURCE... --out DATA.npz``: recordings in, prepared data out.
 
 The same cores in the same order as in a live run, without the normaliser: its statistics are what
-the fit learns. Further runs are aligned to the first volume of the first run.
+the fit learns. All runs are aligned to the reference that the settings name, or to the first volume
+of the first run.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from acquisition.fmri.regressors import DesignConfig
 from acquisition.fmri.volume import Volume
 from acquisition.fmri_betas import usual_delays_s
 from acquisition.fmri_chain import FmriChain, end_of_volume_s
+from acquisition.fmri_reference import lay_reference, read_reference
 from acquisition.prepare_rows import BetaRows, Rows
 from acquisition.regions import given_mask
 from acquisition.settings import dump_settings, epoch_times_s
@@ -106,7 +108,8 @@ def prepare_fmri(
     first, delays_s = runs[0], _delays_s(runs, settings, beta_delays_s)
     tr_s = settings.fmri.tr_s or first.tr_s
     _check_alike(runs)
-    rows, mask, reference, mask_hash = Rows(), _mask_of(first, settings), None, ""
+    rows, mask, mask_hash = Rows(), _mask_of(first, settings), ""
+    reference = _reference_of(first, settings)
     aligned, volumes = False, settings.fmri.model_copy(update={"features": "volume"})
     bar = tqdm(total=sum(r.n_volumes for r in runs), unit="volume", disable=not show_progress)
     with bar:
@@ -157,6 +160,14 @@ def _mask_of(run: FmriRecording, settings: AcquisitionSettings) -> npt.NDArray[n
     if settings.fmri.mask is None:
         return run.mask
     return given_mask(settings.fmri, next(run.volumes()))
+
+
+def _reference_of(run: FmriRecording, settings: AcquisitionSettings) -> Volume | None:
+    """Return the reference that the settings name, laid on the run's first volume."""
+    picture = read_reference(settings.fmri)
+    if picture is None:
+        return None
+    return lay_reference(next(run.volumes()), picture, settings.fmri.realign)
 
 
 def _check_alike(runs: Sequence[FmriRecording]) -> None:

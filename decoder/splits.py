@@ -39,6 +39,7 @@ RULES = "given, leave-one-run-out, 10-fold-by-stimulus, 5-fold-by-run+stimulus a
 
 _FOLDS = 10
 _LEAST_UNITS = 3
+_MOST_GROUPS = 12
 _LEAVE = re.compile(r"leave-one-([a-z+]+)-out")
 _FOLD = re.compile(r"(\d+)-fold-by-([a-z+]+)")
 
@@ -230,19 +231,21 @@ def make_split(data: Dataset, rule: str, seed: int = 0) -> Split:
     return k_fold(data, by, int(fold[1]), seed)
 
 
-def as_groups(data: Dataset, split: Split) -> Dataset:
-    """Rename the groups of trials after the folds of a split.
+def as_groups(data: Dataset, split: Split, seed: int = 0) -> Dataset:
+    """Rename the groups of trials so that choices on training rows keep to the rule too.
 
-    Everything that goes group by group (choices on training rows, held-out figures) then keeps to
-    the rule too. Rows that no fold tests are left out; the order in time says nothing afterwards.
+    Groups are the folds of the split, or ten such folds where it has many or small ones. The order
+    in time says nothing afterwards.
     """
-    fold_of = np.full(len(data), -1)
+    sizes = [len(test) for _, test in split]
+    if not 2 <= len(split) <= _MOST_GROUPS or min(sizes) < 2 or sum(sizes) != len(data):
+        split = k_fold(data, split.by, _FOLDS, seed)
+    fold_of = np.zeros(len(data), np.intp)
     for number, (_, test) in enumerate(split):
         fold_of[test] = number
-    kept = np.flatnonzero(fold_of >= 0)
     width = len(str(len(split)))
-    names = np.array([f"fold {number + 1:0{width}}" for number in fold_of[kept].tolist()])
-    return replace(data.select(kept), groups=names, times=kept.astype(np.float64))
+    names = np.array([f"fold {number + 1:0{width}}" for number in fold_of.tolist()])
+    return replace(data, groups=names, times=np.arange(len(data), dtype=np.float64))
 
 
 def apart(data: Dataset, key: str, train: Rows, test: Rows) -> bool:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from decoder.readers.arrays import ArrayFile
 from decoder.readers.options import ReadOptions
-from decoder.readers.pairs import Shown, roles_of, shown_of, texts
+from decoder.readers.pairs import Shown, option_of, roles_of, shown_of, texts
 from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent
 from phosphene.errors import InputError, check_all, problem
 
@@ -154,7 +154,7 @@ def read_epoch_arrays(
 def _check(file: ArrayFile, names: Mapping[str, str]) -> None:
     found = [
         problem(f"array of {role}", names.get(role), f"one of: {file.held()}",
-                f"Name it with --{role}.")
+                f"Name it with {option_of(role)}.")
         for role in ("epochs", "times", "channels", *names)
         if names.get(role) not in file
     ]  # fmt: skip

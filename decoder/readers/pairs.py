@@ -18,7 +18,7 @@ from decoder.readers.voxels import clean_voxels, voxels_sha256
 from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent
 from phosphene.errors import InputError, check_all, problem
 
-__all__ = ["ROLES", "Shown", "read_pairs", "roles_of", "shown_of", "texts"]
+__all__ = ["ROLES", "Shown", "option_of", "read_pairs", "roles_of", "shown_of", "texts"]
 
 Array = npt.NDArray[Any]
 Strings = npt.NDArray[np.str_]
@@ -180,7 +180,7 @@ def _checked(
     """Return the arrays of the training and, where there is one, the test side; check them all."""
     found = [
         problem(f"array of {role.replace('_', ' ')}", name, f"one of: {file.held()}",
-                f"Name it with {_option(role)}.")
+                f"Name it with {option_of(role)}.")
         for role, name in names.items()
         if name not in file
     ]  # fmt: skip
@@ -188,7 +188,7 @@ def _checked(
         if role not in names:
             found.append(
                 problem(f"array of {role.replace('_', ' ')}", None, f"one of: {file.held()}",
-                        f"Name it with {_option(role)}.")
+                        f"Name it with {option_of(role)}.")
             )  # fmt: skip
     if not {"stimuli", "labels"} & set(names):
         found.append(
@@ -206,15 +206,16 @@ def _checked(
             missing = f"test_{role}" if role in train else role
             found.append(
                 problem(f"array of {missing.replace('_', ' ')}", None, f"one of: {file.held()}",
-                        f"Name it with {_option(missing)}, or leave both sides out.")
+                        f"Name it with {option_of(missing)}, or leave both sides out.")
             )  # fmt: skip
     check_all(found, InputError, str(file.path))
     return sides
 
 
-def _option(role: str) -> str:
+def option_of(role: str) -> str:
+    """Return the option of the command line that names the array of a role."""
     words = role.replace("_", "-")
-    return f"--{words}-key" if role.endswith("labels") else f"--{words}"
+    return f"--{words}-key" if role.endswith(("labels", "runs", "sessions")) else f"--{words}"
 
 
 def _has_test(names: Mapping[str, str]) -> bool:

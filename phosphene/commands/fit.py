@@ -15,7 +15,8 @@ from typing import Any
 
 from phosphene.commands.base import CliCommand
 from phosphene.commands.replay import own_start
-from phosphene.errors import ConfigError, InputError, NodeError, problem
+from phosphene.commands.source import add_array_options, array_arguments, is_trials_file
+from phosphene.errors import ConfigError, InputError, NodeError, check_all, problem
 
 __all__ = ["FIT", "person_in", "run_module"]
 
@@ -95,7 +96,9 @@ def person_in(asked: str | None, sources: Sequence[Path]) -> str:
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, nargs="+", help="recordings: one file per run, a "
-                        "folder that holds several runs, or one prepared .npz")  # fmt: skip
+                        "folder that holds several runs, or a BIDS data set; or one file that is "
+                        "cut into trials: responses and stimuli (.npz, .mat), epochs of EEG (.npz, "
+                        "-epo.fif, .set), prepared data (.npz)")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder of the new bundle")
     parser.add_argument("--person", help="pseudonym of the person; default: the one in a recording "
                         f"of our own, otherwise {_UNNAMED}")  # fmt: skip
@@ -113,6 +116,21 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--acquisition", type=_table, default={}, metavar="JSON", help="settings "
                         "of the cleaning, as in a session's table [acquisition]: JSON or its file, "
                         'for instance {"eeg": {"band_hz": [0.3, 30]}}')  # fmt: skip
+    parser.add_argument("--space", help="target space of z and c, for instance world-64, "
+                        "pixels:28:grey or z=SPEC,c=SPEC; default: the one that suits what was "
+                        "shown")  # fmt: skip
+    parser.add_argument("--early", metavar="MASK", help="voxels that z is decoded from (Takagi & "
+                        "Nishimoto 2023): image, .npy or name of an array")  # fmt: skip
+    parser.add_argument("--higher", metavar="MASK", help="voxels that c and categories are decoded "
+                        "from")  # fmt: skip
+    parser.add_argument("--banded", action="store_true", help="let z and c read both regions, "
+                        "weighed against each other")  # fmt: skip
+    parser.add_argument("--split", default="auto", help="what is held out: auto, given, "
+                        "leave-one-run-out, 10-fold-by-stimulus, 5-fold-by-run+stimulus ...: any "
+                        "of run, session, stimulus, trial")  # fmt: skip
+    parser.add_argument("--memory", type=float, default=8.0, metavar="GIB", help="refuse what "
+                        "would take more memory; default 8")  # fmt: skip
+    add_array_options(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -125,8 +143,9 @@ def _run(arguments: argparse.Namespace) -> int:
                 "--out", str(arguments.out), "a new folder", "Remove it or choose another name."
             )
         )
-    if [path.suffix for path in arguments.source] == [".npz"]:
-        _fit(arguments.source[0], arguments)
+    if is_trials_file(arguments.source):
+        _check_trials(arguments)
+        _fit(arguments.source[0], arguments, _of_trials(arguments))
         return 0
     person = person_in(arguments.person, arguments.source)
     settings = {**arguments.acquisition, **_settings(arguments.features, arguments.delay)}
@@ -169,11 +188,36 @@ def _settings(features: str, delay_s: float | str) -> dict[str, Any]:
     return {"fmri": {"features": "beta", **delay}}
 
 
-def _fit(prepared: Path, arguments: argparse.Namespace) -> None:
-    options = ["--delay", str(arguments.delay)]
-    options += ["--window", str(arguments.window)] if arguments.window is not None else []
-    options += ["--frequencies", arguments.frequencies] if arguments.frequencies else []
-    run_module("decoder.fit", [str(prepared), "--out", str(arguments.out), *options])
+def _check_trials(arguments: argparse.Namespace) -> None:
+    """Refuse options that only recordings have."""
+    found = [
+        problem(option, value, "recordings only", "Leave it out: trials are cut and cleaned.")
+        for option, value, usual in (
+            ("--events", arguments.events, None),
+            ("--features", arguments.features, "volume"),
+            ("--acquisition", arguments.acquisition, {}),
+        )
+        if value != usual
+    ]
+    check_all(found, ConfigError, "trials")
+
+
+def _of_trials(arguments: argparse.Namespace) -> list[str]:
+    """Return the options that trials have."""
+    found = ["--person", arguments.person] if arguments.person else []
+    found += ["--runs", arguments.runs] if arguments.runs else []
+    found += ["--labels", arguments.labels] if arguments.labels else []
+    return found + array_arguments(arguments)
+
+
+def _fit(source: Path, arguments: argparse.Namespace, more: Sequence[str] = ()) -> None:
+    options = ["--delay", str(arguments.delay), "--split", arguments.split]
+    options += ["--memory", str(arguments.memory)]
+    for name in ("window", "frequencies", "space", "early", "higher"):
+        value = getattr(arguments, name)
+        options += [f"--{name}", str(value)] if value is not None else []
+    options += ["--banded"] if arguments.banded else []
+    run_module("decoder.fit", [str(source), "--out", str(arguments.out), *options, *more])
 
 
 FIT = CliCommand("fit", "fit a person's decoder on recordings", _configure, _run)
