@@ -14,6 +14,8 @@ only delay, `AsrStage.delay_samples`, and nothing later than the block's end is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +28,8 @@ __all__ = ["AsrModel", "AsrStage", "calibrate_asr", "clean_rows"]
 Array = npt.NDArray[np.float64]
 
 WINDOW_S, BLOCK_S = 0.5, 1 / 32
+GRACE_S = 2.0
+"""Seconds of data from the end of the calibration until its model is applied."""
 _MEDIAN_BLOCK_S = 0.1
 _OVERLAP = 3
 _CLEAN_LOW, _CLEAN_HIGH = -3.5, 5.0
@@ -133,7 +137,9 @@ class AsrStage:
     Parameters
     ----------
     model : AsrModel or None
-        None learns from the first `calibration_s` seconds, which pass unchanged.
+        None learns from the first `calibration_s` seconds. They pass unchanged, and so does what
+        comes in the `GRACE_S` after them: a thread learns meanwhile, for half a second or more,
+        and from the sample at the end of that time on the model is applied, whenever it was ready.
     fs_hz : float
         Sampling rate in hertz.
     n_channels : int
@@ -154,6 +160,7 @@ class AsrStage:
         self._block = max(1, round(BLOCK_S * fs_hz))
         self._held_blocks = max(1, round(WINDOW_S * fs_hz / self._block))
         self._learning = round(calibration_s * fs_hz)
+        self._grace = round(GRACE_S * fs_hz)
         # cos-shaped fade from 0 to 1, 1 at the block's last sample
         steps = np.arange(1, self._block + 1) / self._block
         self._fade = ((1 - np.cos(np.pi * steps)) / 2)[:, np.newaxis]
@@ -172,10 +179,11 @@ class AsrStage:
 
     def restart(self) -> None:
         """Begin a new stream; what was learned stays."""
-        self._left = 0 if self.model is not None else self._learning
+        self._left = 0 if self.model is not None else self._learning + self._grace
         self._seen = 0
         self._rest = np.empty((0, self._n))
         self._calibration: list[Array] = []
+        self._pending: Future[AsrModel] | None = None
         self._squares: list[Array] = []
         self._last: Array | None = None
 
@@ -206,12 +214,20 @@ class AsrStage:
         old = block if before is None else block @ before.T
         return np.asarray(self._fade * new + (1 - self._fade) * old)
 
+    def learned(self) -> AsrModel | None:
+        """Return the model as soon as it can be known; waits for the thread that learns."""
+        return self.model if self._pending is None else self._pending.result()
+
     def _learn(self, block: Array) -> None:
-        self._calibration.append(block)
-        if self._seen >= self._learning:
-            samples = np.concatenate(self._calibration)
-            self._calibration = []
-            self.model = calibrate_asr(samples, self._fs_hz, self._cutoff)
+        if self._pending is None:
+            self._calibration.append(block)
+            if self._seen >= self._learning:
+                blocks, self._calibration = self._calibration, []
+                pool = ThreadPoolExecutor(1, "asr-calibration")
+                self._pending = pool.submit(_calibrate, blocks, self._fs_hz, self._cutoff)
+                pool.shutdown(wait=False)
+        if self._seen >= self._learning + self._grace:
+            self.model, self._pending = self.learned(), None
 
     def _reconstruction(self, model: AsrModel) -> Array | None:
         """Return R, or None where every direction is as in clean data."""
@@ -225,6 +241,10 @@ class AsrStage:
             return None
         kept = keep[:, np.newaxis] * (vectors.T @ model.mixing)
         return np.asarray(model.mixing @ np.linalg.pinv(kept) @ vectors.T)
+
+
+def _calibrate(blocks: Sequence[Array], fs_hz: float, cutoff: float) -> AsrModel:
+    return calibrate_asr(np.concatenate(blocks), fs_hz, cutoff)
 
 
 def _windows(n: int, fs_hz: float) -> tuple[int, npt.NDArray[np.intp]]:

@@ -60,7 +60,7 @@ class Cleaner:
     @property
     def asr_model(self) -> AsrModel | None:
         """What the reconstruction knows by now."""
-        return None if self._asr is None else self._asr.model
+        return None if self._asr is None else self._asr.learned()
 
     @property
     def delay_samples(self) -> int:

@@ -120,15 +120,34 @@ def test_clean_data_pass_and_large_ones_are_put_together_anew() -> None:
 def test_the_model_comes_from_the_first_seconds_where_none_is_given() -> None:
     x = np.random.default_rng(0).normal(0, 8.0, (3000, N))
     stage = AsrStage(None, FS_HZ, N, 5.0, 10.0)
-    learning = stage.unready_samples
-    assert learning == 1280
+    assert stage.unready_samples == 1280 + 2 * 128
     np.testing.assert_array_equal(stage(x[:1279]), x[:1276])
-    assert stage.model is None
-    stage(x[1279:])
+    assert stage.learned() is None
+    stage(x[1279:1290])
+    assert stage.model is None, "it is applied from a sample on, not from a moment on"
+    assert stage.learned() is not None
+    stage(x[1290:])
     assert stage.model is not None
     np.testing.assert_allclose(stage.model.limits, calibrate_asr(x[:1280], FS_HZ, 5.0).limits)
     core = EegCore(config(asr=AsrConfig(calibration_s=10.0)))
     assert core.ready_index >= 1280
+
+
+@settings(max_examples=6, deadline=None)
+@given(cuts=st.lists(st.integers(1200, 1700), max_size=8), wait=st.booleans())
+def test_when_the_learning_thread_is_ready_changes_nothing(cuts: list[int], wait: bool) -> None:
+    x = np.random.default_rng(0).normal(0, 8.0, (1800, N))
+    x[1500:1600] *= 30.0
+    whole = AsrStage(None, FS_HZ, N, 5.0, 10.0)
+    expected = whole(x)
+    assert whole.n_repaired > 0
+    stage, parts = AsrStage(None, FS_HZ, N, 5.0, 10.0), []
+    for part in np.split(x, sorted(cuts)):
+        parts.append(stage(part))
+        if wait:
+            stage.learned()
+    np.testing.assert_array_equal(np.concatenate(parts), expected)
+    np.testing.assert_array_equal(expected[: stage.unready_samples], x[: stage.unready_samples])
 
 
 def test_conspicuous_windows_teach_nothing() -> None:
