@@ -46,7 +46,7 @@ class EegViews:
 
         self._model = model
         hint = traces_hint(plan, datetime.now(UTC))
-        self.eeg: EegPanel = EegPanel(model, clock, plan.session.renderer.min_confidence, hint)
+        self.eeg: EegPanel = EegPanel(model, clock, plan, hint)
         self.panel: QWidget = self.eeg
         self.line: StreamLine = StreamLine()
 

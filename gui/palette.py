@@ -12,7 +12,7 @@ PANEL = "#1d2127"
 EDGE = "#333a44"
 TEXT = "#e6e9ee"
 DIM = "#9aa4b2"
-CURVES = ("#6cb6ff", "#f2a65a", "#8ddb8c", "#e9dc6a", "#d69ae0", "#f58a80")
+CURVES = ("#6cb6ff", "#f2a65a", "#8ddb8c", "#e9dc6a", "#d69ae0", "#f58a80", "#7fd6d0", "#b9b3a6")
 """Colours of curves; the first three stay apart for colour-blind eyes, by lightness too."""
 
 _ROLES = {

@@ -72,6 +72,8 @@ class Plot(QWidget):
         for curve in self.curves:
             self.box.addItem(curve, ignoreBounds=True)
         self.hint = QLabel(hint, self.area)
+        self.hint.setWordWrap(True)
+        self.hint.setMinimumHeight(0)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setStyleSheet(f"color: {DIM}; background: {PANEL}; padding: 2px 8px;")
         inside = QVBoxLayout(self.area)

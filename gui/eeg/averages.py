@@ -13,7 +13,7 @@ from gui.eeg.ring import SampleRing
 __all__ = ["Average", "Averages"]
 
 START_S, STOP_S = -0.2, 0.8
-MOST_CLASSES = 6
+MOST_CLASSES = 8
 _MOST_WAITING = 256
 
 Floats = npt.NDArray[np.float64]

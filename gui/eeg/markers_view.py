@@ -21,7 +21,7 @@ def marker_html(log: MarkerLog, facts: StreamFacts) -> str:
     counts = (
         ("lost", log.lost),
         ("twice", log.repeated + facts.markers_twice),
-        ("before data", facts.markers_late),
+        ("early", facts.markers_late),
     )
     for name, number in counts:
         text = f"▲ {number} {name}" if number else f"0 {name}"
@@ -30,21 +30,33 @@ def marker_html(log: MarkerLog, facts: StreamFacts) -> str:
 
 
 class MarkersView(QWidget):
-    """Time, label and source of the newest markers, the newest first."""
+    """Time, label and source of the newest markers, the newest first.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    run : str
+        Identifier of the run; streams of its own go by their short names.
+    """
+
+    def __init__(self, run: str) -> None:
         super().__init__()
+        self._ours = f"phosphene-{run}-"
         heading = QLabel("Markers")
         heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
         self.figures = QLabel("")
         self.figures.setTextFormat(Qt.TextFormat.RichText)
         self.figures.setStyleSheet("font-size: 11px;")
         self.figures.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.figures.setToolTip(
+            "Markers in all; lost on the way to this window; told twice; before any data"
+        )
         self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.list = QPlainTextEdit()
         self.list.setReadOnly(True)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        # The list takes the height that its row has, and asks for none.
+        self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.list.setMinimumHeight(40)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setStyleSheet(
@@ -67,5 +79,10 @@ class MarkersView(QWidget):
         if log == self._shown:
             return
         self._shown = log
-        lines = [f"{m.t_s:9.3f} s  {m.label}   {m.stream}" for m in log.marks[: -SHOWN - 1 : -1]]
+        newest = log.marks[: -SHOWN - 1 : -1]
+        streams = {m.stream.removeprefix(self._ours) for m in newest}
+        lines = [f"from {streams.pop()}"] if len(streams) == 1 else []
+        for mark in newest:
+            source = f"  ({mark.stream.removeprefix(self._ours)})" if streams else ""
+            lines.append(f"{mark.t_s:9.3f} s  {mark.label}{source}")
         self.list.setPlainText("\n".join(lines))

@@ -20,6 +20,7 @@ from gui.model import RunModel
 from gui.palette import DIM
 from gui.traces import Confidence, Latency
 from phosphene.clock import Clock
+from phosphene.plan import Plan
 
 __all__ = ["EegPanel"]
 
@@ -40,13 +41,13 @@ class EegPanel(QWidget):
         What is shown.
     clock : Clock
         Present time.
-    min_confidence : float
-        Confidence below which the neutral picture is shown.
+    plan : Plan
+        The run.
     hint : str
         Words where the traces will be.
     """
 
-    def __init__(self, model: RunModel, clock: Clock, min_confidence: float, hint: str) -> None:
+    def __init__(self, model: RunModel, clock: Clock, plan: Plan, hint: str) -> None:
         super().__init__()
         self._model, self._clock = model, clock
         self._look: Look = "wide"
@@ -66,8 +67,9 @@ class EegPanel(QWidget):
         self.quality.setStyleSheet(f"color: {DIM}; font-size: 11px;")
         self.quality.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.spectrum, self.average = SpectrumPlot(), AveragePlot()
-        self.markers = MarkersView()
-        self.confidence = Confidence(min_confidence, timed=True)
+        self.markers = MarkersView(plan.run)
+        self.confidence = Confidence(plan.session.renderer.min_confidence, timed=True)
+        self.confidence.set_heading("Confidence")
         self.latency = Latency("waiting for the first epoch")
         for trace in (self.confidence, self.latency):
             trace.set_range((0.0, WINDOW_S), (0.0, 1.0))
@@ -81,11 +83,11 @@ class EegPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
         column.addWidget(self.tools)
-        column.addWidget(self.view, 12)
+        column.addWidget(self.view, 14)
         column.addWidget(self.quality)
         rows = (
             (7, (self.spectrum, self.average), (1, 1)),
-            (5, (self.markers, self.confidence, self.latency), (6, 5, 6)),
+            (5, (self.markers, self.confidence, self.latency), (8, 8, 10)),
         )
         for share, widgets, widths in rows:
             row = QHBoxLayout()

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QLabel
 
 from gui.eeg.averages import MOST_CLASSES, Average
 from gui.palette import CURVES, DIM
@@ -15,6 +16,8 @@ from gui.plot import Plot, figures_html, legend_html
 __all__ = ["AveragePlot", "SpectrumPlot"]
 
 MOST_LINES = 6
+FEW = 3
+"""Up to so many classes the bands of error are drawn strongly."""
 _NOTCH = "#d69ae0"
 _SPREAD = (10, 90)
 
@@ -60,8 +63,8 @@ class SpectrumPlot(Plot):
         low = float(np.floor((finite.min() if len(finite) else -20.0) / 10) * 10)
         high = float(np.ceil((finite.max() if len(finite) else 20.0) / 10) * 10)
         low = max(low, high - 70.0)
-        self.set_range((0.0, float(top_hz)), (low, max(high, low + 20.0)))
-        self._mark_notches(notch_hz, max(high, low + 20.0))
+        self.set_range((0.0, float(top_hz)), (low, max(high, low + 20.0) + 4.0))
+        self._mark_notches(notch_hz, max(high, low + 20.0) + 4.0)
         self.set_figures(legend)
 
     def _mark_notches(self, notch_hz: tuple[float, ...], top: float) -> None:
@@ -85,15 +88,20 @@ class AveragePlot(Plot):
         super().__init__(
             "Average", "waiting for the first epoch", MOST_CLASSES, timed=True, unit="ms"
         )
+        self.counts = QLabel("")
+        self.counts.setTextFormat(Qt.TextFormat.RichText)
+        self.counts.setWordWrap(True)
+        self.counts.setStyleSheet("font-size: 11px;")
+        self.counts.setToolTip("Epochs of each class; after a minus those that were too large")
+        self.layout().insertWidget(1, self.counts)  # type: ignore[union-attr]
+        self.set_figures(figures_html("± standard error"))
         self.add_level(0.0, "#3a424d")
         self._onset = pg.InfiniteLine(0.0, angle=90, pen=pg.mkPen("#3a424d", width=1))
         self.box.addItem(self._onset, ignoreBounds=True)
         self._bands = []
-        for k in range(MOST_CLASSES):
+        for _ in range(MOST_CLASSES):
             edges = (pg.PlotCurveItem(), pg.PlotCurveItem())
-            colour = QColor(CURVES[k])
-            colour.setAlpha(70)
-            band = pg.FillBetweenItem(*edges, brush=pg.mkBrush(colour))
+            band = pg.FillBetweenItem(*edges)
             band.setZValue(-5)
             self.box.addItem(band, ignoreBounds=True)
             self._bands.append((band, edges))
@@ -111,6 +119,9 @@ class AveragePlot(Plot):
             shown = k < len(known) and known[k].n > 1
             band.setVisible(shown)
             if shown:
+                colour = QColor(CURVES[k])
+                colour.setAlpha(70 if len(known) <= FEW else 30)
+                band.setBrush(pg.mkBrush(colour))
                 mean, error = known[k].mean_uv, known[k].error_uv
                 edges[0].setData(times_ms, mean - error)
                 edges[1].setData(times_ms, mean + error)

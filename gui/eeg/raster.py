@@ -53,7 +53,12 @@ def hatch(canvas: Canvas, left: int, right: int, top: int, bottom: int) -> None:
 
 
 def draw_traces(
-    canvas: Canvas, low: Rows, high: Rows, uv_per_px: float, colours: npt.NDArray[np.uint8]
+    canvas: Canvas,
+    low: Rows,
+    high: Rows,
+    uv_per_px: float,
+    colours: npt.NDArray[np.uint8],
+    tame: npt.NDArray[np.bool_],
 ) -> None:
     """Draw one trace per channel, in rows of the same height, the first at the top.
 
@@ -67,6 +72,8 @@ def draw_traces(
         Microvolts of a pixel.
     colours : ndarray of uint8 (channels,)
         What is written for each channel.
+    tame : ndarray of bool (channels,)
+        Channels that are cut off at the edges of their rows, and drawn below the others.
     """
     height, width = canvas.shape
     low, high = low[-width:], high[-width:]
@@ -75,9 +82,9 @@ def draw_traces(
         return
     row_px = height / n_channels
     columns = width - n_bins + np.arange(n_bins)
-    for k in range(n_channels):
+    for k in np.argsort(~tame, kind="stable"):
         middle = (k + 0.5) * row_px
-        reach = (0.5 + _REACH_ROWS) * row_px
+        reach = (0.5 if tame[k] else 0.5 + _REACH_ROWS) * row_px
         first = int(max(0, middle - reach))
         last = int(min(height, middle + reach + 1))
         known = np.isfinite(low[:, k]) & np.isfinite(high[:, k])

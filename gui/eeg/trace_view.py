@@ -15,7 +15,7 @@ from gui.palette import DIM, PANEL, TEXT
 
 __all__ = ["TraceView"]
 
-NAMES_PX, TOP_PX, BOTTOM_PX = 118, 16, 16
+NAMES_PX, TOP_PX, BOTTOM_PX = 104, 16, 16
 LEAST_ROW_PX = 15
 WINDOW_S = 10.0
 _BAD_WORDS = "#f2c94c"
@@ -82,7 +82,8 @@ class TraceView(QWidget):
         self._canvas = canvas = np.full((area.height(), area.width()), EMPTY, np.uint8)
         self._shade(canvas, data)
         uv_per_px = max(self.uv_per_row, 1e-6) / (area.height() / max(1, len(page)))
-        draw_traces(canvas, low, high, uv_per_px, self._colours())
+        bad = np.array([self._bad(k) for k in page], np.bool_)
+        draw_traces(canvas, low, high, uv_per_px, self._colours(), bad)
         self.update()
 
     def usual_swing_uv(self, data: TraceData) -> float:
@@ -99,10 +100,12 @@ class TraceView(QWidget):
     def _colours(self) -> npt.NDArray[np.uint8]:
         found = []
         for place, k in enumerate(self._page):
-            bad = k < len(self._states) and not self._states[k].good
-            known = k < len(self._states) and self._states[k].flags is not None
-            found.append(4 if k == self._chosen else 5 if bad and known else 2 + place % 2)
+            found.append(4 if k == self._chosen else 5 if self._bad(k) else 2 + place % 2)
         return np.array(found, np.uint8)
+
+    def _bad(self, k: int) -> bool:
+        """Tell whether something is known to be wrong with a channel."""
+        return k < len(self._states) and self._states[k].flags not in (None, 0)
 
     def _shade(self, canvas: npt.NDArray[np.uint8], data: TraceData) -> None:
         names = {self._states[k].name: p for p, k in enumerate(self._page)}
@@ -151,7 +154,7 @@ class TraceView(QWidget):
                 continue
             state = self._states[k]
             top = round(area.top() + (place + 0.5) * row_px - 8)
-            good = state.good or state.flags is None
+            good = not self._bad(k)
             painter.setPen(QColor(TEXT if good else _BAD_WORDS))
             word = "" if good else f" {state.word}"
             kohm = "" if state.impedance_kohm is None else f" {state.impedance_kohm:.0f}kΩ"
