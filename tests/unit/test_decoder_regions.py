@@ -15,7 +15,7 @@ from decoder.heads import fit_head
 from decoder.model import LinearModel
 from decoder.regions import Regions
 from decoder.regions_data import RegionsFromData
-from decoder.regions_read import parse_region, read_regions, resampled
+from decoder.regions_read import image_region, parted
 from decoder.samples import learn_priors, make_samples
 from decoder.settings import FitSettings
 from phosphene.bundle import mask_sha256
@@ -160,45 +160,28 @@ def test_images_are_looked_up_by_place(tmp_path: Path) -> None:
     own = np.array([[-2.0, 0, 0, 22], [0, 2.0, 0, 0], [0, 0, 2.0, -2], [0, 0, 0, 1]])
     index = np.stack(np.meshgrid(*[np.arange(12)] * 3, indexing="ij"), axis=-1)
     x_mm = (index @ own[:3, :3].T + own[:3, 3])[..., 0]
-    atlas = np.where(x_mm <= 10, 3, np.where(x_mm <= 14, 17, 0))
-    file = write(tmp_path / "atlas.nii.gz", atlas, own)
-    regions = read_regions(
-        [parse_region(f"early={file}:3"), parse_region(f"both={file}:3+17"),
-         parse_region(f"any={file}")],
-        {"z": ["early"]}, int(mask.sum()), mask, affine,
-    )  # fmt: skip
+    file = write(tmp_path / "a.nii.gz", np.where(x_mm <= 10, 3, np.where(x_mm <= 14, 17, 0)), own)
     x = (np.argwhere(mask) * 4.0)[:, 0]
-    np.testing.assert_array_equal(regions.members["early"], x <= 10)
-    np.testing.assert_array_equal(regions.members["both"], x <= 14)
-    np.testing.assert_array_equal(regions.members["any"], x <= 14)
-    assert resampled(atlas, own @ np.diag([1, 1, 1, 1.0]), mask, affine).shape == (64,)
+    np.testing.assert_array_equal(image_region(file, (3,), mask, affine), x <= 10)
+    np.testing.assert_array_equal(image_region(file, (3, 17), mask, affine), x <= 14)
+    np.testing.assert_array_equal(image_region(file, (), mask, affine), x <= 14)
+    with pytest.raises(InputError, match="0 voxels, none in the mask"):
+        image_region(file, (4,), mask, affine)
+    assert parted("some/atlas.nii.gz:3+17") == ("some/atlas.nii.gz", (3, 17))
+    assert parted("C:/mask.nii") == ("C:/mask.nii", ())
 
 
-def test_everything_wrong_with_regions_is_told_at_once(tmp_path: Path) -> None:
-    mask = np.ones((3, 3, 3), np.bool_)
-    far = np.eye(4)
+def test_a_region_elsewhere_is_refused_and_both_places_are_told(tmp_path: Path) -> None:
+    mask, far = np.ones((3, 3, 3), np.bool_), np.eye(4)
     far[:3, 3] = 500.0
     away = write(tmp_path / "away.nii.gz", np.ones((3, 3, 3)), far)
-    np.save(tmp_path / "short.npy", np.zeros(5))
-    sources = [f"a={away}", f"b={tmp_path / 'missing.nii'}", f"c={tmp_path / 'short.npy'}"]
-    with pytest.raises(InputError) as caught:
-        read_regions([parse_region(s) for s in sources], {}, 27, mask, np.eye(4))
-    text = str(caught.value)
-    assert "3 problem(s)" in text
-    assert "none in the mask" in text
-    assert "x 500 to 502" in text
-    with pytest.raises(InputError, match="NAME=FILE"):
-        parse_region("early")
-    with pytest.raises(InputError, match="know their place"):
-        read_regions([parse_region(f"a={away}")], {}, 27)
-
-
-def test_numbers_voxel_by_voxel_need_no_place(tmp_path: Path) -> None:
-    np.save(tmp_path / "roi.npy", np.array([1, 1, 2, 0, 3]))
-    sources = [parse_region(f"{n}={tmp_path / 'roi.npy'}:{k}") for n, k in (("v1", "1"), ("v", 3))]
-    regions = read_regions(sources, {"z": ["v1", "v"]}, 5)
-    assert regions.counts() == {"v1": 2, "v": 1}
-    assert regions.mask("z").tolist() == [True, True, False, False, True]  # type: ignore[union-attr]
+    with pytest.raises(InputError, match=r"27 voxels, none in the mask.*x 500 to 502.*x 0 to 2"):
+        image_region(away, (), mask, np.eye(4))
+    with pytest.raises(InputError, match="cannot be read"):
+        image_region(tmp_path / "missing.nii", (), mask, np.eye(4))
+    four = write(tmp_path / "four.nii.gz", np.ones((3, 3, 3, 2)), np.eye(4))
+    with pytest.raises(InputError, match="one volume"):
+        image_region(four, (), mask, np.eye(4))
 
 
 def test_regions_must_suit_each_other_and_the_data(data: Dataset) -> None:
