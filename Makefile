@@ -73,7 +73,7 @@ evaluate: libraries $(VENV)/.develop
 evaluate-eeg: libraries $(VENV)/.develop
 	@$(BIN)/python -m tests.benchmarks.evaluate_eeg --data $(DATA) --out docs/evaluation-eeg.md
 
-# 15 minutes; BENCH_OPTIONS=--quick takes three
+# 20 minutes; BENCH_OPTIONS="--long 60" takes ten, BENCH_OPTIONS=--quick four
 bench-eeg: libraries $(VENV)/.bench
 	@$(BIN)/python -m tests.benchmarks.bench_eeg --out docs/benchmarks-eeg.md $(BENCH_OPTIONS)
 
