@@ -148,9 +148,11 @@ def _load(weights: Weights) -> nn.Module:
         model: nn.Module = loader.from_pretrained(
             weights.folder, local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:  # of a damaged file; the libraries' errors share no base
         cure = "Save it again from diffusers."
-        raise InputError(problem("weights", weights.name, f"those of {kind}", cure)) from error
+        raise InputError(
+            problem("weights", f"{weights.name}: {error}", f"those of {kind}", cure)
+        ) from error
     return model
 
 

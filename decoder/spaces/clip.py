@@ -165,9 +165,11 @@ def _load(weights: Weights, loader: str) -> Any:
         model = getattr(need("transformers"), loader).from_pretrained(
             weights.folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:  # of a damaged file; the libraries' errors share no base
         cure = "Save it again from transformers."
-        raise InputError(problem("weights", weights.name, f"those of {loader}", cure)) from error
+        raise InputError(
+            problem("weights", f"{weights.name}: {error}", f"those of {loader}", cure)
+        ) from error
     if loader == "AutoModel" and not hasattr(model, "get_image_features"):
         cure = "Take a model with a projected embedding of pictures or texts."
         raise InputError(problem("kind of encoder", type(model).__name__, "one like CLIP", cure))
