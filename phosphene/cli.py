@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 from types import FrameType
 
-from phosphene.commands import bundle, demo, doctor, files, fit, live, replay
+from phosphene.commands import bundle, demo, doctor, evaluate, files, fit, live, replay
 from phosphene.commands.base import CliCommand
 from phosphene.errors import PhospheneError
 
@@ -24,6 +24,7 @@ def _commands() -> list[CliCommand]:
         live.LIVE,
         replay.REPLAY,
         fit.FIT,
+        evaluate.EVALUATE,
         bundle.BUNDLE,
         doctor.DOCTOR,
         files.INFO,
