@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gui.model import BLANKED_HERE, Board
+from gui.facts import BLANKED_HERE, Board
 from gui.peers import Peer
 from gui.scanner import tr_differs
 from gui.words import AlarmLevel, State

@@ -17,7 +17,8 @@ import zmq
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from gui.model import BLANKED_HERE, RunModel
+from gui.facts import BLANKED_HERE
+from gui.model import RunModel
 from gui.palette import apply
 from gui.receiver import Receiver
 from gui.window import OperatorWindow

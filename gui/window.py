@@ -20,8 +20,9 @@ from gui.actions import ACTIONS
 from gui.alarms import NO_ALARM, alarms
 from gui.controls import help_box, make_actions, make_button, stop_question
 from gui.eeg_views import EegViews
+from gui.facts import Board, Pictures
 from gui.latch import Latch
-from gui.model import WARNED, Board, Pictures, RunModel
+from gui.model import WARNED, RunModel
 from gui.palette import DIM
 from gui.participant import ParticipantWindow
 from gui.pictures import PicturePanel
@@ -37,6 +38,7 @@ from gui.words import (
     caption,
     consent_words,
     recording_words,
+    seen_caption,
     state_word,
     unit_word,
 )
@@ -115,7 +117,8 @@ class OperatorWindow(QFrame):
         plan = self._plan
         self.strip = Strip(plan.mode)
         self.alarm_line = AlarmLine(self.buttons["acknowledge"])
-        self.scan_line = ScanLine() if plan.session.modality == "fmri" else None
+        fmri = plan.session.modality == "fmri"
+        self.scan_line = ScanLine() if fmri else None
         self.picture = PicturePanel("Generated from brain data", 5 * UNIT_PX, caption_lines=2)
         self.seen = PicturePanel("Stimulus really shown", 3 * UNIT_PX)
         self.thumbnail = PicturePanel("Participant's view", 2 * UNIT_PX, 0)
@@ -127,12 +130,8 @@ class OperatorWindow(QFrame):
         self.sink_words.setStyleSheet(f"color: {DIM}; font-size: 11px;")
         self.sink_words.setAlignment(Qt.AlignmentFlag.AlignTop)
         renderer = plan.session.renderer
-        self.plots: Plots | None = None
-        self.eeg: EegViews | None = None
-        if plan.session.modality == "fmri":
-            self.plots = Plots(renderer.fps, renderer.min_confidence)
-        else:
-            self.eeg = EegViews(plan, self._model, self._clock)
+        self.plots = Plots(renderer.fps, renderer.min_confidence) if fmri else None
+        self.eeg = None if fmri else EegViews(plan, self._model, self._clock)
         self.status = StatusPanel()
 
     def _lay_out(self) -> None:
@@ -165,18 +164,17 @@ class OperatorWindow(QFrame):
         body = QHBoxLayout()
         body.setSpacing(12)
         body.addLayout(left)
-        right = self.plots if self.eeg is None else self.eeg.panel
-        assert right is not None  # noqa: S101
-        body.addWidget(right, 1)
+        for right in (self.plots, None if self.eeg is None else self.eeg.panel):
+            if right is not None:
+                body.addWidget(right, 1)
         page = QVBoxLayout(self)
         page.setContentsMargins(10, 8, 10, 8)
         page.setSpacing(6)
         page.addWidget(self.strip)
         page.addWidget(self.alarm_line)
-        if self.scan_line is not None:
-            page.addWidget(self.scan_line)
-        if self.eeg is not None:
-            page.addWidget(self.eeg.line)
+        for line in (self.scan_line, None if self.eeg is None else self.eeg.line):
+            if line is not None:
+                page.addWidget(line)
         page.addLayout(body, 1)
         self.resize(*SIZE_PX)
 
@@ -262,11 +260,12 @@ class OperatorWindow(QFrame):
         self.strip.tell_consent(consent_words(board.scopes))
         self.strip.recording.tell(self.recording, self._recording_words)
         seeing = board.participant.picture is not None
-        words = "participant view on" if seeing else "participant view blank"
-        self.strip.participant.tell(seeing, words)
+        self.strip.participant.tell(seeing, f"participant view {'on' if seeing else 'blank'}")
         self._tell_alarms(board, state, now)
-        self.picture.set_caption(self._caption(pictures))
-        self.seen.set_caption(self._seen_caption(pictures))
+        percept = pictures.percept
+        label = "" if percept is None else percept.label or ""
+        self.picture.set_caption(caption(pictures.operator, self._unit, pictures.chance, label))
+        self.seen.set_caption("" if self._plan.mode == "live" else seen_caption(pictures))
         self._tell_sink_words(board.participant)
         if self.eeg is not None:
             self.eeg.refresh(ended=board.all_pushed or self._ended)
@@ -299,25 +298,11 @@ class OperatorWindow(QFrame):
         self.alarm_line.tell(shown, self._latch.over())
 
     def _tell_sink_words(self, showing: Showing) -> None:
-        words = [LEVEL_WORDS[showing.frame.level if showing.frame else 0]]
-        if self.participant is None:
-            words.append("no second screen in use")
-        else:
-            words.append(f"on screen {self._participant_screen}")
-        if self.sink_words.text() != (text := "\n".join(words)):
+        screen = f"on screen {self._participant_screen}"
+        where = "no second screen in use" if self.participant is None else screen
+        text = f"{LEVEL_WORDS[showing.frame.level if showing.frame else 0]}\n{where}"
+        if self.sink_words.text() != text:
             self.sink_words.setText(text)
-
-    def _caption(self, pictures: Pictures) -> str:
-        percept = pictures.percept
-        label = "" if percept is None else percept.label or ""
-        return caption(pictures.operator, self._unit, pictures.chance, label)
-
-    def _seen_caption(self, pictures: Pictures) -> str:
-        percept = pictures.percept
-        if percept is None or self._plan.mode == "live" or not pictures.seen.label:
-            return ""
-        delay_s = percept.t_data - percept.t_seen
-        return f"<b>{pictures.seen.label}</b> · {delay_s:.1f} s before the data"
 
     # ---- what the operator can do --------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 
+from gui.facts import Pictures
 from phosphene.consent import Scope, why_not
 from phosphene.plan import Plan
 from phosphene.sink import Showing
@@ -26,6 +27,7 @@ __all__ = [
     "consent_words",
     "contrast_words",
     "recording_words",
+    "seen_caption",
     "state_word",
     "unit_word",
 ]
@@ -144,3 +146,12 @@ def caption(showing: Showing, unit: str, chance: float | None, label: str) -> st
         f"{name}confidence <b>{frame.confidence:.2f}</b>{beside}<br>"
         f"{unit} {frame.percept_index} · {age}"
     )
+
+
+def seen_caption(pictures: Pictures) -> str:
+    """Word what was really shown, and how long before the data, as HTML."""
+    percept = pictures.percept
+    if percept is None or not pictures.seen.label:
+        return ""
+    delay_s = percept.t_data - percept.t_seen
+    return f"<b>{pictures.seen.label}</b> · {delay_s:.1f} s before the data"

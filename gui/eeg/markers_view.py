@@ -24,8 +24,10 @@ def marker_html(log: MarkerLog, facts: StreamFacts) -> str:
         ("early", facts.markers_late),
     )
     for name, number in counts:
-        text = f"▲ {number} {name}" if number else f"0 {name}"
-        words.append(f"<span style='color:{_AMBER if number else DIM}'>{text}</span>")
+        if number:
+            words.append(f"<span style='color:{_AMBER}'>▲ {number} {name}</span>")
+        elif name != "early":
+            words.append(f"<span style='color:{DIM}'>0 {name}</span>")
     return " · ".join(words)
 
 

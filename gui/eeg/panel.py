@@ -87,7 +87,7 @@ class EegPanel(QWidget):
         column.addWidget(self.quality)
         rows = (
             (7, (self.spectrum, self.average), (1, 1)),
-            (5, (self.markers, self.confidence, self.latency), (8, 8, 10)),
+            (5, (self.markers, self.confidence, self.latency), (7, 8, 11)),
         )
         for share, widgets, widths in rows:
             row = QHBoxLayout()

@@ -128,6 +128,9 @@ class AveragePlot(Plot):
                 reach = max(reach, float(np.max(np.abs(mean) + error)))
         reach = max([reach, *(float(np.abs(a.mean_uv).max()) for a in known)]) * 1.1
         self.set_range((float(times_ms[0]), float(times_ms[-1])), (-reach, reach))
-        words = [f"{a.label} n={a.n}" + (f" (−{a.left_out})" if a.left_out else "") for a in known]
+        words = [f"{a.label}&nbsp;{a.n}" + (f"−{a.left_out}" if a.left_out else "") for a in known]
         more = f"<span style='color:{DIM}'> {note}</span>" if note else ""
-        self.set_figures(legend_html(words) + more)
+        # Breaks between classes, never within one.
+        counts = legend_html(words).replace("&nbsp;&nbsp;", "  ") + more
+        if self.counts.text() != counts:
+            self.counts.setText(counts)

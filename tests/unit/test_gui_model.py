@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from gui.model import BLANKED_HERE, RunModel
+from gui.facts import BLANKED_HERE
+from gui.model import RunModel
 from gui.requests import DEADLINE_S, Requests
 from gui.scanner import tr_differs
 from phosphene.consent import Consent

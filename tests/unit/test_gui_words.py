@@ -8,8 +8,8 @@ import pytest
 
 from gui.actions import ACTIONS, help_html
 from gui.alarms import Alarm, alarms
+from gui.facts import Board
 from gui.latch import Latch
-from gui.model import Board
 from gui.peers import Peer
 from gui.platform import check_display, explain_import
 from gui.scan_line import scan_html, tally_html

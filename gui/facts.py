@@ -1,0 +1,123 @@
+"""What the window is told at one moment: pictures and facts. No Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from gui.peers import Peer
+from gui.scanner import Scan
+from gui.seen import Seen
+from phosphene.gate.levels import abstract
+from phosphene.messages import Features, Percept
+from phosphene.sink import Showing
+
+__all__ = ["BLANKED_HERE", "Board", "Flow", "Pictures"]
+
+BLANKED_HERE = "blanked by the operator"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Messages of one kind: how many have come, and when the newest was sent (None: none)."""
+
+    messages: int = 0
+    newest_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the picture panels show at one moment.
+
+    Attributes
+    ----------
+    operator, participant : Showing
+        What the gate lets through to each sink.
+    percept : Percept or None
+        The percept behind the operator's picture.
+    seen : Seen
+        What was really shown when that percept was seen.
+    chance : float or None
+        Confidence of a guess among the decoder's labels.
+    """
+
+    operator: Showing
+    participant: Showing
+    percept: Percept | None
+    seen: Seen
+    chance: float | None
+
+    def thumbnail(self) -> Showing:
+        """Return the participant's picture as the operator may see it: never more than their own.
+
+        What the participant may see is not the operator's: without a picture of their own there is
+        none, and detail beyond their own abstraction level is taken out.
+        """
+        mine, theirs = self.operator, self.participant
+        if theirs.picture is None:
+            return theirs
+        if mine.frame is None:
+            return Showing(None, None, theirs.passing, f"not for the operator: {mine.reason}", None)
+        return replace(theirs, picture=abstract(theirs.picture, mine.frame.level))
+
+
+@dataclass(frozen=True)
+class Board:
+    """Facts for strip, alarms and status line.
+
+    Attributes
+    ----------
+    scopes : tuple of str or None
+        Consent as the gate grants it; None without a fresh grant.
+    decode_reason : str
+        Why nothing is decoded; empty while decoding is allowed.
+    operator, participant : Showing
+        What the gate lets through.
+    features : Features or None
+        Newest header of cleaned data.
+    step_s : float or None
+        Typical interval between features, in seconds.
+    fd_mm : float or None
+        Framewise displacement of the newest volume, in millimetres.
+    fd_limits_mm : tuple of float
+        Displacement to watch, and that of a spike, in millimetres.
+    flows : dict of str to Flow
+        What has come, by kind of message.
+    blank_here : bool
+        True after the operator blanked, until the gate has confirmed the opposite.
+    trouble : str
+        An unanswered or refused request, in words.
+    scan : Scan
+        How far the scan is, and what went missing.
+    peers : tuple of Peer
+        The nodes of the run.
+    shown_once : bool
+        Whether the operator's view has ever shown pictures.
+    paced : bool
+        Whether volumes come at the speed of the scanner.
+    """
+
+    scopes: tuple[str, ...] | None
+    decode_reason: str
+    operator: Showing
+    participant: Showing
+    features: Features | None
+    step_s: float | None
+    fd_mm: float | None
+    fd_limits_mm: tuple[float, float]
+    flows: dict[str, Flow]
+    blank_here: bool
+    trouble: str
+    scan: Scan
+    peers: tuple[Peer, ...]
+    shown_once: bool
+    paced: bool
+
+    @property
+    def flowing(self) -> bool:
+        """Whether any data have come."""
+        return self.features is not None or self.scan.volumes is not None
+
+    @property
+    def all_pushed(self) -> bool:
+        """Whether the source has come to its end."""
+        return any(p.name == "bridge" and p.health == "ended" for p in self.peers)

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
+from PySide6.QtWidgets import QApplication, QToolButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from gui.eeg.panel import EegPanel
+from gui.eeg.stream import stream_facts
+from gui.eeg.stream_line import stream_html, stream_tallies_html
+from gui.eeg_views import traces_hint
+from gui.model import RunModel
+from gui.peers import Peers
+from gui.window import OperatorWindow
+from phosphene.clock import FakeClock
+from phosphene.consent import Consent
+from phosphene.eeg_flags import ChannelFlag
+from phosphene.messages import Beat, Event, Message, Signal
+from phosphene.plan import Plan
+from phosphene.session import Session
+
+FS_HZ = 100.0
+PLAN = Plan(
+    run="r1", mode="replay", nodes=("acquisition", "gui"), folder=Path("/"),
+    session=Session.model_validate(
+        {"person": "p01", "modality": "eeg", "source": {"kind": "recording", "path": "x"}}
+    ),
+)  # fmt: skip
+
+
+def stamped(kind: type, seq: int, **fields: Any) -> Any:
+    return kind(
+        run="r1", seq=seq, t_acquired=0.0, t_sent=100.0, producer="acquisition", **fields
+    )  # fmt: skip
+
+
+def beat(*sentences: str, note: str = "", **counts: int) -> tuple[str, Message]:
+    header = stamped(
+        Beat, 0, pid=1, state="running", counts=counts, note=note, sentences=sentences
+    )  # fmt: skip
+    return "grants", Message(header)
+
+
+class Bench:
+    """A window with an EEG model and a clock that stands still."""
+
+    def __init__(self, n: int) -> None:
+        self.names = tuple(f"E{k + 1}" for k in range(n))
+        self.clock, self.model, self.at = FakeClock(100.0), RunModel(PLAN), 0
+        self.window = OperatorWindow(PLAN, self.model, self.clock, print, lambda: None)
+        self.window.tell_phase(going=True, ended=False)
+        assert self.window.eeg is not None
+        self.panel: EegPanel = self.window.eeg.eeg
+        self.panel.timer.stop()
+
+    def feed(self, seconds: float, flags: tuple[int, ...] = ()) -> None:
+        rng = np.random.default_rng(self.at)
+        rows = rng.normal(0, 10, (round(seconds * FS_HZ), len(self.names))).astype(np.float32)
+        header = stamped(
+            Signal, self.at, stream="amp", first_index=self.at, fs_hz=FS_HZ,
+            t_data=self.at / FS_HZ, channels=self.names, flags=flags, notch_hz=(20.0,), step_s=0.6,
+        )  # fmt: skip
+        self.model.take([("acquisition", Message(header, {"signal": rows}))], 100.0)
+        self.at += len(rows)
+
+    def mark(self, t_s: float, label: str, seq: int) -> None:
+        header = stamped(Event, seq, t_data=t_s, label=label, stream="phosphene-r1-markers")
+        self.model.take([("acquisition", Message(header))], 100.0)
+
+    def tick(self, later_s: float = 1.0) -> None:
+        self.clock.advance(later_s)
+        self.panel.tick()
+        QApplication.processEvents()
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    made = Bench(getattr(request, "param", 4))
+    made.window.show()
+    QApplication.processEvents()
+    yield made
+    made.window.shut()
+    assert not [t for t in made.window.findChildren(QTimer) if t.isActive()]
+    made.window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def test_traces_are_repainted_at_most_twenty_times_a_second(bench: Bench) -> None:
+    bench.feed(1.0)
+    bench.tick()
+    before = bench.panel.view.repaints
+    for _ in range(400):
+        bench.feed(0.01)
+        bench.tick(0.005)
+    assert 30 <= bench.panel.view.repaints - before <= 40, "two seconds went by"
+    bench.tick(0.1)
+    still = bench.panel.view.repaints
+    for _ in range(20):
+        bench.tick(0.1)
+    assert bench.panel.view.repaints == still, "nothing new, nothing drawn"
+
+
+def test_traces_epochs_markers_and_quality_are_shown(bench: Bench) -> None:
+    bench.feed(1.0)
+    for k in range(6):
+        bench.mark(1.0 + k, ("face", "house")[k % 2], k)
+    bench.feed(7.0, (0, int(ChannelFlag.FLAT), 0, 0))
+    bench.tick()
+    bench.window.refresh_board()
+    panel = bench.panel
+    assert "face&nbsp;3" in panel.average.counts.text()
+    assert "house&nbsp;3" in panel.average.counts.text()
+    assert "E1" in panel.average.heading.text()
+    assert panel.markers.list.toPlainText().splitlines()[:2] == [
+        "from markers",
+        "    6.000 s  house",
+    ]
+    assert panel.quality.text() == "● 3 good   ▬ flat: E2"
+    assert panel.view.uv_per_row > 0
+    line, _ = panel.spectrum._notches[0]
+    assert line.value() == 20.0
+    assert bench.window.eeg is not None
+    assert "100 Hz" in bench.window.eeg.line.facts.text()
+    image = panel.view.grab().toImage()
+    area = panel.view.area()
+    colours = {
+        image.pixelColor(x, area.top() + area.height() // 8).name()
+        for x in range(area.right() - 100, area.right() - 20)
+    }
+    assert "#ffffff" in colours, "the chosen channel is drawn bright"
+
+
+@pytest.mark.parametrize("bench", [64], indirect=True)
+def test_many_channels_come_in_pages_or_all_at_once(bench: Bench, qtbot: QtBot) -> None:
+    bench.feed(3.0)
+    bench.tick()
+    panel, view = bench.panel, bench.panel.view
+    first = len(view._page)
+    assert 8 <= first < 64
+    assert view.area().height() / first >= 14, "rows that can be read"
+    buttons = {b.toolTip(): b for b in panel.tools.findChildren(QToolButton)}
+    qtbot.mouseClick(buttons["Channels after these"], Qt.MouseButton.LeftButton)
+    bench.tick()
+    assert view._page[0] == first
+    place = view.area().topLeft() + QPoint(20, round(2.5 * view.area().height() / first))
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
+    bench.tick()
+    assert f"E{first + 3}" in panel.average.heading.text()
+    qtbot.mouseClick(panel.tools.all, Qt.MouseButton.LeftButton)
+    bench.tick()
+    assert len(view._page) == 64
+    held = view.uv_per_row
+    qtbot.mouseClick(buttons["Lower traces"], Qt.MouseButton.LeftButton)
+    assert view.uv_per_row > held
+    qtbot.mouseClick(panel.tools.look, Qt.MouseButton.LeftButton)
+    bench.tick()
+    assert "decoder" in panel.tools.look.text()
+    assert (bench.window.width(), bench.window.height()) <= (1264, 684)
+
+
+def test_nothing_takes_the_focus_and_repaints_do_no_harm(bench: Bench) -> None:
+    taking = [
+        w
+        for w in bench.window.findChildren(QWidget)
+        if w.isVisible() and w.focusProxy() is None and w.focusPolicy() != Qt.FocusPolicy.NoFocus
+    ]
+    assert taking == []
+    for _ in range(200):
+        bench.feed(0.05)
+        bench.tick(0.06)
+    assert bench.panel.view.repaints >= 200
+
+
+def test_the_lamp_of_the_stream_has_a_symbol_and_a_word_for_each_state() -> None:
+    told = {}
+    for name, counts, ended in (
+        ("waiting", {"stale": 0, "samples": 0}, False),
+        ("fresh", {"stale": 0, "samples": 5}, False),
+        ("amber", {"stale": 1, "samples": 5}, False),
+        ("red", {"stale": 2, "samples": 5, "samples_lost": 3}, False),
+        ("ended", {"stale": 2, "samples": 5}, True),
+    ):
+        peers = Peers(["acquisition"])
+        peers.on_beat(beat(**counts)[1].header)
+        facts = stream_facts(peers, ended=ended)
+        assert facts.state == name
+        told[name] = stream_html(facts, None, 0)
+        if name == "red":
+            assert "▲ lost 3" in stream_tallies_html(facts)
+    assert all(
+        symbol in told[name]
+        for name, symbol in {"fresh": "● fresh", "amber": "▲ late", "red": "■ no data"}.items()
+    )
+
+
+def test_the_log_tells_every_sentence_of_a_beat_once() -> None:
+    model = RunModel(PLAN)
+    model.take([beat("first thing", "second thing", note="second thing")], 1.0)
+    model.take([beat(note="second thing")], 1.1)
+    model.take([beat("third thing", note="how it is")], 1.2)
+    assert model.log_lines() == [
+        "acquisition: first thing",
+        "acquisition: second thing",
+        "acquisition: third thing",
+        "acquisition: how it is",
+    ]
+
+
+def test_without_consent_the_traces_say_why() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert "consent" in traces_hint(PLAN, now)
+    allowed = Plan(
+        run="r", mode="replay", nodes=("gui",), folder=Path("/"), session=PLAN.session,
+        consent=Consent.for_synthetic("p01", now),
+    )  # fmt: skip
+    assert traces_hint(allowed, now) == "waiting for the first samples"
