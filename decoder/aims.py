@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from decoder.dataset import Dataset
-from decoder.spaces import TargetSpace, open_space
+from decoder.spaces import Space, TargetSpace, open_space
+from decoder.spaces.base import join, name_of
+from decoder.spaces.prototypes import Prototypes
 from phosphene.errors import ConfigError, InputError, problem
 from phosphene.manifest import REST, TargetInfo
 from phosphene.stimuli import C_DIM, CATEGORIES, SPACE_ID, Z_SHAPE, typical
 from phosphene.stimuli.encoder import space_hash
 
-__all__ = ["Aim", "aim_at", "space_for", "usual_space", "with_space", "world_aim"]
+__all__ = ["Aim", "aim_at", "reads_pictures", "space_for", "usual_space", "with_space", "world_aim"]
 
 Array = npt.NDArray[Any]
 Progress = Callable[[str, int, int], None]
@@ -112,16 +114,18 @@ def aim_at(data: Dataset, space: TargetSpace | None, progress: Progress | None =
         return _without_pictures(data)
     made = with_space(data, space, progress)
     categories = _categories(made)
-    prototypes = _prototypes(made, space, categories)
+    if made.c is None:
+        space = _knowing(space, categories)
+    codes = _codes(made, space, categories)
     target = TargetInfo(
         id=space.id,
         sha256=space.sha256,
-        c_dim=prototypes.shape[1],
+        c_dim=codes.shape[1],
         z_shape=space.z_shape,
         categories=categories,
     )
     # The renderer brings the decoder of the world itself.
-    return Aim(made, target, prototypes, None if space.id == SPACE_ID else space.graph())
+    return Aim(made, target, codes, None if space.id == SPACE_ID else space.graph())
 
 
 def with_space(data: Dataset, space: TargetSpace, progress: Progress | None = None) -> Dataset:
@@ -138,7 +142,7 @@ def with_space(data: Dataset, space: TargetSpace, progress: Progress | None = No
     z = c = None
     if space.z_shape is not None:
         z = _spread(_encoded(space.encode_z, once, "z of pictures", progress), of, rows, len(data))
-    if space.c_dim and _reads_pictures(space, once[:1]):
+    if space.c_dim and reads_pictures(space, once[:1]):
         c = _spread(_encoded(space.encode_c, once, "c of pictures", progress), of, rows, len(data))
     return replace(data, z=z, c=c)
 
@@ -149,16 +153,41 @@ def _without_pictures(data: Dataset) -> Aim:
     if data.c is None:
         if set(categories) <= set(CATEGORIES):
             return world_aim(data)
-        codes = np.eye(len(categories), dtype=np.float32)
-        return Aim(data, _own_target("categories", categories, len(categories)), codes)
-    prototypes = _mean_by_category(data, categories)
-    return Aim(data, _own_target("vectors", categories, data.c.shape[1]), prototypes)
+        space = _own_categories(categories)
+        codes = space.encode_text(categories)
+        target = TargetInfo(
+            id=space.id, sha256=space.sha256, c_dim=space.c_dim, z_shape=None, categories=categories
+        )
+        return Aim(data, target, codes)
+    codes = _mean_by_category(data, categories)
+    name = f"vectors:{data.c.shape[1]}"
+    target = TargetInfo(
+        id=name,
+        sha256=name_of(name, *categories),
+        c_dim=data.c.shape[1],
+        z_shape=None,
+        categories=categories,
+    )
+    return Aim(data, target, codes)
 
 
-def _own_target(kind: str, categories: tuple[str, ...], c_dim: int) -> TargetInfo:
-    name = f"{kind}:{c_dim}"
-    digest = hashlib.sha256("\n".join((name, *categories)).encode()).hexdigest()
-    return TargetInfo(id=name, sha256=digest, c_dim=c_dim, z_shape=None, categories=categories)
+def _own_categories(categories: tuple[str, ...]) -> Space:
+    names = categories if len(categories) > 1 else (*categories, REST)
+    return join(None, Prototypes(names))
+
+
+def _knowing(space: TargetSpace, categories: tuple[str, ...]) -> TargetSpace:
+    """Give a space whose c does not know the categories a code for each of them."""
+    if not categories or not isinstance(space, Space):
+        return space
+    try:
+        if space.c_dim:
+            space.encode_text(categories)
+            return space
+    except ConfigError:
+        if space.low is None:
+            raise
+    return join(space.low, _own_categories(categories).high)
 
 
 def _categories(data: Dataset) -> tuple[str, ...]:
@@ -167,17 +196,13 @@ def _categories(data: Dataset) -> tuple[str, ...]:
     return tuple(sorted(set(data.labels.tolist()) - {"", REST}))
 
 
-def _prototypes(data: Dataset, space: TargetSpace, categories: tuple[str, ...]) -> Array:
-    """Return a code for each category: the mean of its pictures, its name's, or one of its own."""
+def _codes(data: Dataset, space: TargetSpace, categories: tuple[str, ...]) -> Array:
+    """Return a code for each category: the mean of its pictures, or that of its name."""
     if data.c is not None:
         return _mean_by_category(data, categories)
-    if space.c_dim and categories:
-        try:
-            return np.asarray(space.encode_text(categories), np.float32)
-        except ConfigError:
-            if data.z is None:
-                raise
-    return np.eye(max(len(categories), 1), dtype=np.float32)[: len(categories)]
+    if not categories:
+        return np.zeros((0, max(space.c_dim, 1)), np.float32)
+    return space.encode_text(categories)
 
 
 def _mean_by_category(data: Dataset, categories: tuple[str, ...]) -> Array:
@@ -187,7 +212,7 @@ def _mean_by_category(data: Dataset, categories: tuple[str, ...]) -> Array:
     return np.stack([np.nanmean(data.c[data.labels == name], axis=0) for name in categories])
 
 
-def _reads_pictures(space: TargetSpace, one: Array) -> bool:
+def reads_pictures(space: TargetSpace, one: Array) -> bool:
     """Tell whether a space has a c for pictures; some only have it for names."""
     try:
         space.encode_c(one)

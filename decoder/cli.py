@@ -119,17 +119,37 @@ def _check_eeg(meta: PreparedMeta) -> None:
         )
 
 
+class _Progress:
+    """One bar after the other on standard error, and lines of text above it."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+        self._what = ""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show how far something is; the bar tells the time left."""
+        if self._bar is None or what != self._what:
+            self.close()
+            self._what = what
+            self._bar = tqdm(total=total, desc=what, leave=False, dynamic_ncols=True)
+        self._bar.update(done - self._bar.n)
+
+    def tell(self, text: str) -> None:
+        """Write a line."""
+        self.close()
+        print(text, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
 def _fit(given: argparse.Namespace) -> Bundle:
-    with tqdm(total=1, desc="read", unit="step") as bar:
-
-        def progress(what: str, done: int, total: int) -> None:
-            if bar.desc.removesuffix(": ") != what:
-                bar.reset(total)
-                bar.set_description(what)
-            bar.total = total
-            bar.update(done - bar.n)
-
-        loaded = load(given.source, load_options(given), _tell, progress)
+    progress = _Progress()
+    try:
+        loaded = load(given.source, load_options(given), progress.tell, progress)
         settings, grid = loaded.settings, loaded.grid
         if given.frequencies:
             _check_eeg(loaded.prepared.meta)
@@ -139,16 +159,14 @@ def _fit(given: argparse.Namespace) -> Bundle:
             sheet = given.out.with_name(f"{given.out.name}-pictures.png")
             sheet.parent.mkdir(parents=True, exist_ok=True)
             write_sheet(sheet, loaded.prepared.pictures)
-            _tell(f"pictures as they were read: {sheet}")
+            progress.tell(f"pictures as they were read: {sheet} (transposed? see --picture-order)")
         facts = _facts(loaded, given)
+        progress("held-out folds", 0, 1 if loaded.split is None else len(loaded.split))
         return fit_bundle(
             loaded.aim.data, settings, facts, progress, grid, loaded.split, loaded.test
         )
-
-
-def _tell(text: str) -> None:
-    """Say something without breaking the progress bar."""
-    tqdm.write(text, file=sys.stderr)
+    finally:
+        progress.close()
 
 
 def _facts(loaded: Loaded, given: argparse.Namespace) -> Facts:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from decoder.aims import Aim, aim_at, space_for, world_aim
+from decoder.aims import Aim, aim_at, reads_pictures, space_for, world_aim
 from decoder.choose import Grid
 from decoder.dataset import Dataset
 from decoder.given import Given
@@ -19,7 +19,7 @@ from decoder.readers.options import GIB
 from decoder.search import is_trials, search, with_groups
 from decoder.settings import FitSettings
 from decoder.spaces import TargetSpace
-from decoder.splits import Split, as_groups, given_split, make_split, usual_split
+from decoder.splits import Split, as_groups, given_split, make_split, read_rule, usual_split
 from decoder.targets import Encode, make_dataset
 from phosphene.dataset import PreparedData
 from phosphene.errors import ConfigError, problem
@@ -113,6 +113,7 @@ def load(path: Path, options: LoadOptions, tell: Tell, progress: Progress | None
     PhospheneError
         Listing what cannot be used, or what would take more memory than it may.
     """
+    read_rule(options.split)
     prepared, notes = read_source(path, options.read)
     for note in notes:
         tell(note)
@@ -159,6 +160,12 @@ def _trials(data: Dataset, options: LoadOptions) -> tuple[Dataset, Split, Given 
         split = usual_split(data, options.seed)
     else:
         split = make_split(data, options.split, options.seed)
+    single = sum(len(left_out) < 2 for _, left_out in split)
+    if single:
+        raise ConfigError(
+            problem("--split", f"{split.words}: {single} folds of one row", "2 or more in each",
+                    "A percept is told from those of its fold; take 10-fold-by-trial, say.")
+        )  # fmt: skip
     return as_groups(data, split, options.seed), split, test
 
 
@@ -194,9 +201,13 @@ def _summary(data: Dataset, space: TargetSpace | None) -> str:
     parts = [f"{rows} rows of {features} features"]
     if data.stimuli is not None:
         parts.append(f"{len(set(data.stimuli.tolist()) - {''})} stimuli")
-    if data.labels is not None and (names := sorted(set(data.labels.tolist()) - {""})):
-        parts.append("labels " + ", ".join(names[:10]) + (" ..." if len(names) > 10 else ""))
+    labels = sorted(set(() if data.labels is None else data.labels.tolist()) - {""})
+    if labels:
+        parts.append("labels " + ", ".join(labels[:10]) + (" ..." if len(labels) > 10 else ""))
     if space is not None:
         z = " x ".join(map(str, space.z_shape)) if space.z_shape else "none"
-        parts.append(f"space {space.id} (z {z}, c {space.c_dim or 'from categories'})")
+        c = "by category" if labels else "none"
+        if space.c_dim and data.pictures is not None and reads_pictures(space, data.pictures[:1]):
+            c = str(space.c_dim)
+        parts.append(f"space {space.id} (z {z}, c {c})")
     return "; ".join(parts)

@@ -27,6 +27,7 @@ __all__ = [
     "k_fold",
     "leave_one_out",
     "make_split",
+    "read_rule",
     "units",
     "usual_split",
 ]
@@ -217,18 +218,29 @@ def make_split(data: Dataset, rule: str, seed: int = 0) -> Split:
     InputError
         If the data cannot be split by it.
     """
+    by, folds = read_rule(rule)
     if rule == "auto":
         return usual_split(data, seed)
     if rule == "given":
         return given_split(data)
+    return leave_one_out(data, by) if folds is None else k_fold(data, by, folds, seed)
+
+
+def read_rule(rule: str) -> tuple[tuple[str, ...], int | None]:
+    """Return what a rule keeps together and its folds, None for leaving one out.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
+    if rule in ("auto", "given"):
+        return (), None
     leave, fold = _LEAVE.fullmatch(rule), _FOLD.fullmatch(rule)
     by = tuple((leave[1] if leave else fold[2] if fold else "").split("+"))
     if not set(by) <= set(KEYS) or len(set(by)) != len(by):
-        raise ConfigError(problem("split", rule, f"auto, {RULES}", "Correct the rule."))
-    if leave:
-        return leave_one_out(data, by)
-    assert fold is not None  # noqa: S101
-    return k_fold(data, by, int(fold[1]), seed)
+        raise ConfigError(problem("--split", rule, f"auto, {RULES}", "Correct the rule."))
+    return by, None if fold is None else int(fold[1])
 
 
 def as_groups(data: Dataset, split: Split, seed: int = 0) -> Dataset:

@@ -23,6 +23,8 @@ def describe_bundle(bundle: Bundle) -> str:
 
 def delay_in_words(m: Manifest) -> str:
     """Say how long after a stimulus this person's percept of it comes, and who chose that."""
+    if not m.placed:
+        return "as in the trials"
     seconds = f"{m.window.delay_s:g} s"
     if m.modality == "eeg":
         return seconds

@@ -120,7 +120,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         "pixels:28:grey or z=SPEC,c=SPEC; default: the one that suits what was "
                         "shown")  # fmt: skip
     parser.add_argument("--early", metavar="MASK", help="voxels that z is decoded from (Takagi & "
-                        "Nishimoto 2023): image, .npy or name of an array")  # fmt: skip
+                        "Nishimoto 2023): image, FILE:3+17 of an atlas, .npy, name of an "
+                        "array; data finds both regions in the data")  # fmt: skip
     parser.add_argument("--higher", metavar="MASK", help="voxels that c and categories are decoded "
                         "from")  # fmt: skip
     parser.add_argument("--banded", action="store_true", help="let z and c read both regions, "
@@ -129,7 +130,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         "leave-one-run-out, 10-fold-by-stimulus, 5-fold-by-run+stimulus ...: any "
                         "of run, session, stimulus, trial")  # fmt: skip
     parser.add_argument("--memory", type=float, default=8.0, metavar="GIB", help="refuse what "
-                        "would take more memory; default 8")  # fmt: skip
+                        "would take more memory")  # fmt: skip
     add_array_options(parser)
 
 
