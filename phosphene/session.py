@@ -96,7 +96,7 @@ class RendererSettings(_Settings):
     fps: Annotated[float, Field(gt=0, le=240)] = 24.0
     steps: Literal[1, 2, 4] = 2
     mode: Literal["z", "c", "zc"] = "zc"
-    strength: Annotated[float, Field(ge=0, le=1)] = 0.8
+    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     guides: Literal["c", "zc"] = "zc"
     smoothing_s: Seconds = 0.5
     noise_s: Seconds = 60.0

@@ -12,7 +12,7 @@ import pytest
 from phosphene.errors import ConfigError, InputError
 from phosphene.stimuli import C_DIM, CATEGORIES, draw, embed, prototype, sample_scene
 from phosphene.stimuli.encoder import WorldEncoder, space_hash
-from renderer.generator import WEIGHTS, Generator, seeded_noise
+from renderer.generator import WEIGHTS, Generator, Guides, seeded_noise
 from renderer.neutral import neutral_frame
 
 
@@ -117,6 +117,36 @@ def test_wrong_arguments_are_refused_together(generator: Generator) -> None:
         generator.render(None, np.zeros(C_DIM), seeded_noise(0))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="threads"):
         Generator(threads=0)
+
+
+def test_strength_leads_from_the_decoded_z_to_noise(
+    generator: Generator, encoder: WorldEncoder
+) -> None:
+    pictures, c = scenes(8)
+    z = encoder.encode(pictures)
+    decoded = np.stack([generator.decode(one) for one in z])
+
+    def painted(strength: float, guides: Guides) -> np.ndarray:
+        noise = seeded_noise(3)
+        made = [
+            generator.render(a, b, noise, 2, "zc", strength, guides)
+            for a, b in zip(z, c, strict=True)
+        ]
+        return np.stack(made)
+
+    np.testing.assert_array_equal(painted(0.0, "c"), decoded)
+    likeness = [psnr_db(painted(strength, "c"), decoded) for strength in (0.3, 0.6, 0.8, 1.0)]
+    assert likeness == sorted(likeness, reverse=True)
+    assert likeness[0] > likeness[-1] + 6
+    # At full strength nothing but c is left, unless z guides too.
+    c_only = np.stack([generator.render(None, one, seeded_noise(3), 2, "c") for one in c])
+    np.testing.assert_array_equal(painted(1.0, "c"), c_only)
+    assert psnr_db(painted(1.0, "zc"), decoded) > likeness[-1] + 3
+    # Of one condition alone, strength changes nothing.
+    alone = [generator.render(z[0], None, seeded_noise(3), 2, "z", s) for s in (0.2, 1.0)]
+    np.testing.assert_array_equal(*alone)
+    with pytest.raises(ConfigError, match="strength"):
+        painted(1.1, "c")
 
 
 def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:

@@ -105,3 +105,25 @@ def test_fixed_noise_never_moves() -> None:
     assert (fixed.at(0.0) != WalkingNoise(9).at(0.0)).any()
     with pytest.raises(ConfigError, match="tau_s"):
         WalkingNoise(8, tau_s=0.0)
+
+
+@settings(max_examples=20)
+@given(st.floats(0.0, 5.0), st.floats(0.05, 3.0), st.floats(0.05, 3.0), st.booleans())
+def test_another_time_constant_goes_on_from_where_things_are(
+    t_s: float, old_s: float, new_s: float, stops: bool
+) -> None:
+    path = PerceptSmoother(old_s)
+    path.set_target(0.0, *percept(0))
+    path.set_target(0.0, *percept(1))
+    walk = WalkingNoise(0, tau_s=old_s)
+    here, there = walk.at(t_s), path.at(t_s)
+    walk.retime(t_s, None if stops else new_s)
+    path.retime(t_s, new_s)
+    np.testing.assert_array_equal(walk.at(t_s), here)
+    for a, b in zip(path.at(t_s), there, strict=True):
+        assert a is not None
+        assert b is not None
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    later = walk.at(t_s + 5 * new_s)
+    assert np.array_equal(later, here) is stops
+    assert 0.8 < later.std() < 1.2

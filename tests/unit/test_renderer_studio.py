@@ -123,3 +123,47 @@ def test_the_lead_rises_quickly_and_falls_slowly() -> None:
     assert lead.seconds > 0.0115
     lead.learn(1.0)
     assert lead.seconds == 0.02
+
+
+def test_a_switch_moves_neither_noise_nor_path() -> None:
+    scene, painter = studio(noise_s=10.0, smoothing_s=2.0)
+    scene.see(seen(0.0))
+    scene.see(seen(1.0, t=1.0))
+    before = scene.picture(2.0)
+    for change in (
+        {"mode": "c", "steps": 4, "strength": 0.5, "guides": "c"},
+        {"noise_s": 1.0},
+        {"smoothing_s": 0.5},
+        {"noise_s": 0.0},
+    ):
+        scene.change(scene.settings.model_copy(update=change))
+        after = scene.picture(2.0)
+        np.testing.assert_array_equal(after.pixels, before.pixels)
+        np.testing.assert_allclose(painter.noises[-1], painter.noises[0], atol=1e-6)
+    assert painter.strengths == [1.0, 0.5, 0.5, 0.5, 0.5]
+    assert scene.picture(2.5).pixels[0, 0, 0] > before.pixels[0, 0, 0]
+    np.testing.assert_allclose(painter.noises[-1], painter.noises[0], atol=1e-6)
+    scene.change(scene.settings.model_copy(update={"noise_s": 1.0}))
+    scene.picture(4.0)
+    assert np.abs(painter.noises[-1] - painter.noises[0]).mean() > 0.5
+    scene.change(scene.settings.model_copy(update={"seed": 1}))
+    scene.picture(4.0)
+    assert abs(np.corrcoef(painter.noises[-1].ravel(), painter.noises[-2].ravel())[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize(("mode", "state"), [("z", "picture"), ("c", "neutral"), ("zc", "neutral")])
+def test_what_no_painter_paints_stays_neutral_and_is_told(mode: str, state: str) -> None:
+    painter = Recorder(modes=("z",))
+    scene = Studio(painter, RendererSettings.model_validate({"mode": mode}), 0.0)
+    scene.see(seen())
+    assert scene.picture(0.1).state == state
+    assert scene.still(seen(), 0.1).state == state
+    assert scene.complaint() == (None if mode == "z" else "no generator here")
+    assert len(painter.calls) == (2 if mode == "z" else 0)
+
+
+def test_the_neutral_frame_has_the_size_of_the_pictures() -> None:
+    painter = Recorder()
+    painter.size_px = 28
+    picture = Studio(painter, RendererSettings(), 0.0).picture(0.0)
+    assert picture.pixels.shape == (28, 28, 3)
