@@ -178,19 +178,22 @@ class EegTake:
 
     def pull(self, wait_s: float) -> Iterator[Out]:
         """Take the samples that come within `wait_s` seconds; features come first."""
-        for chunk in self._samples.pull(wait_s, self._worth_waking()):
+        for chunk in self._samples.pull(wait_s, *self._worth_waking()):
             yield from self._take(chunk)
         if self._chain is not None:
             self._chain.work_ahead()
 
-    def _worth_waking(self) -> int:
-        """Return how many samples to wait for: a few gather, but never past the end of a step.
+    def _worth_waking(self) -> tuple[int, int | None]:
+        """Return how many samples to wait for, and the most to take.
 
-        An amplifier's packet may be larger than that, so the rest of a step is not cut in two.
+        A few gather. The last ones of a step are waited for and taken alone: an amplifier's packet
+        may be larger than what gathers, and what comes after the step's end can wait.
         """
         gathered = max(1, round(_GATHER_S * self._samples.layout.fs_hz))
         wanted = None if self._chain is None else self._chain.core.wanted
-        return gathered if wanted is None or wanted >= 2 * gathered else wanted
+        if wanted is None or wanted >= 2 * gathered:
+            return gathered, None
+        return wanted, wanted
 
     def _take(self, chunk: EegChunk) -> Iterator[Out]:
         data, first, stamps_s = chunk.data, chunk.first_index, chunk.stamps_s

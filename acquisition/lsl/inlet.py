@@ -91,14 +91,18 @@ class EegInlet:
         """Samples lost so far."""
         return self._counter.n_lost if self.layout.counter else self.clock.n_lost
 
-    def pull(self, timeout_s: float, at_least: int = 1) -> list[EegChunk]:
+    def pull(
+        self, timeout_s: float, at_least: int = 1, at_most: int | None = None
+    ) -> list[EegChunk]:
         """Wait up to `timeout_s` seconds for samples; return their unbroken stretches.
 
         Each wake costs more than a sample: where nobody needs every single one at once, `at_least`
-        lets some gather. After a timeout fewer are returned.
+        lets some gather. After a timeout fewer are returned. The queue is not looked into a second
+        time for more than `at_least` where `at_most` is as many.
         """
-        at_least = min(max(at_least, 1), self._max_samples)
-        rows, stamps, _ = self.link.pull(timeout_s, self._max_samples, self._buffer, at_least)
+        at_most = min(at_most or self._max_samples, self._max_samples)
+        at_least = min(max(at_least, 1), at_most)
+        rows, stamps, _ = self.link.pull(timeout_s, at_most, self._buffer, at_least)
         if not len(stamps):
             return []
         self.watch.data(self._now())
