@@ -49,12 +49,17 @@ class _Graph:
 
     def affine(self, source: str, head: Affine, output: str) -> str:
         """Rows times weights plus bias, without the features that nothing depends on."""
-        weights = head.weights
-        used = np.flatnonzero(weights.any(axis=1))
-        if 0 < len(used) < _WORTH_GATHERING * len(weights):
+        reading = head.weights if head.first is None else head.first
+        used = np.flatnonzero(reading.any(axis=1))
+        if 0 < len(used) < _WORTH_GATHERING * len(reading):
             index = self.constant(f"{output}_features", used, np.int64)
             source = self.add("Gather", [source, index], f"{output}_gathered", axis=1)
-            weights = weights[used]
+            reading = reading[used]
+        weights = reading
+        if head.first is not None:
+            first = self.constant(f"{output}_first", reading)
+            source = self.add("MatMul", [source, first], f"{output}_coordinates")
+            weights = head.weights
         bias = self.constant(f"{output}_bias", head.bias)
         return self.add("Gemm", [source, self.constant(f"{output}_weights", weights), bias], output)
 
@@ -120,7 +125,8 @@ def _add_scores(graph: _Graph, model: LinearModel) -> None:
     elif isinstance(model.scores, PowerHead):
         _add_power(graph, model.scores, t)
     elif model.scores is not None:
-        graph.affine("x", Affine(model.scores.weights / t, model.scores.bias / t), "scores")
+        scores = model.scores.dense()
+        graph.affine("x", Affine(scores.weights / t, scores.bias / t), "scores")
     graph.add("LogSoftmax", ["scores"], "log_probabilities", axis=1)
     _add_category_nodes(graph, len(model.shown))
 

@@ -8,7 +8,7 @@ Sci. Rep. 13:15666, give back all of it).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -108,12 +108,18 @@ def fit_head(
     share, gain = _restoration(spaces, Y, alphas, weighting, folds, settings.restore)
     mean = Y.mean(axis=0, dtype=np.float64)
     return HeadFit(
-        map=Affine(map_.weights * gain, mean + (map_.bias - mean) * gain),
+        map=_stretched(map_, mean, gain),
         alphas=alphas,
         weighting=weighting,
         error=float(least.sum() / max(base.sum(), 1e-30)),
         restored=share,
     )
+
+
+def _stretched(map_: Affine, mean: Array, gain: Array) -> Affine:
+    """Multiply how far predictions lie from the mean of each target."""
+    weights = map_.weights * gain.astype(map_.weights.dtype)
+    return replace(map_, weights=weights, bias=mean + (map_.bias - mean) * gain)
 
 
 def _solved(spaces: Sequence[Space], Y: Array, alphas: Array, weighting: Array) -> Affine:
@@ -123,7 +129,7 @@ def _solved(spaces: Sequence[Space], Y: Array, alphas: Array, weighting: Array) 
     bias = np.zeros(Y.shape[1])
     for k in np.unique(weighting):
         own = np.flatnonzero(weighting == k)
-        part = solve(spaces[k], Y[:, own], alphas[own])
+        part = solve(spaces[k], Y[:, own], alphas[own]).dense()
         weights[:, own], bias[own] = part.weights, part.bias
     return Affine(weights, bias)
 

@@ -11,29 +11,50 @@ import numpy.typing as npt
 __all__ = ["Affine", "Scaler", "Space"]
 
 Array = npt.NDArray[Any]
+_WORTH_FACTORS = 0.7
+"""Two matrices are kept instead of one where they hold less than this share of its numbers."""
 
 
 @dataclass(frozen=True)
 class Affine:
-    """The map x -> x W + b; `weights` (features, k), `bias` (k,)."""
+    """The map x -> x W + b, or x -> (x V) W + b, which is shorter where W alone would be large.
+
+    Attributes
+    ----------
+    weights : array (features, k), or (r, k) behind `first`
+        W.
+    bias : array (k,)
+        b.
+    first : array (features, r) or None
+        V.
+    """
 
     weights: Array
     bias: Array
+    first: Array | None = None
 
     @property
     def features(self) -> int:
         """Length of a row."""
-        return len(self.weights)
+        return len(self.weights if self.first is None else self.first)
 
     def __call__(self, X: Array) -> Array:
         """Map rows: (n, features) to (n, k)."""
-        return np.asarray(X @ self.weights + self.bias)
+        return np.asarray((X if self.first is None else X @ self.first) @ self.weights + self.bias)
 
     def repeated(self, times: int) -> Affine:
         """Return the map that takes `times` rows side by side and works on their mean."""
         if times == 1:
             return self
-        return Affine(np.tile(self.weights / times, (times, 1)), self.bias)
+        if self.first is not None:
+            return replace(self, first=np.tile(self.first / times, (times, 1)))
+        return replace(self, weights=np.tile(self.weights / times, (times, 1)))
+
+    def dense(self) -> Affine:
+        """Return the same map with one matrix of weights (features, k)."""
+        if self.first is None:
+            return self
+        return Affine(self.first @ self.weights, self.bias)
 
 
 @dataclass(frozen=True)
@@ -135,13 +156,19 @@ class Space:
         kind = head.weights.dtype
         if self.axes is None:
             origin = (mean * gain) @ head.weights
-            weights = gain.astype(kind)[:, None] * head.weights
-        else:
-            # Back to the features as the last step, so that the large product is the only one.
-            origin = ((mean * gain) @ self.axes) @ head.weights
-            weights = (gain[:, None] * self.axes).astype(kind) @ head.weights
-        if self.used is not None:
-            full = np.zeros((self.features, weights.shape[1]), kind)
-            full[self.used] = weights
-            weights = full
-        return Affine(weights, head.bias - origin)
+            return Affine(
+                self._filled(gain.astype(kind)[:, None] * head.weights), head.bias - origin
+            )
+        origin = ((mean * gain) @ self.axes) @ head.weights
+        first = self._filled((gain[:, None] * self.axes).astype(kind))
+        whole = Affine(head.weights, head.bias - origin, first)
+        p, r, k = self.features, *head.weights.shape
+        return whole if r * (p + k) < _WORTH_FACTORS * p * k else whole.dense()
+
+    def _filled(self, weights: Array) -> Array:
+        """Put zeros where features do not count."""
+        if self.used is None:
+            return weights
+        full = np.zeros((self.features, weights.shape[1]), weights.dtype)
+        full[self.used] = weights
+        return full

@@ -151,6 +151,25 @@ def test_averaging_map_equals_mapping_the_average() -> None:
     np.testing.assert_allclose(head.repeated(3)(rows.reshape(5, 12)), head(rows.mean(axis=1)))
 
 
+def test_few_rows_of_many_features_make_two_small_matrices() -> None:
+    X, Y, groups = make(20, 300, k=120)
+    weights = np.r_[np.zeros(100), np.full(200, 0.5)]
+    space = Space.of(X, weights)
+    fitted = fit_ridge(space, Y, groups, penalties=(0.5,)).map
+    assert fitted.first is not None
+    assert fitted.first.size + fitted.weights.size < 0.7 * 300 * 120
+    assert fitted.features == 300
+    whole = fitted.dense()
+    assert not whole.weights[:100].any()
+    np.testing.assert_allclose(whole(X), fitted(X), atol=1e-8)
+    twice = np.c_[X, X[::-1]]
+    mean = (X + X[::-1]) / 2
+    np.testing.assert_allclose(fitted.repeated(2)(twice), whole(mean), atol=1e-8)
+    Z = ((X - X.mean(0)) / X.std(0))[:, 100:] * 0.5
+    W = np.linalg.solve(Z.T @ Z + 0.5 * 200 / 4 * np.eye(200), Z.T @ (Y - Y.mean(0)))
+    np.testing.assert_allclose(fitted(X), Z @ W + Y.mean(0), atol=1e-8)
+
+
 def test_bad_penalty_and_single_run_are_refused() -> None:
     X, Y, groups = make(20, 3)
     with pytest.raises(ConfigError, match="penalties"):

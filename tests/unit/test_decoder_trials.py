@@ -64,6 +64,22 @@ def test_graph_computes_what_the_model_computes(z: bool, c: bool) -> None:
         assert wanted.z.shape == (60, 3, 5, 4)
 
 
+def test_graph_of_two_small_matrices_computes_the_same() -> None:
+    rng = np.random.default_rng(0)
+    few = Dataset(
+        responses=rng.normal(size=(12, 500)).astype(np.float32),
+        groups=np.repeat(["1", "2", "3"], 4), times=np.arange(12.0),
+        z=rng.normal(size=(12, 3, 5, 4)).astype(np.float32),
+    )  # fmt: skip
+    settings = TRIALS.model_copy(update={"folds": 3, "restore": (0.0, 1.0)})
+    samples = make_samples(few, settings, learn_priors(few, settings))
+    model = empty().fit(samples, settings)
+    assert model.z is not None
+    assert model.z.first is not None
+    got = OnnxEngine(model.export()).run({"x": samples.X[:1]})["z"]
+    np.testing.assert_allclose(got, model.predict(samples.X[:1]).z, atol=1e-4)
+
+
 def test_every_trial_is_decoded_without_itself() -> None:
     data = make()
     held = decode_held_out(data, TRIALS, Grid(), empty(), silent)
