@@ -22,7 +22,7 @@ KEPT_S = 30.0
 OVERLAP_S = 2.0
 """Samples that come again for longer than this are those of another run of the stream."""
 WIDE_LOW_HZ = 0.5
-SPECTRUM_S = 8.0
+SPECTRUM_S = 6.0
 _MOST_MARKS, _MOST_STRETCHES = 300, 4000
 _EPOCH_FLAGS_S = 10.0
 _ONLY_IN_EPOCHS = ChannelFlag.LARGE | ChannelFlag.INTERPOLATED

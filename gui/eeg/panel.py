@@ -27,6 +27,7 @@ __all__ = ["EegPanel"]
 REPAINT_S = 0.05
 TICK_MS = 55
 PLOTS_S = 0.2
+SPECTRUM_EVERY_S = 0.5
 SCALE_S = 1.0
 WINDOW_S = 60.0
 _SCALES = tuple(f * 10.0**p for p in range(-1, 4) for f in (1, 2, 5))
@@ -53,7 +54,8 @@ class EegPanel(QWidget):
         self._look: Look = "wide"
         self._everything = self._fixed_scale = False
         self._first = self._chosen = 0
-        self._painted_s = self._scaled_s = self._plotted_s = -1e9
+        self._painted_s = self._scaled_s = -1e9
+        self._plotted_s = self._spectrum_s = -1e9
         self._version = self._curves_version = -1
         self._n = 0
         self.view = TraceView()
@@ -132,7 +134,7 @@ class EegPanel(QWidget):
     def _choose(self, channel: int) -> None:
         if self._n:
             self._chosen = channel % self._n
-            self._plotted_s = -1e9
+            self._plotted_s = self._spectrum_s = -1e9
             self._now()
 
     def _now(self) -> None:
@@ -151,7 +153,10 @@ class EegPanel(QWidget):
             self._draw_traces(now)
         if now - self._plotted_s >= PLOTS_S:
             self._plotted_s = now
-            self._draw_plots()
+            self._draw_average()
+        if now - self._spectrum_s >= SPECTRUM_EVERY_S:
+            self._spectrum_s = now
+            self._draw_spectrum()
 
     def _draw_traces(self, now: float) -> None:
         view = self.view
@@ -194,25 +199,29 @@ class EegPanel(QWidget):
             self.quality.setText(text)
             self.quality.setToolTip("\n".join(f"{s.name}: {s.word}" for s in states))
 
-    def _draw_plots(self) -> None:
+    def _draw_average(self) -> None:
         chosen = self._chosen
-        found = self._model.eeg(
-            lambda b: (b.newest_raw(), b.header, b.states(), b.average_of(chosen))
-        )
+        found = self._model.eeg(lambda board: (board.channels, board.average_of(chosen)))
+        if found is None or chosen >= len(found[0]):
+            return
+        names, (times_ms, averages, too_late) = found
+        note = f"{too_late} too late" if too_late else ""
+        self.average.show_averages(times_ms, averages, names[chosen], note)
+
+    def _draw_spectrum(self) -> None:
+        found = self._model.eeg(lambda board: (board.newest_raw(), board.header, board.states()))
         if found is None:
             return
-        raw, header, states, (times_ms, averages, too_late) = found
-        if raw is None or header is None or chosen >= len(states):
+        raw, header, states = found
+        if raw is None or header is None or self._chosen >= len(states):
             return
         rows, fs_hz = raw
         if len(rows) >= 2 * fs_hz:
             frequencies, density = welch(rows, fs_hz)
             good = np.array([s.good for s in states])
             self.spectrum.show_spectra(
-                frequencies, power_db(density), header.channels, chosen, good, header.notch_hz
+                frequencies, power_db(density), header.channels, self._chosen, good, header.notch_hz
             )
-        note = f"{too_late} too late" if too_late else ""
-        self.average.show_averages(times_ms, averages, states[chosen].name, note)
 
     def update_from(self, plotted: Plotted) -> None:
         """Draw confidence and latency; what has not changed costs nothing."""

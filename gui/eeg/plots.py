@@ -88,6 +88,7 @@ class AveragePlot(Plot):
         super().__init__(
             "Average", "waiting for the first epoch", MOST_CLASSES, timed=True, unit="ms"
         )
+        self._shown: tuple[object, ...] = ()
         self.counts = QLabel("")
         self.counts.setTextFormat(Qt.TextFormat.RichText)
         self.counts.setWordWrap(True)
@@ -110,8 +111,12 @@ class AveragePlot(Plot):
         self, times_ms: Floats, averages: list[Average], channel: str, note: str
     ) -> None:
         """Draw the averages; counts of epochs stand beside the names of the classes."""
-        self.set_heading(f"Average {channel}, µV")
         known = [a for a in averages if a.n]
+        now = (channel, note, tuple((a.label, a.n, a.left_out) for a in averages))
+        if now == self._shown:
+            return
+        self._shown = now
+        self.set_heading(f"Average {channel}, µV")
         if not self.show_curves([(times_ms, a.mean_uv) for a in known]):
             return
         reach = 1.0
@@ -131,6 +136,6 @@ class AveragePlot(Plot):
         words = [f"{a.label}&nbsp;{a.n}" + (f"−{a.left_out}" if a.left_out else "") for a in known]
         more = f"<span style='color:{DIM}'> {note}</span>" if note else ""
         # Breaks between classes, never within one.
-        counts = legend_html(words).replace("&nbsp;&nbsp;", "  ") + more
+        counts = legend_html(words, "━&nbsp;").replace("&nbsp;&nbsp;", "  ") + more
         if self.counts.text() != counts:
             self.counts.setText(counts)

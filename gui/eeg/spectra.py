@@ -33,24 +33,25 @@ def welch(
     """
     size = max(8, round(segment_s * fs_hz))
     frequencies = np.arange(size // 2 + 1) * (fs_hz / size)
-    values = np.asarray(rows, np.float64)
-    n_segments = max(0, (len(values) - size) // (size // 2) + 1)
+    values = np.ascontiguousarray(np.asarray(rows, np.float64).T)
+    n_channels, end = values.shape
+    n_segments = max(0, (end - size) // (size // 2) + 1)
     # The periodic window, as for a Fourier series.
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
-    total = np.zeros((len(frequencies), values.shape[1]))
-    count = np.zeros(values.shape[1])
-    end = len(values)
+    total = np.zeros((n_channels, len(frequencies)))
+    count = np.zeros(n_channels)
     for k in range(n_segments):
         # Counted from the end, so that the newest samples are always in it.
-        part = values[end - size - k * (size // 2) : end - k * (size // 2)]
-        whole = np.isfinite(part).all(axis=0)
+        part = values[:, end - size - k * (size // 2) : end - k * (size // 2)]
+        whole = np.isfinite(part).all(axis=1, keepdims=True)
         part = np.where(whole, part, 0.0)
-        spectrum = np.fft.rfft((part - part.mean(axis=0)) * window[:, np.newaxis], axis=0)
-        total += np.where(whole, np.abs(spectrum) ** 2, 0.0)
-        count += whole
+        part -= part.mean(axis=1, keepdims=True)
+        spectrum = np.fft.rfft(part * window, axis=1)
+        total += spectrum.real**2 + spectrum.imag**2
+        count += whole[:, 0]
     density = total / (fs_hz * (window**2).sum())
-    density[1 : None if size % 2 else -1] *= 2
-    found: Floats = density / np.where(count > 0, count, np.nan)
+    density[:, 1 : None if size % 2 else -1] *= 2
+    found: Floats = (density / np.where(count > 0, count, np.nan)[:, np.newaxis]).T
     return frequencies.astype(np.float64), found
 
 
