@@ -21,7 +21,7 @@ import torch
 
 from phosphene.stimuli.encoder import WorldEncoder
 from phosphene.stimuli.space import N_CATEGORIES, Z_SHAPE
-from renderer.generator import WEIGHTS, Generator, Mode, seeded_noise
+from renderer.generator import WEIGHTS, Generator, Guides, Mode, seeded_noise
 from renderer.training.corruption import corrupt_c, corrupt_z
 from renderer.training.dataset import HELD_OUT_SEED, render_set
 from renderer.training.grids import save_grid
@@ -30,6 +30,9 @@ from renderer.training.judge import Judge, Reading, judged, train_judge
 Pictures = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float32]
 MODES: tuple[Mode, ...] = ("zc", "c", "z")
+GUIDES: tuple[Guides, ...] = ("zc", "c")
+TAKAGI = 0.8
+"""Strength of Takagi and Nishimoto (CVPR 2023): 40 of 50 steps."""
 
 
 class Held(NamedTuple):
@@ -72,11 +75,18 @@ def corrupted(held: Held, seed: int = 5) -> Held:
     return Held(held.pictures, z.astype(np.float32), c.astype(np.float32))
 
 
-def rendered(generator: Generator, held: Held, steps: int, mode: Mode) -> Pictures:
+def rendered(
+    generator: Generator,
+    held: Held,
+    steps: int,
+    mode: Mode,
+    strength: float = 1.0,
+    guides: Guides = "zc",
+) -> Pictures:
     """One picture per scene, each from its own noise."""
     return np.stack(
         [
-            generator.render(z, c, seeded_noise(k), steps, mode)
+            generator.render(z, c, seeded_noise(k), steps, mode, strength, guides)
             for k, (z, c) in enumerate(zip(held.z, held.c, strict=True))
         ]
     )
@@ -120,6 +130,12 @@ def quality_table(generator: Generator, judge: Judge, held: Held) -> list[str]:
         for mode in MODES:
             for steps in (1, 2, 4):
                 row(mode, kind, str(steps), rendered(generator, conditions, steps, mode))
+        row("z as it stands", kind, "-", np.stack([generator.decode(z) for z in conditions.z]))
+        for guides in GUIDES:
+            name = f"zc, strength {TAKAGI}, {guides} guides"
+            for steps in (1, 2, 4):
+                made = rendered(generator, conditions, steps, "zc", TAKAGI, guides)
+                row(name, kind, str(steps), made)
     return lines
 
 
