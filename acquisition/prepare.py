@@ -10,10 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +20,15 @@ from msgspec import structs
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from acquisition.bridge.timeline import ChunkItem, MarkerItem, chunk_items
-from acquisition.eeg.asr import AsrModel
-from acquisition.eeg.config import EegConfig
-from acquisition.eeg_chain import EegChain, EegResult
 from acquisition.fmri.regressors import DesignConfig
 from acquisition.fmri.volume import Volume
 from acquisition.fmri_betas import usual_delays_s
 from acquisition.fmri_chain import FmriChain, end_of_volume_s
 from acquisition.fmri_reference import lay_reference, read_reference
-from acquisition.prepare_rows import BetaRows, Rows
+from acquisition.prepare_eeg import prepare_eeg
+from acquisition.prepare_pictures import LARGEST_PX, with_pictures
+from acquisition.prepare_rows import BetaRows, Rows, meta_of, pack
 from acquisition.regions import given_mask
-from acquisition.settings import dump_settings, epoch_times_s
 from acquisition.sources.recording import (
     EegRun,
     FmriRecording,
@@ -42,9 +38,11 @@ from acquisition.sources.recording import (
     runs_of,
 )
 from phosphene.commands.options import pairs
-from phosphene.dataset import PreparedData, PreparedMeta, write_prepared
+from phosphene.dataset import PreparedData, write_prepared
 from phosphene.errors import ConfigError, InputError, PhospheneError, problem
 from phosphene.session import AcquisitionSettings, explain
+
+_GIB = 1024**3
 
 __all__ = ["chosen_runs", "main", "prepare", "prepare_eeg", "prepare_fmri"]
 
@@ -131,9 +129,9 @@ def prepare_fmri(
             mask_hash, aligned = chain.core.mask_hash, not chain.core.note
     if mask is None or reference is None:
         raise InputError(problem("recordings", "no volume", "1 or more", "Choose other runs."))
-    return _pack(
+    return pack(
         rows,
-        _meta(runs, person, settings, mask_hash)
+        meta_of(runs, person, settings, mask_hash)
         | {"modality": "fmri", "kind": "fmri-beta" if delays_s else "fmri", "tr_s": tr_s}
         | {"delays_s": delays_s if len(delays_s) > 1 else ()}
         | {"affine": tuple(float(v) for v in reference.affine.flat)},
@@ -176,116 +174,6 @@ def _check_alike(runs: Sequence[FmriRecording]) -> None:
     if len(shapes) > 1 or len(periods) > 1:
         got = f"shapes {sorted(shapes)}, TR {sorted(periods)} s"
         raise InputError(problem("recordings", got, "one of each", "Choose runs of one protocol."))
-
-
-def prepare_eeg(
-    runs: Sequence[EegRun],
-    person: str,
-    settings: AcquisitionSettings,
-    show_progress: bool = False,
-) -> PreparedData:
-    """Filter and cut the samples of all runs; see `prepare`.
-
-    Epochs in which the filter still settles, or that are too large, are left out: a decoder should
-    not learn from blinks.
-    """
-    rows, config, asr = Rows(), None, _clean_part(runs[0], settings)
-    mask_hash, kind, left_out = "", "eeg-epoch", 0
-    total_s = round(sum(r.duration_s for r in runs))
-    bar: tqdm[Any] = tqdm(total=total_s, unit="s", disable=not show_progress)
-    with bar:
-        for run in runs:
-            bar.set_description(f"run {run.run}")
-            chain = EegChain(settings.eeg, run.eeg.fs_hz, run.eeg.channel_names, asr=asr)
-            if mask_hash and chain.mask_hash != mask_hash:
-                raise InputError(
-                    problem(f"run {run.run}", f"{run.eeg.fs_hz:g} Hz {run.eeg.channel_names}",
-                            "the rate and channels of the first run", "Choose other runs.")
-                )  # fmt: skip
-            mask_hash, config = chain.mask_hash, chain.config
-            for result in _epochs(run, chain, bar):
-                if result.ready and not result.rejected:
-                    rows.add(result.x, run.run, result.t_data, result.t_event)
-                    kind = result.kind
-                else:
-                    left_out += 1
-    if show_progress:
-        print(f"{len(rows.runs)} epochs, {left_out} more left out", file=sys.stderr)
-    data = _pack(rows, _meta(runs, person, settings, mask_hash) | _eeg_facts(config, kind), None)
-    known = {} if asr is None else {"asr_mixing": asr.mixing, "asr_limits": asr.limits}
-    return replace(data, further=known)
-
-
-def _clean_part(run: EegRun, settings: AcquisitionSettings) -> AsrModel | None:
-    """Learn from the first run what clean data look like, where artefacts are to be taken out."""
-    if settings.eeg.asr_cutoff is None:
-        return None
-    chain = EegChain(settings.eeg, run.eeg.fs_hz, run.eeg.channel_names)
-    for _ in _epochs(run, chain, tqdm(disable=True)):
-        pass
-    found = chain.core.cleaner.asr_model
-    if found is None:
-        need = f"{settings.eeg.asr_calibration_s:g} s or more"
-        raise InputError(
-            problem(f"run {run.run}", f"{run.duration_s:g} s", need, "Lower asr_calibration_s.")
-        )
-    return found
-
-
-def _epochs(run: EegRun, chain: EegChain, bar: tqdm[Any]) -> Iterator[EegResult]:
-    """Yield what becomes complete, in the order of a live run."""
-    before_s = bar.n
-    for item in chunk_items(run.eeg, run.events, _CHUNK_S):
-        if isinstance(item, MarkerItem) and not item.more.get("end"):
-            yield from chain.marker(item.t_s, item.label)
-        elif isinstance(item, ChunkItem):
-            yield from chain.push(item.samples, item.first_index)
-            bar.update(before_s + round(item.t_s) - bar.n)
-
-
-def _eeg_facts(config: EegConfig | None, kind: str) -> dict[str, Any]:
-    times_s = () if config is None else epoch_times_s(config)
-    channels = () if config is None else config.channel_names
-    facts: dict[str, Any] = {"modality": "eeg", "kind": kind, "tr_s": 0.0, "affine": ()}
-    return facts | {"channels": channels, "times_s": times_s}
-
-
-def _meta(
-    runs: Sequence[Recording], person: str, settings: AcquisitionSettings, mask_hash: str
-) -> dict[str, Any]:
-    return {
-        "person": person,
-        "mask_hash": mask_hash,
-        "channels": (),
-        "times_s": (),
-        "settings": dump_settings(settings),
-        "sources": {name: sha for run in runs for name, sha in run.sources.items()},
-        "events": [event for run in runs for event in run.events],
-    }
-
-
-def _pack(
-    rows: Rows,
-    meta: Mapping[str, Any],
-    mask: npt.NDArray[np.bool_] | None,
-    reference: Volume | None = None,
-) -> PreparedData:
-    if not rows.runs:
-        raise InputError(
-            problem("recordings", "no volume, epoch or beta", "1 or more",
-                    "Check markers, the limit reject_uv and the delay of betas.")
-        )  # fmt: skip
-    return PreparedData(
-        meta=PreparedMeta(**meta),
-        responses=np.stack(rows.responses).astype(np.float32),
-        runs=np.asarray(rows.runs),
-        t_data=np.asarray(rows.t_data),
-        t_event=np.asarray(rows.t_event),
-        mask=np.zeros((0, 0, 0), np.bool_) if mask is None else mask,
-        reference=None if reference is None else reference.data,
-        spikes=np.asarray(rows.spikes) if any(rows.spikes) else None,
-        at_delays=np.stack(rows.at_delays, axis=1) if meta.get("delays_s") else None,
-    )
 
 
 # ---- command line ------------------------------------------------------------------------------
@@ -359,6 +247,20 @@ def _seconds(text: str) -> tuple[float, ...]:
     return () if text == "auto" else tuple(float(part) for part in text.split(","))
 
 
+def _check_memory(recordings: Sequence[Recording], limit_gib: float) -> None:
+    """Refuse volumes that would not fit: every voxel of the grid may be in the mask, twice."""
+    need = sum(
+        r.n_volumes * int(np.prod(r.shape) if r.mask is None else r.mask.sum()) * 8
+        for r in recordings
+        if isinstance(r, FmriRecording)
+    )
+    if need > limit_gib * _GIB:
+        raise InputError(
+            problem("--memory", f"{limit_gib:g} GiB", f"{need / _GIB:.1f} GiB or more for all "
+                    "voxels of these runs", "Raise it, name a mask, or take fewer runs.")
+        )  # fmt: skip
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Prepare recordings from the command line; return the exit status."""
     parser = argparse.ArgumentParser(
@@ -375,6 +277,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--settings", default="{}", help="acquisition settings: JSON or its file")
     parser.add_argument("--beta-delays", type=_seconds, help="make betas at each of these delays, "
                         "for instance 6,8,10; auto suits the events' lengths")  # fmt: skip
+    parser.add_argument("--stimuli-folder", type=Path, help="where the pictures lie that events "
+                        "name (stim_file); default: the data set's folder stimuli")  # fmt: skip
+    parser.add_argument("--picture-px", type=int, default=LARGEST_PX, help="shorter side that "
+                        "pictures are held with at most")  # fmt: skip
+    parser.add_argument("--memory", type=float, default=8.0, metavar="GIB", help="refuse what "
+                        "would take more")  # fmt: skip
     arguments = parser.parse_args(argv)
     try:
         settings = _settings(arguments.settings)
@@ -384,10 +292,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise InputError(
                 problem("--modality", arguments.modality, ", ".join(sorted(found)), "Correct it.")
             )
+        _check_memory(recordings, arguments.memory)
         data = prepare(
             recordings, arguments.person, settings, show_progress=True,
             beta_delays_s=arguments.beta_delays,
         )  # fmt: skip
+        data, notes = with_pictures(
+            data, recordings, arguments.stimuli_folder, arguments.picture_px
+        )
+        for note in notes:
+            print(note, file=sys.stderr)
         write_prepared(arguments.out, data)
     except PhospheneError as error:
         print(f"prepare: {error}", file=sys.stderr)

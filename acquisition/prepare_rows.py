@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,17 @@ import numpy.typing as npt
 from acquisition.fmri.betas import Beta
 from acquisition.fmri.core import FmriCore
 from acquisition.fmri.regressors import Stimulus
+from acquisition.fmri.volume import Volume
 from acquisition.fmri_betas import BetaMaker
 from acquisition.fmri_chain import FmriResult, end_of_volume_s
-from acquisition.sources.recording import FmriRecording
+from acquisition.settings import dump_settings
+from acquisition.sources.bids import session_of
+from acquisition.sources.recording import FmriRecording, Recording
+from phosphene.dataset import PreparedData, PreparedMeta
+from phosphene.errors import InputError, problem
+from phosphene.session import AcquisitionSettings
 
-__all__ = ["BetaRows", "Rows"]
+__all__ = ["BetaRows", "Rows", "meta_of", "pack"]
 
 
 @dataclass
@@ -75,3 +82,52 @@ class BetaRows:
                 t_s = end_of_volume_s(max(beta.index for beta in at.values()), self._tr_s)
                 rows.add(first.x, self._run, t_s, first.onset_s)
                 rows.at_delays.append(np.stack([at[d].x for d in self._delays_s]))
+
+
+def meta_of(
+    runs: Sequence[Recording], person: str, settings: AcquisitionSettings, mask_hash: str
+) -> dict[str, Any]:
+    """Return what prepared data say about their source, without what depends on its kind."""
+    return {
+        "person": person,
+        "mask_hash": mask_hash,
+        "channels": (),
+        "times_s": (),
+        "settings": dump_settings(settings),
+        "sources": {name: sha for run in runs for name, sha in run.sources.items()},
+        "events": [event for run in runs for event in run.events],
+    }
+
+
+def pack(
+    rows: Rows,
+    meta: Mapping[str, Any],
+    mask: npt.NDArray[np.bool_] | None,
+    reference: Volume | None = None,
+) -> PreparedData:
+    """Put rows together.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    if not rows.runs:
+        raise InputError(
+            problem("recordings", "no volume, epoch or beta", "1 or more",
+                    "Check markers, the limit reject_uv and the delay of betas.")
+        )  # fmt: skip
+    return PreparedData(
+        meta=PreparedMeta(**meta),
+        responses=np.stack(rows.responses).astype(np.float32),
+        runs=np.asarray(rows.runs),
+        t_data=np.asarray(rows.t_data),
+        t_event=np.asarray(rows.t_event),
+        mask=np.zeros((0, 0, 0), np.bool_) if mask is None else mask,
+        reference=None if reference is None else reference.data,
+        spikes=np.asarray(rows.spikes) if any(rows.spikes) else None,
+        at_delays=np.stack(rows.at_delays, axis=1) if meta.get("delays_s") else None,
+        sessions=np.array([session_of(run) for run in rows.runs])
+        if any(map(session_of, rows.runs))
+        else None,
+    )

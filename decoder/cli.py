@@ -161,7 +161,7 @@ def _fit(given: argparse.Namespace) -> Bundle:
             write_sheet(sheet, loaded.prepared.pictures)
             progress.tell(f"pictures as they were read: {sheet} (transposed? see --picture-order)")
         facts = _facts(loaded, given)
-        progress("held-out folds", 0, 1 if loaded.split is None else len(loaded.split))
+        progress("held-out folds", 0, len(loaded.split))
         return fit_bundle(
             loaded.aim.data, settings, facts, progress, grid, loaded.split, loaded.test
         )

@@ -13,13 +13,22 @@ from decoder.aims import Aim, aim_at, reads_pictures, space_for, world_aim
 from decoder.choose import Grid
 from decoder.dataset import Dataset
 from decoder.given import Given
+from decoder.heldout import by_run
 from decoder.memory import Need, check_memory, fit_bytes, in_gib
 from decoder.readers import ReadOptions, read_source
 from decoder.readers.options import GIB
 from decoder.search import is_trials, search, with_groups
 from decoder.settings import FitSettings
 from decoder.spaces import TargetSpace
-from decoder.splits import Split, as_groups, given_split, make_split, read_rule, usual_split
+from decoder.splits import (
+    Split,
+    as_groups,
+    given_split,
+    make_split,
+    read_rule,
+    usual_split,
+    with_shared,
+)
 from decoder.targets import Encode, make_dataset
 from phosphene.dataset import PreparedData
 from phosphene.errors import ConfigError, problem
@@ -73,8 +82,8 @@ class Loaded:
         Data to learn from, with z and c, and the target that they are in.
     settings, grid
         Where the fit begins, and what it chooses.
-    split : Split or None
-        What is held out; None leaves each run out once.
+    split : Split
+        What is held out.
     test : Given or None
         Test rows that came with the data.
     need_bytes : int
@@ -85,7 +94,7 @@ class Loaded:
     aim: Aim
     settings: FitSettings
     grid: Grid
-    split: Split | None
+    split: Split
     test: Given | None
     need_bytes: int
 
@@ -134,14 +143,13 @@ def load(path: Path, options: LoadOptions, tell: Tell, progress: Progress | None
         tell(f"{', '.join(strange[:5])}: no categories of {SPACE_ID}, so no picture can be painted "
              "of them; rename them with --labels where they are")  # fmt: skip
     aim = world_aim(data) if own_space else aim_at(data, space, progress)
-    split: Split | None
     if is_trials(prepared.meta):
         train, split, test = _trials(aim.data, options)
     else:
         train = with_groups(aim.data, settings, grid)
         split, test = _in_time(train, prepared, options), None
-    tell(f"split: {test.words + '; within those to learn, ' if test else ''}"
-         f"{split.words if split else 'leave one run (or block of a run) out'}")  # fmt: skip
+    split = with_shared(train, split)
+    tell(f"split: {test.words + '; within those to learn, ' if test else ''}{split.words}")
     return Loaded(prepared, replace(aim, data=train), settings, grid, split, test, need)
 
 
@@ -169,10 +177,10 @@ def _trials(data: Dataset, options: LoadOptions) -> tuple[Dataset, Split, Given 
     return as_groups(data, split, options.seed), split, test
 
 
-def _in_time(data: Dataset, prepared: PreparedData, options: LoadOptions) -> Split | None:
+def _in_time(data: Dataset, prepared: PreparedData, options: LoadOptions) -> Split:
     """Split rows that follow each other in time."""
     if options.split == "auto":
-        return None
+        return by_run(data)
     split = make_split(data, options.split, options.seed)
     if prepared.meta.kind in ("fmri", "eeg-window") and not set(split.by) <= {"run", "session"}:
         raise ConfigError(

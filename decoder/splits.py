@@ -30,6 +30,7 @@ __all__ = [
     "read_rule",
     "units",
     "usual_split",
+    "with_shared",
 ]
 
 KEYS = ("run", "session", "stimulus", "trial")
@@ -258,6 +259,15 @@ def as_groups(data: Dataset, split: Split, seed: int = 0) -> Dataset:
     width = len(str(len(split)))
     names = np.array([f"fold {number + 1:0{width}}" for number in fold_of.tolist()])
     return replace(data, groups=names, times=np.arange(len(data), dtype=np.float64))
+
+
+def with_shared(data: Dataset, split: Split) -> Split:
+    """Say so in the words of a split where the same stimuli stand on both sides."""
+    if data.stimuli is None or "stimulus" in split.by:
+        return split
+    if all(apart(data, "stimulus", train, test) for train, test in split):
+        return split
+    return replace(split, words=f"{split.words} (stimuli on both sides)")
 
 
 def apart(data: Dataset, key: str, train: Rows, test: Rows) -> bool:

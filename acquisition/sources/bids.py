@@ -13,7 +13,15 @@ from pathlib import Path
 from acquisition.sources.sidecar import Sidecar, parse_sidecar, stem_of
 from phosphene.errors import InputError, problem
 
-__all__ = ["bids_events", "bids_runs", "bids_sidecar", "is_bids_image", "run_name"]
+__all__ = [
+    "bids_events",
+    "bids_runs",
+    "bids_sidecar",
+    "bids_stimuli",
+    "is_bids_image",
+    "run_name",
+    "session_of",
+]
 
 _SUFFIX = "bold"
 _PLACES = ("", "func/", "ses-*/func/", "sub-*/func/", "sub-*/ses-*/func/")
@@ -69,6 +77,17 @@ def bids_events(image: Path) -> Path | None:
     """Return the event file that applies to a run, the nearest one; None where there is none."""
     paths = [path for level in _levels(image) for path in _applying(level, image, "events", ".tsv")]
     return paths[-1] if paths else None
+
+
+def bids_stimuli(image: Path) -> Path | None:
+    """Return the data set's folder of stimuli; None where it has none."""
+    folder = next(_levels(image)) / "stimuli"
+    return folder if folder.is_dir() else None
+
+
+def session_of(run: str) -> str:
+    """Return the session in the name of a run, for instance ``ses-2``; "" where there is none."""
+    return next((part for part in run.split("_") if part.startswith("ses-")), "")
 
 
 def _levels(image: Path) -> Iterator[Path]:

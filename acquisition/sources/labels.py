@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from msgspec import structs
+
 from phosphene.dataset import TimedEvent
 from phosphene.errors import InputError, problem
 
@@ -94,16 +96,7 @@ def _is_rest(label: str) -> bool:
 def renamed(events: Sequence[TimedEvent], labels: Mapping[str, str]) -> tuple[TimedEvent, ...]:
     """Return the events with the labels that `labels` gives, in order of time."""
     names = {**_ALIASES, **labels}
-    changed = [
-        TimedEvent(
-            run=e.run,
-            t_s=e.t_s,
-            duration_s=e.duration_s,
-            label=names.get(e.label, e.label),
-            detail=e.detail,
-        )
-        for e in events
-    ]
+    changed = [structs.replace(e, label=names.get(e.label, e.label)) for e in events]
     return tuple(sorted(changed, key=lambda e: e.t_s))
 
 
@@ -129,7 +122,8 @@ def read_events(path: Path, run: str) -> tuple[TimedEvent, ...]:
     ----------
     path : Path
         Tab-separated, with the columns ``onset`` and ``duration`` in seconds and, where there is
-        one, ``trial_type``; a column ``detail`` may hold a stimulus as JSON.
+        one, ``trial_type``; ``stim_file`` names what was shown, and a column ``detail`` may hold
+        it as JSON.
     run : str
         Name of the run.
 
@@ -169,7 +163,12 @@ def _event(row: Mapping[str, str | None], run: str, path: Path, line: int) -> Ti
         raise InputError(
             problem(f"{path.name} line {line}", "no number", "numbers in seconds", "Correct it.")
         ) from error
-    label = row.get("trial_type") or "event"
+    shown = row.get("stim_file") or ""
     return TimedEvent(
-        run=run, t_s=onset_s, duration_s=duration_s, label=label, detail=row.get("detail") or ""
+        run=run,
+        t_s=onset_s,
+        duration_s=duration_s,
+        label=row.get("trial_type") or "event",
+        detail=row.get("detail") or "",
+        stimulus="" if shown == "n/a" else shown,
     )

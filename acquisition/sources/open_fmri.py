@@ -9,7 +9,7 @@ from pathlib import Path
 
 from acquisition.fmri.volume import Volume
 from acquisition.sources.any_reader import AnyReader
-from acquisition.sources.bids import bids_events, bids_sidecar
+from acquisition.sources.bids import bids_events, bids_sidecar, bids_stimuli
 from acquisition.sources.detect import NIFTI_ENDINGS, Found
 from acquisition.sources.labels import blocks_of, events_beside, read_attributes, read_events
 from acquisition.sources.nifti import read_mask
@@ -53,7 +53,7 @@ def open_bids(found: Found, options: OpenOptions) -> FmriRecording:
     series = open_series(found.path, options.tr_s, bids_sidecar(found.path))
     told = bids_events(found.path)
     events = () if told is None else read_events(told, found.run)
-    return _of_series(series, found.run, events)
+    return replace(_of_series(series, found.run, events), stimuli=bids_stimuli(found.path))
 
 
 def _of_series(series: NiftiSeries, run: str, events: tuple[TimedEvent, ...]) -> FmriRecording:

@@ -70,6 +70,8 @@ class FmriRecording:
         When each slice is measured after the volume's start, in seconds.
     slice_axis : int
         Axis that counts slices.
+    stimuli : Path or None
+        Folder of the pictures that events name.
     """
 
     run: str
@@ -83,6 +85,7 @@ class FmriRecording:
     read: Callable[[Refuse], Iterator[Volume]] = field(repr=False)
     slice_times_s: tuple[float, ...] | None = None
     slice_axis: int = 2
+    stimuli: Path | None = None
     modality: Literal["fmri"] = "fmri"
 
     def volumes(self, refuse: Refuse | None = None) -> Iterator[Volume]:

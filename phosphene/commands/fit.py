@@ -116,6 +116,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--acquisition", type=_table, default={}, metavar="JSON", help="settings "
                         "of the cleaning, as in a session's table [acquisition]: JSON or its file, "
                         'for instance {"eeg": {"band_hz": [0.3, 30]}}')  # fmt: skip
+    parser.add_argument("--stimuli-folder", type=Path, metavar="FOLDER", help="where the pictures "
+                        "lie that events name (BIDS stim_file); default: the data set's folder "
+                        "stimuli")  # fmt: skip
+    parser.add_argument("--picture-px", type=int, metavar="N", help="shorter side that such "
+                        "pictures are held with at most; 256 if not given")  # fmt: skip
     parser.add_argument("--space", help="target space of z and c, for instance world-64, "
                         "pixels:28:grey or z=SPEC,c=SPEC; default: the one that suits what was "
                         "shown")  # fmt: skip
@@ -153,11 +158,14 @@ def _run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="phosphene-fit-") as folder:
         prepared = Path(folder) / "prepared.npz"
         command = [*map(str, arguments.source), "--person", person]
-        command += ["--out", str(prepared)]
+        command += ["--out", str(prepared), "--memory", str(arguments.memory)]
         command += ["--runs", arguments.runs] if arguments.runs else []
         command += ["--labels", arguments.labels] if arguments.labels else []
         command += ["--events", str(arguments.events)] if arguments.events else []
         command += ["--settings", json.dumps(settings)] if settings else []
+        for name in ("stimuli-folder", "picture-px"):
+            value = getattr(arguments, name.replace("-", "_"))
+            command += [f"--{name}", str(value)] if value is not None else []
         if arguments.features == "beta" and arguments.delay == "auto":
             command += ["--beta-delays", "auto"]
         run_module("acquisition.prepare", command)
@@ -197,6 +205,8 @@ def _check_trials(arguments: argparse.Namespace) -> None:
             ("--events", arguments.events, None),
             ("--features", arguments.features, "volume"),
             ("--acquisition", arguments.acquisition, {}),
+            ("--stimuli-folder", arguments.stimuli_folder, None),
+            ("--picture-px", arguments.picture_px, None),
         )
         if value != usual
     ]
