@@ -43,12 +43,12 @@ def welch(
     for k in range(n_segments):
         # Counted from the end, so that the newest samples are always in it.
         part = values[:, end - size - k * (size // 2) : end - k * (size // 2)]
-        whole = np.isfinite(part).all(axis=1, keepdims=True)
-        part = np.where(whole, part, 0.0)
+        whole = np.isfinite(part.sum(axis=1))
+        part = np.where(whole[:, np.newaxis], part, 0.0)
         part -= part.mean(axis=1, keepdims=True)
         spectrum = np.fft.rfft(part * window, axis=1)
         total += spectrum.real**2 + spectrum.imag**2
-        count += whole[:, 0]
+        count += whole
     density = total / (fs_hz * (window**2).sum())
     density[:, 1 : None if size % 2 else -1] *= 2
     found: Floats = (density / np.where(count > 0, count, np.nan)[:, np.newaxis]).T
