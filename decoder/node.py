@@ -14,7 +14,8 @@ from decoder.flow import AckWindow
 from decoder.window import WindowBuffer
 from phosphene.bundle import Bundle
 from phosphene.bus import Publisher, Puller, Pusher, Subscriber
-from phosphene.engine import Engine, OnnxEngine
+from phosphene.engine import Engine
+from phosphene.engines.choose import open_engine
 from phosphene.errors import CausalityError, ConfigError, InputError, NodeError
 from phosphene.live_bundle import live_bundle
 from phosphene.manifest import REST
@@ -261,7 +262,14 @@ def _load(context: NodeContext) -> tuple[Bundle | None, Engine | None]:
     bundle = live_bundle(plan.session)
     if bundle is None:
         return None, None
-    return bundle, OnnxEngine(bundle.graph, threads=plan.session.decoder.threads)
+    settings, lines = plan.session.decoder, list[str]()
+    context.beat({}, force=True)
+    engine = open_engine(
+        bundle.graph, settings.engine, settings.precision, settings.threads, lines.append
+    )
+    if lines:
+        context.note = lines[0]
+    return bundle, engine
 
 
 def build(context: NodeContext) -> DecoderNode:

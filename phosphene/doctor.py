@@ -146,15 +146,17 @@ def _lsl() -> Finding:
 
 
 def _gpu() -> Finding:
-    import onnxruntime
+    from phosphene.engines.choose import ENGINES, why_not_here
 
-    providers = [p for p in onnxruntime.get_available_providers() if "CPU" not in p]
-    gpu = [p for p in providers if "CUDA" in p or "Tensorrt" in p]
+    reasons = {name: why_not_here(name) for name in ENGINES if name != "auto"}
+    able = ", ".join(name for name, reason in reasons.items() if reason is None)
+    not_able = "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
+    text = f"decoder.engine can be {able}" + (f" (not {not_able})" if not_able else "")
     if shutil.which("nvidia-smi") is None:
-        return Finding("ok", "no NVIDIA GPU; ONNX Runtime on the CPU is used")
-    if not gpu:
-        return Finding("warning", "a GPU, but no GPU engine", 'pip install "phosphene[gpu]"')
-    return Finding("ok", "GPU engines: " + ", ".join(gpu))
+        return Finding("ok", f"no NVIDIA GPU; {text}")
+    if reasons["cuda"] is not None:
+        return Finding("warning", f"a GPU, but {text}", 'pip install "phosphene[gpu]"')
+    return Finding("ok", text)
 
 
 def _weights() -> Finding:

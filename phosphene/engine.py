@@ -16,7 +16,7 @@ import onnxruntime as ort
 
 from phosphene.errors import BundleError, ConfigError, InputError, check_all, problem
 
-__all__ = ["CPU", "Engine", "OnnxEngine", "TensorSpec", "choose_providers"]
+__all__ = ["CPU", "Engine", "OnnxEngine", "TensorSpec", "check_inputs", "choose_providers"]
 
 Array = npt.NDArray[Any]
 CPU = "CPUExecutionProvider"
@@ -142,6 +142,10 @@ class OnnxEngine:
                 problem("graph", f"{len(graph)} bytes", "an ONNX graph", "Export it anew.")
             ) from error
         self._threads = threads
+        # A provider that is there may still find no GPU: the runtime then goes on without it.
+        self.provider: str = self._session.get_providers()[0]
+        if self.provider != chosen[0]:
+            self._choice = f"runs on {self.provider}; did not start: {chosen[0]}"
         self._inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self._outputs = tuple(_spec(node) for node in self._session.get_outputs())
         self._output_names = [spec.name for spec in self._outputs]
@@ -178,24 +182,26 @@ class OnnxEngine:
         InputError
             Naming every input that is missing, unknown or of another shape or dtype.
         """
-        self._check(inputs)
+        check_inputs(self._inputs, inputs)
         values = self._session.run(self._output_names, dict(inputs))
         return dict(zip(self._output_names, values, strict=True))
 
-    def _check(self, inputs: Mapping[str, Array]) -> None:
-        known = {spec.name: spec for spec in self._inputs}
-        found = [
-            problem(name, "nothing", str(spec), "Give every input of the graph.")
-            for name, spec in known.items()
-            if name not in inputs
-        ]
-        for name, array in inputs.items():
-            if name not in known:
-                found.append(problem(name, "an input", ", ".join(known), "Leave it out."))
-            elif not known[name].accepts(array):
-                got = f"{array.shape} {array.dtype}"
-                found.append(problem(name, got, str(known[name]), "Give the shape of the graph."))
-        check_all(found, InputError, "engine inputs")
+
+def check_inputs(specs: Sequence[TensorSpec], inputs: Mapping[str, Array]) -> None:
+    """Raise `InputError` that names every input that is missing, unknown or does not fit."""
+    known = {spec.name: spec for spec in specs}
+    found = [
+        problem(name, "nothing", str(spec), "Give every input of the graph.")
+        for name, spec in known.items()
+        if name not in inputs
+    ]
+    for name, array in inputs.items():
+        if name not in known:
+            found.append(problem(name, "an input", ", ".join(known), "Leave it out."))
+        elif not known[name].accepts(array):
+            got = f"{array.shape} {array.dtype}"
+            found.append(problem(name, got, str(known[name]), "Give the shape of the graph."))
+    check_all(found, InputError, "engine inputs")
 
 
 def _spec(node: Any) -> TensorSpec:

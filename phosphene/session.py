@@ -54,11 +54,18 @@ class DecoderSettings(_Settings):
     ----------
     bundle : Path or None
         Fitted decoder of this person; None runs quality control only.
+    engine : str
+        What computes the graph; ``phosphene doctor`` says which work here. Where the one asked for
+        does not, the CPU takes its place and says so.
+    precision : str
+        ``fp16`` computes large matrices in half precision.
     threads : int
         CPU threads of the inference engine.
     """
 
     bundle: Path | None = None
+    engine: Literal["auto", "cpu", "cuda", "tensorrt", "tensorrt-file", "reference"] = "auto"
+    precision: Literal["fp32", "fp16"] = "fp32"
     threads: Annotated[int, Field(ge=1, le=64)] = 1
 
 

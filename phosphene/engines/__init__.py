@@ -1,0 +1,1 @@
+"""Engines beside ONNX Runtime, half precision, and the choice between them."""
