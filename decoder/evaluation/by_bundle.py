@@ -77,7 +77,9 @@ def decode_by_bundle(
     engine = OnnxEngine(bundle.graph, 1)
     decoded = by_bundle(data, settings, priors, engine, bundle.manifest.labels)
     progress("decoded", 1, 1)
-    return percepts_of(decoded, _facts(bundle, prepared, source, why), str(where.resolve()))
+    facts = _facts(bundle, prepared, data, source, why)
+    blocks = prepared.meta.kind == "fmri"
+    return percepts_of(decoded, facts, blocks=blocks, bundle=str(where.resolve()))
 
 
 def settings_of(manifest: Manifest) -> FitSettings:
@@ -147,23 +149,27 @@ def _dataset(
     return with_space(data, opened, progress)
 
 
-def _facts(bundle: Bundle, prepared: PreparedData, source: Path, why: str) -> dict[str, Any]:
+def _facts(
+    bundle: Bundle, prepared: PreparedData, data: Dataset, source: Path, why: str
+) -> dict[str, Any]:
     manifest = bundle.manifest
-    runs = sorted(set(prepared.runs.tolist()))
+    runs = f"run(s) {', '.join(data.group_names[:12])}"
     held = "NOT held out: training data" if why else "data that the bundle was not fitted on"
+    if data.given is not None and set(data.given.tolist()) == {"test"}:
+        runs = f"the {len(data)} test rows that came with the data"
     paint = "all"
     if manifest.target.z_shape is None or "z" not in manifest.heads:
         paint = "all" if manifest.target.id == SPACE_ID else ""
     return {
-        "split": f"{held}: run(s) {', '.join(runs[:12])}",
+        "split": f"{held}: {runs}",
         "training": why,
         "decoder": f"bundle {bundle.digest[:16]}, fitted on {manifest.training.samples} rows",
-        "source": source.name,
+        "source": ", ".join(prepared.meta.sources) or source.name,
         "person": manifest.person,
         "modality": manifest.modality,
         "target_space": f"{manifest.target.id} ({manifest.target.sha256[:12]})",
-        "delays_s": [manifest.window.delay_s],
-        "windows": [manifest.window.length],
+        "delay": [f"{manifest.window.delay_s:g} s"],
+        "window": [manifest.window.length],
         "sources_sha256": dict(prepared.meta.sources),
         "paint": paint,
     }

@@ -100,7 +100,8 @@ def _by_fitting(given: argparse.Namespace, options: LoadOptions, progress: Progr
         progress("test rows", 1, 1)
     else:
         decoded, words = by_folds(data, settings, grid, empty, loaded.split, progress)
-    percepts = percepts_of(decoded, _facts(given, loaded, decoded, words))
+    blocks = loaded.prepared.meta.kind == "fmri"
+    percepts = percepts_of(decoded, _facts(given, loaded, decoded, words), blocks=blocks)
     return _with_pictures(percepts, loaded)
 
 
@@ -108,17 +109,17 @@ def _facts(
     given: argparse.Namespace, loaded: Loaded, decoded: Sequence[Decoded], words: str
 ) -> dict[str, Any]:
     meta, target = loaded.prepared.meta, loaded.aim.target
-    delays = sorted({part.settings.delay_s for part in decoded})
+    delays = sorted({f"{part.settings.delay_s:g} s" for part in decoded})
     windows = sorted({part.settings.window for part in decoded})
     return {
         "split": words,
         "decoder": f"linear model, fitted without each fold ({len(decoded)}); every choice too",
-        "source": given.source.name,
+        "source": ", ".join(meta.sources) or given.source.name,
         "person": meta.person,
         "modality": meta.modality,
         "target_space": f"{target.id} ({target.sha256[:12]})",
-        "delays_s": delays,
-        "windows": windows,
+        "delay": delays,
+        "window": windows,
         "regions": ", ".join(x for x in (given.early, given.higher) if x),
         "sources_sha256": dict(meta.sources),
         "paint": _paintable(loaded),
@@ -130,7 +131,7 @@ def _paintable(loaded: Loaded) -> str:
     target = loaded.aim.target
     if target.sha256 == space_hash():
         return "all"
-    world_z = loaded.aim.graph is None and target.id == f"z={SPACE_ID}"
+    world_z = loaded.aim.graph is None and target.id.split(",")[0] == f"z={SPACE_ID}"
     return "z" if world_z else ""
 
 

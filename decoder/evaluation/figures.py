@@ -72,8 +72,8 @@ def histograms(scores: Mapping[str, Scored], names: Sequence[str]) -> bytes | No
     if not shown:
         return None
     lines = -(-len(shown) // 3)
-    figure = Figure(figsize=(10.0, 2.5 * lines), dpi=100)
-    figure.subplots_adjust(0.05, 0.2 / lines, 0.99, 1 - 0.14 / lines, hspace=0.6, wspace=0.15)
+    figure = Figure(figsize=(10.0, 2.1 * lines), dpi=100)
+    figure.subplots_adjust(0.05, 0.12 / lines, 0.99, 1 - 0.1 / lines, hspace=0.35, wspace=0.15)
     axes: Any = figure.subplots(lines, 3, squeeze=False)
     for ax in axes.flat[len(shown) :]:
         ax.set_axis_off()

@@ -25,7 +25,6 @@ __all__ = ["Decoded", "by_bundle", "by_folds", "by_given", "percepts_of"]
 
 Array = npt.NDArray[Any]
 Progress = Callable[[str, int, int], None]
-_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -111,10 +110,10 @@ def by_bundle(
     """Decode each run by the graph of a bundle, normalised and windowed as in a live run."""
     samples = make_samples(data, settings, priors)
     parts: dict[str, list[Array]] = {}
-    for start in range(0, len(samples.X), _BATCH):
-        made = engine.run({"x": samples.X[start : start + _BATCH]})
+    for window in samples.X:
+        made = engine.run({"x": window[None].astype(np.float32, copy=False)})
         for name, value in made.items():
-            parts.setdefault(name, []).append(value)
+            parts.setdefault(name, []).append(value.reshape(1) if value.ndim == 0 else value)
     whole = {name: np.concatenate(values) for name, values in parts.items()}
     return [
         Decoded(
@@ -125,7 +124,9 @@ def by_bundle(
     ]  # fmt: skip
 
 
-def percepts_of(decoded: Sequence[Decoded], facts: dict[str, Any], bundle: str = "") -> Percepts:
+def percepts_of(
+    decoded: Sequence[Decoded], facts: dict[str, Any], *, blocks: bool, bundle: str = ""
+) -> Percepts:
     """Put parts together, rows whose truth is known only; rest is left out.
 
     Parameters
@@ -134,6 +135,9 @@ def percepts_of(decoded: Sequence[Decoded], facts: dict[str, Any], bundle: str =
         Parts, in order.
     facts : dict
         For the report.
+    blocks : bool
+        Whether rows that follow each other with one label, of which no stimulus is named, are one
+        (volumes of a block) or each its own (epochs, trials).
     bundle : str
         Folder of the bundle that decoded them.
 
@@ -143,7 +147,7 @@ def percepts_of(decoded: Sequence[Decoded], facts: dict[str, Any], bundle: str =
     """
     names = max((part.labels for part in decoded), key=len)
     shown = tuple(name for name in names if name != REST)
-    rows = [_rows_of(part, shown) for part in decoded]
+    rows = [_rows_of(part, shown, blocks) for part in decoded]
     keys = dict.fromkeys(key for row in rows for key in row)
     whole: dict[str, Any] = {key: _joined([part[key] for part in rows]) for key in keys}
     told = shown if len(shown) > 1 else ()
@@ -177,12 +181,14 @@ def _seen(data: Dataset, samples: Samples, settings: FitSettings) -> Array:
     return np.asarray(target_rows(data, samples.rows, back_s, settings.period_s))
 
 
-def _rows_of(part: Decoded, shown: tuple[str, ...]) -> dict[str, Array | None]:
+def _rows_of(part: Decoded, shown: tuple[str, ...], blocks: bool) -> dict[str, Array | None]:
     """Return the known rows of one part, by field of `Percepts`."""
     data, samples = part.data, part.samples
     seen = np.maximum(part.seen, 0)
     labels = samples.labels if samples.labels is not None else np.full(len(seen), "")
     stimuli = np.full(len(seen), "") if data.stimuli is None else data.stimuli[seen]
+    if blocks:
+        stimuli = np.where(stimuli == "", _blocks(samples.groups, labels), stimuli)
     known = (part.seen >= 0) & ((stimuli != "") | ~np.isin(labels, ("", REST)))
     keep = np.flatnonzero(known)
 
@@ -205,6 +211,15 @@ def _rows_of(part: Decoded, shown: tuple[str, ...]) -> dict[str, Array | None]:
         "scores": _scores(at(part.log_probabilities), part.labels, shown),
         "confidence": at(part.confidence),
     }
+
+
+def _blocks(runs: Array, labels: Array) -> Array:
+    """Name each stretch of one label in one run; "" for rest."""
+    new = np.ones(len(labels), bool)
+    new[1:] = (labels[1:] != labels[:-1]) | (runs[1:] != runs[:-1])
+    numbers = np.cumsum(new).astype(np.str_)
+    names = np.char.add(np.char.add(runs.astype(np.str_), " block "), numbers)
+    return np.where(np.isin(labels, ("", REST)), "", names)
 
 
 def _scores(values: Array | None, labels: tuple[str, ...], shown: tuple[str, ...]) -> Array | None:

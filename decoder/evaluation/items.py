@@ -72,7 +72,7 @@ class Items:
         most = int(np.clip(_MOST_COMPARISONS // len(self) ** 2, 5, self.permutations))
         return scored(
             values, self.stimuli, chance=chance, rule=rule, split=self.split, seed=self.seed,
-            within=self.groups, higher_is_better=higher_is_better,
+            within=self.groups, whole=True, higher_is_better=higher_is_better,
             permutations=permutations or most,
         )  # fmt: skip
 

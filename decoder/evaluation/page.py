@@ -81,6 +81,8 @@ def page(found: Evaluation, facts: Mapping[str, Any], figures: Mapping[str, byte
         else _why(found.missing.get("pictures", "no pictures")),
         "<h2>Figures</h2>",
         _scores(found.scores),
+        "<p>Also: <a href='evaluation.json'>figures as JSON</a>, <a href='stimuli.csv'>every "
+        "stimulus as CSV</a>.</p>",
         *(_why(f"{name}: {why}") for name, why in sorted(found.missing.items())),
         "<h2>All rows beside the shuffled control</h2>",
         inline_image(figures.get("histograms"), "histograms", "nothing to draw"),
@@ -111,7 +113,7 @@ def _facts(facts: Mapping[str, Any], found: Evaluation) -> str:
     rows = [
         [f"<b>{escape(str(name).replace('_', ' '))}</b>", escape(_plain(value))]
         for name, value in told.items()
-        if value not in ("", None, [], {}) and name != "training"
+        if value not in ("", None, [], {}) and name not in ("training", "paint")
     ]
     return table((), rows, numbers_from=9)
 

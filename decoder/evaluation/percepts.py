@@ -123,7 +123,7 @@ def read_percepts(path: Path) -> Percepts:
         If the file is missing, damaged or not of this kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             return Percepts(
                 **{name: held[name] for name in (*_STRINGS, "times")},
                 **{name: held[name] for name in _MAYBE if name in held.files},

@@ -56,7 +56,7 @@ def read_pictures(path: Path, n: int) -> tuple[dict[str, npt.NDArray[np.uint8]],
         If the file cannot be read, or has another number of pictures than `n`.
     """
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             found = {kind: held[kind] for kind in KINDS if kind in held.files}
             facts = json.loads(str(held["facts"])) if "facts" in held.files else {}
     except (OSError, ValueError, zipfile.BadZipFile) as error:

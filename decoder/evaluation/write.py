@@ -101,7 +101,7 @@ def _figures(found: Evaluation) -> dict[str, bytes | None]:
         for name, places in ranking.parts(_EACH).items():
             title = f"{name}: {ranking.rule}"
             figures[name] = png_bytes(sheet(found.pictures, ranking, places, title))
-        if len(ranking.rows) <= _MOST_ON_ONE_SHEET:
+        if len(figures) > 1 and len(ranking.rows) <= _MOST_ON_ONE_SHEET:
             every = np.arange(len(ranking.rows))
             title = f"all {len(every)}: {ranking.rule}"
             figures["all"] = png_bytes(sheet(found.pictures, ranking, every, title))

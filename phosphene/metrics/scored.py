@@ -81,6 +81,7 @@ def scored(
     split: str,
     seed: int = 0,
     within: Array | None = None,
+    whole: bool = False,
     higher_is_better: bool = True,
     permutations: int | None = None,
 ) -> Scored:
@@ -101,6 +102,9 @@ def scored(
         Of the permutations and resamples.
     within : array (n,), optional
         Truths are permuted within these groups only.
+    whole : bool
+        Whether clusters change truths as a whole, row by row: needed where neighbouring rows of a
+        cluster are alike, as otherwise the control varies less than chance does.
     higher_is_better : bool
         False for errors.
     permutations : int, optional
@@ -115,8 +119,9 @@ def scored(
     own = values(np.arange(n))
     # Identification compares all with all; long runs get fewer permutations of it.
     count = permutations or int(np.clip(MOST_COMPARISONS // n**2, 5, PERMUTATIONS))
-    control = values(_permuted(rng, n, within))
-    others = (values(_permuted(rng, n, within)) for _ in range(count - 1))
+    parts = _parts(clusters, within, whole)
+    control = values(_permuted(rng, n, parts))
+    others = (values(_permuted(rng, n, parts)) for _ in range(count - 1))
     shuffled = [_mean(control), *map(_mean, others)]
     drawn = [_mean(own[rows]) for rows in bootstrap(rng, clusters)]
     found = _score(_mean(own), chance, shuffled, drawn, own, rule, split, higher_is_better)
@@ -156,13 +161,29 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _permuted(rng: np.random.Generator, n: int, within: Array | None) -> Array:
-    if within is None:
-        return rng.permutation(n)
+def _parts(clusters: Array, within: Array | None, whole: bool) -> list[list[Array]]:
+    """Return, for each group, the rows of what changes places in it: clusters, or single rows."""
+    groups = np.zeros(len(clusters), np.intp) if within is None else within
+    found = []
+    for name in np.unique(groups):
+        rows = np.flatnonzero(groups == name)
+        if whole and len(np.unique(clusters[rows])) < len(rows):
+            found.append([rows[clusters[rows] == one] for one in np.unique(clusters[rows])])
+        else:
+            found.append(list(rows[:, None]))
+    return found
+
+
+def _permuted(rng: np.random.Generator, n: int, parts: list[list[Array]]) -> Array:
+    """Give the rows of each unit those of another; a longer one takes them again from the first."""
     order = np.arange(n)
-    for name in np.unique(within):
-        rows = np.flatnonzero(within == name)
-        order[rows] = rng.permutation(rows)
+    for units in parts:
+        if all(len(unit) == 1 for unit in units):
+            rows = np.concatenate(units)
+            order[rows] = rng.permutation(rows)
+            continue
+        for unit, other in zip(units, rng.permutation(len(units)), strict=True):
+            order[unit] = np.resize(units[other], len(unit))
     return order
 
 
