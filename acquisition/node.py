@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import os
 import time
@@ -39,6 +38,7 @@ _BUSY_S = 0.05
 _PULL_S = 0.02
 _PREPARING_S = 2.0
 _WAIT_S = 0.01
+_ASIDE_S = 0.0003  # live: who carries features on has the processor before what is less urgent
 _LOG = logging.getLogger("acquisition")
 
 
@@ -259,6 +259,8 @@ class AcquisitionNode:
         if out.kind is Features:
             self._counts["features"] += 1
             self._window.sent(message.header.seq + 1)
+            if not self._lossless:
+                time.sleep(_ASIDE_S)
         if out.to != "listeners":
             self._record(message)
 
@@ -311,7 +313,7 @@ class AcquisitionNode:
             t_data=t_s,
             label=label,
             stream=stream,
-            detail=_detail(marker),
+            detail=marker.detail,
             duration_s=known_s,
         )
         self.out.send(event)
@@ -342,15 +344,6 @@ def _without_regions(message: Message) -> Message:
     values = message.header.values
     told = {name: value for name, value in values.items() if region_name(name) is None}
     return Message(msgspec.structs.replace(message.header, values=told), message.arrays)
-
-
-def _detail(marker: Marker) -> str:
-    """Return the stimulus as JSON; where only its length is known, that."""
-    detail = str(marker.more.get("detail") or "")
-    duration_s = marker.more.get("duration")
-    if not detail and isinstance(duration_s, int | float) and duration_s > 0:
-        return json.dumps({"duration_s": duration_s})
-    return detail
 
 
 # ---- building ----------------------------------------------------------------------------------

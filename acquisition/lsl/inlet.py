@@ -252,6 +252,15 @@ class Marker:
     t_s: float | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def detail(self) -> str:
+        """The stimulus as JSON; where only its length is known, that."""
+        detail = str(self.more.get("detail") or "")
+        duration_s = self.more.get("duration")
+        if not detail and isinstance(duration_s, int | float) and duration_s > 0:
+            return json.dumps({"duration_s": duration_s})
+        return detail
+
     @classmethod
     def of(cls, text: str, stamp_s: float) -> Marker:
         """Read our JSON; take anything else as a plain label."""
