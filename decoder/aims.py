@@ -1,8 +1,8 @@
 """What a fit aims at: z and c of what was shown, in the space that was asked for or that suits.
 
-Without a space of its own, a data set with scenes of the world goes to "world-64". One with
-pictures goes to their pixels where they are small, otherwise to the z of "world-64". Categories
-that the space does not know get a code each: c is then how probable each of them is.
+Where none is asked for, a data set with scenes of the world goes to "world-64". One with pictures
+goes to their pixels where they are small, otherwise to the z of "world-64". Categories that the
+space does not know get a code each: c is then told by how probable each of them is.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def usual_space(data: Dataset) -> str | None:
         return None
     height, width = data.pictures.shape[1:3]
     if max(height, width) > _SMALL_PX:
-        return f"z={SPACE_ID}"
+        # The world's c is worth having where its categories are those that were shown.
+        known = _categories(data)
+        return SPACE_ID if known and set(known) <= set(CATEGORIES) else f"z={SPACE_ID}"
     grey = not np.ptp(data.pictures, axis=-1).any()
     return f"pixels:{min(height, width)}" + (":grey" if grey else "")
 
