@@ -305,3 +305,21 @@ def test_windows_hear_each_change_of_a_node_and_else_two_beats_a_second(folder: 
             assert b.grants.socket.poll(2000)
             heard += [m.header for m in b.grants.receive() if isinstance(m.header, Beat)]
         assert [h.note for h in heard] == ["", "one frame is late", "one frame is late", ""]
+
+
+def test_windows_hear_every_sentence_of_a_node(folder: Path) -> None:
+    with bench(folder, frozenset(Scope)) as b:
+        for told in ((), ("a file was left out",), (), ("another was left out",)):
+            facts = b.stamp("renderer")
+            header = Beat(**facts, pid=1, state="running", counts={}, sentences=told)
+            b.bonds.send(Message(header))
+            b.settle(b.gate._bonds.socket)
+            b.clock.advance(0.1)
+        b.beat("decoder")  # comes after all the others
+        heard: list[Beat] = []
+        while not heard or heard[-1].producer != "decoder":
+            assert b.grants.socket.poll(2000)
+            heard += [m.header for m in b.grants.receive() if isinstance(m.header, Beat)]
+        sentences = [line for h in heard for line in h.sentences]
+        assert sentences == ["a file was left out", "another was left out"]
+        assert len(heard) == 4, "the beat between them is left out"
