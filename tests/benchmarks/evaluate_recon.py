@@ -1,0 +1,142 @@
+"""Measure decoding and reconstruction on real brains and the synthetic one, as one page.
+
+``make evaluate-reconstruction DATA=path/to/recordings`` writes docs/evaluation-reconstruction.md.
+Every part is a function of `evaluate_recon_parts.PARTS`; one that cannot be measured is told as
+not measured, with the reason. ``--keep FILE`` keeps what each part has measured, so that ``--only``
+renews some parts of the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from phosphene.errors import PhospheneError
+from tests.benchmarks.evaluate import Bench, machine
+from tests.benchmarks.evaluate_recon_line import HEAD, Line, NotMeasuredError, as_table
+from tests.benchmarks.evaluate_recon_parts import PARTS, Part
+
+__all__ = ["Measured", "main", "measure", "page"]
+
+NOTES = """\
+How to read this:
+
+- Every figure is of data that its decoder was not fitted on; splits are fixed in code, and every
+  hyper-parameter is chosen on training folds.
+- **Interval**: 95 %, bootstrap over stimuli (pictures, scenes). **Shuffled**: mean of the figure
+  over permuted truths. **Chance**: in closed form where there is one; likeness of pictures has none
+  (they share a mean), and the shuffled level stands in its place.
+- **SSIM 7 x 7** and **SSIM grey** are two conventions that must not be compared with each other
+  ([which is which](decisions/0018-metrics-of-our-own.md)).
+- **digit69.** MSE on the scale 0 (black) to 1 (white). PCC / MSE / SSIM of DGMM are those of Du et
+  al. (2018) on the shipped split; all other baselines are ours. The shipped test set has ten
+  pictures: differences of a few hundredths there are within its spread.
+- **Synthetic participant.** Its brain responds to pooled picture features and to c plus noise: the
+  figures say what the method can do, not how well people can be decoded. The noise ceiling is the
+  same decoder on the same scenes without any noise.
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one part gave: lines, or why there are none; and when."""
+
+    lines: tuple[Line, ...]
+    why: str
+    when: str
+
+
+def measure(bench: Bench, part: Part) -> Measured:
+    """Measure one part; a failure that explains itself is told, others end the benchmark."""
+    when = f"{datetime.now(UTC):%Y-%m-%d}"
+    try:
+        return Measured(tuple(part.measure(bench)), "", when)
+    except (NotMeasuredError, PhospheneError) as error:
+        return Measured((), str(error), when)
+
+
+def page(found: Mapping[str, Measured], where: str) -> str:
+    """Lay out the page.
+
+    Parameters
+    ----------
+    found : mapping of str to Measured
+        By name of the part; what is not in it is told as not measured.
+    where : str
+        The machine.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    missing, rows = [], []
+    for name, part in PARTS.items():
+        own = found.get(name, Measured((), "left out of this run", ""))
+        rows += [line.cells() for line in own.lines]
+        if not own.lines:
+            missing.append(f"- **{part.title}**: {own.why or 'it gave no figures'}")
+    asked = [line for own in found.values() for line in own.lines if line.reached is not None]
+    reached = sum(bool(line.reached) for line in asked)
+    dates = sorted({own.when for own in found.values() if own.when})
+    lines = [
+        "# Decoding and reconstruction, measured", "",
+        f"Made by `make evaluate-reconstruction` on {' and '.join(dates) or 'no day'}: {where}. "
+        f"{reached} of {len(asked)} figures that were asked for are reached.", "",
+        *as_table(HEAD, rows),
+    ]  # fmt: skip
+    if missing:
+        lines += ["", "Not measured:", "", *missing]
+    return "\n".join([*lines, "", NOTES])
+
+
+def read_kept(path: Path | None) -> dict[str, Measured]:
+    """Read what was measured before."""
+    if path is None or not path.is_file():
+        return {}
+    stored: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return {
+        name: Measured(tuple(Line(**line) for line in own["lines"]), own["why"], own["when"])
+        for name, own in stored.items()
+        if name in PARTS
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the real recordings")
+    parser.add_argument("--out", type=Path, required=True, help="page to write")
+    parser.add_argument("--only", nargs="*", choices=PARTS, help="parts to measure")
+    parser.add_argument("--keep", type=Path, help="file that keeps what was measured (.json)")
+    given = parser.parse_args(arguments)
+    if not given.data.is_dir():
+        raise SystemExit(f"{given.data}: no such folder; give the recordings with DATA=...")
+    found = read_kept(given.keep)
+    chosen = [name for name in PARTS if not given.only or name in given.only]
+    with tempfile.TemporaryDirectory(prefix="phosphene-evaluate-") as work:
+        bench = Bench(given.data, Path(work), None)
+        with tqdm(chosen, unit="part") as bar:
+            for name in bar:
+                bar.set_description(name)
+                found[name] = measure(bench, PARTS[name])
+                if given.keep:
+                    stored = {key: asdict(own) for key, own in found.items()}
+                    given.keep.write_text(json.dumps(stored, indent=1), encoding="utf-8")
+    text = page(found, machine())
+    given.out.write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

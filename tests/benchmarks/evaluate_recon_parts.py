@@ -1,0 +1,182 @@
+"""What the page of decoding and reconstruction measures, one function for each part.
+
+Each takes the bench (folders, commands) and gives its lines, or raises `NotMeasuredError`. Models
+and limits of each part are fixed in the modules that it calls; nothing is chosen here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from decoder.evaluation.evaluate import Evaluation, Settings, evaluate
+from decoder.evaluation.percepts import Percepts
+from decoder.studies import digit69
+from tests.benchmarks import bench_decoder, evaluate_eeg
+from tests.benchmarks.evaluate import Bench, Row, haxby
+from tests.benchmarks.evaluate_recon_line import Line, NotMeasuredError, of_score
+
+__all__ = ["PARTS", "Part"]
+
+_DGMM = "DGMM .803 / .037 / .645; ridge to TAEF2 z .815 / .035 / .668"
+_CV = "encoding-weighted voxels .756 / .042 / .501; ridge to TAEF2 z .746 / .044 / .601"
+BASELINES = {"cv": _CV, "shipped": _DGMM}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the page: what it is called there, and what measures it."""
+
+    title: str
+    measure: Callable[[Bench], list[Line]]
+
+
+def digits(bench: Bench) -> list[Line]:
+    """Handwritten digits: the decoder, and what it stands beside, on both splits."""
+    folder = bench.data / "recon" / "digit69"
+    if not folder.is_dir():
+        raise NotMeasuredError(f"{folder} is not there")
+    lines = []
+    for result in digit69.rows(folder):
+        ours = result.method == digit69.OURS
+        needed = digit69.REQUIRED[result.split] if ours else (None, None, None)
+        baseline = f"PCC / MSE / SSIM: {BASELINES[result.split]}" if ours else ""
+        data = f"digit69, {result.method}"
+        lines += [
+            of_score(data, "PCC", result.pcc, least=needed[0], baseline=baseline),
+            of_score(data, "MSE", result.mse, most=needed[1], baseline=baseline),
+            of_score(data, "SSIM 7 x 7", result.ssim, least=needed[2], baseline=baseline),
+            of_score(data, "2-way, pixels", result.two_way, baseline=".918" if ours else ""),
+        ]
+    return lines
+
+
+def haxby_causal(bench: Bench) -> list[Line]:
+    """Replay each run of Haxby through the whole chain, by a bundle of the other runs."""
+    found = haxby(bench, lambda: None)
+    return _of_rows(found, 0.66, "leave one run out, through all processes", ".691 offline")
+
+
+def muse_causal(bench: Bench) -> list[Line]:
+    """Replay each run of the Muse recording through the whole chain, by a bundle of the others."""
+    found = evaluate_eeg.muse_n170(bench, lambda: None)
+    return _of_rows(found, 0.73, "leave one run out, through all processes", ".73 offline")
+
+
+def synthetic(bench: Bench) -> list[Line]:
+    """Scenes of 64 x 64 pixels on the synthetic participant, beside the ceiling of its truth."""
+    from tests.benchmarks.recon_synthetic import synthetic as decoded
+
+    made = decoded(tell=lambda _: None)
+    found = {name: _measured(percepts) for name, percepts in made.items()}
+    data, own, top = "synthetic participant, seed 0", found["decoded"], found["ceiling"]
+    lines = []
+    for name, figure, least in (
+        ("z.two_way", "2-way, z", 0.9), ("c.two_way", "2-way, c", 0.9),
+        ("picture-z.two_way", "2-way, picture of z", None),
+        ("z.50_way", "50-way strict top-1, z", 0.1), ("c.50_way", "50-way strict top-1, c", 0.1),
+        ("picture-z.pixcorr", "PixCorr, picture of z", None),
+        ("picture-z.ssim", "SSIM 7 x 7, picture of z", None),
+        ("picture-z.ssim_grey", "SSIM grey, picture of z", None),
+    ):  # fmt: skip
+        if name in own.scores:
+            ceiling = f"noise ceiling {top.scores[name].value:.3f}" if name in top.scores else ""
+            lines.append(of_score(data, figure, own.scores[name], least=least, baseline=ceiling))
+    return lines
+
+
+def confidence(bench: Bench) -> list[Line]:
+    """Refuse what should not be shown, at the threshold that keeps 80 % of the right percepts."""
+    try:
+        from decoder import trust_study
+        from decoder.studies.haxby import haxby_mask, load_haxby
+    except ImportError as error:
+        raise NotMeasuredError(f"not there yet: {error}") from error
+    folder = bench.data / "fmri" / "haxby2001"
+    judged = trust_study.haxby(load_haxby(folder), haxby_mask(folder))
+    data, split = "Haxby 2001, confidence", "leave one run out, threshold of the other runs"
+    kept = judged.passed["right"].mean()
+    lines = [
+        Line(data, f"right percepts kept, n = {len(judged.passed['right'])}", f"{kept:.1%}",
+             beside=f"Brier {judged.brier:.3f}, calibration error {judged.error:.3f}", split=split)
+    ]  # fmt: skip
+    curve = {level: judged.refused(level) for level in trust_study.LEVELS}
+    for kind, passed in judged.passed.items():
+        if kind != "right":
+            along = ", ".join(f"{level:.0%}: {curve[level][kind]:.1%}" for level in curve)
+            figure = f"refused: {kind}, n = {len(passed)}"
+            beside = f"at other shares of right ones kept: {along}"
+            lines.append(Line(data, figure, f"{1 - passed.mean():.1%}", beside=beside, split=split))
+    return lines
+
+
+def speed(bench: Bench) -> list[Line]:
+    """Time and memory of a large fit, and of decoding one window."""
+    found = bench_decoder.measure(bench_decoder.FULL, 1)
+    ours, decoded = found["fits"]["own"], found["decode"]
+    peer = found["fits"]["sklearn"]
+    trials, voxels, targets = bench_decoder.FULL
+    data = f"fit, {trials} trials x {voxels} voxels x {targets} targets"
+    return [
+        _limit(data, "time", ours["wall_s"], bench_decoder.LIMIT_S, "s",
+               f"scikit-learn RidgeCV {peer['wall_s']:.1f} s"),
+        _limit(data, "peak memory", ours["peak_gib"], bench_decoder.LIMIT_GIB, "GiB",
+               f"scikit-learn RidgeCV {peer['peak_gib']:.2f} GiB"),
+        _limit(f"decode one window, {voxels} voxels, CPU", "99th percentile", decoded["p99_ms"],
+               bench_decoder.LIMIT_MS, "ms", ""),
+    ]  # fmt: skip
+
+
+def handed_over(module: str) -> Callable[[Bench], list[Line]]:
+    """Return the part that a module brings itself, as ``lines(data folder) -> list of Line``."""
+
+    def measure(bench: Bench) -> list[Line]:
+        try:
+            lines: Any = importlib.import_module(module).lines
+        except (ImportError, AttributeError) as error:
+            raise NotMeasuredError(f"not there yet: {error}") from error
+        return list(lines(bench.data))
+
+    return measure
+
+
+def _measured(percepts: Percepts) -> Evaluation:
+    pictures = {} if percepts.z_pictures is None else {"z": percepts.z_pictures}
+    return evaluate(percepts, pictures, [], Settings(), lambda _: None)
+
+
+def _of_rows(rows: list[Row], least: float, split: str, baseline: str) -> list[Line]:
+    """Turn rows of the other pages ("0.67 ± 0.05") into lines."""
+    return [
+        Line(
+            row.data, row.figure, row.value, f"at least {least:g}",
+            float(row.value.split()[0]) >= least, baseline, row.beside, split,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _limit(data: str, figure: str, value: float, most: float, unit: str, beside: str) -> Line:
+    return Line(
+        data, figure, f"{value:.2f} {unit}", f"at most {most:g} {unit}", value <= most, beside
+    )
+
+
+PARTS: dict[str, Part] = {
+    "digit69": Part("Handwritten digits from visual cortex", digits),
+    "haxby": Part("Haxby 2001, causal, through the chain", haxby_causal),
+    "haxby-offline": Part(
+        "Haxby 2001, offline, non-causal", handed_over("tests.benchmarks.recon_haxby_offline")
+    ),
+    "muse": Part("Muse N170, causal, through the chain", muse_causal),
+    "synthetic": Part("Synthetic participant", synthetic),
+    "encoding": Part("Encoding", handed_over("tests.benchmarks.recon_encoding")),
+    "confidence": Part(
+        "Confidence: what a threshold lets through",
+        handed_over("tests.benchmarks.recon_confidence"),
+    ),
+    "speed": Part("Speed and memory", speed),
+}
+"""All parts of the page, in order."""
