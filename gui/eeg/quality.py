@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from phosphene.eeg_flags import ChannelFlag
 
-__all__ = ["BAD", "ChannelState", "impedances_kohm", "quality_words", "state_of"]
+__all__ = ["BAD", "USELESS", "ChannelState", "impedances_kohm", "quality_words", "state_of"]
 
-BAD = (
+USELESS = (
     ChannelFlag.FLAT | ChannelFlag.RAILED | ChannelFlag.HELD | ChannelFlag.NOISY
-    | ChannelFlag.LISTED | ChannelFlag.LARGE
+    | ChannelFlag.LISTED
 )  # fmt: skip
+"""Such a channel says nothing; one that is merely large is worth looking at."""
+BAD = USELESS | ChannelFlag.LARGE
 _WORDS = (
     (ChannelFlag.LISTED, "✕", "listed bad"),
     (ChannelFlag.RAILED, "■", "railed"),

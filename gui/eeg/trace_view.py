@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFont, QImage, QMouseEvent, QPainter, QPaintEv
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.eeg.board import Mark, TraceData
-from gui.eeg.quality import ChannelState
+from gui.eeg.quality import USELESS, ChannelState
 from gui.eeg.raster import EMPTY, draw_traces, envelope, hatch, nice
 from gui.palette import DIM, PANEL, TEXT
 
@@ -82,8 +82,8 @@ class TraceView(QWidget):
         self._canvas = canvas = np.full((area.height(), area.width()), EMPTY, np.uint8)
         self._shade(canvas, data)
         uv_per_px = max(self.uv_per_row, 1e-6) / (area.height() / max(1, len(page)))
-        bad = np.array([self._bad(k) for k in page], np.bool_)
-        draw_traces(canvas, low, high, uv_per_px, self._colours(), bad)
+        useless = [k < len(states) and bool((states[k].flags or 0) & USELESS) for k in page]
+        draw_traces(canvas, low, high, uv_per_px, self._colours(), np.array(useless, np.bool_))
         self.update()
 
     def usual_swing_uv(self, data: TraceData) -> float:
