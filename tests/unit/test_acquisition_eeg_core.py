@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import numpy as np
 import pytest
@@ -37,9 +37,14 @@ def recording(n: int, seed: int = 0) -> np.ndarray:
 
 
 def play(
-    core: EegCore, x: np.ndarray, cuts: list[int], markers: list[tuple[float, str]]
+    core: EegCore,
+    x: np.ndarray,
+    cuts: list[int],
+    markers: list[tuple[float, str]],
+    ahead: list[bool] | None = None,
 ) -> list[EegStep]:
     """Feed chunks; a marker comes before the first chunk that ends after it."""
+    turns = cycle(ahead or [False])
     steps: list[EegStep] = []
     waiting = sorted(markers)
     edges = sorted({0, len(x), *(c for c in cuts if c < len(x))})
@@ -47,6 +52,8 @@ def play(
         while waiting and waiting[0][0] * FS_HZ < end:
             steps += core.marker(*waiting.pop(0))
         steps += core.push(x[begin:end], begin)
+        if next(turns):
+            core.work_ahead()
     return steps
 
 
@@ -63,12 +70,15 @@ def same(a: EegStep, b: EegStep) -> None:
     cuts=st.lists(st.integers(1, 700), max_size=20),
     reference=st.sampled_from(["none", "average"]),
     times=st.lists(st.floats(0.3, 6.9), max_size=8, unique=True),
+    ahead=st.lists(st.booleans(), max_size=3),
 )
-def test_chunks_never_change_a_bit(cuts: list[int], reference: str, times: list[float]) -> None:
+def test_chunks_and_work_ahead_never_change_a_bit(
+    cuts: list[int], reference: str, times: list[float], ahead: list[bool]
+) -> None:
     x = recording(700)
     markers = [(t, f"m{k}") for k, t in enumerate(sorted(times))]
     whole = play(EegCore(config(reference=reference)), x, [], markers)
-    cut = play(EegCore(config(reference=reference)), x, cuts, markers)
+    cut = play(EegCore(config(reference=reference)), x, cuts, markers, ahead)
     assert len(whole) == len(cut)
     for a, b in zip(whole, cut, strict=True):
         same(a, b)
