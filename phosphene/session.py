@@ -85,6 +85,8 @@ class RendererSettings(_Settings):
         (nothing but noise is left of where it starts).
     guides : str
         What the generator is told while it denoises for ``zc``: ``c`` alone, or z too.
+    guidance : float
+        For ``c``: how far beyond its own pull c leads, 1 to 5; above 1 a step costs twice as much.
     smoothing_s : float
         Time constant in seconds of the path between percepts.
     noise_s : float
@@ -105,6 +107,7 @@ class RendererSettings(_Settings):
     mode: Literal["z", "c", "zc"] = "zc"
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     guides: Literal["c", "zc"] = "zc"
+    guidance: Annotated[float, Field(ge=1, le=5)] = 2.0
     smoothing_s: Seconds = 0.5
     noise_s: Seconds = 60.0
     min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.1

@@ -20,6 +20,7 @@ Guides = Literal["c", "zc"]
 MODES: tuple[Mode, ...] = ("z", "c", "zc")
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 MAX_STEPS = 64
+MAX_GUIDANCE = 5.0
 TRAINED_STEPS = (1, 2, 4, 8)
 
 Array = npt.NDArray[np.float32]
@@ -91,6 +92,7 @@ class Generator:
         mode: Mode = "zc",
         strength: float = 1.0,
         guides: Guides = "zc",
+        guidance: float = 1.0,
     ) -> npt.NDArray[np.uint8]:
         """Make one picture.
 
@@ -114,6 +116,10 @@ class Generator:
             For zc with both: 0 paints z as it is, 1 starts from noise alone.
         guides : {"zc", "c"}
             For zc with both: what the network is told while it denoises.
+        guidance : float
+            For c alone, 1 to 5: how far each step goes beyond where it would go without c, towards
+            where c leads (classifier-free guidance, Ho and Salimans 2022, eq. 6, as w + 1). Above
+            1 every step costs two evaluations.
 
         Returns
         -------
@@ -126,7 +132,7 @@ class Generator:
             An argument is wrong, or no condition is left: a picture from nothing would be an
             invention (show `renderer.neutral.neutral_frame` instead).
         """
-        self._check(z, c, noise, steps, mode, strength)
+        self._check(z, c, noise, steps, mode, strength, guidance)
         z_low = z if z is not None and "z" in mode else None
         embedding = c if c is not None and "c" in mode else None
         if z_low is None or embedding is None:
@@ -141,7 +147,8 @@ class Generator:
             "c": np.zeros((1, C_DIM), np.float32) if embedding is None else embedding[None],
             "has_c": np.full(1, embedding is not None, np.float32),
         }
-        return self._decoded(self._flow_to_data(latent, feed, steps, start))
+        scale = guidance if z_low is None else 1.0
+        return self._decoded(self._flow_to_data(latent, feed, steps, start, scale))
 
     def decode(self, z: Array) -> npt.NDArray[np.uint8]:
         """Picture of a latent as it stands, without the generator; for comparison."""
@@ -158,7 +165,7 @@ class Generator:
         return picture
 
     def _flow_to_data(
-        self, latent: Array, feed: dict[str, Array], steps: int, start: float
+        self, latent: Array, feed: dict[str, Array], steps: int, start: float, guidance: float
     ) -> Array:
         """Follow z <- z - h u(z, t, h) from t = `start` (1: noise) to t = 0 in equal jumps."""
         if start == 0.0:
@@ -166,7 +173,12 @@ class Generator:
         h = np.full(1, start / steps, np.float32)
         for k in range(steps):
             t = np.full(1, start * (1.0 - k / steps), np.float32)
-            u: Array = self._flow.run({**feed, "z_t": latent, "t": t, "h": h})["u"]
+            here = {**feed, "z_t": latent, "t": t, "h": h}
+            u: Array = self._flow.run(here)["u"]
+            if guidance != 1.0:
+                nothing = {name: np.zeros_like(feed[name]) for name in feed}
+                without: Array = self._flow.run({**here, **nothing})["u"]
+                u = without + np.float32(guidance) * (u - without)
             latent = latent - h[0] * u
         return latent
 
@@ -178,8 +190,12 @@ class Generator:
         steps: int,
         mode: str,
         strength: float,
+        guidance: float,
     ) -> None:
         problems = _shape_problem("noise", noise, Z_SHAPE)
+        if not 1 <= guidance <= MAX_GUIDANCE:
+            allowed = f"1 to {MAX_GUIDANCE:g}"
+            problems.append(problem("guidance", guidance, allowed, "Use 1 for none."))
         if not 0 <= strength <= 1:
             problems.append(problem("strength", strength, "0 to 1", "Use 0.8."))
         if z is not None:

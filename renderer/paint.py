@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from phosphene.bundle import Bundle
 from phosphene.errors import ConfigError, InputError, PhospheneError, problem
-from renderer.generator import MAX_STEPS, Generator
+from renderer.generator import MAX_GUIDANCE, MAX_STEPS, Generator
 from renderer.painter import SpacePainter, open_painter
 from renderer.painting import HOW, How, Percepts, Wanted, paint, paintable
 
@@ -45,6 +45,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
                         help="zc: how far z is noised before c denoises it, 0 to 1")  # fmt: skip
     parser.add_argument("--guides", choices=("c", "zc"), default=defaults.guides,
                         help="zc: what guides the denoising; c alone is Takagi's own")  # fmt: skip
+    parser.add_argument("--guidance", type=float, default=defaults.guidance,
+                        help="c: how far beyond its own pull c leads, 1 to 5")  # fmt: skip
     parser.add_argument("--steps", type=int, default=defaults.steps, help="steps, 1 to 64")
     parser.add_argument("--seed", type=int, default=defaults.seed, help="seed of the noise")
     parser.add_argument("--bundle", type=Path, help="bundle whose space the percepts are in")
@@ -83,9 +85,10 @@ def read_percepts(path: Path) -> tuple[Percepts, Path | None]:
 
 
 def _paint(given: argparse.Namespace) -> None:
-    how = How(given.steps, given.strength, given.guides, given.seed)
-    if not (1 <= how.steps <= MAX_STEPS and 0 <= how.strength <= 1 and how.seed >= 0):
-        allowed = f"steps 1 to {MAX_STEPS}, strength 0 to 1, seed 0 or more"
+    how = How(given.steps, given.strength, given.guides, given.guidance, given.seed)
+    fine = 1 <= how.steps <= MAX_STEPS and 1 <= how.guidance <= MAX_GUIDANCE
+    if not (fine and 0 <= how.strength <= 1 and how.seed >= 0):
+        allowed = f"steps 1 to {MAX_STEPS}, strength 0 to 1, guidance 1 to 5, seed 0 or more"
         raise ConfigError(problem("paint", how, allowed, "Mend these."))
     percepts, named = read_percepts(given.percepts)
     path: Path | None = given.bundle or named
@@ -109,6 +112,7 @@ def _facts(painter: Generator | SpacePainter, how: How, left_out: dict[str, str]
         "steps": how.steps,
         "strength": how.strength,
         "guides": how.guides,
+        "guidance": how.guidance,
         "seed": how.seed,
         "model": painter.model,
         "not_painted": left_out,

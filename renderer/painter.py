@@ -53,6 +53,7 @@ class Painter(Protocol):
         mode: Mode = "zc",
         strength: float = 1.0,
         guides: Guides = "zc",
+        guidance: float = 1.0,
     ) -> npt.NDArray[np.uint8]:
         """Make one picture (height, width, 3) from a condition."""
         ...
@@ -99,8 +100,9 @@ class SpacePainter:
         mode: Mode = "z",
         strength: float = 1.0,
         guides: Guides = "zc",
+        guidance: float = 1.0,
     ) -> npt.NDArray[np.uint8]:
-        """Decode z; noise, steps and strength play no part.
+        """Decode z; noise, steps, strength and guidance play no part.
 
         Raises
         ------

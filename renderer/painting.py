@@ -33,6 +33,8 @@ class How:
         For zc: how far z is noised, 0 to 1.
     guides : str
         For zc: c alone, or z too, guides the denoising.
+    guidance : float
+        For c: how far beyond its own pull c leads, 1 to 5.
     seed : int
         Of the noise; each percept has its own.
     """
@@ -40,6 +42,7 @@ class How:
     steps: int = 4
     strength: float = 0.8
     guides: Guides = "zc"
+    guidance: float = 2.0
     seed: int = 0
 
 
@@ -158,4 +161,4 @@ def _one(
         return painter.decode(z)
     mode: Mode = "z" if kind == "plain" else kind
     noise = row_noise(how.seed, row, painter.noise_shape)
-    return painter.render(z, c, noise, how.steps, mode, how.strength, how.guides)
+    return painter.render(z, c, noise, how.steps, mode, how.strength, how.guides, how.guidance)

@@ -127,7 +127,7 @@ class Studio:
         if mode is None:
             return Picture(self._neutral, "neutral", percept)
         s = self.settings
-        pixels = self._painter.render(z, c, noise, s.steps, mode, s.strength, s.guides)
+        pixels = self._painter.render(z, c, noise, s.steps, mode, s.strength, s.guides, s.guidance)
         return Picture(pixels, "picture", percept)
 
     def _possible_mode(self, z: Array | None, c: Array | None) -> Mode | None:

@@ -12,7 +12,7 @@ import pytest
 from phosphene.errors import ConfigError, InputError
 from phosphene.stimuli import C_DIM, CATEGORIES, draw, embed, prototype, sample_scene
 from phosphene.stimuli.encoder import WorldEncoder, space_hash
-from renderer.generator import WEIGHTS, Generator, Guides, seeded_noise
+from renderer.generator import MODES, WEIGHTS, Generator, Guides, seeded_noise
 from renderer.neutral import neutral_frame
 
 
@@ -82,6 +82,27 @@ def test_the_embedding_alone_sets_hue_and_place(generator: Generator) -> None:
 
     assert fit(np.arange(32)) > 0.8
     assert fit(np.arange(32)) > fit(np.roll(np.arange(32), 5)) + 0.3
+
+
+def test_guidance_makes_noisy_embeddings_count_for_more(generator: Generator) -> None:
+    """Colours follow an embedding that was shrunk to half, as a decoder does, more closely."""
+    pictures, c = scenes(24)
+    noise = seeded_noise(2)
+
+    def error(guidance: float) -> float:
+        made = [generator.render(None, 0.5 * one, noise, 2, "c", guidance=guidance) for one in c]
+        coarse = [
+            x.reshape(-1, 4, 16, 4, 16, 3).mean(axis=(2, 4)) for x in (np.stack(made), pictures)
+        ]
+        return float(np.square(coarse[0] - coarse[1]).mean())
+
+    assert error(2.0) < 0.95 * error(1.0)
+    z = seeded_noise(1)
+    for mode in MODES[::2]:
+        pair = [generator.render(z, c[0], noise, 1, mode, guidance=g) for g in (1.0, 2.0)]
+        np.testing.assert_array_equal(*pair)
+    with pytest.raises(ConfigError, match="guidance"):
+        generator.render(None, c[0], noise, 1, "c", guidance=0.5)
 
 
 def test_the_same_noise_gives_the_same_bytes_and_other_noise_does_not(

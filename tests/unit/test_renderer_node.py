@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import zmq
 
+from decoder.spaces.pixels import Pixels
+from phosphene.bundle import SPACE_GRAPH, Bundle
 from phosphene.bus import Puller, RunFolder
 from phosphene.clock import FakeClock
 from phosphene.errors import ConfigError
+from phosphene.manifest import TargetInfo
 from phosphene.messages import Command
 from phosphene.node import NodeContext
 from phosphene.plan import Plan
-from phosphene.session import RendererSettings
-from renderer.node import RendererNode
-from renderer.studio import Studio
+from phosphene.session import DecoderSettings, RendererSettings
+from renderer.node import RendererNode, build
+from renderer.studio import Seen, Studio
 
 
 class NoPainter:
@@ -89,4 +95,37 @@ def test_strength_and_mode_switch_live_and_what_cannot_be_painted_is_told(tmp_pa
     finally:
         node.close()
         records.close()
+        context.close()
+
+
+def test_the_bundle_of_another_space_brings_what_paints_its_z(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = TargetInfo(id="pixels:8", sha256="0" * 64, c_dim=2, z_shape=(3, 8, 8), categories=())
+    bundle = SimpleNamespace(
+        manifest=SimpleNamespace(target=target, heads=("z", "c")),
+        payload={SPACE_GRAPH: Pixels(8).graph()},
+    )
+    monkeypatch.setattr(Bundle, "load", lambda path: bundle)
+    plan = plan_in(tmp_path)
+    decoder = DecoderSettings(bundle=tmp_path / "b")
+    session = plan.session.model_copy(update={"decoder": decoder})
+    context = NodeContext("renderer", plan.model_copy(update={"session": session}), FakeClock(10.0))
+    records = Puller(context.zmq, context.endpoint("records"))
+    supervisor = context.zmq.socket(zmq.ROUTER)
+    supervisor.bind(context.endpoint("control"))
+    node = build(context)
+    try:
+        assert "no generator for target space pixels:8" in context.note
+        z = np.full((3, 8, 8), 0.5, np.float32)
+        node._studio.see(Seen(0, 0, 1.0, 10.0, 10.0, 10.0, z, np.zeros(2, np.float32)))
+        assert node._studio.picture(10.1).state == "neutral"
+        node._set({"mode": "z"})
+        picture = node._studio.picture(10.1)
+        assert picture.state == "picture"
+        np.testing.assert_array_equal(picture.pixels, np.full((8, 8, 3), 191, np.uint8))
+    finally:
+        node.close()
+        records.close()
+        supervisor.close()
         context.close()

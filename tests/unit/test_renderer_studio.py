@@ -33,6 +33,7 @@ class Recorder:
         mode: Mode = "zc",
         strength: float = 1.0,
         guides: str = "zc",
+        guidance: float = 1.0,
     ) -> npt.NDArray[np.uint8]:
         self.calls.append((z, c, steps, mode))
         self.noises.append(noise)
