@@ -128,6 +128,11 @@ def fmri_prior(bundle: Bundle) -> FmriPrior:
         If something is missing or does not fit together.
     """
     mask, affine, held = bundle.mask, bundle.affine, bundle.statistics
+    if not bundle.manifest.placed:
+        raise BundleError(
+            problem("bundle", "fitted on trials of voxels whose place is not known",
+                    "one with a mask", "It decodes trials (phosphene evaluate), but no live run.")
+        )  # fmt: skip
     if mask is None or affine is None or not {"prior_mean", "prior_std"} <= set(held):
         raise BundleError("the bundle lacks a mask or the statistics of its voxels; fit it anew")
     voxels = int(mask.sum())

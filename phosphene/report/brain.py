@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from phosphene.messages import Message
+from phosphene.report.contrasts import contrast_words
 
 __all__ = ["map_figure", "regions_figure", "write_maps"]
 
@@ -60,7 +61,8 @@ def map_figure(maps: Sequence[Message]) -> Figure | None:
         over = np.ma.masked_inside(t[:, :, k], -_T_SHOWN, _T_SHOWN).T
         ax.imshow(over, cmap="RdBu_r", vmin=-_T_FULL, vmax=_T_FULL, origin="lower")
     head = shown.header
-    words = f"{head.contrast}: t from {_T_SHOWN:g} (shown) to {_T_FULL:g}, {head.dof:g} degrees of "
+    called = contrast_words(head.contrast)
+    words = f"{called}: t from {_T_SHOWN:g} (shown) to {_T_FULL:g}, {head.dof:g} degrees of "
     figure.suptitle(words + "freedom, not corrected for the number of voxels", fontsize=8)
     return figure
 
@@ -95,8 +97,10 @@ def write_maps(folder: Path, maps: Sequence[Message]) -> list[str]:
         t = np.asarray(message.arrays["t"], np.float32)
         image = nib.Nifti1Image(t, affine)  # type: ignore[no-untyped-call]
         image.header.set_xyzt_units("mm")  # type: ignore[no-untyped-call]
-        image.header.set_intent("t test", (head.dof,), name=head.contrast[:15])  # type: ignore[no-untyped-call]
-        plain = re.sub(r"[^A-Za-z0-9]+", "-", head.contrast).strip("-").lower()[:40]
+        called = contrast_words(head.contrast)
+        image.header.set_intent("t test", (head.dof,), name=called[:15])  # type: ignore[no-untyped-call]
+        spoken = called.replace(" > ", " over ")
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", spoken).strip("-").lower()[:40]
         name = f"tmap-{number + 1:02d}-{plain or 'contrast'}.nii.gz"
         half = folder / f".half-{name}"
         nib.save(image, half)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from phosphene import quality as names
 from phosphene.messages import Quality
 from phosphene.recorder.info import scanner_tr_s
+from phosphene.report.contrasts import contrast_words
 from phosphene.report.load import RunData
 from phosphene.report.notes import region_troubles
 from phosphene.report.volumes import FLAGS, is_scan, repetition_s, rows_of
@@ -104,7 +105,8 @@ def _displacement(told: Sequence[Quality]) -> dict[str, Any] | None:
 
 def _map(header: Any, t: npt.NDArray[Any]) -> dict[str, Any]:
     return {
-        "contrast": header.contrast,
+        "contrast": contrast_words(header.contrast),
+        "formula": header.contrast,
         "dof": header.dof,
         "volumes_until": header.index + 1,
         "largest_t": float(t.max()),

@@ -29,6 +29,7 @@ from phosphene.messages import (
 from phosphene.recorder.info import info
 from phosphene.recorder.writer import RecordingFile
 from phosphene.report import build, figures
+from phosphene.report.contrasts import contrast_words
 from phosphene.report.load import load
 from phosphene.report.notes import blank_spells, grouped
 from phosphene.report.volumes import in_words, rows_of
@@ -139,7 +140,8 @@ def test_the_newest_map_of_a_contrast_is_written_where_it_lies(
 ) -> None:
     out, found, _ = whole
     (told,) = found["scan"]["maps"]
-    assert (told["contrast"], told["largest_t"], told["volumes_until"]) == ("face - house", 7.5, 6)
+    assert (told["contrast"], told["formula"]) == ("face > house", "face - house")
+    assert (told["largest_t"], told["volumes_until"]) == (7.5, 6)
     image = nib.load(out / told["file"])
     np.testing.assert_allclose(image.affine, AFFINE)
     assert np.asarray(image.dataobj)[4, 4, 4] == 7.5
@@ -151,7 +153,12 @@ def test_the_page_shows_it_and_needs_nothing_else(whole: tuple[Path, dict[str, A
     page = whole[2]
     told = ("2 / 1 of 6 volumes", "2.0000 s announced, 2.0100 s by arrival", "did not come",
             "of another series", "1 (volume 5)")  # fmt: skip
-    for words in (*told, "Where the regions lie", "face - house", "tmap-01-face-house.nii.gz"):
+    for words in (
+        *told,
+        "Where the regions lie",
+        "face &gt; house",
+        "tmap-01-face-over-house.nii.gz",
+    ):
         assert words in page, words
     for picture in ("movement and change", "signal of regions", "regions", "statistical map"):
         assert f'alt="{picture}" src="data:image/png' in page, picture
@@ -380,3 +387,19 @@ def test_volumes_are_written_as_people_write_them() -> None:
     assert in_words([]) == ""
     assert in_words([4]) == "volume 4"
     assert in_words([9, 1, 2, 4, 5, 6]) == "volumes 1, 2, 4 to 6, 9"
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("face", "face > rest"),
+        ("face - house", "face > house"),
+        ("0.5000 * bottle + 0.5000 * scissors", "bottle, scissors > rest"),
+        ("0.2500 * a + 0.2500 * b + 0.2500 * c + 0.2500 * d", "all 4 conditions > rest"),
+        ("a - 0.25 * b - 0.25 * c - 0.25 * d - 0.25 * e", "a > others"),
+        ("0.7 * face + 0.3 * house", "0.7 * face + 0.3 * house"),
+        ("a + b - c", "a, b > c"),
+    ],
+)
+def test_contrasts_are_called_by_what_is_greater(formula: str, words: str) -> None:
+    assert contrast_words(formula) == words
