@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 DEMO_OPTIONS ?= --seconds 60 --out out/demo
 DATA ?= ../shared/data
 
-.PHONY: demo test unit system lint format evaluate evaluate-chain evaluate-eeg evaluate-reconstruction bench-fmri bench-eeg doctor clean libraries help
+.PHONY: demo test unit system lint format evaluate evaluate-chain evaluate-eeg evaluate-reconstruction bench-fmri bench-eeg bench-decoder doctor clean libraries help
 
 help:
 	@echo "make demo      set up and run the chain on a synthetic participant"
@@ -19,6 +19,7 @@ help:
 	@echo "make evaluate-reconstruction  decode and reconstruct; write docs/evaluation-reconstruction.md"
 	@echo "make bench-fmri  speed and accuracy of fMRI on DATA, beside a peer; write docs/benchmarks-fmri.md"
 	@echo "make bench-eeg   latency, losses and processor time of EEG, beside a peer; write docs/benchmarks-eeg.md"
+	@echo "make bench-decoder  time and memory of fitting and decoding, beside peers; write docs/benchmarks-decoder.md"
 	@echo "make doctor    check this machine"
 
 libraries:
@@ -84,6 +85,10 @@ evaluate-reconstruction: libraries $(VENV)/.develop
 # 20 minutes; BENCH_OPTIONS="--long 60" takes ten, BENCH_OPTIONS=--quick four
 bench-eeg: libraries $(VENV)/.bench
 	@$(BIN)/python -m tests.benchmarks.bench_eeg --out docs/benchmarks-eeg.md $(BENCH_OPTIONS)
+
+# 5 minutes; BENCH_OPTIONS=--quick takes one
+bench-decoder: $(VENV)/.develop
+	@$(BIN)/python -m tests.benchmarks.bench_decoder --out docs/benchmarks-decoder.md $(BENCH_OPTIONS)
 
 bench-fmri: libraries $(VENV)/.bench
 	@$(BIN)/python -m tests.benchmarks.bench_fmri --data $(DATA) --out docs/benchmarks-fmri.md
