@@ -1,0 +1,133 @@
+"""Held-out percepts: by folds, by a given test set, by a bundle that must not know the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from decoder.cli import main as fit
+from decoder.evaluation.decode import main as decode
+from decoder.evaluation.heldout import percepts_of
+from decoder.evaluation.percepts import Percepts, read_percepts
+
+TRIALS, VOXELS, SIDE = 36, 25, 8
+
+
+def trials(path: Path, *, test_pictures: bool = False) -> None:
+    """Write trials whose voxels see the picture; a test set of a third of them besides."""
+    rng = np.random.default_rng(0)
+    count = TRIALS + TRIALS // 3
+    coarse = rng.integers(0, 256, (count, 2, 2))
+    pictures = np.kron(coarse, np.ones((1, SIDE // 2, SIDE // 2))).astype(np.uint8)
+    seen = coarse.reshape(count, 4) / 128 - 1
+    responses = seen @ rng.normal(size=(4, VOXELS)) + 0.3 * rng.normal(size=(count, VOXELS))
+    labels = np.where(seen[:, 0] > 0, "bright", "dark")
+    if test_pictures:
+        pictures[TRIALS:] = rng.permutation(pictures[TRIALS:])
+    np.savez(
+        path, responses=responses[:TRIALS], stimuli=pictures[:TRIALS], labels=labels[:TRIALS],
+        test_responses=responses[TRIALS:], test_stimuli=pictures[TRIALS:],
+        test_labels=labels[TRIALS:],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("trials") / "trials.npz"
+    trials(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def bundle(source: Path) -> Path:
+    where = source.parent / "bundle"
+    assert fit([str(source), "--out", str(where), "--split", "given"]) == 0
+    return where
+
+
+def decoded(source: Path, *options: object) -> Percepts:
+    out = source.parent / "percepts.npz"
+    assert decode([str(source), "--out", str(out), *map(str, options)]) == 0
+    return read_percepts(out)
+
+
+def test_every_trial_is_decoded_without_its_fold(source: Path) -> None:
+    found = decoded(source, "--split", "4-fold-by-stimulus")
+    assert len(found) == TRIALS + TRIALS // 3
+    assert len(set(found.folds.tolist())) == 4
+    assert found.facts["split"] == "4 folds by stimulus"
+    assert found.label_names == ("bright", "dark")
+    assert found.z is not None
+    assert found.z_true is not None
+    assert found.seen is not None
+    assert found.z_pictures is not None
+    assert found.z_pictures.shape == (len(found), SIDE, SIDE, 3)
+    assert np.corrcoef(found.z.ravel(), found.z_true.ravel())[0, 1] > 0.8
+    # Rows of percepts and of what was seen belong together.
+    assert np.corrcoef(found.z_true.ravel(), found.seen[..., 0].ravel())[0, 1] > 0.99
+
+
+def test_what_the_test_set_shows_changes_no_percept(source: Path, tmp_path: Path) -> None:
+    other = tmp_path / "trials.npz"
+    trials(other, test_pictures=True)
+    first, second = decoded(source, "--split", "given"), decoded(other, "--split", "given")
+    assert len(first) == TRIALS // 3
+    assert "12 to test" in first.facts["split"]
+    assert not np.array_equal(first.seen, second.seen)  # type: ignore[arg-type]
+    assert np.array_equal(first.z, second.z)  # type: ignore[arg-type]
+
+
+def test_a_bundle_decodes_the_test_side_that_it_never_saw(source: Path, bundle: Path) -> None:
+    by_fit, found = decoded(source, "--split", "given"), decoded(source, "--bundle", bundle)
+    assert len(found) == TRIALS // 3
+    assert not found.facts["training"]
+    assert "test rows that came with the data" in found.facts["split"]
+    assert found.bundle == str(bundle.resolve())
+    np.testing.assert_allclose(found.z, by_fit.z, atol=1e-4)  # type: ignore[arg-type]
+
+
+def test_training_data_are_refused_or_stamped(
+    source: Path, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, rows = tmp_path / "p.npz", tmp_path / "rows.npz"
+    wanted = ["--out", str(out), "--bundle", str(bundle)]
+    swapped = ["--test-responses", "responses", "--test-stimuli", "stimuli"]
+    assert decode([str(source), *wanted, *swapped, "--test-labels-key", "labels"]) == 1
+    assert "the bundle was fitted on trials.npz" in capsys.readouterr().err
+    # The rows to learn from alone, in another file.
+    with np.load(source) as held:
+        np.savez(rows, **{k: held[k] for k in ("responses", "stimuli", "labels")})
+    assert decode([str(rows), *wanted]) == 1
+    assert "those that the bundle was fitted on" in capsys.readouterr().err
+    assert not out.exists()
+    assert decode([str(rows), *wanted, "--allow-training"]) == 0
+    found = read_percepts(out)
+    assert found.facts["training"]
+    assert found.facts["split"].startswith("NOT held out")
+
+
+def test_other_trials_of_the_person_are_welcome(source: Path, bundle: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.npz"
+    with np.load(source) as held:
+        named = ("responses", "stimuli", "labels")
+        np.savez(rows, **{k: held[f"test_{k}"] for k in named})
+    found = decoded(rows, "--bundle", bundle)
+    assert len(found) == TRIALS // 3
+    assert not found.facts["training"]
+
+
+def test_options_that_a_bundle_decides_are_refused(
+    source: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = source.parent / "never.npz"
+    wanted = [str(source), "--out", str(out), "--bundle", str(bundle), "--split", "given"]
+    assert decode(wanted) == 1
+    assert "--split" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_nothing_known_is_refused() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        percepts_of([], {"split": "s"}, blocks=False)
