@@ -86,7 +86,8 @@ class RendererSettings(_Settings):
     guides : str
         What the generator is told while it denoises for ``zc``: ``c`` alone, or z too.
     guidance : float
-        For ``c``: how far beyond its own pull c leads, 1 to 5; above 1 a step costs twice as much.
+        For ``c`` in two steps or more: how far beyond its own pull c leads, 1 to 5; above 1 a step
+        costs twice as much.
     smoothing_s : float
         Time constant in seconds of the path between percepts.
     noise_s : float

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from phosphene.session import RendererSettings
 from phosphene.stimuli.encoder import WorldEncoder
 from phosphene.stimuli.space import N_CATEGORIES, Z_SHAPE
 from renderer.generator import WEIGHTS, Generator, Guides, Mode, seeded_noise
@@ -33,6 +34,7 @@ MODES: tuple[Mode, ...] = ("zc", "c", "z")
 GUIDES: tuple[Guides, ...] = ("zc", "c")
 TAKAGI = 0.8
 """Strength of Takagi and Nishimoto (CVPR 2023): 40 of 50 steps."""
+GUIDANCE = RendererSettings().guidance
 
 
 class Held(NamedTuple):
@@ -82,11 +84,12 @@ def rendered(
     mode: Mode,
     strength: float = 1.0,
     guides: Guides = "zc",
+    guidance: float = 1.0,
 ) -> Pictures:
     """One picture per scene, each from its own noise."""
     return np.stack(
         [
-            generator.render(z, c, seeded_noise(k), steps, mode, strength, guides)
+            generator.render(z, c, seeded_noise(k), steps, mode, strength, guides, guidance)
             for k, (z, c) in enumerate(zip(held.z, held.c, strict=True))
         ]
     )
@@ -136,6 +139,9 @@ def quality_table(generator: Generator, judge: Judge, held: Held) -> list[str]:
             for steps in (1, 2, 4):
                 made = rendered(generator, conditions, steps, "zc", TAKAGI, guides)
                 row(name, kind, str(steps), made)
+        for steps in (2, 4):
+            made = rendered(generator, conditions, steps, "c", guidance=GUIDANCE)
+            row(f"c, guidance {GUIDANCE:g}", kind, str(steps), made)
     return lines
 
 
