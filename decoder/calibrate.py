@@ -104,8 +104,9 @@ def fit_logistic(
     signs: Sequence[int],
     weights: Array | None = None,
     penalty: float = _PENALTY,
+    ceiling: Array | float = 1.0,
 ) -> tuple[Array, float]:
-    """Fit success = 1 / (1 + exp(-(features @ w + b))).
+    """Fit success = ceiling / (1 + exp(-(features @ w + b))).
 
     Parameters
     ----------
@@ -119,6 +120,8 @@ def fit_logistic(
         Of the rows.
     penalty : float
         On the mean square of w.
+    ceiling : array (n,)
+        What success cannot rise above, from 0 to 1.
 
     Returns
     -------
@@ -136,8 +139,11 @@ def fit_logistic(
 
     def loss(w: Array) -> tuple[float, Array]:
         t = design @ w
-        value = (share * (np.logaddexp(0, t) - target * t)).sum()
-        slope = design.T @ (share * (expit(t) - target))
+        rate = expit(t)
+        miss = np.maximum(1 - ceiling * rate, 1e-12)
+        value = (share * (target * np.logaddexp(0, -t) - (1 - target) * np.log(miss))).sum()
+        pull = (1 - target) * ceiling * rate * (1 - rate) / miss - target * (1 - rate)
+        slope = design.T @ (share * pull)
         shrink = np.append(penalty * w[:-1], 0.0)
         return float(value + 0.5 * (shrink * w).sum()), slope + shrink
 

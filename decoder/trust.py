@@ -3,17 +3,17 @@
 Two questions are asked of a window and their answers multiplied. Does it belong to the person's own
 data (`decoder.familiar`)? And if it does, is the percept right, given the odds of the best category
 and how much signal the decoder finds? Each answer is a logistic curve, learned on runs that the
-decoder was not fitted on; what does not belong is made from the same runs (`decoder.impostors`). At
-last slope and intercept make the product a probability on the person's own data. With m the
+decoder was not fitted on; what does not belong is made from the same runs (`decoder.impostors`).
+The second is fitted so that the product is the probability on the person's own data. With m the
 measures of familiarity, c and d their mean and deviation over percepts that were right::
 
     u = (m - c) / d
     belongs = s(w . [max(u, 0), max(-u, 0)] + b),  no w above 0
     right = s(v1 odds + v2 signal + a),            v1, v2 not below 0
-    confidence = s(slope logit(belongs right) + intercept)
+    confidence = belongs right
 
-so that nothing can be too unlike the training data to be refused. `signal` is the logarithm of the
-mean square of c (or of z, where there is no c).
+so that nothing can be too unlike the training data to be refused, however poor the percepts are.
+`signal` is the logarithm of the mean square of c (or of z, where there is no c).
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ Array = npt.NDArray[Any]
 
 KEPT = 0.8
 """Share of right percepts that the threshold lets through."""
-_SURE = 1e-4
 _LEAST_RIGHT = 5
 _SIGNAL_FLOOR = 1e-6
 _RIGHT_SIGNS = (1, 1)
@@ -96,23 +95,16 @@ class Curves:
     spread: Array
     belongs: tuple[Array, float]
     right: tuple[Array, float]
-    slope: float
-    intercept: float
 
     def confidence(self, measures: Array, odds: Array, signal: Array) -> Array:
-        """Confidence (n,) of rows; not a number gives 0."""
-        product = self.logit(measures, odds, signal)
-        return np.asarray(np.nan_to_num(expit(self.slope * product + self.intercept)))
+        """Confidence (n,) of rows; what is not a number gives 0."""
+        rate = expit(np.column_stack([odds, signal]) @ self.right[0] + self.right[1])
+        return np.asarray(np.nan_to_num(self.belonging(measures) * rate))
 
-    def logit(self, measures: Array, odds: Array, signal: Array) -> Array:
-        """Logit of belongs times right."""
-        unit = (measures - self.centre) / self.spread
-        hinges = np.concatenate([np.maximum(unit, 0), np.maximum(-unit, 0)], axis=1)
-        belongs = hinges @ self.belongs[0] + self.belongs[1]
-        right = np.column_stack([odds, signal]) @ self.right[0] + self.right[1]
-        both = -np.logaddexp(0, -belongs) - np.logaddexp(0, -right)
-        both = np.minimum(both, -_SURE)
-        return np.asarray(both - np.log1p(-np.exp(both)))
+    def belonging(self, measures: Array) -> Array:
+        """Probability (n,) that rows belong to the person's own data."""
+        hinges = _hinges(measures, self.centre, self.spread)
+        return np.asarray(expit(hinges @ self.belongs[0] + self.belongs[1]))
 
 
 @dataclass(frozen=True)
@@ -148,17 +140,7 @@ class Trust:
         self.usual.add_to_graph(graph, source)
         _add_belongs(graph, self.curves)
         _add_right(graph, self.curves, odds, decoded)
-        graph.add("Add", ["log_belongs", "log_right"], "log_both_raw")
-        limit = graph.constant("surest", -_SURE)
-        graph.add("Min", ["log_both_raw", limit], "log_both")
-        graph.add("Exp", ["log_both"], "both")
-        graph.add("Sub", [graph.constant("certain", 1.0), "both"], "not_both")
-        graph.add("Log", ["not_both"], "log_not_both")
-        graph.add("Sub", ["log_both", "log_not_both"], "both_logit")
-        graph.add("Mul", ["both_logit", graph.constant("slope", self.curves.slope)], "sloped")
-        intercept = graph.constant("intercept", self.curves.intercept)
-        graph.add("Add", ["sloped", intercept], "confidence_logit")
-        return graph.add("Sigmoid", ["confidence_logit"], "confidence")
+        return graph.add("Mul", ["belonging", "rightness"], "confidence")
 
 
 def signal_of(decoded: Array) -> Array:
@@ -180,20 +162,21 @@ def fit_curves(trials: Trials) -> Curves:
     worth = worth / worth.sum()
     centre = worth @ trials.measures
     spread = np.sqrt(worth @ (trials.measures - centre) ** 2) + 1e-3
-    unit = (trials.measures - centre) / spread
-    hinges = np.concatenate([np.maximum(unit, 0), np.maximum(-unit, 0)], axis=1)
     weights = worth + np.where(own, 0.0, 1.0 / max(int((~own).sum()), 1))
     used = weights > 0
+    hinges = _hinges(trials.measures, centre, spread)
     belongs = fit_logistic(
         hinges[used], own[used], _BELONG_SIGNS, weights[used], penalty=_BELONG_PENALTY
     )
     evidence = np.column_stack([trials.odds, trials.signal])[own]
-    right = fit_logistic(evidence, trials.success[own], _RIGHT_SIGNS)
-    curves = Curves(centre, spread, belongs, right, 1.0, 0.0)
-    mine = trials.take(own)
-    product = curves.logit(mine.measures, mine.odds, mine.signal)
-    (slope,), intercept = fit_logistic(product[:, None], mine.success, (1,), penalty=0.0)
-    return Curves(centre, spread, belongs, right, float(slope), intercept)
+    ceiling = expit(hinges[own] @ belongs[0] + belongs[1])
+    right = fit_logistic(evidence, trials.success[own], _RIGHT_SIGNS, ceiling=ceiling)
+    return Curves(centre, spread, belongs, right)
+
+
+def _hinges(measures: Array, centre: Array, spread: Array) -> Array:
+    unit = (measures - centre) / spread
+    return np.concatenate([np.maximum(unit, 0), np.maximum(-unit, 0)], axis=1)
 
 
 def held_out(trials: Trials) -> Array:
@@ -238,8 +221,8 @@ def calibrate(trials: Trials) -> tuple[Curves, Calibration]:
     controls |= {str(k): confidence[trials.kinds == k] for k in np.unique(trials.kinds[~own])}
     return curves, Calibration(
         feature="trust",
-        slope=curves.slope,
-        intercept=curves.intercept,
+        slope=1.0,
+        intercept=0.0,
         brier=float(((sure - success) ** 2).mean()),
         base_brier=float(((base - success) ** 2).mean()),
         n=len(success),
@@ -263,14 +246,12 @@ def _add_belongs(graph: GraphBuilder, curves: Curves) -> None:
     graph.add("Neg", ["unit"], "unit_below")
     graph.add("Concat", ["unit", "unit_below"], "sides", axis=1)
     graph.add("Relu", ["sides"], "hinges")
-    # log s(t) = -softplus(-t)
-    weights = graph.constant("belongs_weights", -curves.belongs[0][:, None])
-    bias = graph.constant("belongs_bias", [-curves.belongs[1]])
-    graph.add("Gemm", ["hinges", weights, bias], "belongs_not")
-    graph.add("Softplus", ["belongs_not"], "belongs_loss")
-    graph.add("Neg", ["belongs_loss"], "log_belongs_row")
-    graph.add("Reshape", ["log_belongs_row", graph.constant("one_value", [1], np.int64)],
-              "log_belongs")  # fmt: skip
+    weights = graph.constant("belongs_weights", curves.belongs[0][:, None])
+    bias = graph.constant("belongs_bias", [curves.belongs[1]])
+    graph.add("Gemm", ["hinges", weights, bias], "belongs_row")
+    flat = graph.constant("one_value", [1], np.int64)
+    graph.add("Reshape", ["belongs_row", flat], "belongs_logit")
+    graph.add("Sigmoid", ["belongs_logit"], "belonging")
 
 
 def _add_right(graph: GraphBuilder, curves: Curves, odds: str, decoded: str) -> None:
@@ -279,9 +260,8 @@ def _add_right(graph: GraphBuilder, curves: Curves, odds: str, decoded: str) -> 
     graph.add("Add", ["signal_mean", graph.constant("signal_floor", _SIGNAL_FLOOR)], "signal_safe")
     graph.add("Log", ["signal_safe"], "signal")
     (by_odds, by_signal), bias = curves.right
-    graph.add("Mul", [odds, graph.constant("by_odds", -by_odds)], "right_odds")
-    graph.add("Mul", ["signal", graph.constant("by_signal", -by_signal)], "right_signal")
+    graph.add("Mul", [odds, graph.constant("by_odds", by_odds)], "right_odds")
+    graph.add("Mul", ["signal", graph.constant("by_signal", by_signal)], "right_signal")
     graph.add("Add", ["right_odds", "right_signal"], "right_sum")
-    graph.add("Add", ["right_sum", graph.constant("right_bias", -bias)], "right_not")
-    graph.add("Softplus", ["right_not"], "right_loss")
-    graph.add("Neg", ["right_loss"], "log_right")
+    graph.add("Add", ["right_sum", graph.constant("right_bias", bias)], "right_logit")
+    graph.add("Sigmoid", ["right_logit"], "rightness")

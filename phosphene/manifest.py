@@ -164,9 +164,9 @@ class Calibration(_Part, frozen=True, kw_only=True):
     ----------
     feature : str
         What the confidence is computed from: "log_odds", log(p / (1 - p)) with p the largest
-        category probability; "trust", the logit of `decoder.trust`; "none", it is always the same.
+        category probability; "trust", the product of `decoder.trust`; its curves are in the graph.
     slope, intercept : float
-        Confidence = 1 / (1 + exp(-(slope * feature + intercept))).
+        Confidence = 1 / (1 + exp(-(slope * log_odds + intercept))); 1 and 0 for "trust".
     brier, base_brier : float
         Mean squared error of the held-out confidences, and of always saying the mean.
     n : int
@@ -183,7 +183,7 @@ class Calibration(_Part, frozen=True, kw_only=True):
         What else was held against the threshold.
     """
 
-    feature: Literal["log_odds", "trust", "none"]
+    feature: Literal["log_odds", "trust"]
     slope: float
     intercept: float
     brier: float

@@ -1,10 +1,11 @@
 """Half precision: the matrices of a graph in 16 bits, all else in 32.
 
 Matrices are what takes time; those with few columns (categories, the components of
-`decoder.familiar`) take little, and sum up to large numbers, which 16 bits round to hundredths: they
-stay as they are. Each column of the others is scaled so that its largest weight is 1 (weights of a
-decoder of many voxels are too small for 16 bits otherwise), the input is cast to 16 bits, and the
-output back to 32, where scale and bias come in. Inputs and outputs of the graph keep their type.
+`decoder.familiar`) take little, and sum up to large numbers, which 16 bits round to hundredths:
+they stay as they are. Each column of the others is scaled so that its largest weight is 1 (weights
+of a decoder of many voxels are too small for 16 bits otherwise), the input is cast to 16 bits, and
+the output back to 32, where scale and bias come in. The graph's own inputs and outputs keep their
+type.
 """
 
 from __future__ import annotations

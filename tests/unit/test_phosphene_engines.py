@@ -28,7 +28,6 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 CURVES = Curves(
     centre=np.array([-0.4, -1.0, -0.5]), spread=np.array([0.2, 0.4, 0.5]),
     belongs=(-np.array([1.0, 0.2, 0.1, 0.0, 0.5, 1.0]), 4.0), right=(np.array([1.5, 0.5]), 1.0),
-    slope=0.9, intercept=0.2,
 )  # fmt: skip
 
 
