@@ -26,7 +26,7 @@ from acquisition.fmri_betas import usual_delays_s
 from acquisition.fmri_chain import FmriChain, end_of_volume_s
 from acquisition.fmri_reference import lay_reference, read_reference
 from acquisition.prepare_eeg import prepare_eeg
-from acquisition.prepare_pictures import LARGEST_PX, with_pictures
+from acquisition.prepare_pictures import with_pictures
 from acquisition.prepare_rows import BetaRows, Rows, meta_of, pack
 from acquisition.regions import given_mask
 from acquisition.sources.recording import (
@@ -40,6 +40,7 @@ from acquisition.sources.recording import (
 from phosphene.commands.options import pairs
 from phosphene.dataset import PreparedData, write_prepared
 from phosphene.errors import ConfigError, InputError, PhospheneError, problem
+from phosphene.pictures import LARGEST_PX
 from phosphene.session import AcquisitionSettings, explain
 
 _GIB = 1024**3

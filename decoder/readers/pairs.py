@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from msgspec.structs import replace as replaced
 
 from decoder.readers.arrays import ArrayFile
+from decoder.readers.folder import folders_of, pictures_in
 from decoder.readers.layout import frames_of, pictures_of
 from decoder.readers.options import ReadOptions
 from decoder.readers.voxels import clean_voxels, voxels_sha256
@@ -95,7 +97,8 @@ def read_pairs(file: ArrayFile, options: ReadOptions) -> tuple[PreparedData, tup
         role: _column(list(loaded.values()), role, counts)
         for role in ("labels", "runs", "sessions", "stimulus_ids")
     }
-    shown = shown_of(_stimuli(loaded, counts), column["stimulus_ids"], len(given), options)
+    stimuli, options, more = _stimuli(loaded, counts, folders_of(names, file), options)
+    shown = shown_of(stimuli, column["stimulus_ids"], len(given), options)
     ids = np.arange(len(kept.columns)) if "voxel_ids" not in names else None
     ids = kept.columns if ids is not None else file.load(names["voxel_ids"]).ravel()[kept.columns]
     runs = column["runs"] if column["runs"] is not None else np.full(len(given), "1")
@@ -125,7 +128,7 @@ def read_pairs(file: ArrayFile, options: ReadOptions) -> tuple[PreparedData, tup
         sessions=column["sessions"],
         given=given if "test" in sides else None,
     )
-    return _only_runs(data, options), kept.notes
+    return _only_runs(data, options), kept.notes + more
 
 
 def texts(values: Array) -> Strings:
@@ -182,7 +185,7 @@ def _checked(
         problem(f"array of {role.replace('_', ' ')}", name, f"one of: {file.held()}",
                 f"Name it with {option_of(role)}.")
         for role, name in names.items()
-        if name not in file
+        if name not in file and role not in folders_of(names, file)
     ]  # fmt: skip
     for role in ("responses", *(["test_responses"] if _has_test(names) else [])):
         if role not in names:
@@ -272,7 +275,30 @@ def _column(sides: Sequence[Mapping[str, Array]], role: str, counts: Sequence[in
     return np.concatenate([texts(side[role]) for side in sides])
 
 
-def _stimuli(loaded: Mapping[str, Mapping[str, Array]], counts: Sequence[int]) -> Array | None:
+def _stimuli(
+    loaded: Mapping[str, Mapping[str, Array]],
+    counts: Sequence[int],
+    folders: Mapping[str, Path],
+    options: ReadOptions,
+) -> tuple[Array | None, ReadOptions, tuple[str, ...]]:
+    """Return what all trials show, how to read it, and what was done to it."""
+    if folders:
+        first = next(iter(folders.values()))
+        wanted = [
+            (
+                folders.get("test_stimuli" if side == "test" else "stimuli", first),
+                texts(held["stimulus_ids"]).tolist() if "stimulus_ids" in held else None,
+                n,
+            )
+            for (side, held), n in zip(loaded.items(), counts, strict=True)
+        ]
+        pictures, notes = pictures_in(wanted)
+        # Files know which way is up.
+        return pictures, replace(options, order="row"), notes
+    return _stored(loaded, counts), options, ()
+
+
+def _stored(loaded: Mapping[str, Mapping[str, Array]], counts: Sequence[int]) -> Array | None:
     parts = [
         side["stimuli"] if len(side["stimuli"]) == n else np.moveaxis(side["stimuli"], -1, 0)
         for side, n in zip(loaded.values(), counts, strict=True)

@@ -26,7 +26,7 @@ __all__ = [
 
 KEY_OPTIONS = {
     "responses": "trials x voxels (or voxels x trials)",
-    "stimuli": "pictures, clips or vectors, one for each trial",
+    "stimuli": "pictures, clips or vectors, one for each trial; or a folder of picture files",
     "labels-key": "category of each trial",
     "runs-key": "run of each trial",
     "sessions-key": "session of each trial",

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from acquisition.prepare import main
-from acquisition.prepare_pictures import read_pictures
 from phosphene.dataset import PreparedData, read_prepared
 from phosphene.errors import InputError
+from phosphene.pictures import read_pictures
 
 HEADER = "onset\tduration\ttrial_type\tstim_file\n"
 SHAPE = (6, 6, 4)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
+from PIL import Image
 
 from decoder.readers import ReadOptions, kind_of, read_source
 from decoder.readers.layout import pictures_of
@@ -166,6 +167,26 @@ def test_the_sheet_shows_both_orders(tmp_path: Path) -> None:
     assert np.ptp(lower[2:80, 5]) == 0 and np.ptp(lower[5, 2:80]) == 255
     write_sheet(tmp_path / "s.png", striped)
     assert (tmp_path / "s.png").stat().st_size > 100
+
+
+def test_pictures_may_lie_in_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "seen"
+    folder.mkdir()
+    for k, grey in enumerate(PICTURES):
+        Image.fromarray(grey).save(folder / f"p{k}.png")
+    path = saved(
+        tmp_path / "p.npz", responses=X, stimulus_ids=np.array([f"p{k % 3}" for k in range(N)])
+    )
+    data, _ = read_source(path, ReadOptions(arrays={"stimuli": str(folder)}, order="column"))
+    seen = data.pictures[[event.picture for event in data.meta.events]]  # type: ignore[index]
+    np.testing.assert_array_equal(seen[..., 0], PICTURES[[0, 1, 2, 0, 1, 2]])
+    assert [event.stimulus for event in data.meta.events][:4] == ["p0", "p1", "p2", "p0"]
+    in_order, _ = read_source(saved(tmp_path / "q.npz", responses=X), arrays(stimuli=str(folder)))
+    np.testing.assert_array_equal(in_order.pictures[..., 2], PICTURES)  # type: ignore[index]
+    (folder / "p1.png").unlink()
+    for name, why in (("p.npz", "1 missing: p1"), ("q.npz", "5 files'; allowed: 6")):
+        with pytest.raises(InputError, match=why):
+            read_source(tmp_path / name, arrays(stimuli=str(folder)))
 
 
 def test_vectors_are_targets_themselves(tmp_path: Path) -> None:
