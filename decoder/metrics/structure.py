@@ -7,8 +7,9 @@ They differ by far more than methods do, so both are reported and named. Each eq
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +17,27 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 
 from decoder.metrics.checks import need_pictures
 
-__all__ = ["GAUSSIAN_SIDE_PX", "UNIFORM_SIDE_PX", "grey", "ssim", "ssim_grey"]
+__all__ = ["GAUSSIAN_SIDE_PX", "UNIFORM_SIDE_PX", "grey", "paired", "ssim", "ssim_grey"]
 
 Array = npt.NDArray[Any]
 UNIFORM_SIDE_PX = 7
 GAUSSIAN_SIDE_PX = 11
 _K1, _K2 = 0.01, 0.03
 _SIGMA_PX, _TRUNCATE = 1.5, 3.5
+_MOST_BYTES = 1 << 29
 _LUMA = np.array([0.2125, 0.7154, 0.0721])
 """Weights of red, green and blue in brightness (ITU-R BT.709)."""
+
+
+@dataclass(frozen=True)
+class _Convention:
+    """One way to compute it: what is compared, in which windows, on which scale."""
+
+    picture: Callable[[Array], Array]
+    local: Callable[[Array], Array]
+    unbiased: float
+    range_: float
+    side_px: int
 
 
 def ssim(decoded: Array, true: Array) -> Array:
@@ -42,15 +55,7 @@ def ssim(decoded: Array, true: Array) -> Array:
     -------
     array (n,)
     """
-    need_pictures(decoded, true, UNIFORM_SIDE_PX)
-    local = partial(uniform_filter, size=(UNIFORM_SIDE_PX, UNIFORM_SIDE_PX, 1))
-    unbiased = UNIFORM_SIDE_PX**2 / (UNIFORM_SIDE_PX**2 - 1)
-    return np.array(
-        [
-            _one(d.astype(np.float64), t.astype(np.float64), local, unbiased, 255.0, 3)
-            for d, t in zip(decoded, true, strict=True)
-        ]
-    )
+    return _each(_COLOUR, decoded, true)
 
 
 def ssim_grey(decoded: Array, true: Array) -> Array:
@@ -69,11 +74,36 @@ def ssim_grey(decoded: Array, true: Array) -> Array:
     -------
     array (n,)
     """
-    need_pictures(decoded, true, GAUSSIAN_SIDE_PX)
-    local = partial(gaussian_filter, sigma=_SIGMA_PX, truncate=_TRUNCATE)
-    rim = GAUSSIAN_SIDE_PX // 2
-    return np.array(
-        [_one(grey(d), grey(t), local, 1.0, 1.0, rim) for d, t in zip(decoded, true, strict=True)]
+    return _each(_GREY, decoded, true)
+
+
+def paired(
+    decoded: Array, true: Array, convention: Literal["colour", "grey"]
+) -> Callable[[Array], Array]:
+    """Return the same figure as a function of which truth each row is compared with.
+
+    For controls, which compare the same pictures many times: what depends on one picture alone is
+    computed once, as long as it fits into some memory.
+
+    Parameters
+    ----------
+    decoded, true : array of uint8 (n, height, width, channels)
+    convention : str
+        "colour" (`ssim`) or "grey" (`ssim_grey`).
+
+    Returns
+    -------
+    Callable
+        Row of each one's truth (n,) to values (n,), exactly those of `ssim` or `ssim_grey`.
+    """
+    own = _COLOUR if convention == "colour" else _GREY
+    need_pictures(decoded, true, own.side_px)
+    if 6 * 8 * decoded.size > _MOST_BYTES:
+        return lambda truths: _each(own, decoded, true[truths])
+    a = [_Moments.of(own, picture) for picture in decoded]
+    b = [_Moments.of(own, picture) for picture in true]
+    return lambda truths: np.array(
+        [_likeness(own, x, b[k]) for x, k in zip(a, truths, strict=True)]
     )
 
 
@@ -83,15 +113,48 @@ def grey(picture: Array) -> Array:
     return scaled[..., 0] if picture.shape[-1] == 1 else np.asarray(scaled @ _LUMA)
 
 
-def _one(
-    a: Array, b: Array, local: Callable[[Array], Array], unbiased: float, range_: float, rim: int
-) -> float:
+def _doubles(picture: Array) -> Array:
+    return picture.astype(np.float64)
+
+
+_COLOUR = _Convention(
+    _doubles,
+    partial(uniform_filter, size=(UNIFORM_SIDE_PX, UNIFORM_SIDE_PX, 1)),
+    UNIFORM_SIDE_PX**2 / (UNIFORM_SIDE_PX**2 - 1),
+    255.0,
+    UNIFORM_SIDE_PX,
+)
+_GREY = _Convention(
+    grey, partial(gaussian_filter, sigma=_SIGMA_PX, truncate=_TRUNCATE), 1.0, 1.0, GAUSSIAN_SIDE_PX
+)
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """A picture with its local mean and variance."""
+
+    x: Array
+    mean: Array
+    variance: Array
+
+    @classmethod
+    def of(cls, own: _Convention, picture: Array) -> _Moments:
+        x = own.picture(picture)
+        mean = own.local(x)
+        return cls(x, mean, own.unbiased * (own.local(x * x) - mean**2))
+
+
+def _each(own: _Convention, decoded: Array, true: Array) -> Array:
+    need_pictures(decoded, true, own.side_px)
+    pairs = zip(decoded, true, strict=True)
+    return np.array([_likeness(own, _Moments.of(own, d), _Moments.of(own, t)) for d, t in pairs])
+
+
+def _likeness(own: _Convention, a: _Moments, b: _Moments) -> float:
     """Mean of eq. 13 of Wang et al. (2004) over windows wholly inside."""
-    mean_a, mean_b = local(a), local(b)
-    var_a = unbiased * (local(a * a) - mean_a**2)
-    var_b = unbiased * (local(b * b) - mean_b**2)
-    cov = unbiased * (local(a * b) - mean_a * mean_b)
-    c1, c2 = (_K1 * range_) ** 2, (_K2 * range_) ** 2
-    top = (2 * mean_a * mean_b + c1) * (2 * cov + c2)
-    bottom = (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
+    covariance = own.unbiased * (own.local(a.x * b.x) - a.mean * b.mean)
+    c1, c2 = (_K1 * own.range_) ** 2, (_K2 * own.range_) ** 2
+    top = (2 * a.mean * b.mean + c1) * (2 * covariance + c2)
+    bottom = (a.mean**2 + b.mean**2 + c1) * (a.variance + b.variance + c2)
+    rim = own.side_px // 2
     return float((top / bottom)[rim:-rim, rim:-rim].mean())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from phosphene.manifest import Score
 from phosphene.metrics import Scored
 
 __all__ = ["Line", "NotMeasuredError", "of_score"]
@@ -66,7 +67,7 @@ HEAD = (
 def of_score(
     data: str,
     figure: str,
-    score: Scored,
+    score: Scored | Score,
     *,
     least: float | None = None,
     most: float | None = None,
@@ -79,7 +80,7 @@ def of_score(
     ----------
     data, figure : str
         As in `Line`.
-    score : Scored
+    score : Scored or Score
         With interval and control.
     least, most : float, optional
         What was asked for.

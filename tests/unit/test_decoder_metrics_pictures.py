@@ -15,6 +15,7 @@ from decoder.metrics import (
     ssim,
     ssim_grey,
     strict_top_k,
+    structure,
 )
 from decoder.metrics.classes import drawn_top_k
 from phosphene.errors import ConfigError, InputError
@@ -47,6 +48,17 @@ def test_the_two_conventions_of_ssim_differ() -> None:
     np.testing.assert_allclose(ssim_grey(A, A), 1.0)
     with pytest.raises(InputError, match="11"):
         ssim_grey(A[:, :10], A[:, :10])
+
+
+def test_the_form_for_controls_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 4, 13, 12, 3)).astype(np.uint8)
+    order = np.array([2, 0, 0, 3])
+    for metric, convention in ((ssim, "colour"), (ssim_grey, "grey")):
+        expected = metric(pictures[0], pictures[1][order])
+        for most in (1 << 29, 0):
+            monkeypatch.setattr(structure, "_MOST_BYTES", most)
+            found = structure.paired(pictures[0], pictures[1], convention)(order)  # type: ignore[arg-type]
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_errors_by_hand() -> None:
