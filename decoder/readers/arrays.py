@@ -176,6 +176,11 @@ def _hdf5(path: Path) -> ArrayFile:
     def load(name: str) -> Array:
         with h5py.File(path, "r") as file:
             held = file[name]
+            if h5py.check_ref_dtype(held.dtype) is not None:
+                # A cell array points to its cells; those of text are rows of characters.
+                cells = [np.asarray(file[where]) for where in np.asarray(held).ravel()]
+                if all(cell.dtype == np.uint16 for cell in cells):
+                    return np.array(["".join(map(chr, cell.ravel())) for cell in cells])
             values: Array = np.asarray(held).T
             if held.attrs.get("MATLAB_class", b"") == b"char":
                 return np.array(["".join(map(chr, row)).strip() for row in values])

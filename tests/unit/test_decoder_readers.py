@@ -15,6 +15,7 @@ from decoder.readers.layout import pictures_of
 from decoder.readers.options import Order
 from decoder.readers.sheet import sheet_of, write_sheet
 from decoder.readers.voxels import clean_voxels, voxels_sha256
+from phosphene.commands.source import is_trials_file
 from phosphene.errors import InputError
 
 RNG = np.random.default_rng(7)
@@ -274,3 +275,36 @@ def test_epochs_that_mne_wrote(tmp_path: Path) -> None:
     (tmp_path / "bad-epo.fif").write_bytes(b"nothing")
     with pytest.raises(InputError, match="cannot be read"):
         read_source(tmp_path / "bad-epo.fif")
+
+
+def eeglab(path: Path, trials: int) -> np.ndarray:
+    """Write what EEGLAB writes, as far as it matters; returns channels x samples x trials."""
+    values = RNG.normal(size=(2, 20, trials)).astype(np.float32)
+    labels = [("face", "house")[k % 2] for k in range(trials)]
+    table: Any = np.array
+    places = [("labels", object), ("X", float), ("Y", float), ("Z", float)]
+    events = [("type", object), ("latency", float), ("epoch", float)]
+    epochs = [("event", float), ("eventlatency", float), ("eventtype", object)]
+    held: dict[str, Any] = {
+        "setname": "x", "nbchan": 2.0, "trials": float(trials), "pnts": 20.0, "srate": 100.0,
+        "xmin": -0.05, "xmax": 0.14, "times": np.arange(20) * 10 - 50.0, "data": values,
+        "chanlocs": table([("TP9", 0.0, 0.0, 0.0), ("TP10", 0.0, 0.0, 0.0)], dtype=places),
+        "chaninfo": {"nosedir": "+X"}, "ref": "common",
+        "event": table([(w, k * 20 + 6.0, k + 1.0) for k, w in enumerate(labels)], dtype=events),
+        "epoch": table([(k + 1.0, 0.0, w) for k, w in enumerate(labels)], dtype=epochs),
+    }  # fmt: skip
+    empty: dict[str, Any] = {f"ica{name}": [] for name in ("winv", "sphere", "weights", "act")}
+    scipy.io.savemat(path, {"EEG": {**held, **empty, "icachansind": []}})
+    return values
+
+
+def test_epochs_that_eeglab_wrote(tmp_path: Path) -> None:
+    pytest.importorskip("mne")
+    path = tmp_path / "see.set"
+    values = eeglab(path, 4)
+    assert is_trials_file([path]) and kind_of(path) == "epoch-file"
+    data, _ = read_source(path)
+    np.testing.assert_allclose(data.responses[1], values[..., 1].ravel(), rtol=1e-4)
+    assert [event.label for event in data.meta.events] == ["face", "house"] * 2
+    eeglab(path, 1)
+    assert not is_trials_file([path])
