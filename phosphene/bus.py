@@ -23,7 +23,7 @@ import zmq
 from phosphene.errors import ConfigError, NodeError, problem
 from phosphene.messages import Message, decode, encode
 
-__all__ = ["Publisher", "Puller", "Pusher", "RunFolder", "Subscriber"]
+__all__ = ["Publisher", "Puller", "Pusher", "RunFolder", "Subscriber", "running_folders"]
 
 HWM = 100
 MAX_MESSAGE_BYTES = 64 * 2**20
@@ -68,10 +68,8 @@ class RunFolder:
         Folders that ended processes have left there are removed: a folder belongs to the process
         that made it, which holds a lock on a file in it for as long as it lives.
         """
-        common = Path(f"/tmp/phosphene-{os.getuid()}")  # noqa: S108 (checked below)
-        root = base or Path(os.environ.get("XDG_RUNTIME_DIR", common))
-        if base is None and not os.access(root.parent if not root.exists() else root, os.W_OK):
-            root = common
+        common = _common_root()
+        root = base or _root()
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if root == common:
             cls(root)  # anybody could have made it before us
@@ -90,6 +88,29 @@ class RunFolder:
         for file in self.path.iterdir():
             file.unlink()
         self.path.rmdir()
+
+
+def running_folders(base: Path | None = None) -> list[Path]:
+    """Find the folders of this user's runs that are going on, below `base` (default as above)."""
+    found = []
+    for file in sorted((base or _root()).glob(f"ph-*/{_OWNER}")):
+        with contextlib.suppress(FileNotFoundError), file.open("rb") as owner:
+            try:
+                fcntl.flock(owner, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:  # its owner lives
+                found.append(file.parent)
+    return found
+
+
+def _common_root() -> Path:
+    return Path(f"/tmp/phosphene-{os.getuid()}")  # noqa: S108 (checked where it is made)
+
+
+def _root() -> Path:
+    """Return where run folders are made: the user's runtime folder, or one of their own."""
+    root = Path(os.environ.get("XDG_RUNTIME_DIR", _common_root()))
+    writable = os.access(root.parent if not root.exists() else root, os.W_OK)
+    return root if writable else _common_root()
 
 
 def _hold(folder: Path) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 from types import FrameType
 
-from phosphene.commands import bundle, demo, doctor, evaluate, files, fit, live, replay
+from phosphene.commands import bundle, demo, doctor, evaluate, files, fit, live, paint, replay
 from phosphene.commands.base import CliCommand
 from phosphene.errors import PhospheneError
 
@@ -23,6 +23,7 @@ def _commands() -> list[CliCommand]:
         demo.DEMO,
         live.LIVE,
         replay.REPLAY,
+        paint.PAINT,
         fit.FIT,
         evaluate.EVALUATE,
         bundle.BUNDLE,

@@ -16,6 +16,7 @@ from phosphene.errors import ConfigError
 from phosphene.messages import Command, Credit, Frame, FrameInfo, Message, Percept
 from phosphene.node import NodeContext
 from phosphene.session import RendererSettings, explain
+from renderer.desk import Desk
 from renderer.frameclock import FrameClock, Tick
 from renderer.pacing import Lead
 from renderer.painter import open_painter, warm_up
@@ -54,6 +55,7 @@ class RendererNode:
             alive=lambda: context.beat(self.counts()),
         )
         self._acks = Pusher(context.zmq, context.endpoint("render-acks"))
+        self._desk = Desk(context, self.command)
         self._clock: FrameClock | None = None
         self._lead = Lead(0.6 / plan.session.renderer.fps)
         self._asked_s = 0.0
@@ -64,8 +66,8 @@ class RendererNode:
         )
 
     def sockets(self) -> Sequence[zmq.Socket[bytes]]:
-        """Wake on percepts."""
-        return [self._percepts.socket]
+        """Wake on percepts and wishes."""
+        return [self._percepts.socket, self._desk.socket]
 
     def due_s(self) -> float | None:
         """Return when the next frame has to be begun."""
@@ -84,14 +86,21 @@ class RendererNode:
         return False
 
     def command(self, command: Command) -> str:
-        """Obey ``go`` and ``set`` (any renderer setting, live)."""
+        """Obey ``go``, ``set`` (any renderer setting, live) and ``status``."""
         if command.action == "go":
             rate_hz = self._studio.settings.fps
             self._clock = FrameClock(rate_hz, self._context.clock.now() + 1 / rate_hz)
             return "rendering"
         if command.action == "set":
             return self._set(command.arguments)
-        raise ConfigError(f"renderer: unknown command {command.action!r}; allowed: go, set, stop")
+        if command.action == "status":
+            return self._status()
+        known = "go, set, status, stop"
+        raise ConfigError(f"renderer: unknown command {command.action!r}; allowed: {known}")
+
+    def _status(self) -> str:
+        held = self._studio.settings.model_dump(mode="json")
+        return ", ".join(f"{name}={value}" for name, value in held.items())
 
     def _set(self, arguments: Mapping[str, str]) -> str:
         values = {**self._studio.settings.model_dump(mode="json"), **arguments}
@@ -105,18 +114,20 @@ class RendererNode:
         self._studio.change(settings)
         done = "set " + ", ".join(f"{k}={v}" for k, v in arguments.items())
         complaint = self._studio.complaint()
-        if complaint is None:
-            return done
-        self._context.tell(complaint)
-        return f"{done}; {complaint}"
+        if complaint is not None:
+            done += f"; {complaint}"
+        # Into terminal and log: who looks at the pictures later has to know.
+        self._context.tell(f"renderer: {done}")
+        return done
 
     def close(self) -> None:
         """Close the sockets."""
-        for socket in (self._percepts, self._out, self._records, self._acks):
+        for socket in (self._percepts, self._out, self._records, self._acks, self._desk):
             socket.close()
 
     def step(self) -> None:
-        """Take in percepts; render what is due."""
+        """Answer wishes, take in percepts; render what is due."""
+        self._desk.serve()
         self._waiting.extend(self._percepts.receive())
         if self._lossless:
             # One at a time, so that beats and commands are never far apart.

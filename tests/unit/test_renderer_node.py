@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import zmq
 from decoder.spaces.pixels import Pixels
 from phosphene.bundle import SPACE_GRAPH, Bundle
 from phosphene.bus import Puller, RunFolder
+from phosphene.cli import main
 from phosphene.clock import FakeClock
 from phosphene.errors import ConfigError
 from phosphene.manifest import TargetInfo
@@ -89,7 +91,7 @@ def test_strength_and_mode_switch_live_and_what_cannot_be_painted_is_told(tmp_pa
         assert ask(strength="0.4", guides="c") == "set strength=0.4, guides=c"
         assert (studio.settings.strength, studio.settings.guides) == (0.4, "c")
         assert ask(mode="zc") == "set mode=zc; only z here"
-        assert context.note == "only z here"
+        assert context.note == "renderer: set mode=zc; only z here"
         with pytest.raises(ConfigError, match="strength"):
             ask(strength="1.5")
     finally:
@@ -129,3 +131,41 @@ def test_the_bundle_of_another_space_brings_what_paints_its_z(
         records.close()
         supervisor.close()
         context.close()
+
+
+def test_a_running_session_is_repainted_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert main(["paint"]) == 1
+    assert "none" in capsys.readouterr().err
+    context = NodeContext("renderer", plan_in(tmp_path), FakeClock(10.0))
+    studio = Studio(NoPainter(), RendererSettings(), 10.0)  # type: ignore[arg-type]
+    node = RendererNode(context, studio, "m")
+    over = threading.Event()
+
+    def serve() -> None:
+        while not over.is_set():
+            if node._desk.socket.poll(20):
+                node.step()
+
+    served = threading.Thread(target=serve)
+    served.start()
+    try:
+        assert main(["paint", "mode=c", "strength=0.6"]) == 0
+        assert capsys.readouterr().out == "set mode=c, strength=0.6\n"
+        assert main(["paint"]) == 0
+        assert "mode=c, strength=0.6" in capsys.readouterr().out
+        assert main(["paint", "mode=x"]) == 1
+        assert "mode" in capsys.readouterr().err
+        assert main(["paint", "mode"]) == 1
+        stop = Command(
+            run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="p", id="1", action="stop"
+        )
+        assert not node._desk._answer(stop).header.ok
+    finally:
+        over.set()
+        served.join()
+        node.close()
+        context.close()
+    assert (studio.settings.mode, studio.settings.strength) == ("c", 0.6)

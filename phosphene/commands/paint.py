@@ -1,0 +1,93 @@
+"""``phosphene paint``: say how the pictures of a running session are painted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import zmq
+
+from phosphene.bus import RunFolder, running_folders
+from phosphene.clock import MonotonicClock
+from phosphene.commands.base import CliCommand
+from phosphene.errors import ConfigError, MessageError, NodeError, problem
+from phosphene.messages import Command, Message, Reply, decode, encode
+
+__all__ = ["PAINT", "ask_renderer"]
+
+DEADLINE_MS = 3000
+EXAMPLE = "mode=z, mode=zc strength=0.6"
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "setting", nargs="*",
+        help=f"settings of the renderer, for instance {EXAMPLE}; none tells what is set",
+    )  # fmt: skip
+    parser.add_argument("--run", type=Path, help="run folder, where several runs are going on")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    pairs = {}
+    for text in arguments.setting:
+        name, mark, value = text.partition("=")
+        if not (name and mark and value):
+            raise ConfigError(problem("setting", text, "NAME=VALUE", f"For instance {EXAMPLE}."))
+        pairs[name] = value
+    folder = RunFolder(arguments.run) if arguments.run else _only()
+    print(ask_renderer(folder, pairs))
+    return 0
+
+
+def ask_renderer(folder: RunFolder, settings: Mapping[str, str]) -> str:
+    """Change settings of the renderer of a run, or ask for them; return its answer.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of the run.
+    settings : Mapping of str to str
+        Names and values; empty to ask.
+
+    Raises
+    ------
+    ConfigError
+        If the renderer refuses.
+    NodeError
+        If it does not answer.
+    """
+    now = MonotonicClock().now()
+    command = Command(
+        run="", seq=0, t_acquired=now, t_sent=now, producer=f"paint-{os.getpid()}",
+        id=uuid.uuid4().hex, action="set" if settings else "status", arguments=dict(settings),
+    )  # fmt: skip
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(folder.endpoint("paint-control"))
+        socket.send_multipart(encode(Message(command)))
+        if not socket.poll(DEADLINE_MS):
+            raise NodeError(f"the renderer of {folder.path} does not answer; is the run going on?")
+        try:
+            reply = decode(socket.recv_multipart()).header
+        except MessageError as error:
+            raise NodeError(f"the renderer's answer cannot be read: {error}") from error
+    if not isinstance(reply, Reply) or not reply.ok:
+        raise ConfigError(getattr(reply, "text", "the renderer refuses"))
+    return reply.text
+
+
+def _only() -> RunFolder:
+    found = running_folders()
+    if len(found) != 1:
+        got = ", ".join(map(str, found)) or "none"
+        cure = "Start one first." if not found else "Name one with --run."
+        raise ConfigError(problem("run", got, "one run that is going on", cure))
+    return RunFolder(found[0])
+
+
+PAINT = CliCommand(
+    "paint", "change live how pictures are painted: mode, strength", _configure, _run
+)
