@@ -25,7 +25,7 @@ __all__ = ["OWN", "Encounters", "evidence_of", "meet", "trials_of"]
 
 Array = npt.NDArray[Any]
 OWN = "own"
-_OF_EACH = 24
+_OF_EACH = 16
 """Windows kept of each impostor."""
 
 

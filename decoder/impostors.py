@@ -14,7 +14,6 @@ deviation of each feature:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -104,14 +103,14 @@ def moved_from(mask: npt.NDArray[np.bool_], by: tuple[int, int, int]) -> Order:
 
 
 def _moves(mask: npt.NDArray[np.bool_] | None, rng: np.random.Generator) -> Iterator[Order]:
-    """Small moves along each axis that the mask extends along, each one way."""
+    """One small move along each axis that the mask extends along."""
     if mask is None:
         return
-    for axis, voxels in product(range(3), (1, 2, _LONGEST_MOVE)):
-        if np.ptp(np.nonzero(mask)[axis]) < 2 * _LONGEST_MOVE:
+    for axis, places in enumerate(np.nonzero(mask)):
+        if np.ptp(places) < 2 * _LONGEST_MOVE:
             continue
         by = [0, 0, 0]
-        by[axis] = voxels if rng.random() < 0.5 else -voxels
+        by[axis] = int(rng.integers(1, _LONGEST_MOVE + 1)) * (1 if rng.random() < 0.5 else -1)
         yield moved_from(mask, (by[0], by[1], by[2]))
 
 

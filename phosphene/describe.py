@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phosphene.bundle import Bundle
-from phosphene.manifest import Manifest, Score
+from phosphene.manifest import Calibration, Manifest, Score
 
 __all__ = ["delay_in_words", "describe_bundle"]
 
@@ -15,8 +15,7 @@ def describe_bundle(bundle: Bundle) -> str:
         f"bundle of {m.person}: {m.features} features, window {m.window.length}, "
         f"delay {delay_in_words(m)}, heads {', '.join(m.heads)}, digest {bundle.digest[:12]}",
         *(_line(score) for score in m.metrics),
-        f"confidence: Brier {m.calibration.brier:.3f}, always the mean "
-        f"{m.calibration.base_brier:.3f} (n = {m.calibration.n})",
+        *_confidence(m.calibration),
     ]
     return "\n".join(lines)
 
@@ -43,3 +42,17 @@ def _line(score: Score) -> str:
         f"{score.name}: {score.value:.3f} [{score.low:.3f}, {score.high:.3f}], chance "
         f"{score.chance:.3f}, shuffled {score.shuffled:.3f}, n = {score.n}, {score.split}"
     )
+
+
+def _confidence(c: Calibration) -> list[str]:
+    line = f"confidence: Brier {c.brier:.3f}, always the mean {c.base_brier:.3f} (n = {c.n})" + (
+        "" if c.error is None else f", calibration error {c.error:.3f}"
+    )
+    if c.threshold is None or c.kept is None:
+        return [line]
+    refused = ", ".join(f"{k.kind} {100 * k.refused:.0f} %" for k in c.controls)
+    return [
+        line,
+        f"no picture below {c.threshold:.3f}: keeps {100 * c.kept:.0f} % of the right percepts "
+        f"of left-out runs, refuses {refused}",
+    ]
