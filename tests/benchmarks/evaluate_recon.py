@@ -79,20 +79,23 @@ def page(found: Mapping[str, Measured], where: str) -> str:
     str
         Markdown.
     """
-    missing, rows = [], []
+    missing, lines_of_all = [], []
     for name, part in PARTS.items():
         own = found.get(name, Measured((), "left out of this run", ""))
-        rows += [line.cells() for line in own.lines]
+        lines_of_all += own.lines
         if not own.lines:
             missing.append(f"- **{part.title}**: {own.why or 'it gave no figures'}")
-    asked = [line for own in found.values() for line in own.lines if line.reached is not None]
+    asked = [line for line in lines_of_all if line.reached is not None]
+    others = [line for line in lines_of_all if line.reached is None]
     reached = sum(bool(line.reached) for line in asked)
     dates = sorted({own.when for own in found.values() if own.when})
     lines = [
         "# Decoding and reconstruction, measured", "",
         f"Made by `make evaluate-reconstruction` on {' and '.join(dates) or 'no day'}: {where}. "
         f"{reached} of {len(asked)} figures that were asked for are reached.", "",
-        *as_table(HEAD, rows),
+        *as_table(HEAD, [line.cells() for line in asked]), "",
+        "## Beside these", "",
+        *as_table(HEAD, [line.cells() for line in others]),
     ]  # fmt: skip
     if missing:
         lines += ["", "Not measured:", "", *missing]

@@ -7,6 +7,8 @@ and limits of each part are fixed in the modules that it calls; nothing is chose
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,8 @@ from typing import Any
 
 from decoder import trust_study
 from decoder.evaluation.evaluate import Evaluation, Settings, evaluate
-from decoder.evaluation.percepts import Percepts
+from decoder.evaluation.percepts import Percepts, write_percepts
+from decoder.evaluation.score import read_pictures
 from decoder.studies import digit69
 from decoder.studies import haxby as study
 from tests.benchmarks import bench_decoder, evaluate_eeg, evaluate_trust
@@ -73,7 +76,7 @@ def synthetic(bench: Bench) -> list[Line]:
     from tests.benchmarks.recon_synthetic import synthetic as decoded
 
     made = decoded(tell=lambda _: None)
-    found = {name: _measured(percepts) for name, percepts in made.items()}
+    found = {name: _measured(name, percepts, bench.work) for name, percepts in made.items()}
     data, own, top = "synthetic participant, seed 0", found["decoded"], found["ceiling"]
     lines = []
     for name, figure, least in (
@@ -83,6 +86,11 @@ def synthetic(bench: Bench) -> list[Line]:
         ("picture-z.pixcorr", "PixCorr, picture of z", None),
         ("picture-z.ssim", "SSIM 7 x 7, picture of z", None),
         ("picture-z.ssim_grey", "SSIM grey, picture of z", None),
+        ("picture-c.two_way", "2-way, picture of c", None),
+        ("picture-c.ssim", "SSIM 7 x 7, picture of c", None),
+        ("picture-zc.two_way", "2-way, picture of zc", None),
+        ("picture-zc.pixcorr", "PixCorr, picture of zc", None),
+        ("picture-zc.ssim", "SSIM 7 x 7, picture of zc", None),
     ):  # fmt: skip
         if name in own.scores:
             ceiling = f"noise ceiling {top.scores[name].value:.3f}" if name in top.scores else ""
@@ -175,8 +183,13 @@ def handed_over(module: str) -> Callable[[Bench], list[Line]]:
     return measure
 
 
-def _measured(percepts: Percepts) -> Evaluation:
-    pictures = {} if percepts.z_pictures is None else {"z": percepts.z_pictures}
+def _measured(name: str, percepts: Percepts, work: Path) -> Evaluation:
+    """Let the renderer's own process paint, and measure."""
+    stored, painted = work / f"{name}.npz", work / f"{name}-pictures.npz"
+    write_percepts(stored, percepts)
+    command = [sys.executable, "-m", "renderer.paint", str(stored), "--out", str(painted)]
+    subprocess.run([*command, "--strength", "0.8"], check=True, stderr=subprocess.DEVNULL)
+    pictures, _ = read_pictures(painted, len(percepts))
     return evaluate(percepts, pictures, [], Settings(), lambda _: None)
 
 
@@ -204,10 +217,8 @@ PARTS: dict[str, Part] = {
     "muse": Part("Muse N170, causal, through the chain", muse_causal),
     "synthetic": Part("Synthetic participant", synthetic),
     "encoding": Part("Encoding", handed_over("tests.benchmarks.recon_encoding")),
-    "confidence": Part(
-        "Confidence: what a threshold lets through",
-        handed_over("tests.benchmarks.recon_confidence"),
-    ),
+    "confidence": Part("Confidence on the synthetic participant", confidence_synthetic),
+    "confidence-haxby": Part("Confidence on Haxby 2001", confidence_haxby),
     "speed": Part("Speed and memory", speed),
 }
 """All parts of the page, in order."""
