@@ -117,7 +117,7 @@ class RendererNode:
         if complaint is not None:
             done += f"; {complaint}"
         # Into terminal and log: who looks at the pictures later has to know.
-        self._context.tell(f"renderer: {done}")
+        self._context.tell(done)
         return done
 
     def close(self) -> None:

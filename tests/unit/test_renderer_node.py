@@ -91,7 +91,7 @@ def test_strength_and_mode_switch_live_and_what_cannot_be_painted_is_told(tmp_pa
         assert ask(strength="0.4", guides="c") == "set strength=0.4, guides=c"
         assert (studio.settings.strength, studio.settings.guides) == (0.4, "c")
         assert ask(mode="zc") == "set mode=zc; only z here"
-        assert context.note == "renderer: set mode=zc; only z here"
+        assert context.note == "set mode=zc; only z here"
         with pytest.raises(ConfigError, match="strength"):
             ask(strength="1.5")
     finally:
