@@ -129,7 +129,8 @@ class Space:
             size = float((np.asarray(weights, np.float64) ** 2).sum())
             used = np.flatnonzero(weights)
         kept = slice(None) if used is None else used
-        scaled = (X[:, kept] - scaler.mean[kept]) * scaler.gain[kept]
+        scaled = X[:, kept] - scaler.mean[kept]
+        scaled *= scaler.gain[kept]
         n, p = scaled.shape
         if p <= n:
             return cls(scaled, None, scaler, used, size)

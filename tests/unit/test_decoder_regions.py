@@ -13,12 +13,14 @@ from decoder.dataset import Dataset
 from decoder.fit import Facts, fit_bundle
 from decoder.heads import fit_head
 from decoder.model import LinearModel
+from decoder.readers.roi import takagi_regions
 from decoder.regions import Regions
 from decoder.regions_data import RegionsFromData
 from decoder.regions_read import image_region, parted
 from decoder.samples import learn_priors, make_samples
 from decoder.settings import FitSettings
 from phosphene.bundle import mask_sha256
+from phosphene.dataset import PreparedData, PreparedMeta
 from phosphene.engine import OnnxEngine
 from phosphene.errors import InputError
 from phosphene.manifest import TargetInfo
@@ -182,6 +184,30 @@ def test_a_region_elsewhere_is_refused_and_both_places_are_told(tmp_path: Path) 
     four = write(tmp_path / "four.nii.gz", np.ones((3, 3, 3, 2)), np.eye(4))
     with pytest.raises(InputError, match="one volume"):
         image_region(four, (), mask, np.eye(4))
+
+
+def test_regions_of_the_command_line(tmp_path: Path) -> None:
+    """Numbers of an array are chosen like those of an atlas; data means both are found."""
+    np.save(tmp_path / "roi.npy", np.array([1, 1, 2, 0, 3]))
+    prepared = PreparedData(
+        meta=PreparedMeta(
+            person="p01", modality="fmri", kind="fmri-beta", mask_hash="m", tr_s=0.0, affine=(),
+            channels=(), times_s=(), settings="", sources={}, events=[],
+        ),
+        responses=np.zeros((2, 5), np.float32), runs=np.array(["1", "2"]), t_data=np.zeros(2),
+        t_event=np.zeros(2), mask=np.zeros((0, 0, 0), np.bool_),
+    )  # fmt: skip
+    file = str(tmp_path / "roi.npy")
+    found = takagi_regions(f"{file}:1+2", f"{file}:3", prepared, tmp_path, False)
+    assert isinstance(found, Regions)
+    assert found.counts() == {"early": 3, "higher": 1}
+    assert found.heads == {"z": ("early",), "c": ("higher",), "class": ("higher",)}
+    assert takagi_regions("data", "data", prepared, tmp_path, True) == RegionsFromData(banded=True)
+    assert takagi_regions(None, None, prepared, tmp_path, False) is None
+    with pytest.raises(InputError, match="--early data --higher data"):
+        takagi_regions("data", file, prepared, tmp_path, False)
+    with pytest.raises(InputError, match="not known where voxels lie"):
+        takagi_regions("early.nii.gz", None, prepared, tmp_path, False)
 
 
 def test_regions_must_suit_each_other_and_the_data(data: Dataset) -> None:
