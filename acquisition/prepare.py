@@ -40,7 +40,6 @@ from acquisition.sources.recording import (
 from phosphene.commands.options import pairs
 from phosphene.dataset import PreparedData, write_prepared
 from phosphene.errors import ConfigError, InputError, PhospheneError, problem
-from phosphene.pictures import LARGEST_PX
 from phosphene.session import AcquisitionSettings, explain
 
 _GIB = 1024**3
@@ -280,8 +279,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                         "for instance 6,8,10; auto suits the events' lengths")  # fmt: skip
     parser.add_argument("--stimuli-folder", type=Path, help="where the pictures lie that events "
                         "name (stim_file); default: the data set's folder stimuli")  # fmt: skip
-    parser.add_argument("--picture-px", type=int, default=LARGEST_PX, help="shorter side that "
-                        "pictures are held with at most")  # fmt: skip
+    parser.add_argument("--picture-px", type=int, help="shorter side that pictures are "
+                        "held with at most (256), and the side of films (128)")  # fmt: skip
     parser.add_argument("--memory", type=float, default=8.0, metavar="GIB", help="refuse what "
                         "would take more")  # fmt: skip
     arguments = parser.parse_args(argv)

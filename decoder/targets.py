@@ -179,7 +179,11 @@ def _with_pictures(
     clips, pictures = of(prepared.clips, 0), of(prepared.pictures, 0)
     if clips is not None and pictures is None:
         pictures = clips[:, clips.shape[1] // 2]
-    return replace(data, clips=clips, pictures=pictures, c=of(prepared.embeddings, np.nan))
+    stimuli = data.stimuli
+    if stimuli is not None and pictures is not None:
+        stimuli = np.where(known, stimuli, "")
+    c = of(prepared.embeddings, np.nan)
+    return replace(data, clips=clips, pictures=pictures, c=c, stimuli=stimuli)
 
 
 def _by_run(events: Sequence[TimedEvent]) -> dict[str, list[TimedEvent]]:

@@ -119,8 +119,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stimuli-folder", type=Path, metavar="FOLDER", help="where the pictures "
                         "lie that events name (BIDS stim_file); default: the data set's folder "
                         "stimuli")  # fmt: skip
-    parser.add_argument("--picture-px", type=int, metavar="N", help="shorter side that such "
-                        "pictures are held with at most; 256 if not given")  # fmt: skip
+    parser.add_argument("--picture-px", type=int, metavar="N", help="shorter side that "
+                        "such pictures have at most (256), and side of films (128)")  # fmt: skip
     parser.add_argument("--space", help="target space of z and c, for instance world-64, "
                         "pixels:28:grey or z=SPEC,c=SPEC; default: the one that suits what was "
                         "shown")  # fmt: skip

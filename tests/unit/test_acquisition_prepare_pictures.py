@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import av
 import nibabel as nib
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 from acquisition.prepare import main
 from phosphene.dataset import PreparedData, read_prepared
 from phosphene.errors import InputError
-from phosphene.pictures import read_pictures
+from phosphene.pictures import read_film, read_pictures
 
 HEADER = "onset\tduration\ttrial_type\tstim_file\n"
 SHAPE = (6, 6, 4)
@@ -132,3 +133,39 @@ def test_runs_that_do_not_fit_the_memory_are_refused(
     out = data_set.parent / "z.npz"
     assert main([str(data_set), "--out", str(out), "--memory", "0.00001"]) == 1
     assert "--memory" in capsys.readouterr().err and not out.exists()
+
+
+def film(path: Path, greys: list[int], rate_hz: int = 4) -> None:
+    with av.open(str(path), "w") as made:
+        stream: Any = made.add_stream("mpeg4", rate=rate_hz)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        for grey in greys:
+            picture = np.full((32, 48, 3), grey, np.uint8)
+            made.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        made.mux(stream.encode())
+
+
+def test_a_film_gives_the_frame_that_was_on_show(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    film(path, [20 * k for k in range(12)])
+    frames = read_film(path, [0.1, 0.6, 1.4, 2.9, 7.0], 16)
+    assert frames.shape == (4, 16, 16, 3)
+    np.testing.assert_allclose(frames[:, 8, 8, 0], [0, 40, 100, 220], atol=8)
+    (tmp_path / "b.mp4").write_bytes(b"no film")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_film(tmp_path / "b.mp4", [0.0], 16)
+
+
+def test_events_that_show_films_become_parts_of_them(data_set: Path) -> None:
+    for stem in data_set.glob("sub-1/*/func/*_events.tsv"):
+        stem.write_text(HEADER + "2\t4\tface\tsee.mp4\n")
+    film(data_set / "stimuli" / "see.mp4", [20 * k for k in range(12)])
+    data = prepared(data_set, "--picture-px", "16")
+    assert data.pictures is not None and data.pictures.shape == (3, 16, 16, 3)
+    np.testing.assert_allclose(data.pictures[:, 8, 8, 0], [40, 120, 200], atol=8)
+    told = [(event.t_s, event.duration_s, event.picture) for event in data.meta.events]
+    assert told == [(2.0, 1.0, 0), (3.0, 1.0, 1), (4.0, 1.0, 2)] * 2
+    assert {event.stimulus for event in data.meta.events} == {"see.mp4"}
+    picture(data_set / "stimuli" / "p.png", (8, 8), 0)
+    next(data_set.glob("sub-1/*/func/*_events.tsv")).write_text(HEADER + "2\t4\tface\tp.png\n")
+    assert main([str(data_set), "--out", str(data_set.parent / "n.npz")]) == 1

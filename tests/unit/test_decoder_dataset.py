@@ -50,6 +50,27 @@ def test_hash_sees_every_array_and_nothing_else() -> None:
     assert make(times=np.r_[np.arange(3), np.arange(3) + 0.5]).sha256() != make().sha256()
 
 
+def test_pictures_clips_stimuli_and_sessions_follow_their_rows() -> None:
+    pictures = np.arange(6 * 12, dtype=np.uint8).reshape(6, 2, 2, 3)
+    more = {
+        "pictures": pictures,
+        "clips": np.stack([pictures, pictures], axis=1),
+        "stimuli": np.array(list("uvwxyz")),
+        "sessions": np.array(["s"] * 6),
+        "given": np.array(["train"] * 3 + ["test"] * 3),
+        "z": np.zeros((6, 1, 28, 28), np.float32),
+    }
+    data = make(**more, labels=None)
+    taken = data.select(np.array([4, 1]))
+    for name, value in more.items():
+        np.testing.assert_array_equal(getattr(taken, name), value[[4, 1]])
+    assert data.sha256() != make(**{**more, "given": None}, labels=None).sha256()
+    assert data.sha256() != make(**{**more, "pictures": pictures[::-1]}, labels=None).sha256()
+    with pytest.raises(InputError) as caught:
+        make(pictures=pictures / 255, clips=pictures, sessions=np.array(["s"]))
+    assert "3 problem(s)" in str(caught.value)
+
+
 @given(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=40), st.integers(2, 8))
 def test_folds_cover_all_rows_and_share_no_run(letters: list[str], folds: int) -> None:
     groups = np.array(letters)

@@ -179,6 +179,16 @@ def test_prepared_data_is_read_as_written(tmp_path: Path) -> None:
     held = read_prepared(file)
     assert held.spikes is not None and held.spikes.tolist() == [False, True]
     assert held.at_delays is not None and held.at_delays.shape == (2, 2, 3)
+    shown = replace(
+        data, pictures=np.ones((1, 2, 2, 3), np.uint8), embeddings=np.ones((1, 4), np.float32),
+        sessions=np.array(["s", "t"]), given=np.array(["train", "test"]),
+        further={"voxels": np.arange(3.0)},
+    )  # fmt: skip
+    write_prepared(file, shown)
+    held = read_prepared(file)
+    for name in ("pictures", "embeddings", "sessions", "given"):
+        np.testing.assert_array_equal(getattr(held, name), getattr(shown, name))
+    assert held.clips is None and list(held.further) == ["voxels"]
     write_prepared(file, replace(more, meta=meta))
     with pytest.raises(InputError, match="different lengths"):
         read_prepared(file)
