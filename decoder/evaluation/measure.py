@@ -155,19 +155,50 @@ def measure_judged(decoded: Judged, true: Judged, items: Items, clips: Array, ju
 
 
 def measure_labels(percepts: Percepts, items: Items) -> Scores:
-    """Score categories: how often the most probable one is that of what was seen."""
-    if percepts.scores is None or len(percepts.label_names) < 2:
-        return {}
+    """Score categories: how often the most probable one is that of what was seen.
+
+    Returns
+    -------
+    dict of str to Scored
+        ``category``; of two categories also ``auc``. Empty where truths have none of them.
+    """
     names = np.array(percepts.label_names)
-    said, true = names[percepts.scores.argmax(axis=1)], percepts.labels
-    if not np.isin(true, names).all():
+    scores, true = percepts.scores, percepts.labels
+    if scores is None or len(names) < 2 or not np.isin(true, names).all():
         return {}
+    said = names[scores.argmax(axis=1)]
     rule = f"share of percepts whose most probable category is the true one, {len(names)} ways"
-    return {
+    found = {
         "category": items.score(
             lambda truths: (said == true[truths]).astype(float), 1 / len(names), rule
         )
     }
+    if len(names) == 2:
+        margin, first = scores[:, 0] - scores[:, 1], true == names[0]
+        rule = (
+            f"area under the ROC curve of {names[0]} against {names[1]}, within folds: share of "
+            "rows of the other category on the right side of each row; a tie counts one half"
+        )
+        folds = np.unique(percepts.folds, return_inverse=True)[1]
+        found["auc"] = items.score(
+            lambda truths: _right_side(margin, first[truths], folds), 0.5, rule
+        )
+    return found
+
+
+def _right_side(margin: Array, positive: Array, folds: Array) -> Array:
+    """Return for each row the share of its fold's rows of the other kind on its right side."""
+    found = np.full(len(margin), np.nan)
+    for fold in np.unique(folds):
+        own = folds == fold
+        for kind, sign in ((True, 1.0), (False, -1.0)):
+            rows = np.flatnonzero(own & (positive == kind))
+            others = np.sort(sign * margin[own & (positive != kind)])
+            if len(rows) and len(others):
+                below = np.searchsorted(others, sign * margin[rows], "left")
+                level = np.searchsorted(others, sign * margin[rows], "right")
+                found[rows] = (below + level) / (2 * len(others))
+    return found
 
 
 def _two_way(decoded: Array, true: Array, items: Items, what: str) -> Scored:

@@ -27,6 +27,7 @@ _METRICS = {
     "psnr": "PSNR, dB",
     "mse": "MSE (less is better)",
     "category": "most probable category",
+    "auc": "area under the ROC curve",
     "consistency": "temporal consistency",
     "consistency_seen": "temporal consistency of what was seen",
 }
@@ -109,7 +110,11 @@ def _stamp(facts: Mapping[str, Any]) -> str:
 
 
 def _facts(facts: Mapping[str, Any], found: Evaluation) -> str:
-    told = {**facts, "competition": f"with {found.items.among}", "judges": found.judges or "none"}
+    told: dict[str, Any] = {
+        **facts,
+        "competition": f"with {found.items.among}",
+        "judges": found.judges or "none",
+    }
     rows = [
         [f"<b>{escape(str(name).replace('_', ' '))}</b>", escape(_plain(value))]
         for name, value in told.items()
@@ -120,7 +125,7 @@ def _facts(facts: Mapping[str, Any], found: Evaluation) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{k} {v}" for k, v in value.items())
+        return ", ".join(f"{k} {str(v)[:16]}" for k, v in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return str(value)

@@ -20,7 +20,7 @@ from decoder.evaluation.score import read_pictures
 from decoder.evaluation.write import as_json, write_evaluation
 from decoder.metrics.judges import Judged
 from phosphene.errors import ConfigError, InputError
-from phosphene.metrics import Scored, scored
+from phosphene.metrics import Scored, auc, scored
 
 N = 12
 SPLIT = "3 folds by stimulus"
@@ -102,6 +102,18 @@ def test_an_empty_decoder_is_at_chance_within_folds_only() -> None:
     across = evaluate(empty, {}, [], replace(settings, compete="all"), lambda _: None)
     assert within.scores["c.two_way"].value == pytest.approx(0.5, abs=1e-9)
     assert across.scores["c.two_way"].value < 0.45
+
+
+def test_auc_within_folds_is_the_mean_of_the_folds() -> None:
+    rng = np.random.default_rng(0)
+    scores = np.stack([rng.normal(size=N).round(1), np.zeros(N)], axis=1)
+    # A fold's scores may lie anywhere.
+    scores[4:8, 0] += 100
+    own = replace(percepts(), scores=scores, seen=None)
+    found = evaluate(own, {}, [], Settings(permutations=5), lambda _: None).scores["label.auc"]
+    parts = [own.folds == fold for fold in "abc"]
+    each = [auc(scores[part, 0], own.labels[part] == "cat") for part in parts]
+    assert found.value == pytest.approx(np.mean(each))
 
 
 def test_rows_of_a_stimulus_count_as_one_in_a_pool() -> None:
