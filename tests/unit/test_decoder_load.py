@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -15,7 +16,9 @@ from decoder.load import Loaded, LoadOptions, load
 from decoder.memory import Need, check_memory, fit_bytes
 from decoder.readers import ReadOptions
 from phosphene.bundle import Bundle
+from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent, write_prepared
 from phosphene.errors import ConfigError, InputError
+from phosphene.stimuli.clip import sample_clip
 
 RNG = np.random.default_rng(3)
 N = 40
@@ -108,6 +111,36 @@ def test_each_picture_is_encoded_once_and_rows_without_one_are_unknown() -> None
     aim = aim_at(data, space_for(data, None))
     assert aim.data.z is not None and np.isnan(aim.data.z[1]).all()
     np.testing.assert_array_equal(aim.data.z[[0, 2, 3]], np.ones((3, 1, 8, 8)))
+
+
+def test_scenes_of_the_world_can_go_to_another_space(tmp_path: Path) -> None:
+    clips = [sample_clip(seed, 4.0, name) for seed, name in enumerate(["cat", "face", "cat"])]
+    events = [
+        TimedEvent(run=str(run), t_s=4.0, duration_s=4.0, label=clip.start.category,
+                   detail=msgspec.json.encode(clip).decode())
+        for run, clip in enumerate(clips)
+    ]  # fmt: skip
+    meta = PreparedMeta(
+        person="p01", modality="fmri", kind="fmri", mask_hash="m", tr_s=2.0,
+        affine=tuple(np.eye(4).ravel().tolist()), channels=(), times_s=(), settings="{}",
+        sources={}, events=events,
+    )  # fmt: skip
+    n = 24
+    data = PreparedData(
+        meta, RNG.normal(size=(n, 4)).astype(np.float32), np.repeat(["0", "1", "2"], 8),
+        np.tile(np.arange(8) * 2.0 + 2, 3), np.full(n, np.nan), np.ones((4, 1, 1), bool),
+    )  # fmt: skip
+    path = tmp_path / "prepared.npz"
+    write_prepared(path, data)
+    own, _ = loaded(path, delay_s=4.0)
+    other, _ = loaded(path, delay_s=4.0, space="pixels:8")
+    assert own.aim.target.id == "world-64" and own.aim.graph is None
+    assert other.aim.target.z_shape == (3, 8, 8) and other.aim.graph is not None
+    shown = np.isfinite(other.aim.data.z).all(axis=(1, 2, 3))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(shown, np.isfinite(own.aim.data.c).all(axis=1))  # type: ignore[arg-type]
+    assert shown.sum() == 6 and own.split.words == "leave one run out"
+    with pytest.raises(ConfigError, match="within a run"):
+        loaded(path, delay_s=4.0, split="2-fold-by-stimulus")
 
 
 def test_memory_grows_with_every_shape_and_is_refused_beyond_the_limit() -> None:

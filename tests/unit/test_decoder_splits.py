@@ -62,7 +62,7 @@ def check(data: Dataset, split: Split) -> None:
                 assert apart(data, key, train, test)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(ROWS, KEYS, st.integers(2, 6), st.integers(0, 3))
 def test_nothing_that_a_rule_names_stands_on_both_sides(
     rows: list[Row], by: list[str], folds: int, seed: int
@@ -81,7 +81,7 @@ def test_nothing_that_a_rule_names_stands_on_both_sides(
     check(data, left)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(ROWS, st.integers(0, 3))
 def test_the_usual_split_and_its_groups_keep_to_their_rule(rows: list[Row], seed: int) -> None:
     data = made(rows)
@@ -94,7 +94,7 @@ def test_the_usual_split_and_its_groups_keep_to_their_rule(rows: list[Row], seed
         assert all(apart(data, key, train, test) for key in split.by if key != "trial")
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(ROWS, st.data())
 def test_a_given_split_is_refused_where_a_stimulus_stands_on_both_sides(
     rows: list[Row], draw: st.DataObject
