@@ -20,14 +20,14 @@ from acquisition.lsl.inlet import Marker, MarkerInlet
 from acquisition.progress import Progress
 from acquisition.streams import awaited, lsl_config, stream_names
 from acquisition.take import EegTake, Out, Take
-from phosphene.bundle import Bundle, Expectation
+from phosphene.bundle import Bundle
 from phosphene.bus import Publisher, Puller, Pusher
 from phosphene.consent import Scope, why_not
 from phosphene.errors import BundleError, InputError, NodeError
+from phosphene.live_bundle import live_bundle
 from phosphene.messages import Command, Credit, Event, Features, Message, Quality
 from phosphene.node import NodeContext
 from phosphene.quality import region_name
-from phosphene.stimuli import SPACE_ID
 
 __all__ = ["AcquisitionNode", "build"]
 
@@ -351,15 +351,8 @@ def _without_regions(message: Message) -> Message:
 
 def _load(context: NodeContext) -> tuple[Bundle | None, str]:
     """Return the bundle, or why it cannot be used: quality control goes on without it."""
-    plan = context.plan
-    path = plan.session.decoder.bundle
-    if path is None:
-        return None, ""
-    expect = Expectation(
-        person=plan.session.person, modality=plan.session.modality, target_id=SPACE_ID
-    )
     try:
-        return Bundle.load(path, expect), ""
+        return live_bundle(context.plan.session), ""
     except BundleError as error:
         _LOG.error("%s", error)
         return None, f"quality control only: {error}"
