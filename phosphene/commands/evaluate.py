@@ -38,8 +38,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-training", action="store_true", help="measure even on training "
                         "data of the bundle; the report is stamped NOT HELD OUT")  # fmt: skip
     parser.add_argument("--judge", action="append", default=[], metavar="SPEC", help="compare "
-                        "pictures through squeezenet:PATH, onnx:PATH or transformers:PATH; may be "
-                        "given several times")  # fmt: skip
+                        "pictures through squeezenet:PATH, onnx:PATH, transformers:PATH or "
+                        "space:SPEC; may be given several times")  # fmt: skip
     _configure_source(parser)
     _configure_measures(parser)
     add_array_options(parser)

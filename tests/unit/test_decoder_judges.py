@@ -134,6 +134,15 @@ def test_what_is_no_judge_is_refused(tmp_path: Path) -> None:
         open_judge(f"onnx:{path}")
 
 
+def test_a_target_space_is_a_judge() -> None:
+    judge = open_judge("space:pixels:4:grey")
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3)).astype(np.uint8)
+    found = judge.judge(pictures)
+    assert found.scores is None
+    assert {name: f.shape for name, f in found.features.items()} == {"z": (3, 16)}
+    assert len(judge.sha256) == 64
+
+
 def test_pictures_are_made_fit() -> None:
     grey = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
     assert np.array_equal(prepared(grey, 4), np.repeat(grey, 3, axis=3))

@@ -9,11 +9,11 @@ from phosphene.errors import ConfigError, problem
 
 __all__ = ["KINDS", "open_judge"]
 
-KINDS = ("squeezenet", "onnx", "transformers")
+KINDS = ("squeezenet", "onnx", "transformers", "space")
 
 
 def open_judge(spec: str) -> Judge:
-    """Open ``squeezenet:PATH``, ``onnx:PATH`` or ``transformers:PATH_OR_ID``.
+    """Open ``squeezenet:PATH``, ``onnx:PATH``, ``transformers:PATH_OR_ID`` or ``space:SPEC``.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def open_judge(spec: str) -> Judge:
     """
     kind, colon, where = spec.partition(":")
     if kind not in KINDS or not colon or not where:
-        allowed = ", ".join(f"{k}:PATH" for k in KINDS)
+        allowed = ", ".join(f"{k}:{'SPEC' if k == 'space' else 'PATH'}" for k in KINDS)
         raise ConfigError(problem("--judge", spec, allowed, "Say the kind before the colon."))
     if kind == "squeezenet":
         from decoder.metrics.judges.squeezenet import open_squeezenet
@@ -34,6 +34,11 @@ def open_judge(spec: str) -> Judge:
         from decoder.metrics.judges.onnxfile import OnnxJudge
 
         return OnnxJudge.open(Path(where))
+    if kind == "space":
+        from decoder.metrics.judges.space import SpaceJudge
+        from decoder.spaces import open_space
+
+        return SpaceJudge(open_space(where))
     from decoder.metrics.judges.huggingface import TransformersJudge
 
     return TransformersJudge(where)
