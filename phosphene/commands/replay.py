@@ -71,6 +71,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fps", type=float, default=24.0, help="frames per second")
     parser.add_argument("--steps", type=int, default=2, help="denoising steps: 1, 2 or 4")
     parser.add_argument("--mode", choices=("z", "c", "zc"), default="zc", help="what conditions")
+    parser.add_argument("--strength", type=float, default=1.0,
+                        help="zc: how far z is noised before c denoises it, 0 to 1")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="seed of the renderer's noise")
     add_output_options(parser)
 
@@ -190,6 +192,7 @@ def _run(arguments: argparse.Namespace) -> int:
                 "fps": arguments.fps,
                 "steps": arguments.steps,
                 "mode": arguments.mode,
+                "strength": arguments.strength,
                 "seed": arguments.seed,
             },
             "recorder": {"out": arguments.out and arguments.out.resolve()},
