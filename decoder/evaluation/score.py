@@ -30,8 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m decoder.evaluation.score", description=__doc__)
     parser.add_argument("percepts", type=Path, help="held-out percepts (.npz)")
     parser.add_argument("--pictures", type=Path, help="pictures painted from them (.npz)")
-    parser.add_argument("--judge", action="append", default=[], metavar="SPEC",
-                        help="squeezenet:PATH, onnx:PATH, transformers:PATH, space:SPEC")  # fmt: skip
+    parser.add_argument(
+        "--judge", action="append", default=[], metavar="SPEC",
+        help="squeezenet:PATH, onnx:PATH, transformers:PATH, space:SPEC",
+    )  # fmt: skip
     parser.add_argument("--compete", choices=("fold", "all"), default="fold")
     parser.add_argument("--side", type=int, help="compare pictures at this size, in pixels")
     parser.add_argument("--rank-by", default="pixcorr")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["EVALUATE"]
 
 PERCEPTS, PICTURES = "percepts.npz", "pictures.npz"
-_DECODE = ("early", "higher", "space")
+_DECODE = ("early", "higher", "space", "delay", "window")
 _SCORE = ("compete", "rank_by", "permutations", "seed")
 
 
@@ -54,6 +54,10 @@ def _configure_source(parser: argparse.ArgumentParser) -> None:
         "--features", choices=("volume", "beta"), default="volume",
         help="without a bundle: decode volumes, or one beta for each event",
     )  # fmt: skip
+    parser.add_argument("--delay", help="without a bundle: haemodynamic delay in seconds, or auto")
+    parser.add_argument("--window", type=int, help="without a bundle: volumes in a decoder window")
+    parser.add_argument("--acquisition", metavar="JSON", help="without a bundle: settings of the "
+                        "cleaning, as for phosphene fit")  # fmt: skip
     parser.add_argument("--space", help="target space of z and c, as for phosphene fit")
     parser.add_argument("--early", metavar="MASK", help="voxels that z is decoded from")
     parser.add_argument("--higher", metavar="MASK", help="voxels that c is decoded from")
@@ -109,6 +113,12 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             problem("--out", str(out), "a new folder", "Remove it or choose another name.")
         )
+    decided = [n for n in ("delay", "window", "acquisition") if getattr(arguments, n) is not None]
+    if decided and arguments.bundle is not None:
+        raise ConfigError(
+            problem("--" + decided[0], getattr(arguments, decided[0]), "nothing with --bundle",
+                    "Leave it out: the bundle knows it.")
+        )  # fmt: skip
     if arguments.allow_training and arguments.bundle is None:
         raise ConfigError(
             problem("--allow-training", True, "with --bundle", "Folds never see their own data.")
@@ -146,14 +156,14 @@ def _of_trials(arguments: argparse.Namespace) -> list[str]:
 
 def _prepared(arguments: argparse.Namespace, folder: Path) -> Path:
     """Clean recordings; for a bundle the way it was fitted, in its mask and to its reference."""
-    prepared, settings = folder / "prepared.npz", {}
+    prepared = folder / "prepared.npz"
     person = person_in(arguments.person, arguments.source)
     if arguments.bundle is not None:
         from phosphene.bundle import Bundle
 
         settings = _settings_of(Bundle.load(arguments.bundle), folder)
-    elif arguments.features == "beta":
-        settings = {"fmri": {"features": "beta"}}
+    else:
+        settings = _cleaning(arguments)
     command = [*map(str, arguments.source), "--person", person, "--out", str(prepared)]
     command += ["--runs", arguments.runs] if arguments.runs else []
     command += ["--labels", arguments.labels] if arguments.labels else []
@@ -163,6 +173,20 @@ def _prepared(arguments: argparse.Namespace, folder: Path) -> Path:
         command += ["--beta-delays", "auto"]
     run_module("acquisition.prepare", command)
     return prepared
+
+
+def _cleaning(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the settings that the command line names."""
+    told = arguments.acquisition or "{}"
+    try:
+        found = json.loads(told if told.lstrip().startswith("{") else Path(told).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            problem("--acquisition", told, "JSON or a file of it", f"Mend it: {error}")
+        ) from error
+    if arguments.features == "beta":
+        found["fmri"] = {**found.get("fmri", {}), "features": "beta"}
+    return dict(found)
 
 
 def _settings_of(bundle: Bundle, folder: Path) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def test_recordings_are_cleaned_first_and_left_out_by_run(
     source = tmp_path / "run.nii.gz"
     source.write_bytes(b"")
     command = ["evaluate", str(source), "--out", str(tmp_path / "out"), "--folds", "4"]
+    command += ["--acquisition", '{"fmri": {"fwhm_mm": 4}}', "--delay", "5"]
     assert cli.main([*command, "--features", "beta", "--person", "p7"]) == 0
     assert [module for module, _ in calls][:2] == [
         "acquisition.prepare",
@@ -67,7 +68,9 @@ def test_recordings_are_cleaned_first_and_left_out_by_run(
     ]
     prepared, decoded = calls[0][1], calls[1][1]
     assert option(prepared, "--person") == "p7"
-    assert json.loads(option(prepared, "--settings")) == {"fmri": {"features": "beta"}}
+    settings = json.loads(option(prepared, "--settings"))
+    assert settings == {"fmri": {"features": "beta", "fwhm_mm": 4}}
+    assert option(decoded, "--delay") == "5"
     assert option(decoded, "--split") == "4-fold-by-run"
 
 
@@ -83,6 +86,7 @@ def test_what_contradicts_itself_is_refused(
         ([str(tmp_path / "absent"), *out], "does not exist"),
         ([str(source), "--out", str(full)], "a new folder"),
         ([str(source), *out, "--allow-training"], "with --bundle"),
+        ([str(source), *out, "--bundle", "b", "--delay", "5"], "the bundle knows it"),
     ):
         assert cli.main(["evaluate", *command]) == 1
         assert told in capsys.readouterr().err
