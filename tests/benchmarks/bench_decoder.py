@@ -30,15 +30,15 @@ LIMIT_S, LIMIT_GIB, LIMIT_MS = 60.0, 8.0, 5.0
 HEAD = """# Benchmarks: fitting and decoding
 
 `make bench-decoder` measures this and writes this page: {where}.
-Load of the machine at the start and at the end: {load[0]:.1f} and {load[1]:.1f} (above the number of
-cores, times hold waiting for other programs; processor time does not). {when}.
+Load of the machine at the start and at the end: {load[0]:.1f} and {load[1]:.1f} (above the
+number of cores, times hold waiting for other programs; processor time does not). {when}.
 
 Fit: {trials} trials x {voxels} voxels x {targets} targets, {threads} threads, voxels and targets in
 single precision; 11 candidate penalties, one chosen for each target. Phosphene and himalaya choose
 on {folds} folds of whole runs, scikit-learn leaves single trials out in closed form (it has no
 faster way for folds of runs). Voxels are standardised in every fit. Each fit is a process of its
-own ({rounds} of each, in turns; medians). Peak memory is that of the whole process, data and libraries
-included. *Explained* is the share of the variance of {tests} fresh trials' noise-free targets.
+own ({rounds} of each, in turns; medians). Peak memory is that of the whole process, data and
+libraries included. *Explained* is the share of the variance of {tests} fresh trials' noise-free targets.
 """
 
 DECODE = """## Decoding one window
