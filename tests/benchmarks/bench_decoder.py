@@ -38,7 +38,8 @@ single precision; 11 candidate penalties, one chosen for each target. Phosphene 
 on {folds} folds of whole runs, scikit-learn leaves single trials out in closed form (it has no
 faster way for folds of runs). Voxels are standardised in every fit. Each fit is a process of its
 own ({rounds} of each, in turns; medians). Peak memory is that of the whole process, data and
-libraries included. *Explained* is the share of the variance of {tests} fresh trials' noise-free targets.
+libraries included. *Explained* is the share of the variance of {tests} fresh trials' noise-free
+targets.
 """
 
 DECODE = """## Decoding one window
