@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,11 +28,21 @@ from decoder.images.folds import split
 from decoder.images.reconstruct import PictureDecoder, as_grey
 from decoder.images.smoother import Smoother, Voxels, fit_inverse, fit_weighted
 from decoder.metrics import mse, pix_corr, ssim
+from decoder.spaces.base import ZCoder
 from phosphene.errors import InputError, problem
 from phosphene.metrics import Scored, row_correlations, scored
 from phosphene.metrics import two_way as identified
 
-__all__ = ["METHODS", "Result", "Trials", "cross_validate", "load_digit69", "rows", "shipped"]
+__all__ = [
+    "METHODS",
+    "Result",
+    "Trials",
+    "cross_validate",
+    "load_digit69",
+    "rows",
+    "shipped",
+    "with_taef2",
+]
 
 Array = npt.NDArray[Any]
 Method = Callable[[Array, Array, Array, Array], Array]
@@ -119,14 +129,29 @@ def mean_picture(responses: Array, pictures: Array, labels: Array, held: Array) 
     return np.repeat(pictures.mean(axis=0)[None], len(held), axis=0)
 
 
-def ridge_pixels(responses: Array, pictures: Array, labels: Array, held: Array) -> Array:
-    """Ridge regression from all voxels to pixels, penalty 1000."""
+def ridge(responses: Array, targets: Array, held: Array) -> Array:
+    """Ridge regression from all voxels to targets (n, ...), penalty 1000."""
     mean, std = responses.mean(axis=0), responses.std(axis=0) + 1e-9
     seen, new = (responses - mean) / std, (held - mean) / std
-    flat = pictures.reshape(len(pictures), -1)
+    flat = targets.reshape(len(targets), -1)
     gram = seen @ seen.T + RIDGE_PENALTY * np.eye(len(seen))
-    painted = new @ seen.T @ np.linalg.solve(gram, flat - flat.mean(axis=0)) + flat.mean(axis=0)
-    return np.asarray(painted.reshape(-1, *pictures.shape[1:]))
+    found = new @ seen.T @ np.linalg.solve(gram, flat - flat.mean(axis=0)) + flat.mean(axis=0)
+    return np.asarray(found.reshape(-1, *targets.shape[1:]))
+
+
+def ridge_pixels(responses: Array, pictures: Array, labels: Array, held: Array) -> Array:
+    """Ridge regression to pixels."""
+    return ridge(responses, pictures, held)
+
+
+def ridge_latent(
+    space: ZCoder, responses: Array, pictures: Array, labels: Array, held: Array
+) -> Array:
+    """Ridge regression to the latents of a space whose pictures are twice as large."""
+    full = np.rint(np.repeat(pictures[..., None], 3, axis=3) * 255).astype(np.uint8)
+    z = ridge(responses, space.encode_z(full), held).astype(np.float32)
+    decoded = as_grey(space.decode_z(z))
+    return np.asarray(decoded.reshape(-1, SIDE_PX, 2, SIDE_PX, 2).mean(axis=(2, 4)))
 
 
 def smoothed_pixels(
@@ -207,12 +232,22 @@ def score(method: str, name: str, decoded: Array, true: Array) -> Result:
     )
 
 
+def with_taef2(weights: Path | None) -> dict[str, Method]:
+    """Return `METHODS`, with ridge regression to TAEF2's z where its weights are given."""
+    if weights is None:
+        return METHODS
+    from decoder.spaces.taef2 import open_taef2
+
+    latent = partial(ridge_latent, open_taef2(str(weights), 2 * SIDE_PX))
+    return {"ridge to TAEF2's z": latent, **METHODS}
+
+
 def rows(
     folder: Path,
     tell: Callable[[str], None] = lambda _: None,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Mapping[str, Method] = METHODS,
 ) -> list[Result]:
-    """Measure methods on both splits, in the order of `METHODS`.
+    """Measure methods on both splits.
 
     Parameters
     ----------
@@ -220,8 +255,8 @@ def rows(
         With ``digit69_28x28.mat``.
     tell : Callable
         Gets a line of progress for each figure.
-    methods : sequence of str
-        Keys of `METHODS`.
+    methods : mapping
+        By name, in the order of the table; a part of `METHODS`, say.
 
     Returns
     -------
@@ -231,10 +266,10 @@ def rows(
     trials = load_digit69(folder)
     results = []
     for name in SPLITS:
-        for method in methods:
+        for title, method in methods.items():
             decode = cross_validate if name == "cv" else shipped
             true = trials.pictures if name == "cv" else trials.pictures[SHIPPED:]
-            results.append(score(method, name, decode(trials, METHODS[method]), true))
+            results.append(score(title, name, decode(trials, method), true))
             tell(_line(results[-1]))
     return results
 
@@ -280,8 +315,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m decoder.studies.digit69", description=__doc__)
     parser.add_argument("data", type=Path, help=f"folder with {FILE}")
     parser.add_argument("--spread", type=int, default=0, help="other assignments to folds to try")
+    parser.add_argument("--taef2", type=Path, help="folder with TAEF2's weights, for one more row")
     chosen = parser.parse_args(arguments)
-    print(table(rows(chosen.data, lambda line: print(line, file=sys.stderr))))
+    methods = with_taef2(chosen.taef2)
+    print(table(rows(chosen.data, lambda line: print(line, file=sys.stderr), methods)))
     for figures in spread(load_digit69(chosen.data), range(1, chosen.spread + 1)):
         print("- other folds: " + " / ".join(f"{figure:.3f}" for figure in figures))
     return 0
