@@ -44,8 +44,10 @@ def digits(bench: Bench) -> list[Line]:
     folder = bench.data / "recon" / "digit69"
     if not folder.is_dir():
         raise NotMeasuredError(f"{folder} is not there")
+    weights = bench.data / "weights" / "taef2"
+    methods = digit69.with_taef2(weights if weights.is_dir() else None)
     lines = []
-    for result in digit69.rows(folder):
+    for result in digit69.rows(folder, methods=methods):
         ours = result.method == digit69.OURS
         needed = digit69.REQUIRED[result.split] if ours else (None, None, None)
         baseline = f"PCC / MSE / SSIM: {BASELINES[result.split]}" if ours else ""
