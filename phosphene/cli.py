@@ -11,7 +11,18 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 from types import FrameType
 
-from phosphene.commands import bundle, demo, doctor, evaluate, files, fit, live, paint, replay
+from phosphene.commands import (
+    bundle,
+    demo,
+    doctor,
+    encode,
+    evaluate,
+    files,
+    fit,
+    live,
+    paint,
+    replay,
+)
 from phosphene.commands.base import CliCommand
 from phosphene.errors import PhospheneError
 
@@ -26,6 +37,7 @@ def _commands() -> list[CliCommand]:
         paint.PAINT,
         fit.FIT,
         evaluate.EVALUATE,
+        encode.ENCODE,
         bundle.BUNDLE,
         doctor.DOCTOR,
         files.INFO,

@@ -17,6 +17,7 @@ from acquisition.simulate.eeg import EegSimConfig, simulate_eeg
 from acquisition.simulate.options import clock_of, noise_seed, run_options, shown
 from acquisition.simulate.pace import SwitchedOffError
 from acquisition.simulate.scanner_cli import run_it, scanner_options
+from acquisition.simulate.truth import write_truth
 from phosphene.commands.base import CliCommand
 from phosphene.dataset import write_prepared
 from phosphene.errors import ConfigError, PhospheneError, problem
@@ -116,6 +117,9 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     )
     data = calibrate(arguments.seed, arguments.modality, plan, show_progress=True)
     write_prepared(arguments.out, data)
+    if arguments.modality == "fmri":
+        for path in write_truth(arguments.out, arguments.seed):
+            print(f"{path}: truth of the simulated person")
     rows, features = data.responses.shape
     print(f"{arguments.out}: {rows} responses of {features} features in {plan.runs} runs")
     return 0

@@ -1,0 +1,1 @@
+"""Encoding analysis: which features of what was seen predict which voxel (`phosphene encode`)."""

@@ -1,0 +1,182 @@
+"""From predicted and measured held-out rows of some voxels to figures, permutations and resamples.
+
+Correlations are taken within folds: each fold's mean is taken off both sides and the products of
+all folds are added. Over all rows at once the mean of the training rows, which is the lower the
+higher the held-out rows are, would push voxels without a response below 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+__all__ = ["Draws", "Pair", "Tally", "centred", "correlation_pair", "tally", "unique_pair"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How rows are permuted and drawn; the same for all voxels and sets.
+
+    Attributes
+    ----------
+    base : array of int (n,)
+        Rows, unit after unit.
+    orders : array of int (permutations, n)
+        Rows in the place of those.
+    units : array of int (n,)
+        Unit of each row, 0, 1, ...
+    counts : array (resamples, units)
+        How often each unit is drawn.
+    """
+
+    base: Array = field(repr=False)
+    orders: Array = field(repr=False)
+    units: Array = field(repr=False)
+    counts: Array = field(repr=False)
+
+    def by_unit(self, values: Array) -> Array:
+        """Sum rows (n, voxels) of each unit."""
+        n, units = len(self.units), self.counts.shape[1]
+        pick = csr_array((np.ones(n), (self.units, np.arange(n))), (units, n))
+        return np.asarray(pick @ values)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sides whose products are added, and what the sum means.
+
+    The figure is ``(factor * sum(a b) - less) / scale``; permutations move the rows of b.
+
+    Attributes
+    ----------
+    a, b : array (n, voxels)
+    factor : float
+    less_rows, scale_rows, root_rows : array (n, voxels) or None
+        Rows whose sums are `less` and `scale`; with `root_rows` the scale is the root of both sums.
+    """
+
+    a: Array = field(repr=False)
+    b: Array = field(repr=False)
+    scale_rows: Array = field(repr=False)
+    factor: float = 1.0
+    less_rows: Array | None = field(default=None, repr=False)
+    root_rows: Array | None = field(default=None, repr=False)
+
+    def figure(self, products: Array, less: Array, scale: Array, root: Array | None) -> Array:
+        """Make the figure of sums."""
+        below = scale if root is None else np.sqrt(scale * root)
+        above = self.factor * products - less
+        return np.divide(above, below, out=np.zeros_like(above), where=below > 1e-12)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Figures of some voxels.
+
+    Attributes
+    ----------
+    value : array (voxels,)
+    as_good : array (voxels,)
+        Permutations that reach the value.
+    total : array (regions,)
+        Sum of the values over the voxels of each region.
+    permuted : array (permutations, regions)
+        Sum over the voxels of each region.
+    drawn : array (resamples, regions)
+        The same of resamples.
+    above, above_permuted, above_drawn : array (regions,), (permutations, regions), ...
+        Voxels above the threshold.
+    """
+
+    value: Array
+    as_good: Array
+    total: Array
+    permuted: Array
+    drawn: Array
+    above: Array
+    above_permuted: Array
+    above_drawn: Array
+
+
+def centred(values: Array, folds: Array) -> Array:
+    """Take the mean of each fold off."""
+    found = values.astype(np.float64)
+    for fold in np.unique(folds):
+        own = folds == fold
+        found[own] -= found[own].mean(axis=0)
+    return found
+
+
+def correlation_pair(predicted: Array, measured: Array, folds: Array) -> Pair:
+    """Correlate within folds."""
+    a, b = centred(predicted, folds), centred(measured, folds)
+    return Pair(a, b, scale_rows=a**2, root_rows=b**2)
+
+
+def unique_pair(joint: Array, other: Array, measured: Array) -> Pair:
+    """Compare errors of a joint model and of one of its parts: what the other part adds.
+
+    With d the change of the prediction and e the error of the part, the squared error falls by
+    sum(2 e d - d^2). Permuted, e no longer knows what d is about.
+    """
+    d = joint.astype(np.float64) - other
+    return Pair(d, measured - other.astype(np.float64), measured.astype(np.float64) ** 2, 2.0, d**2)
+
+
+def tally(
+    pairs: Mapping[str, Pair], draws: Draws, members: Array, threshold: float
+) -> dict[str, Tally]:
+    """Compute figures, permutations and resamples of some voxels.
+
+    Parameters
+    ----------
+    pairs : mapping of str to Pair
+        Sets.
+    draws : Draws
+    members : array (voxels, regions) of 0 and 1
+    threshold : float
+        See `Tally.above`.
+
+    Returns
+    -------
+    dict of str to Tally
+    """
+    return {name: _tally(pair, draws, members, threshold) for name, pair in pairs.items()}
+
+
+def _tally(pair: Pair, draws: Draws, members: Array, threshold: float) -> Tally:
+    a = pair.a[draws.base].astype(np.float32)
+    b = pair.b.astype(np.float32)
+    less_rows = np.zeros_like(pair.a) if pair.less_rows is None else pair.less_rows
+    less, scale = less_rows.sum(axis=0), pair.scale_rows.sum(axis=0)
+    root = None if pair.root_rows is None else pair.root_rows.sum(axis=0)
+    value = pair.figure((pair.a * pair.b).sum(axis=0), less, scale, root)
+    count, regions = len(draws.orders), members.shape[1]
+    as_good = np.zeros(len(value))
+    permuted, above_permuted = np.empty((count, regions)), np.empty((count, regions))
+    for k, order in enumerate(draws.orders):
+        products = np.einsum("ij,ij->j", a, b[order]).astype(np.float64)
+        figure = pair.figure(products, less, scale, root)
+        as_good += figure >= value
+        permuted[k] = figure @ members
+        above_permuted[k] = (figure > threshold) @ members
+    drawn = _resampled(pair, less_rows, draws)
+    return Tally(
+        value, as_good, value @ members, permuted, drawn @ members, (value > threshold) @ members,
+        above_permuted, (drawn > threshold) @ members,
+    )  # fmt: skip
+
+
+def _resampled(pair: Pair, less_rows: Array, draws: Draws) -> Array:
+    """Figures of resamples of units, (resamples, voxels)."""
+    sums = [draws.counts @ draws.by_unit(rows)
+            for rows in (pair.a * pair.b, less_rows, pair.scale_rows)]  # fmt: skip
+    root = None if pair.root_rows is None else draws.counts @ draws.by_unit(pair.root_rows)
+    return pair.figure(sums[0], sums[1], sums[2], root)
