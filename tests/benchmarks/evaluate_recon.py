@@ -40,6 +40,11 @@ How to read this:
 - **digit69.** MSE on the scale 0 (black) to 1 (white). PCC / MSE / SSIM of DGMM are those of Du et
   al. (2018) on the shipped split; all other baselines are ours. The shipped test set has ten
   pictures: differences of a few hundredths there are within its spread.
+- **Confidence.** At the decoder's own threshold, which was learned on left-out runs of its
+  calibration to keep 80 % of the right percepts; beside it the share at the threshold that keeps
+  80 % of the right ones among the judged data themselves. "Rest" holds the gaps of 2 s between
+  scenes, in which the response to the last scene has not gone
+  ([the whole curve](evaluation-confidence.md)).
 - **Synthetic participant.** Its brain responds to pooled picture features and to c plus noise: the
   figures say what the method can do, not how well people can be decoded. The noise ceiling is the
   same decoder on the same scenes without any noise.

@@ -28,6 +28,7 @@ __all__ = ["PARTS", "Part"]
 
 _DGMM = "DGMM .803 / .037 / .645; ridge to TAEF2 z .815 / .035 / .668"
 _CV = "encoding-weighted voxels .756 / .042 / .501; ridge to TAEF2 z .746 / .044 / .601"
+_KEPT = 0.8
 BASELINES = {"cv": _CV, "shipped": _DGMM}
 
 
@@ -125,24 +126,24 @@ def confidence_haxby(bench: Bench) -> list[Line]:
 
 
 def _judged(data: str, judged: trust_study.Judged, split: str, least: float | None) -> list[Line]:
-    """Say what is refused at the decoder's own threshold, and along the curve."""
+    """Say what is refused at the decoder's own threshold, and at that of the judged data."""
     right = judged.passed["right"]
     beside = f"Brier {judged.brier:.3f}, calibration error {judged.error:.3f}"
     figure = f"right percepts kept, n = {len(right)}"
     lines = [Line(data, figure, f"{right.mean():.1%}", beside=beside, split=split)]
-    curve = {level: judged.refused(level) for level in trust_study.LEVELS}
+    at_80 = judged.refused(_KEPT)
     for kind, passed in judged.passed.items():
         if kind == "right":
             continue
         refused = 1 - float(passed.mean())
-        along = ", ".join(f"{level:.0%}: {curve[level][kind]:.1%}" for level in curve)
         asked = least is not None and kind != "another category than the one seen"
         lines.append(
             Line(
                 data, f"refused: {kind}, n = {len(passed)}", f"{refused:.1%}",
                 f"at least {least:.0%}" if asked else "",
                 refused >= least if asked and least is not None else None,
-                beside=f"by share of right ones kept: {along}", split=split,
+                beside=f"where {_KEPT:.0%} of these right ones are kept: {at_80[kind]:.1%}",
+                split=split,
             )
         )  # fmt: skip
     return lines
