@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 from msgspec import structs
 
 from acquisition.prepare import prepare
@@ -31,12 +32,14 @@ from phosphene.dataset import PreparedData
 from phosphene.stimuli import CATEGORIES, typical
 from phosphene.stimuli.encoder import WorldEncoder
 
-PERSON, STRANGERS = 0, (1, 2)
+PERSONS, STRANGERS = (0, 3), (1, 2)
+"""Seeds of the persons that are judged; strangers are that many seeds away."""
 MOVES = ((1, 0, 0), (0, 2, 0), (0, 0, 1), (1, 1, 1), (3, 0, 0))
 """Voxels of 3 x 3 x 4 mm that realignment has failed to undo."""
 MOVED_AT = 30
 TRAINING_RUNS, JUDGED_RUNS = 4, 4
 BEFORE = "before"
+DIAGRAM = "images/reliability.png"
 
 NOTES = """\
 How to read this: a percept is right when the most probable of the eight categories is the one that
@@ -56,9 +59,9 @@ they are the trade-off curve. `decoder/trust.py` says how the confidence is made
 """
 
 
-def fitted_person(plan: CalibrationPlan) -> tuple[Fitted, PreparedData]:
+def fitted_person(person: int, plan: CalibrationPlan) -> tuple[Fitted, PreparedData]:
     """Fit the synthetic person as `phosphene fit` does."""
-    prepared = calibrate(PERSON, "fmri", plan)
+    prepared = calibrate(person, "fmri", plan)
     settings, grid = search(prepared.meta, None, None, 0)
     data = make_dataset(prepared, settings.delay_s, settings.period_s, WorldEncoder().encode)
     empty = LinearModel(
@@ -68,18 +71,18 @@ def fitted_person(plan: CalibrationPlan) -> tuple[Fitted, PreparedData]:
     return fitted, prepared
 
 
-def synthetic() -> Judged:
+def synthetic(person: int) -> Judged:
     """Judge the synthetic participant, moved heads, strangers, rest and noise."""
-    fitted, prepared = fitted_person(CalibrationPlan(runs=TRAINING_RUNS))
+    fitted, prepared = fitted_person(person, CalibrationPlan(runs=TRAINING_RUNS))
     plan = CalibrationPlan(runs=TRAINING_RUNS + JUDGED_RUNS)
-    runs = [r for r in simulated_runs(PERSON, "fmri", plan) if isinstance(r, FmriRecording)]
+    runs = [r for r in simulated_runs(person, "fmri", plan) if isinstance(r, FmriRecording)]
     # The first run of the calibration gives the reference that all others are aligned to.
     own = _dataset(prepare([runs[0], *runs[TRAINING_RUNS:]], "own")).without(runs[0].run)
-    return judge(fitted, own, _others(fitted, prepared, runs, own))
+    return judge(fitted, own, _others(person, fitted, prepared, runs, own))
 
 
 def _others(
-    fitted: Fitted, prepared: PreparedData, runs: list[FmriRecording], own: Dataset
+    person: int, fitted: Fitted, prepared: PreparedData, runs: list[FmriRecording], own: Dataset
 ) -> Mapping[str, Dataset]:
     mask, last = prepared.mask, runs[-1]
     still = _measured(last, mask)
@@ -89,13 +92,13 @@ def _others(
         found.setdefault("moved head, from the start", []).append(moved)
         later = np.concatenate([still[:MOVED_AT], moved[MOVED_AT:]])
         found.setdefault(f"moved head, from volume {MOVED_AT} on", []).append(later)
-    for seed in STRANGERS:
+    for seed in (person + k for k in STRANGERS):
         (stranger,) = simulated_runs(seed, "fmri", replace(CalibrationPlan(), runs=2))[1:]
         assert isinstance(stranger, FmriRecording)
         in_own = head_of(seed).mask("early") | head_of(seed).mask("higher")
         for name, place in (("this", mask), ("an own", in_own)):
             found.setdefault(f"stranger in {name} mask", []).append(_measured(stranger, place))
-    found["rest run"] = [_measured(_blank(last), mask)]
+    found["rest run"] = [_measured(_blank(person, last), mask)]
     rng = np.random.default_rng(1)
     mean, std, x = fitted.priors.mean, fitted.priors.std, own.responses
     found["white noise of the same size"] = [mean + std * _normal(rng, x.shape)]
@@ -125,7 +128,7 @@ def _measured(run: FmriRecording, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np
     return prepare([replace(run, mask=mask)], "x").responses
 
 
-def _blank(run: FmriRecording) -> FmriRecording:
+def _blank(person: int, run: FmriRecording) -> FmriRecording:
     """The person of a run before a blank screen."""
 
     class Blank(CalibrationPlan):
@@ -133,7 +136,7 @@ def _blank(run: FmriRecording) -> FmriRecording:
             return structs.replace(super().programme(seed, run), blocks=())
 
     (blank,) = (
-        r for r in simulated_runs(PERSON, "fmri", Blank(runs=int(run.run))) if r.run == run.run
+        r for r in simulated_runs(person, "fmri", Blank(runs=int(run.run))) if r.run == run.run
     )
     assert isinstance(blank, FmriRecording)
     return blank
@@ -152,6 +155,7 @@ def page(parts: Mapping[str, Judged]) -> str:
     """Lay the tables out as a page."""
     lines = ["# Confidence: what is shown and what is refused", ""]
     lines += ["Made by `python -m tests.benchmarks.evaluate_trust`.", ""]
+    lines += [f"![reliability diagram]({DIAGRAM})", ""]
     for name, judged in parts.items():
         lines += [f"## {name}", "", table(judged, name), ""]
         lines += ["| confidence | share that was right | n |", "|---|---|---|"]
@@ -160,19 +164,33 @@ def page(parts: Mapping[str, Judged]) -> str:
     return "\n".join([*lines, NOTES])
 
 
+def diagram(parts: Mapping[str, Judged], path: Path) -> None:
+    """Draw the reliability diagram: confidence against the share that was right."""
+    figure = Figure(figsize=(4.5, 4.0), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+    for name, judged in parts.items():
+        bins = judged.reliability
+        axes.plot([b.confidence for b in bins], [b.success for b in bins], "o-", label=name)
+    axes.set(xlabel="confidence", ylabel="share that was right", xlim=(0, 1), ylim=(0, 1))
+    axes.legend(fontsize=7)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
 def main() -> int:
     """Judge and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of the real recordings")
     parser.add_argument("--out", type=Path, help="page to write")
     given = parser.parse_args()
-    parts = {"Synthetic participant, seed 0": synthetic()}
+    parts = {f"Synthetic participant, seed {k}": synthetic(k) for k in PERSONS}
     if given.data is not None:
         folder = given.data / "fmri" / "haxby2001"
         name = "Haxby 2001, subject 1, 12 runs, each left out once"
         parts[name] = haxby(load_haxby(folder), haxby_mask(folder))
     text = page(parts)
     if given.out is not None:
+        diagram(parts, given.out.parent / DIAGRAM)
         given.out.write_text(text, encoding="utf-8")
     print(text)
     return 0
