@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from decoder.classify import fit_lda, fit_temperature
 from decoder.dataset import Dataset, group_folds
+from decoder.eeg.heads import convolution_of_c, convolution_of_categories
 from decoder.linear import Space
 from decoder.model import LinearModel, averaged, committee_of, known_labels, label_order
 from decoder.ridge import fit_ridge
@@ -18,6 +19,7 @@ from decoder.samples import learn_priors, make_samples
 from decoder.settings import FitSettings
 
 Array = npt.NDArray[Any]
+Fit = Callable[[Array, Array, Sequence[str], Array, FitSettings], Callable[[Array], Array]]
 
 __all__ = ["Grid", "best_of", "choose", "held_out_loss"]
 
@@ -36,12 +38,15 @@ class Grid:
         Volumes that the normaliser's prior mean is worth.
     committees : tuple of bool
         Whether categories come from a committee.
+    convolutions : tuple of bool
+        Whether categories and c come from a convolution.
     """
 
     delays_s: tuple[float, ...] = ()
     shapes: tuple[tuple[int, str], ...] = ()
     prior_weights: tuple[float, ...] = ()
     committees: tuple[bool, ...] = ()
+    convolutions: tuple[bool, ...] = ()
 
     def stages(self) -> list[list[dict[str, object]]]:
         """List the changes to try, one stage after the other, in the order of the attributes."""
@@ -50,6 +55,7 @@ class Grid:
             [{"window": w, "combine": how} for w, how in self.shapes],
             [{"prior_weight": w} for w in self.prior_weights],
             [{"committee": c} for c in self.committees],
+            [{"convolution": c} for c in self.convolutions],
         ]
         return [stage for stage in stages if stage]
 
@@ -110,6 +116,8 @@ def held_out_loss(data: Dataset, settings: FitSettings, empty: LinearModel) -> f
         target = samples.z.reshape(len(samples.z), -1)
     if target is not None:
         seen = np.asarray(np.isfinite(target).all(axis=1))
+        if settings.convolution and samples.c is not None:
+            return _embedding_error(X[seen], target[seen], samples.groups[seen], settings)
         return fit_ridge(
             Space.of(X[seen]), target[seen], samples.groups[seen], settings.penalties,
             settings.folds, per_target=settings.penalty_per == "target",
@@ -117,8 +125,9 @@ def held_out_loss(data: Dataset, settings: FitSettings, empty: LinearModel) -> f
     names = known_labels(empty, samples)
     known = names != ""
     labels = label_order(empty.categories, names[known])
-    if settings.committee:
-        return _committee_loss(X[known], names[known], labels, samples.groups[known], settings)
+    if settings.committee or settings.convolution:
+        fit: Fit = convolution_of_categories if settings.convolution else committee_of
+        return _score_loss(fit, X[known], names[known], labels, samples.groups[known], settings)
     fitted = fit_lda(
         Space.of(X[known]), names[known], labels, samples.groups[known],
         settings.shrinkages, settings.folds,
@@ -126,16 +135,26 @@ def held_out_loss(data: Dataset, settings: FitSettings, empty: LinearModel) -> f
     return min(fitted.losses)
 
 
-def _committee_loss(
-    X: Array, names: Array, labels: Sequence[str], groups: Array, settings: FitSettings
+def _score_loss(
+    fit: Fit, X: Array, names: Array, labels: Sequence[str], groups: Array, settings: FitSettings
 ) -> float:
-    """Mean negative log-probability, in nats, of rows decoded by committees without their group."""
+    """Mean negative log-probability, in nats, of rows decoded by models without their group."""
     codes = np.array([labels.index(name) for name in names.tolist()])
     scores = np.zeros((len(X), len(labels)))
     used = np.zeros(len(X), np.bool_)
     for train, test in group_folds(groups, settings.folds):
         inner = len(np.unique(groups[train]))
         if len(np.unique(codes[train])) == len(labels) and inner > 1:
-            committee = committee_of(X[train], names[train], labels, groups[train], settings)
-            scores[test], used[test] = committee(X[test]), True
+            model = fit(X[train], names[train], labels, groups[train], settings)
+            scores[test], used[test] = model(X[test]), True
     return fit_temperature(scores[used], codes[used])[1] if used.any() else float("inf")
+
+
+def _embedding_error(X: Array, c: Array, groups: Array, settings: FitSettings) -> float:
+    """Squared error of c of left-out groups relative to that of the training mean."""
+    lost = base = 0.0
+    for train, test in group_folds(groups, settings.folds):
+        model = convolution_of_c(X[train], c[train], groups[train], settings)
+        lost += float(((model(X[test]) - c[test]) ** 2).sum())
+        base += float(((c[train].mean(axis=0) - c[test]) ** 2).sum())
+    return lost / max(base, 1e-30)

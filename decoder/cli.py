@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from decoder.choose import Grid
+from decoder.eeg.kinds import KINDS, with_kind
 from decoder.fit import Facts, fit_bundle
 from decoder.load import Loaded, LoadOptions, load
 from decoder.readers import ReadOptions
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--frequencies", type=_numbers, default=(), metavar="HZ,HZ",
         help="of flickers: tell categories by the power of EEG at these frequencies",
     )  # fmt: skip
+    parser.add_argument(
+        "--model", choices=KINDS, default="usual", help="kind of decoder (see phosphene fit)"
+    )
     parser.add_argument("--early", metavar="MASK", help="voxels that z is decoded from")
     parser.add_argument("--higher", metavar="MASK", help="voxels that c is decoded from")
     parser.add_argument("--banded", action="store_true", help="weigh both against each other")
@@ -150,7 +154,8 @@ def _fit(given: argparse.Namespace) -> Bundle:
     progress = _Progress()
     try:
         loaded = load(given.source, load_options(given), progress.tell, progress)
-        settings, grid = loaded.settings, loaded.grid
+        meta = loaded.prepared.meta
+        settings, grid = with_kind(loaded.settings, loaded.grid, given.model, meta)
         if given.frequencies:
             _check_eeg(loaded.prepared.meta)
             settings = settings.model_copy(update={"frequencies_hz": given.frequencies})

@@ -6,7 +6,8 @@ or fewer filters and slow waves taken out (`TANGENTS`). Each is a shrinkage disc
 shrinkage and temperature are chosen on left-out groups of the training rows. No member is selected:
 all vote, the two kinds with equal weight, by their scores at their own temperatures (a product of
 experts, Hinton 2002, Neural Comput. 14:1771), because a choice among members that are nearly
-equal follows the noise of a few hundred epochs.
+equal follows the noise of a few hundred epochs. Large swings are held back before
+(`decoder.eeg.limit`): without that, epochs with blinks and movements are decoded at chance.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from decoder.classify import fit_lda, fit_temperature, left_out_scores
 from decoder.dataset import Strings
+from decoder.eeg.limit import Limiter
 from decoder.linear import Affine, Space
 from decoder.riemann import TangentMap, cosines, fit_tangent
 from phosphene.errors import InputError, problem
@@ -63,12 +65,15 @@ class Committee:
 
     Attributes
     ----------
+    limiter : Limiter
+        Applied to rows first.
     waveforms : Affine
         All linear members in one map.
     tangents : tuple of (TangentMap, Affine)
         The others, each with its weight in the vote.
     """
 
+    limiter: Limiter
     waveforms: Affine
     tangents: tuple[tuple[TangentMap, Affine], ...] = field(repr=False)
 
@@ -79,7 +84,7 @@ class Committee:
 
     def __call__(self, X: Array) -> Array:
         """Scores of rows."""
-        rows = np.asarray(X, np.float64)
+        rows = self.limiter(X)
         total = self.waveforms(rows)
         for tangent, head in self.tangents:
             total = total + head(tangent(rows))
@@ -123,12 +128,13 @@ def fit_committee(
     InputError
         If epochs are too short, or labels and classes do not fit (see `decoder.classify.fit_lda`).
     """
-    rows = np.asarray(X, np.float64)
-    times = layout.times(rows.shape[1])
+    times = layout.times(X.shape[1])
     if times < LEAST_TIMES:
         allowed = f"{LEAST_TIMES} or more samples"
         raise InputError(problem("epochs", times, allowed, "Lengthen epochs or raise their rate."))
     codes = np.array([list(classes).index(label) for label in labels.tolist()])
+    limiter = Limiter.of(X, layout.channels)
+    rows = limiter(X)
 
     def head(features: Array, voters: int) -> Affine:
         space = Space.of(features)
@@ -146,7 +152,7 @@ def fit_committee(
             rows, codes, layout.channels, filters=filters, waves=waves, shrinkage=_SHRINKAGE
         )
         tangents.append((tangent, head(tangent(rows), len(TANGENTS))))
-    return Committee(_sum(linear), tuple(tangents))
+    return Committee(limiter, _sum(linear), tuple(tangents))
 
 
 def _basis(layout: Layout, times: int, part: float, low: int, high_hz: float) -> Array:

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from decoder.calibrate import ODDS_LIMIT
 from decoder.committee import Committee
+from decoder.eeg.network import Convolution
 from decoder.export_committee import add_committee
 from decoder.linear import Affine
 from decoder.power import POWER_FLOOR, PowerHead
@@ -92,8 +93,12 @@ def export_linear(model: LinearModel) -> bytes:
         graph.add("Reshape", ["z_flat", shape], "z")
         outputs.append(("z", [1, *model.z_shape]))
     if model.c is not None:
-        graph.affine("x", model.c, "c")
-        outputs.append(("c", [1, len(model.c.bias)]))
+        if isinstance(model.c, Convolution):
+            model.c.add_to_graph(graph, "x", "c")
+        else:
+            graph.affine("x", model.c, "c")
+        size = model.c.size if isinstance(model.c, Convolution) else len(model.c.bias)
+        outputs.append(("c", [1, size]))
     if model.scores is not None:
         _add_scores(graph, model)
         outputs.append(("log_probabilities", [1, len(model.labels)]))
@@ -122,6 +127,8 @@ def _add_scores(graph: _Graph, model: LinearModel) -> None:
     t = model.temperature
     if isinstance(model.scores, Committee):
         add_committee(graph, model.scores, "x", t)
+    elif isinstance(model.scores, Convolution):
+        model.scores.add_to_graph(graph, "x", "scores", t)
     elif isinstance(model.scores, PowerHead):
         _add_power(graph, model.scores, t)
     elif model.scores is not None:

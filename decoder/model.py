@@ -1,7 +1,7 @@
 """Models: what turns a window into a percept. Linear maps are the default and the baseline.
 
 Epochs of EEG may have their categories from a committee (`decoder.committee`) or from the power at
-a few frequencies (`decoder.power`) instead.
+a few frequencies (`decoder.power`) instead, and categories or c from a convolution (`decoder.eeg`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from scipy.special import log_softmax
 from decoder.calibrate import confidences, log_odds
 from decoder.classify import fit_lda
 from decoder.committee import Committee, Layout, fit_committee
+from decoder.eeg.heads import convolution_of_c, convolution_of_categories
+from decoder.eeg.network import Convolution
 from decoder.heads import fit_head
 from decoder.linear import Affine, Space
 from decoder.power import PowerHead, fit_power
@@ -40,7 +42,8 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-Scores = Affine | Committee | PowerHead
+Scores = Affine | Committee | PowerHead | Convolution
+Embedding = Affine | Convolution
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,9 @@ class LinearModel:
     regions : Regions or RegionsFromData or None
         Which features each head reads; None = all of them. After a fit they are found.
     z, c : Affine or None
-        From windows (n, window * features); None before the fit, or without such a head.
-    scores : Affine or Committee or PowerHead or None
+        From windows (n, window * features); None before the fit, or without such a head. c may be
+        a Convolution.
+    scores : Affine or Committee or PowerHead or Convolution or None
         The same for categories.
     labels : tuple of str
         Classes in the order of `scores`.
@@ -136,7 +140,7 @@ class LinearModel:
     z_shape: tuple[int, ...] = (4, 16, 16)
     regions: Regions | RegionsFromData | None = field(default=None, repr=False)
     z: Affine | None = field(default=None, repr=False)
-    c: Affine | None = field(default=None, repr=False)
+    c: Embedding | None = field(default=None, repr=False)
     scores: Scores | None = field(default=None, repr=False)
     labels: tuple[str, ...] = ()
     temperature: float = 1.0
@@ -237,12 +241,16 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
     window = 1 if regions is None else X.shape[1] // regions.features
     told: dict[str, float] = {}
     maps: dict[str, Affine | None] = {"z": None, "c": None}
+    embedding: Convolution | None = None
     targets: tuple[tuple[Head, Array | None], ...] = (("z", samples.z), ("c", samples.c))
     for name, target in targets:
         if target is None:
             continue
         flat = target.reshape(len(target), -1)
         known = np.asarray(np.isfinite(flat).all(axis=1))
+        if name == "c" and settings.convolution:
+            embedding = convolution_of_c(X[known], flat[known], samples.groups[known], settings)
+            continue
         weightings = regions.weightings(name, window) if regions else []
         rows = X[known] if weightings else X
         fitted = fit_head(
@@ -254,15 +262,16 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
     known = names != ""
     labels = label_order(model.categories, names[known])
     scores: Scores | None = None
-    if labels or not any(maps.values()):
+    if labels or not any((*maps.values(), embedding)):
         scores, shrinkage = _fit_scores(
             regions, X[known], names[known], labels, samples.groups[known], settings,
             space.take(known), times,
         )  # fmt: skip
         told |= {} if shrinkage is None else {"shrinkage": shrinkage}
     return replace(
-        model, regions=regions, z=maps["z"], c=maps["c"], scores=scores, labels=labels, chosen=told
-    )
+        model, regions=regions, z=maps["z"], c=embedding or maps["c"], scores=scores, labels=labels,
+        chosen=told,
+    )  # fmt: skip
 
 
 def _regions_of(
@@ -297,6 +306,8 @@ def _fit_scores(
             X, names, labels, groups, Layout(settings.channels, settings.rate_hz),
             settings.frequencies_hz, settings.shrinkages, settings.folds,
         )  # fmt: skip
+    if settings.convolution:
+        return convolution_of_categories(X, names, labels, groups, settings), None
     if settings.committee:
         return committee_of(X, names, labels, groups, settings), None
     mask = regions.mask("class") if regions else None

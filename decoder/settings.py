@@ -53,6 +53,9 @@ class FitSettings(BaseModel):
     committee : bool
         Whether categories come from a committee of waveforms and covariances (`decoder.committee`)
         instead of one discriminant; for epochs of EEG.
+    convolution : bool
+        Whether categories and c come from a compact convolution (`decoder.eeg`) instead; for epochs
+        of EEG.
     frequencies_hz : tuple of float
         Where given, categories come from the power of EEG at these frequencies, in hertz
         (`decoder.power`).
@@ -79,6 +82,7 @@ class FitSettings(BaseModel):
     shrinkages: Annotated[tuple[Share, ...], Field(min_length=1)] = SHRINKAGES
     folds: Annotated[int, Field(ge=2, le=20)] = 4
     committee: bool = False
+    convolution: bool = False
     frequencies_hz: tuple[Positive, ...] = ()
     channels: Annotated[int, Field(ge=0)] = 0
     rate_hz: Annotated[float, Field(ge=0)] = 0.0

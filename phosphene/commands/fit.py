@@ -113,6 +113,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", type=int, help="volumes in a decoder window")
     parser.add_argument("--frequencies", metavar="HZ,HZ", help="EEG: tell categories by the power "
                         "at these frequencies, at which pictures flicker")  # fmt: skip
+    parser.add_argument("--model", default="usual",
+                        choices=("usual", "linear", "riemann", "convolution", "auto"),
+                        help="kind of decoder: usual takes linear, or for labelled epochs of EEG "
+                        "riemann, auto convolution as well (torch), whichever is better on "
+                        "training runs")  # fmt: skip
     parser.add_argument("--acquisition", type=_table, default={}, metavar="JSON", help="settings "
                         "of the cleaning, as in a session's table [acquisition]: JSON or its file, "
                         'for instance {"eeg": {"band_hz": [0.3, 30]}}')  # fmt: skip
@@ -224,7 +229,7 @@ def _of_trials(arguments: argparse.Namespace) -> list[str]:
 def _fit(source: Path, arguments: argparse.Namespace, more: Sequence[str] = ()) -> None:
     options = ["--delay", str(arguments.delay), "--split", arguments.split]
     options += ["--memory", str(arguments.memory)]
-    for name in ("window", "frequencies", "space", "early", "higher"):
+    for name in ("window", "frequencies", "space", "early", "higher", "model"):
         value = getattr(arguments, name)
         options += [f"--{name}", str(value)] if value is not None else []
     options += ["--banded"] if arguments.banded else []

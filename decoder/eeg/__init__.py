@@ -1,0 +1,1 @@
+"""Epochs of EEG: artefacts limited, compact convolutions trained with and without contrast."""
