@@ -6,7 +6,7 @@ or fewer filters and slow waves taken out (`TANGENTS`). Each is a shrinkage disc
 shrinkage and temperature are chosen on left-out groups of the training rows. No member is selected:
 all vote, the two kinds with equal weight, by their scores at their own temperatures (a product of
 experts, Hinton 2002, Neural Comput. 14:1771), because a choice among members that are nearly
-equal follows the noise of a few hundred epochs. Large swings are held back before
+equal follows the noise of a few hundred epochs. Large epochs are held back before
 (`decoder.eeg.limit`): without that, epochs with blinks and movements are decoded at chance.
 """
 

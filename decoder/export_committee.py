@@ -60,7 +60,9 @@ def add_committee(
         Divides the scores.
     """
     x = graph.add("Cast", [source], "row64", to=TensorProto.DOUBLE)
-    x = committee.limiter.add_to_graph(graph, x, "row_", np.float64)
+    held = committee.limiter.add_to_graph(graph, x, "limit_", np.float64)
+    long = graph.constant("row_shape", [1, committee.features], np.int64)
+    x = graph.add("Reshape", [held, long], "row_held")
     weights = graph.constant("waveforms_w", committee.waveforms.weights / temperature, np.float64)
     biases = committee.waveforms.bias + sum(head.bias for _, head in committee.tangents)
     bias = graph.constant("votes_b", np.atleast_1d(biases) / temperature, np.float64)

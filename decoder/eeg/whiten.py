@@ -72,7 +72,7 @@ class Whitener:
     @property
     def features(self) -> int:
         """Length of a row."""
-        return len(self.limiter.levels)
+        return self.limiter.features
 
     def __call__(self, X: Array) -> Array:
         """Whiten rows."""
@@ -81,11 +81,9 @@ class Whitener:
 
     def add_to_graph(self, graph: GraphBuilder, source: str, prefix: str) -> str:
         """Add the same to a graph; returns the name of the epoch (1, channels, times)."""
-        limited = self.limiter.add_to_graph(graph, source, prefix, np.float32)
-        shape = graph.constant(f"{prefix}epoch_shape", [1, *self.mean.shape], np.int64)
-        graph.add("Reshape", [limited, shape], f"{prefix}epoch")
+        held = self.limiter.add_to_graph(graph, source, f"{prefix}limit_", np.float32)
         across = graph.constant(f"{prefix}across", self.across)
-        graph.add("MatMul", [across, f"{prefix}epoch"], f"{prefix}unmixed")
+        graph.add("MatMul", [across, held], f"{prefix}unmixed")
         along = graph.constant(f"{prefix}along", self.along)
         graph.add("MatMul", [f"{prefix}unmixed", along], f"{prefix}even")
         mean = graph.constant(f"{prefix}mean", self.mean[None])

@@ -46,7 +46,19 @@ How to read this:
   while looking at all six runs: 315 other compositions gave 0.696 to 0.727 (mean 0.717), and
   choosing the best one on the training runs alone, for each left-out run anew, gave 0.721. The same
   composition on other bands (0.1-30, 0.5-40, 0.3-15 Hz) gave 0.716 to 0.722. All epochs count,
-  also those that were flagged as artefacts (about 4 %); without these it is 0.737.
+  also those that were flagged as artefacts (about 4 %). These were decoded nearly at chance, so the
+  committee now holds large epochs back (`decoder/eeg/limit.py`). Ten ways to do so were looked at,
+  by runs left out within the training runs; mean AUC of these, 0.719 without any: samples bent by a
+  tanh at 2, 3, 4 or 5 times the usual size 0.724, 0.7255, 0.7254, 0.7251; slow and fast parts bent
+  apart 0.726; epochs divided by their size above 2, 1.5 or 1 times the usual one 0.726, 0.727,
+  0.728; both 0.726 and 0.725. Two of them were looked at on the left-out runs, offline: tanh at 3
+  0.7285, division from 1 (kept) 0.7315 (without flagged epochs 0.740; before 0.737). As these looks
+  together saw all six runs, the figure is a little too good: choosing one of the ten on the
+  training runs alone, for each left-out run anew, gave 0.728.
+- **Convolutions** (`phosphene fit --model convolution`) reach less on these 1,000 epochs, by the
+  same inner runs: five kinds gave 0.654 (without whitening) to 0.713; a sixth to a half of their
+  vote in the committee gave 0.724 to 0.723 where the committee alone (tanh at 3) gave 0.725. So they
+  have no vote.
 - **Muse SSVEP.** Two runs: fitted on one, decoded on the other, both ways. The 3 s and the two
   frequencies are those of the experiment. Of the ways to compute power (with or without a taper,
   with or without neighbouring frequencies) the plainest was kept; all of them, with epochs shifted
@@ -82,7 +94,7 @@ def muse_n170(bench: Bench, step: Callable[[], None]) -> list[Row]:
             f"face against house AUC, causal, 6 left-out runs ({each}), n = "
             f"{sum(left.n for left in found)}, decoded by {by}",
             f"{np.mean(values):.3f} ± {np.std(values):.3f}",
-            "at least 0.72",
+            "at least 0.73",
             f"chance 0.5, shuffled {_mean(found):.3f}; offline reference 0.73",
         )
     ]

@@ -57,14 +57,24 @@ def embedding() -> tuple[Convolution, Array]:
     return fit_embedding(X, c[codes], groups, LAYOUT, replace(FEW, epochs=16, batch=32), seed=0), c
 
 
-def test_small_signals_pass_and_large_ones_are_held_back() -> None:
+def test_small_epochs_pass_and_large_ones_are_held_back_in_their_shape() -> None:
     X, _, _ = epochs()
     limiter = Limiter.of(X, CHANNELS)
-    small = limiter.levels[None] * 0.05
-    np.testing.assert_allclose(limiter(small), small, rtol=1e-3)
-    assert (np.abs(limiter(1e4 * X)) <= limiter.levels).all()
+    small = 0.01 * X
+    np.testing.assert_allclose(limiter(small), small, rtol=0.01)
+    held = limiter(1e4 * X).reshape(len(X), CHANNELS, TIMES)
+    sizes = np.sqrt((held**2).mean(axis=2))
+    np.testing.assert_allclose(sizes, np.broadcast_to(limiter.usual, sizes.shape), rtol=0.01)
+    shapes = held / sizes[:, :, None]
+    own = X.reshape(held.shape) / np.sqrt((X.reshape(held.shape) ** 2).mean(axis=2))[:, :, None]
+    np.testing.assert_allclose(shapes, own, rtol=1e-4, atol=1e-6)
+
+
+def test_a_few_artefacts_do_not_change_what_is_usual() -> None:
+    X, _, _ = epochs()
     strange = np.concatenate([X, 1e4 * X[:20]])
-    np.testing.assert_allclose(Limiter.of(strange, CHANNELS).levels, limiter.levels, rtol=0.25)
+    found, expected = Limiter.of(strange, CHANNELS), Limiter.of(X, CHANNELS)
+    np.testing.assert_allclose(found.usual, expected.usual, rtol=0.25)
 
 
 def test_white_epochs_have_no_mean_and_share_nothing() -> None:
@@ -97,6 +107,17 @@ def test_contrast_learns_which_embedding_was_shown(embedding: tuple[Convolution,
     assert np.mean(near == codes) > 0.8
     # The last number of c never changes.
     np.testing.assert_allclose(decoded[:, 4], c[0, 4], atol=1.5)
+
+
+def test_contrast_is_least_where_outputs_are_targets_and_shares_equal_ones() -> None:
+    rng = np.random.default_rng(0)
+    target = train.torch.tensor(rng.normal(size=(64, 7)) * 30)
+    sharp = train.torch.tensor(2.0)
+    own = train._contrast(target, target, sharp)
+    assert own < train._contrast(target.roll(1, 0), target, sharp)
+    # Without a difference between targets, 64 right answers share the place: log 64, no error.
+    same = target[:1].expand(64, -1)
+    assert float(train._contrast(same, same, sharp)) == pytest.approx(np.log(64))
 
 
 def test_training_stops_where_left_out_runs_are_told_best() -> None:
