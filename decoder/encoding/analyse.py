@@ -166,10 +166,10 @@ def _block(
             both = [fold.designs["z"], fold.designs["c"]]
             seen, left = [X for X, _ in both], [held for _, held in both]
             made.setdefault(JOINT, []).append(banded(seen, own, left, settings.alphas, fold.inner))
+        told(number)
     truth = np.concatenate(measured)
     predicted = {name: np.concatenate([p.values for p in parts]) for name, parts in made.items()}
-    centre = np.zeros_like(fold_of) if settings.pooled else fold_of
-    pairs = {n: correlation_pair(values, truth, centre) for n, values in predicted.items()}
+    pairs = {n: correlation_pair(values, truth, fold_of) for n, values in predicted.items()}
     explained = {name: _explained(values, truth) for name, values in predicted.items()}
     alphas = {n: np.median([p.alphas for p in parts], axis=0) for n, parts in made.items()}
     if JOINT in predicted:
@@ -201,6 +201,9 @@ def _joined(
     own: Kind = kind or ("unique" if name in UNIQUE else "joint")
     p = p_values(np.concatenate([t.as_good for t in tallies]), settings.permutations)
     value = np.concatenate([t.value for t in tallies])
+    if own == "unique":
+        # Permuted, an addition does harm; one that only does less harm adds nothing.
+        p = np.where(value > 0, p, 1.0)
     of_value = _told(
         sum(t.total for t in tallies) / sizes,
         sum(t.permuted for t in tallies) / sizes, sum(t.drawn for t in tallies) / sizes, names,
@@ -217,6 +220,6 @@ def _joined(
 
 def _told(value: Array, permuted: Array, drawn: Array, names: Sequence[str]) -> dict[str, Told]:
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
-    p = p_values((permuted >= value).sum(axis=0), len(permuted))
+    p = np.where(value > 0, p_values((permuted >= value).sum(axis=0), len(permuted)), 1.0)
     rows = (value, low, high, permuted.mean(axis=0), np.percentile(permuted, 97.5, axis=0), p)
     return {name: Told(*(float(row[k]) for row in rows)) for k, name in enumerate(names)}

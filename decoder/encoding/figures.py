@@ -20,7 +20,7 @@ COLOURS = {
     "z": "#c46a1b", "c": "#27679b", "z+c": "#6b6b6b", "unique z": "#e8a05f", "unique c": "#7fb2da",
 }  # fmt: skip
 _SHUFFLED = "#222222"
-_SLICES, _MOST_REGIONS = 8, 8
+_SLICES, _MOST_REGIONS, _MARGIN = 8, 8, 3
 
 
 def bars(found: Encoded) -> bytes:
@@ -75,7 +75,8 @@ def layers(found: Encoded) -> bytes | None:
     regions = list(found.sizes)[:4]
     figure = Figure(figsize=(2.2 + 2.4 * len(regions), 3.4), dpi=100)
     axes: Any = figure.subplots(1, len(regions), squeeze=False, sharey=True)[0]
-    figure.subplots_adjust(1.25 / figure.get_figwidth(), 0.16, 0.97, 0.88, wspace=0.3)
+    width = figure.get_figwidth()
+    figure.subplots_adjust(1.25 / width, 0.16, 1 - 0.45 / width, 0.88, wspace=0.35)
     for ax, region in zip(axes, regions, strict=True):
         values = np.array([
             [table[b, s].regions[region].value if (b, s) in table else np.nan for s in steps]
@@ -107,9 +108,10 @@ def slices(maps: Mapping[str, Array], places: Places, title: str, least: float =
     bytes
         PNG.
     """
-    held = np.flatnonzero(places.mask.any(axis=(0, 1)))
-    chosen = held[np.linspace(0, len(held) - 1, min(_SLICES, len(held))).round().astype(int)]
-    figure = Figure(figsize=(10.0, 0.5 + 1.45 * len(maps)), dpi=100)
+    chosen = _fullest(places.mask)
+    x, y = (_around(places.mask, axis) for axis in (0, 1))
+    tall = 8.3 / len(chosen) * (y.stop - y.start) / (x.stop - x.start)
+    figure = Figure(figsize=(10.0, 0.5 + tall * len(maps)), dpi=100)
     axes: Any = figure.subplots(len(maps), len(chosen), squeeze=False)
     top = 1 - 0.35 / figure.get_figheight()
     figure.subplots_adjust(0.1, 0.01, 0.93, top, wspace=0.03, hspace=0.05)
@@ -119,8 +121,8 @@ def slices(maps: Mapping[str, Array], places: Places, title: str, least: float =
         span = float(np.percentile(np.abs(values), 99)) or 1.0
         volume = places.filled(np.where(np.abs(values) > least, values, np.nan), np.nan)
         for ax, z in zip(line, chosen, strict=True):
-            ax.imshow(below[:, :, z].T, cmap="gray", origin="lower")
-            drawn = ax.imshow(volume[:, :, z].T, cmap="RdBu_r", vmin=-span, vmax=span,
+            ax.imshow(below[x, y, z].T, cmap="gray", origin="lower")
+            drawn = ax.imshow(volume[x, y, z].T, cmap="RdBu_r", vmin=-span, vmax=span,
                               origin="lower", interpolation="nearest")  # fmt: skip
             ax.set_axis_off()
         line[0].text(-0.08, 0.5, name, transform=line[0].transAxes, fontsize=8, ha="right")
@@ -128,6 +130,19 @@ def slices(maps: Mapping[str, Array], places: Places, title: str, least: float =
         bar = figure.add_axes((0.94, place.y0 + 0.1 * place.height, 0.008, 0.8 * place.height))
         figure.colorbar(drawn, cax=bar).ax.tick_params(labelsize=6)
     return png(figure)
+
+
+def _fullest(mask: npt.NDArray[np.bool_]) -> Array:
+    """Return the slices that hold most voxels, in order."""
+    counts = mask.sum(axis=(0, 1))
+    return np.sort(np.argsort(-counts, kind="stable")[: min(_SLICES, int((counts > 0).sum()))])
+
+
+def _around(mask: npt.NDArray[np.bool_], axis: int) -> slice:
+    """Return the stretch of an axis that holds voxels, with a margin."""
+    held = np.flatnonzero(mask.any(axis=tuple(k for k in range(3) if k != axis)))
+    low, high = int(held[0]) - _MARGIN, int(held[-1]) + 1 + _MARGIN
+    return slice(max(low, 0), min(high, mask.shape[axis]))
 
 
 def _bars(
@@ -142,8 +157,10 @@ def _bars(
         ax.bar(x, value, 0.92 * width, color=COLOURS.get(own.name, f"C{k}"), label=own.name,
                yerr=np.maximum(apart, 0), error_kw={"lw": 1})  # fmt: skip
         high = [t.shuffled_high for t in told]
-        ax.hlines(high, x - width / 2, x + width / 2, color=_SHUFFLED, lw=1, ls=":",
-                  label="shuffled, 97.5 %" if k == 0 else None)  # fmt: skip
+        # What shuffled features add is harm, far below 0: the table has it.
+        if own.kind != "unique":
+            ax.hlines(high, x - width / 2, x + width / 2, color=_SHUFFLED, lw=1, ls=":",
+                      label="shuffled, 97.5 %" if k == 0 else None)  # fmt: skip
     labels = [f"{name}\n{found.sizes[name]} voxels" for name in names]
     ax.set_xticks(range(len(names)), labels, fontsize=8)
     ax.axhline(0, color="#666666", lw=0.8)

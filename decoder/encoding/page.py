@@ -15,7 +15,8 @@ _NOTES = """Correlations are of held-out rows, within folds (each fold's mean is
 over the voxels of a region. Chance: 0. Shuffled: the same with stimuli, or blocks of time, in each
 other's place; mean, and the level that 97.5 % of the permutations stay below. Interval: 95 %,
 bootstrap over stimuli or blocks. Unique: how much more variance z and c together explain on
-held-out rows than the other alone; below 0 where the addition only brought noise. Significant:
+held-out rows than the other alone; below 0 where the addition only brought noise, as
+shuffled features do; p counts only what is above 0. Significant:
 share of voxels with q at or below the accepted rate of false discoveries (Benjamini-Hochberg)."""
 
 

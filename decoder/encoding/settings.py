@@ -33,9 +33,6 @@ class EncodeSettings:
         the haemodynamic response remembers. Trials are permuted stimulus by stimulus.
     threshold : float
         Voxels above this correlation are counted.
-    pooled : bool
-        Whether correlations are taken over all held-out rows at once, as some publications do,
-        instead of within folds (`decoder.encoding.tally`).
     fdr : float
         Accepted share of false discoveries.
     voxel_block : int
@@ -51,7 +48,6 @@ class EncodeSettings:
     resamples: int = 200
     block_s: float = 20.0
     threshold: float = 0.2
-    pooled: bool = False
     fdr: float = 0.05
     voxel_block: int = 2000
     seed: int = 0

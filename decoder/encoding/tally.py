@@ -2,7 +2,9 @@
 
 Correlations are taken within folds: each fold's mean is taken off both sides and the products of
 all folds are added. Over all rows at once the mean of the training rows, which is the lower the
-higher the held-out rows are, would push voxels without a response below 0.
+higher the held-out rows are, would push voxels without a response below 0. The same holds, less,
+for weights: rows held out by one fold teach the others, so that empty voxels still lean below 0 and
+p of cross-validation is, if anything, too large.
 """
 
 from __future__ import annotations
