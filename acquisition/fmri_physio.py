@@ -15,7 +15,6 @@ from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import find_peaks
 
 from acquisition.fmri.physio import cardiac_phase, respiratory_phase, retroicor
 from phosphene.errors import InputError, check_all, problem
@@ -132,6 +131,9 @@ def _heart_phase(trace: _Trace, t_s: float) -> float | None:
     if len(seen) < 3:
         return None
     step_s = float(times_s[1] - times_s[0])
+    # imported here: half a second of every start, and few runs have such a file
+    from scipy.signal import find_peaks
+
     peaks, _ = find_peaks(
         seen, distance=max(1, round(_LEAST_BEAT_S / step_s)), prominence=float(np.std(seen))
     )
@@ -158,6 +160,8 @@ def read_physio(path: Path) -> PhysioFile:
     InputError
         If a file is missing or is no such recording; lists every problem of the JSON file.
     """
+    import scipy.signal  # noqa: F401  now, so that no volume has to wait for it
+
     stem = path.name.removesuffix(".gz").removesuffix(".tsv")
     told = _told(path.with_name(f"{stem}.json"))
     columns, rate_hz, start_s = told["Columns"], told["SamplingFrequency"], told["StartTime"]

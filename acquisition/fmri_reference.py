@@ -21,7 +21,6 @@ from acquisition.fmri.register import Picture, placement, resampled
 from acquisition.fmri.rigid import farthest_mm
 from acquisition.fmri.volume import Volume
 from acquisition.settings import FmriPrior
-from acquisition.sources.nifti import read_picture
 from phosphene.errors import BundleError, InputError, PhospheneError, problem
 from phosphene.session import FmriSettings
 
@@ -62,6 +61,8 @@ def read_reference(settings: FmriSettings) -> Picture | None:
     """
     if settings.reference is None:
         return None
+    from acquisition.sources.nifti import read_picture  # nibabel takes a third of a second
+
     try:
         picture = Picture(*read_picture(settings.reference))
     except InputError as error:

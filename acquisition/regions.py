@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from acquisition.fmri.register import Picture, Placed, place, placement
 from acquisition.fmri.volume import Volume
-from acquisition.sources.nifti import read_mask, read_picture
 from phosphene.errors import InputError, PhospheneError
 from phosphene.session import FmriSettings
 
@@ -57,6 +56,8 @@ class RegionFiles:
         wanted = settings.rois_reference if regions or mask else None
         picture = None
         if wanted is not None:
+            from acquisition.sources.nifti import read_picture
+
             try:
                 picture = Picture(*read_picture(wanted))
             except InputError as error:
@@ -87,6 +88,9 @@ class Found:
 
 
 def _read(what: str, path: Path) -> tuple[Mask, Matrix]:
+    # imported here: nibabel takes a third of a second, and many sessions name no files
+    from acquisition.sources.nifti import read_mask
+
     try:
         return read_mask(path)
     except InputError as error:

@@ -29,7 +29,7 @@ from phosphene.errors import PhospheneError
 __all__ = ["main"]
 
 
-def _commands() -> list[CliCommand]:
+def _commands(wanted: str) -> list[CliCommand]:
     own = [
         demo.DEMO,
         live.LIVE,
@@ -44,17 +44,21 @@ def _commands() -> list[CliCommand]:
         files.RECOVER,
         files.REPORT,
     ]
-    provided = [point.load() for point in entry_points(group="phosphene.commands")]
+    # Provided commands load their whole package, about a second: only where they are asked for.
+    if wanted in {command.name for command in own}:
+        return own
+    points = entry_points(group="phosphene.commands")
+    provided = [point.load() for point in points.select(name=wanted) or points]
     return own + [c for c in provided if isinstance(c, CliCommand)]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(wanted: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="phosphene",
         description="Real-time neurofeedback: a live picture of what brain activity says is seen.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in _commands():
+    for command in _commands(wanted):
         sub = commands.add_parser(
             command.name,
             help=command.summary,
@@ -104,7 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 success, 1 a told error, 2 wrong usage, 128 and its number after a signal.
     """
-    arguments = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = _parser(next(iter(argv), "")).parse_args(argv)
     # Recordings, reports and logs are about a person: what is written is for its owner only.
     os.umask(0o077)
     try:

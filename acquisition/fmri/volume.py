@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
 from phosphene.errors import InputError, check_all, problem
 
@@ -134,6 +133,9 @@ def to_ras(
                     "Check the export.")
         )  # fmt: skip
     check_all(found, InputError, "volume")
+    # imported here: nibabel takes a third of a second, and what comes over LSL is turned already
+    from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+
     moves = io_orientation(affine)  # type: ignore[no-untyped-call]
     turned = apply_orientation(data, moves)  # type: ignore[no-untyped-call]
     new_affine = affine @ inv_ornt_aff(moves, data.shape)  # type: ignore[no-untyped-call]

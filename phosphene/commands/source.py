@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import scipy.io
-
 from phosphene.errors import ConfigError, problem
 
 __all__ = [
@@ -124,6 +122,9 @@ def _is_cut(path: Path) -> bool:
 
 def _trials_of(path: Path) -> int:
     """Return how many trials an EEGLAB file says that it has; 1 where it cannot be told."""
+    # imported here: it would be a quarter of a second of every command
+    import scipy.io
+
     try:
         held: Any = scipy.io.loadmat(path, variable_names=["EEG", "trials"], squeeze_me=True)
         return int(held["EEG"]["trials"] if "EEG" in held else held["trials"])
