@@ -113,7 +113,7 @@ class RendererNode:
             self._lead = Lead(0.6 / settings.fps)
         self._studio.change(settings)
         done = "set " + ", ".join(f"{k}={v}" for k, v in arguments.items())
-        complaint = self._studio.complaint()
+        complaint = self._studio.complaint() if "mode" in arguments else None
         if complaint is not None:
             done += f"; {complaint}"
         # Into terminal and log: who looks at the pictures later has to know.

@@ -133,8 +133,8 @@ class SpacePainter:
         if self._engine is None:
             return f"target space {self.space} has no z that can be painted, frames stay neutral"
         return (
-            f"there is no generator for target space {self.space}: only mode z is painted, "
-            "c and zc stay neutral"
+            f"there is no generator for target space {self.space}: only z is painted, "
+            "c alone stays neutral"
         )
 
 

@@ -93,7 +93,10 @@ class Studio:
         """Say what the painter cannot do of what is set; None if it can."""
         if self.settings.mode in self._painter.modes:
             return None
-        return self._painter.limits()
+        limits = self._painter.limits()
+        if self.settings.mode == "zc" and "z" in self._painter.modes:
+            return f"{limits}; mode zc shows the picture of z, to which c adds nothing"
+        return limits
 
     def see(self, percept: Seen) -> None:
         """Take in the newest percept."""
@@ -140,6 +143,9 @@ class Studio:
             (False, True): "c",
         }
         mode = modes.get((has_z, has_c))
+        if mode == "zc" and mode not in self._painter.modes:
+            # z is decoded, not invented: its picture alone is better than none. c alone is not.
+            mode = "z"
         return mode if mode in self._painter.modes else None
 
     def _worth_showing(self, percept: Seen, t_s: float) -> bool:

@@ -90,8 +90,10 @@ def test_strength_and_mode_switch_live_and_what_cannot_be_painted_is_told(tmp_pa
     try:
         assert ask(strength="0.4", guides="c") == "set strength=0.4, guides=c"
         assert (studio.settings.strength, studio.settings.guides) == (0.4, "c")
-        assert ask(mode="zc") == "set mode=zc; only z here"
-        assert context.note == "set mode=zc; only z here"
+        told = "set mode=zc; only z here; mode zc shows the picture of z, to which c adds nothing"
+        assert ask(mode="zc") == told
+        assert context.note == told
+        assert ask(strength="0.6") == "set strength=0.6", "told once"
         with pytest.raises(ConfigError, match="strength"):
             ask(strength="1.5")
     finally:
@@ -118,14 +120,17 @@ def test_the_bundle_of_another_space_brings_what_paints_its_z(
     supervisor.bind(context.endpoint("control"))
     node = build(context)
     try:
-        assert "no generator for target space pixels:8" in context.note
+        told = context.note
+        assert "no generator for target space pixels:8" in told
+        assert "mode zc shows the picture of z" in told
         z = np.full((3, 8, 8), 0.5, np.float32)
         node._studio.see(Seen(0, 0, 1.0, 10.0, 10.0, 10.0, z, np.zeros(2, np.float32)))
-        assert node._studio.picture(10.1).state == "neutral"
-        node._set({"mode": "z"})
         picture = node._studio.picture(10.1)
         assert picture.state == "picture"
         np.testing.assert_array_equal(picture.pixels, np.full((8, 8, 3), 191, np.uint8))
+        node._studio.see(Seen(1, 1, 1.0, 10.1, 10.1, 10.1, None, np.zeros(2, np.float32)))
+        assert node._studio.picture(10.2).state == "neutral"
+        assert context.note == told
     finally:
         node.close()
         records.close()

@@ -152,15 +152,27 @@ def test_a_switch_moves_neither_noise_nor_path() -> None:
     assert abs(np.corrcoef(painter.noises[-1].ravel(), painter.noises[-2].ravel())[0, 1]) < 0.15
 
 
-@pytest.mark.parametrize(("mode", "state"), [("z", "picture"), ("c", "neutral"), ("zc", "neutral")])
+@pytest.mark.parametrize(("mode", "state"), [("z", "picture"), ("c", "neutral"), ("zc", "picture")])
 def test_what_no_painter_paints_stays_neutral_and_is_told(mode: str, state: str) -> None:
     painter = Recorder(modes=("z",))
     scene = Studio(painter, RendererSettings.model_validate({"mode": mode}), 0.0)
     scene.see(seen())
     assert scene.picture(0.1).state == state
     assert scene.still(seen(), 0.1).state == state
-    assert scene.complaint() == (None if mode == "z" else "no generator here")
-    assert len(painter.calls) == (2 if mode == "z" else 0)
+    told = {
+        "z": None,
+        "c": "no generator here",
+        "zc": "no generator here; mode zc shows the picture of z, to which c adds nothing",
+    }
+    assert scene.complaint() == told[mode]
+    assert [call[3] for call in painter.calls] == (["z", "z"] if state == "picture" else [])
+
+
+def test_where_only_c_is_decoded_and_only_z_is_painted_the_frame_is_neutral() -> None:
+    scene = Studio(painter := Recorder(modes=("z",)), RendererSettings(mode="zc"), 0.0)
+    scene.see(seen(z=False))
+    assert scene.picture(0.1).state == "neutral"
+    assert not painter.calls
 
 
 def test_the_neutral_frame_has_the_size_of_the_pictures() -> None:
