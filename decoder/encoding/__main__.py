@@ -86,13 +86,16 @@ def _analyse(given: argparse.Namespace) -> Path:
 def _sets(given: argparse.Namespace, source: Source) -> tuple[tuple[FeatureSet, ...], list[str]]:
     sets = own_sets(source.data)
     missing = [
-        f"{name}: the source does not say it in space {source.space}"
+        f"{name}: the source does not say it (space {source.space})"
         for name, values in (("z", source.data.z), ("c", source.data.c))
         if values is None
     ]
     if given.features is None:
-        why = f"needs z and c of world-64, here they are {source.space}"
-        missing.append(f"zc and blocks of the generator: {why}")
+        why = "were not asked for" if source.painted else (
+            "need z and c of world-64, and here "
+            + ("one of them is missing" if missing else f"they are {source.space}")
+        )  # fmt: skip
+        missing.append(f"zc and blocks of the generator {why}")
         return sets, missing
     made, _ = read_generator(given.features)
     seen = seen_once(source.data)

@@ -28,6 +28,7 @@ from decoder.encoding.source import blocks_in_time
 from decoder.encoding.tally import correlation_pair
 from decoder.encoding.write import write_encoding
 from decoder.splits import Split
+from phosphene.cli import main
 from phosphene.errors import ConfigError, InputError
 from phosphene.metrics import auc
 from phosphene.stimuli import draw, embed, make_programme
@@ -371,6 +372,19 @@ def test_features_of_the_generator_meet_the_rows_that_saw_them() -> None:
     ]  # fmt: skip
     assert np.isnan(sets[1].values[2]).all()
     np.testing.assert_array_equal(sets[1].values[0], sets[1].values[4])
+
+
+def test_the_command_refuses_what_it_cannot_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "full").write_text("x")
+    assert main(["encode", str(tmp_path / "none.npz"), "--out", str(tmp_path / "new")]) == 1
+    assert "none.npz" in capsys.readouterr().err
+    source = tmp_path / "full"
+    assert main(["encode", str(source), "--out", str(tmp_path), "--folds", "1"]) == 1
+    said = capsys.readouterr().err
+    assert "--out" in said
+    assert "--folds" in said
 
 
 def test_what_does_not_fit_is_refused_at_once(planted: Material) -> None:
