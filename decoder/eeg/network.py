@@ -30,18 +30,34 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Shape:
-    """How large the networks are; filters and pools in samples, filters odd."""
+    """How large the networks are.
+
+    Attributes
+    ----------
+    members : int
+        Networks that are averaged.
+    maps : int
+        Combinations of channels in each.
+    filter_s, pool_s : float
+        Length of the first filter and of the first means, in seconds.
+    filter_again, pool_again : int
+        Length of the second ones, in samples of what the first leave; the filter odd.
+    """
 
     members: int = 4
-    maps: int = 8
-    filter: int = 15
-    pool: int = 4
+    maps: int = 16
+    filter_s: float = 0.12
+    pool_s: float = 0.03
     filter_again: int = 5
     pool_again: int = 2
 
-    def pools(self, times: int) -> tuple[int, int]:
+    def filter(self, rate_hz: float) -> int:
+        """Return the samples of the first filter: odd, 5 or more."""
+        return max(5, 2 * (round(self.filter_s * rate_hz) // 2) + 1)
+
+    def pools(self, times: int, rate_hz: float) -> tuple[int, int]:
         """Return the pools for epochs of this length; short epochs have shorter ones."""
-        first = max(1, min(self.pool, times // 4))
+        first = max(1, min(round(self.pool_s * rate_hz), times // 4))
         return first, max(1, min(self.pool_again, times // first // 2))
 
 

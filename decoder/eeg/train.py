@@ -67,12 +67,12 @@ class Training:
     """
 
     shape: Shape = field(default_factory=Shape)
-    epochs: int = 30
+    epochs: int = 40
     batch: int = 64
     rate: float = 2e-3
     decay: float = 5e-2
     noise: float = 0.3
-    dropout: float = 0.5
+    dropout: float = 0.25
     smoothing: float = 0.1
     folds: int = 2
 
@@ -169,13 +169,13 @@ class _Net(nn.Module):
 
     def __init__(self, lesson: _Lesson, shape: Shape, times: int, dropout: float) -> None:
         super().__init__()
-        self.members, self.pools = shape.members, shape.pools(times)
+        self.members, self.pools = shape.members, shape.pools(times, lesson.rate_hz)
         maps = shape.members * shape.maps
         left = times // self.pools[0] // self.pools[1]
         self.across = nn.Conv1d(
             shape.members * lesson.channels, maps, 1, groups=shape.members, bias=False
         )
-        self.along = _per_map(maps, shape.filter)
+        self.along = _per_map(maps, shape.filter(lesson.rate_hz))
         self.even = nn.BatchNorm1d(maps)
         self.again = _per_map(maps, shape.filter_again)
         self.mixed = nn.Conv1d(maps, maps, 1, groups=shape.members, bias=False)

@@ -56,9 +56,9 @@ How to read this:
   together saw all six runs, the figure is a little too good: choosing one of the ten on the
   training runs alone, for each left-out run anew, gave 0.728.
 - **Convolutions** (`phosphene fit --model convolution`) reach less on these 1,000 epochs, by the
-  same inner runs: five kinds gave 0.654 (without whitening) to 0.713; a sixth to a half of their
-  vote in the committee gave 0.724 to 0.723 where the committee alone (tanh at 3) gave 0.725. So they
-  have no vote.
+  same inner runs: five kinds gave 0.654 (without whitening) to 0.713; with a vote of 15 to 45 % the
+  committee gave 0.724 to 0.723, alone (tanh at 3) 0.725. So they have none. Members, filters and
+  dropout were then chosen on the synthetic participant.
 - **Muse SSVEP.** Two runs: fitted on one, decoded on the other, both ways. The 3 s and the two
   frequencies are those of the experiment. Of the ways to compute power (with or without a taper,
   with or without neighbouring frequencies) the plainest was kept; all of them, with epochs shifted

@@ -28,7 +28,9 @@ CHANNELS, TIMES, RATE_HZ = 4, 40, 50.0
 LAYOUT = (CHANNELS, RATE_HZ)
 CLASSES = ("face", "house")
 EMPTY = LinearModel(CLASSES, np.eye(2, 5, dtype=np.float32), (2, 3, 3))
-FEW = Training(shape=Shape(members=2, maps=4), epochs=6, folds=1, dropout=0.2)
+FEW = Training(
+    shape=Shape(members=2, maps=4, filter_s=0.3, pool_s=0.08), epochs=6, folds=1, dropout=0.2
+)
 
 Array = npt.NDArray[Any]
 
@@ -156,7 +158,7 @@ def test_the_graph_gives_what_the_model_gives(
 def test_epochs_of_any_length_have_a_graph(times: int) -> None:
     rng = np.random.default_rng(times)
     X = rng.normal(size=(30, CHANNELS * times))
-    pools = Shape().pools(times)
+    pools = Shape().pools(times, 128.0)
     left = times // pools[0] // pools[1]
     layers = Layers(
         *(rng.normal(size=s) * 0.3 for s in
