@@ -55,11 +55,11 @@ test: libraries $(VENV)/.develop unit system
 
 unit: $(VENV)/.develop
 	@echo "== unit tests"
-	@$(BIN)/python -m pytest tests/unit -q --numprocesses 2
+	@$(BIN)/python -m pytest tests/unit -q --numprocesses 2 --dist loadfile
 
 system: $(VENV)/.develop
 	@echo "== system tests (real processes, sockets and files)"
-	@$(BIN)/python -m pytest tests/system -q --durations=10
+	@$(BIN)/python -m pytest tests/system -q --numprocesses 2 --dist loadgroup --durations=10
 
 lint: $(VENV)/.develop
 	@echo "== ruff";         $(BIN)/ruff check . && $(BIN)/ruff format --check .
