@@ -14,8 +14,8 @@ import numpy as np
 from tqdm import tqdm
 
 from decoder.choose import Grid
-from decoder.eeg.kinds import KINDS, with_kind
 from decoder.fit import Facts, fit_bundle
+from decoder.kinds import MODELS, kind_of
 from decoder.load import Loaded, LoadOptions, load
 from decoder.readers import ReadOptions
 from decoder.readers.options import GIB
@@ -30,7 +30,15 @@ from phosphene.dataset import PreparedMeta
 from phosphene.describe import describe_bundle
 from phosphene.errors import ConfigError, PhospheneError, problem
 
-__all__ = ["add_load_options", "delay", "load_options", "main", "search", "with_groups"]
+__all__ = [
+    "add_load_options",
+    "add_model_option",
+    "delay",
+    "load_options",
+    "main",
+    "search",
+    "with_groups",
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,14 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--frequencies", type=_numbers, default=(), metavar="HZ,HZ",
         help="of flickers: tell categories by the power of EEG at these frequencies",
     )  # fmt: skip
-    parser.add_argument(
-        "--model", choices=KINDS, default="usual", help="kind of decoder (see phosphene fit)"
-    )
     parser.add_argument("--early", metavar="MASK", help="voxels that z is decoded from")
     parser.add_argument("--higher", metavar="MASK", help="voxels that c is decoded from")
     parser.add_argument("--banded", action="store_true", help="weigh both against each other")
     parser.add_argument("--consent", default="", help="reference to the consent record")
     parser.add_argument("--replace", action="store_true", help="replace an existing bundle")
+    add_model_option(parser)
     add_load_options(parser)
     given = parser.parse_args(arguments)
     try:
@@ -62,6 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(describe_bundle(bundle))
     return 0
+
+
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the kind of decoder."""
+    parser.add_argument(
+        "--model", choices=MODELS, default="usual", help="kind of decoder (see phosphene fit)"
+    )
 
 
 def add_load_options(parser: argparse.ArgumentParser) -> None:
@@ -154,8 +167,7 @@ def _fit(given: argparse.Namespace) -> Bundle:
     progress = _Progress()
     try:
         loaded = load(given.source, load_options(given), progress.tell, progress)
-        meta = loaded.prepared.meta
-        settings, grid = with_kind(loaded.settings, loaded.grid, given.model, meta)
+        settings, grid = kind_of(loaded, given.model, given.banded)
         if given.frequencies:
             _check_eeg(loaded.prepared.meta)
             settings = settings.model_copy(update={"frequencies_hz": given.frequencies})

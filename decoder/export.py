@@ -18,6 +18,7 @@ from decoder.calibrate import ODDS_LIMIT
 from decoder.committee import Committee
 from decoder.eeg.network import Convolution
 from decoder.export_committee import add_committee
+from decoder.images.head import PictureHead
 from decoder.linear import Affine
 from decoder.power import POWER_FLOOR, PowerHead
 from phosphene.errors import InputError, problem
@@ -88,7 +89,10 @@ def export_linear(model: LinearModel) -> bytes:
     graph = _Graph()
     outputs = []
     if model.z is not None:
-        graph.affine("x", model.z, "z_flat")
+        if isinstance(model.z, PictureHead):
+            model.z.add_to_graph(graph, "x", "z_flat")
+        else:
+            graph.affine("x", model.z, "z_flat")
         shape = graph.constant("z_shape", [1, *model.z_shape], np.int64)
         graph.add("Reshape", ["z_flat", shape], "z")
         outputs.append(("z", [1, *model.z_shape]))

@@ -2,6 +2,7 @@
 
 Epochs of EEG may have their categories from a committee (`decoder.committee`) or from the power at
 a few frequencies (`decoder.power`) instead, and categories or c from a convolution (`decoder.eeg`).
+Pictures of figures may have their z from shapes and painters (`decoder.images`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from decoder.classify import fit_lda
 from decoder.committee import Committee, Layout, fit_committee
 from decoder.eeg.heads import convolution_of_c, convolution_of_categories
 from decoder.eeg.network import Convolution
+from decoder.eeg.pipelines import fit_pyriemann
 from decoder.heads import fit_head
+from decoder.images.head import PictureHead, fit_pictures
 from decoder.linear import Affine, Space
 from decoder.power import PowerHead, fit_power
 from decoder.regions import Head, Regions
@@ -44,6 +47,7 @@ __all__ = [
 Array = npt.NDArray[Any]
 Scores = Affine | Committee | PowerHead | Convolution
 Embedding = Affine | Convolution
+Latent = Affine | PictureHead
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class LinearModel:
         Which features each head reads; None = all of them. After a fit they are found.
     z, c : Affine or None
         From windows (n, window * features); None before the fit, or without such a head. c may be
-        a Convolution.
+        a Convolution, z a PictureHead.
     scores : Affine or Committee or PowerHead or Convolution or None
         The same for categories.
     labels : tuple of str
@@ -139,7 +143,7 @@ class LinearModel:
     prototypes: Array = field(repr=False)
     z_shape: tuple[int, ...] = (4, 16, 16)
     regions: Regions | RegionsFromData | None = field(default=None, repr=False)
-    z: Affine | None = field(default=None, repr=False)
+    z: Latent | None = field(default=None, repr=False)
     c: Embedding | None = field(default=None, repr=False)
     scores: Scores | None = field(default=None, repr=False)
     labels: tuple[str, ...] = ()
@@ -242,6 +246,8 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
     told: dict[str, float] = {}
     maps: dict[str, Affine | None] = {"z": None, "c": None}
     embedding: Convolution | None = None
+    pictures: PictureHead | None = None
+    names = known_labels(model, samples)
     targets: tuple[tuple[Head, Array | None], ...] = (("z", samples.z), ("c", samples.c))
     for name, target in targets:
         if target is None:
@@ -251,6 +257,14 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
         if name == "c" and settings.convolution:
             embedding = convolution_of_c(X[known], flat[known], samples.groups[known], settings)
             continue
+        if name == "z" and settings.pictures is not None:
+            mask = regions.mask("z") if regions else None
+            shown = names[known].tolist()
+            pictures = fit_pictures(
+                X[known], flat[known], shown, settings.pictures, model.z_shape, mask
+            )
+            told |= pictures.facts()
+            continue
         weightings = regions.weightings(name, window) if regions else []
         rows = X[known] if weightings else X
         fitted = fit_head(
@@ -258,19 +272,18 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
         )
         maps[name] = fitted.map.repeated(times)
         told |= fitted.facts(name)
-    names = known_labels(model, samples)
     known = names != ""
     labels = label_order(model.categories, names[known])
     scores: Scores | None = None
-    if labels or not any((*maps.values(), embedding)):
+    if labels or not any((*maps.values(), embedding, pictures)):
         scores, shrinkage = _fit_scores(
             regions, X[known], names[known], labels, samples.groups[known], settings,
             space.take(known), times,
         )  # fmt: skip
         told |= {} if shrinkage is None else {"shrinkage": shrinkage}
     return replace(
-        model, regions=regions, z=maps["z"], c=embedding or maps["c"], scores=scores, labels=labels,
-        chosen=told,
+        model, regions=regions, z=pictures or maps["z"], c=embedding or maps["c"], scores=scores,
+        labels=labels, chosen=told,
     )  # fmt: skip
 
 
@@ -308,7 +321,7 @@ def _fit_scores(
         )  # fmt: skip
     if settings.convolution:
         return convolution_of_categories(X, names, labels, groups, settings), None
-    if settings.committee:
+    if settings.committee or settings.pyriemann:
         return committee_of(X, names, labels, groups, settings), None
     mask = regions.mask("class") if regions else None
     if mask is not None:
@@ -322,7 +335,8 @@ def committee_of(
 ) -> Committee:
     """Fit a committee with the layout and the candidates of the settings."""
     layout = Layout(settings.channels, settings.rate_hz)
-    return fit_committee(X, names, labels, groups, layout, settings.shrinkages, settings.folds)
+    fit = fit_pyriemann if settings.pyriemann else fit_committee
+    return fit(X, names, labels, groups, layout, settings.shrinkages, settings.folds)
 
 
 def averaged(X: Array, settings: FitSettings) -> tuple[Array, int]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from decoder.classify import SHRINKAGES
+from decoder.images.reconstruct import PictureSettings
 from decoder.ridge import PENALTIES
 
 __all__ = ["FitSettings"]
@@ -53,9 +54,14 @@ class FitSettings(BaseModel):
     committee : bool
         Whether categories come from a committee of waveforms and covariances (`decoder.committee`)
         instead of one discriminant; for epochs of EEG.
+    pyriemann : bool
+        Whether they come from one pipeline that pyRiemann fits (`decoder.eeg.pipelines`).
     convolution : bool
         Whether categories and c come from a compact convolution (`decoder.eeg`) instead; for epochs
         of EEG.
+    pictures : PictureSettings, optional
+        Where given, z, which is then grey pixels, comes from shapes and painters
+        (`decoder.images`) instead of ridge; for one row a trial.
     frequencies_hz : tuple of float
         Where given, categories come from the power of EEG at these frequencies, in hertz
         (`decoder.power`).
@@ -83,6 +89,8 @@ class FitSettings(BaseModel):
     folds: Annotated[int, Field(ge=2, le=20)] = 4
     committee: bool = False
     convolution: bool = False
+    pyriemann: bool = False
+    pictures: PictureSettings | None = None
     frequencies_hz: tuple[Positive, ...] = ()
     channels: Annotated[int, Field(ge=0)] = 0
     rate_hz: Annotated[float, Field(ge=0)] = 0.0

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from decoder.cli import add_load_options, load_options
+from decoder.cli import add_load_options, add_model_option, load_options
 from decoder.evaluation.by_bundle import decode_by_bundle
 from decoder.evaluation.heldout import Decoded, by_folds, by_given, percepts_of
 from decoder.evaluation.percepts import Percepts, write_percepts
+from decoder.kinds import PICTURES, kind_of
 from decoder.load import Loaded, LoadOptions, load
 from decoder.model import LinearModel
 from decoder.readers.roi import takagi_regions
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--early", metavar="MASK", help="voxels that z is decoded from")
     parser.add_argument("--higher", metavar="MASK", help="voxels that c is decoded from")
     parser.add_argument("--banded", action="store_true", help="weigh both against each other")
+    add_model_option(parser)
     add_load_options(parser)
     given = parser.parse_args(arguments)
     try:
@@ -72,7 +74,7 @@ def _decode(given: argparse.Namespace, progress: Progress) -> Percepts:
         for option, value, usual in (
             ("--split", given.split, "auto"), ("--window", given.window, None),
             ("--delay", given.delay, None), ("--early", given.early, None),
-            ("--higher", given.higher, None),
+            ("--higher", given.higher, None), ("--model", given.model, "usual"),
         )
         if value != usual
     ]  # fmt: skip
@@ -94,7 +96,8 @@ def _by_fitting(given: argparse.Namespace, options: LoadOptions, progress: Progr
             given.early, given.higher, loaded.prepared, given.source, given.banded
         ),
     )
-    data, settings, grid = loaded.aim.data, loaded.settings, loaded.grid
+    data = loaded.aim.data
+    settings, grid = kind_of(loaded, given.model, given.banded)
     if loaded.test is not None:
         decoded, words = by_given(data, loaded.test.data, settings, grid, empty), loaded.test.words
         progress("test rows", 1, 1)
@@ -113,7 +116,8 @@ def _facts(
     windows = sorted({part.settings.window for part in decoded})
     return {
         "split": words,
-        "decoder": f"linear model, fitted without each fold ({len(decoded)}); every choice too",
+        "decoder": f"{_model(given.model)}, fitted without each fold ({len(decoded)}); "
+        "every choice too",
         "source": ", ".join(meta.sources) or given.source.name,
         "person": meta.person,
         "modality": meta.modality,
@@ -124,6 +128,12 @@ def _facts(
         "sources_sha256": dict(meta.sources),
         "paint": _paintable(loaded),
     }
+
+
+def _model(kind: str) -> str:
+    if kind == "usual":
+        return "linear model"
+    return "z by shapes and painters, the rest linear" if kind == PICTURES else f"model {kind}"
 
 
 def _paintable(loaded: Loaded) -> str:

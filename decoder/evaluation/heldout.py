@@ -90,6 +90,7 @@ def by_folds(
     """
     split = split or by_run(data)
     found = []
+    progress("held-out folds", 0, len(split))
     for number, (train, test) in enumerate(split):
         name = f"fold {number + 1} of {len(split)}"
         found.append(_one(data.select(train), data.select(test), start, grid, empty, name))

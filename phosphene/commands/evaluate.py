@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phosphene.commands.base import CliCommand
-from phosphene.commands.fit import person_in, run_module
+from phosphene.commands.fit import add_model_option, person_in, run_module
 from phosphene.commands.source import add_array_options, array_arguments, is_trials_file
 from phosphene.errors import ConfigError, InputError, problem
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["EVALUATE"]
 
 PERCEPTS, PICTURES = "percepts.npz", "pictures.npz"
-_DECODE = ("early", "higher", "space", "delay", "window")
+_DECODE = ("early", "higher", "space", "delay", "window", "model")
 _SCORE = ("compete", "rank_by", "permutations", "seed")
 
 
@@ -58,6 +58,7 @@ def _configure_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", type=int, help="without a bundle: volumes in a decoder window")
     parser.add_argument("--acquisition", metavar="JSON", help="without a bundle: settings of the "
                         "cleaning, as for phosphene fit")  # fmt: skip
+    add_model_option(parser)
     parser.add_argument("--space", help="target space of z and c, as for phosphene fit")
     parser.add_argument("--early", metavar="MASK", help="voxels that z is decoded from")
     parser.add_argument("--higher", metavar="MASK", help="voxels that c is decoded from")

@@ -18,7 +18,7 @@ from phosphene.commands.replay import own_start
 from phosphene.commands.source import add_array_options, array_arguments, is_trials_file
 from phosphene.errors import ConfigError, InputError, NodeError, check_all, problem
 
-__all__ = ["FIT", "person_in", "run_module"]
+__all__ = ["FIT", "add_model_option", "person_in", "run_module"]
 
 _UNNAMED = "p01"
 
@@ -113,11 +113,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", type=int, help="volumes in a decoder window")
     parser.add_argument("--frequencies", metavar="HZ,HZ", help="EEG: tell categories by the power "
                         "at these frequencies, at which pictures flicker")  # fmt: skip
-    parser.add_argument("--model", default="usual",
-                        choices=("usual", "linear", "riemann", "convolution", "auto"),
-                        help="kind of decoder: usual takes linear, or for labelled epochs of EEG "
-                        "riemann, auto convolution as well (torch), whichever is better on "
-                        "training runs")  # fmt: skip
+    add_model_option(parser)
     parser.add_argument("--acquisition", type=_table, default={}, metavar="JSON", help="settings "
                         "of the cleaning, as in a session's table [acquisition]: JSON or its file, "
                         'for instance {"eeg": {"band_hz": [0.3, 30]}}')  # fmt: skip
@@ -142,6 +138,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory", type=float, default=8.0, metavar="GIB", help="refuse what "
                         "would take more memory")  # fmt: skip
     add_array_options(parser)
+
+
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the kind of decoder."""
+    parser.add_argument("--model", default="usual",
+                        choices=("usual", "linear", "riemann", "convolution", "auto", "pictures"),
+                        help="kind of decoder: usual takes linear, or for labelled epochs of EEG "
+                        "riemann, auto convolution as well (torch), whichever is better on "
+                        "training runs; pictures takes shapes and painters (torch) for z, where "
+                        "figures on a plain ground were seen")  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
