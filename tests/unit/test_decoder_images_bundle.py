@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from decoder.images.painter import PainterSettings
 from decoder.images.reconstruct import PictureSettings
 from decoder.settings import FitSettings
 from phosphene.bundle import Bundle
+from phosphene.commands.fit import add_model_option
 from phosphene.engine import OnnxEngine
 from phosphene.errors import ConfigError
 
@@ -50,7 +52,7 @@ def write_trials(path: Path, *, colour: bool = False) -> None:
     parts: dict[str, Array] = {"responses": responses, "stimuli": shown, "labels": labels}
     held = {name: values[:TRIALS] for name, values in parts.items()}
     held |= {f"test_{name}": values[TRIALS:] for name, values in parts.items()}
-    np.savez(path, **held)
+    np.savez(path, **held)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -237,3 +239,10 @@ def test_colours_are_refused_by_the_command_and_a_bundle_takes_no_model(
     asked = [str(source), "--out", out, "--bundle", str(made[2]), "--model", "pictures"]
     assert decode(asked) == 1
     assert "--model" in capsys.readouterr().err
+
+
+def test_the_commands_offer_every_model() -> None:
+    parser = argparse.ArgumentParser()
+    add_model_option(parser)
+    offered = next(action.choices for action in parser._actions if action.dest == "model")
+    assert set(offered or ()) == set(kinds.MODELS)
