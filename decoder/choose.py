@@ -125,7 +125,7 @@ def held_out_loss(data: Dataset, settings: FitSettings, empty: LinearModel) -> f
     names = known_labels(empty, samples)
     known = names != ""
     labels = label_order(empty.categories, names[known])
-    if settings.committee or settings.convolution:
+    if settings.committee or settings.pyriemann or settings.convolution:
         fit: Fit = convolution_of_categories if settings.convolution else committee_of
         return _score_loss(fit, X[known], names[known], labels, samples.groups[known], settings)
     fitted = fit_lda(

@@ -14,7 +14,7 @@ from phosphene.errors import ConfigError, check_all, problem
 
 __all__ = ["KINDS", "Kind", "with_kind"]
 
-Kind = Literal["usual", "linear", "riemann", "convolution", "auto"]
+Kind = Literal["usual", "linear", "riemann", "pyriemann", "convolution", "auto"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
 
@@ -29,7 +29,8 @@ def with_kind(
         As `decoder.search.search` gives them.
     kind : str
         ``linear``: ridge and discriminants. ``riemann``: the committee with tangent vectors of
-        covariances, for categories. ``convolution``: the compact convolution, for categories or c.
+        covariances, for categories. ``pyriemann``: the usual pipeline of xDAWN covariances, fitted
+        by pyRiemann. ``convolution``: the compact convolution, for categories or c.
         ``usual``: the first two, chosen on training runs. ``auto``: all three, chosen on training
         runs; convolutions only where torch is there.
     meta : PreparedMeta
@@ -53,17 +54,19 @@ def with_kind(
     found = []
     if kind not in KINDS:
         found.append(problem("--model", kind, ", ".join(KINDS), "Choose one."))
-    if kind in ("riemann", "convolution") and not epochs:
+    if kind in ("riemann", "pyriemann", "convolution") and not epochs:
         allowed = f"epochs of EEG of {LEAST_TIMES} samples or more"
         found.append(problem(f"--model {kind}", meta.kind, allowed, "Choose linear."))
-    elif kind == "riemann" and pictures:
+    elif kind in ("riemann", "pyriemann") and pictures:
         allowed = "epochs with labels of categories"
-        found.append(problem("--model riemann", "pictures", allowed, "Choose linear or auto."))
+        found.append(problem(f"--model {kind}", "pictures", allowed, "Choose linear or auto."))
     check_all(found, ConfigError, "fit")
     if kind == "linear":
         return settings, replace(grid, committees=())
     if kind == "riemann":
         return settings.model_copy(update={"committee": True}), replace(grid, committees=())
+    if kind == "pyriemann":
+        return settings.model_copy(update={"pyriemann": True}), replace(grid, committees=())
     if kind == "convolution":
         return settings.model_copy(update={"convolution": True}), replace(grid, committees=())
     if kind == "auto" and epochs and has_torch():

@@ -200,6 +200,7 @@ def test_a_kind_of_decoder_is_asked_for_by_name() -> None:
     assert with_kind(start, grid, "usual", meta()) == (start, grid)
     assert with_kind(start, grid, "linear", meta()) == (start, Grid())
     assert with_kind(start, grid, "riemann", meta())[0].committee
+    assert with_kind(start, grid, "pyriemann", meta())[0].pyriemann
     assert with_kind(start, grid, "convolution", meta())[0].convolution
     assert with_kind(start, grid, "auto", meta())[1].convolutions == (False, True)
     assert with_kind(start, grid, "auto", meta("fmri"))[1] == grid
