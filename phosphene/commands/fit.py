@@ -143,7 +143,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def add_model_option(parser: argparse.ArgumentParser) -> None:
     """Add the option that names the kind of decoder."""
     parser.add_argument("--model", default="usual",
-                        choices=("usual", "linear", "riemann", "convolution", "auto", "pictures"),
+                        choices=("usual", "linear", "riemann", "pyriemann", "convolution", "auto",
+                                 "pictures"),
                         help="kind of decoder: usual takes linear, or for labelled epochs of EEG "
                         "riemann, auto convolution as well (torch), whichever is better on "
                         "training runs; pictures takes shapes and painters (torch) for z, where "

@@ -245,6 +245,9 @@ PARTS: dict[str, Part] = {
     "haxby": Part("Haxby 2001, causal, through the chain", haxby_causal),
     "haxby-offline": Part("Haxby 2001, offline, non-causal", haxby_offline),
     "muse": Part("Muse N170, causal, through the chain", muse_causal),
+    "eeg-synthetic": Part(
+        "EEG of the synthetic participant", handed_over("tests.benchmarks.recon_eeg")
+    ),
     "synthetic": Part("Synthetic participant", synthetic),
     "encoding": Part("Encoding of handwritten digits", encoding),
     "confidence": Part("Confidence on the synthetic participant", confidence_synthetic),
