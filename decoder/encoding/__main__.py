@@ -120,12 +120,13 @@ def _regions(given: argparse.Namespace, source: Source) -> dict[str, Any]:
 
 def _facts(source: Source, settings: EncodeSettings) -> dict[str, Any]:
     meta = source.prepared.meta
-    rows, voxels = source.data.responses.shape
+    rows, features = source.data.responses.shape
+    kind = "voxels" if meta.modality == "fmri" else "features (channel by channel), told as voxels"
     return {
         "person": meta.person,
         "source": ", ".join(meta.sources),
         "target_space": source.space,
-        "responses": f"{rows} {'volumes' if source.clock else 'trials'} of {voxels} voxels",
+        "responses": f"{rows} {'volumes' if source.clock else 'trials'} of {features} {kind}",
         "features": f"up to {settings.components} principal components of the training rows of "
         "each fold" + ("; canonical haemodynamic response" if source.clock else ""),
         "regression": "ridge, penalty of each voxel chosen on training rows; z and c together "

@@ -30,7 +30,7 @@ def bars(found: Encoded) -> bytes:
     unique = found.named("unique")
     figure = Figure(figsize=(10.0, 3.6), dpi=100)
     axes: Any = figure.subplots(1, 2 if unique else 1, squeeze=False)[0]
-    figure.subplots_adjust(0.07, 0.2, 0.99, 0.88, wspace=0.22)
+    figure.subplots_adjust(0.08, 0.2, 0.99, 0.88, wspace=0.24)
     _bars(axes[0], shown, names, found, "correlation on held-out rows")
     axes[0].set_title("predicted from z, c and both", fontsize=10)
     if unique:
@@ -165,5 +165,7 @@ def _bars(
     ax.set_xticks(range(len(names)), labels, fontsize=8)
     ax.axhline(0, color="#666666", lw=0.8)
     ax.set_ylabel(unit, fontsize=9)
+    ax.set_ymargin(0.3)  # room for the legend
+    ax.autoscale_view()
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(fontsize=7, frameon=False, ncols=2)

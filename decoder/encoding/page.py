@@ -80,6 +80,8 @@ def page(
 def _facts(found: Encoded, facts: Mapping[str, Any]) -> str:
     told = {**facts, "split": found.split, "held-out rows": found.rows,
             "permuted and drawn as one": f"{found.units} stimuli or blocks"}  # fmt: skip
+    if found.ceiling is not None:
+        told["noise ceiling"] = f"r {float(found.ceiling.mean()):.3f}, mean over all voxels"
     rows = [
         [f"<b>{escape(str(name).replace('_', ' '))}</b>", escape(str(value))]
         for name, value in told.items()

@@ -5,6 +5,7 @@ Both are himalaya's (Dupré la Tour et al. 2022, NeuroImage 264:119728), on NumP
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from decoder.dataset import Rows, Strings, group_folds
+from phosphene.errors import ConfigError, problem
 
 __all__ = ["BALANCES", "Predicted", "banded", "inner_folds", "ridge"]
 
@@ -64,9 +66,7 @@ def ridge(
     -------
     Predicted
     """
-    from himalaya.ridge import RidgeCV
-
-    model = RidgeCV(
+    model = _library().RidgeCV(
         alphas=np.asarray(alphas), fit_intercept=False, solver_params={"warn": False}, cv=folds
     )
     model.fit(X, Y)
@@ -81,13 +81,24 @@ def banded(
     folds: Sequence[tuple[Rows, Rows]],
 ) -> Predicted:
     """Predict held-out rows from two sets together, each with a penalty of its own per voxel."""
-    from himalaya.ridge import GroupRidgeCV
-
     search = {
         "n_iter": np.asarray(BALANCES), "alphas": np.asarray(alphas), "progress_bar": False,
         "warn": False,
     }  # fmt: skip
-    model = GroupRidgeCV(groups="input", solver_params=search, fit_intercept=False, cv=folds)
+    model = _library().GroupRidgeCV(
+        groups="input", solver_params=search, fit_intercept=False, cv=folds
+    )
     model.fit(list(X), Y)
     values = np.asarray(model.predict(list(held)))
     return Predicted(values, np.full(Y.shape[1], np.nan))
+
+
+def _library() -> Any:
+    """Import himalaya, which an installation without the extra `train` lacks."""
+    try:
+        return importlib.import_module("himalaya.ridge")
+    except ImportError as error:
+        raise ConfigError(
+            problem("encode", f"himalaya is missing ({error})", "the extra [train]",
+                    "Install it: pip install 'phosphene[train]'.")
+        ) from error  # fmt: skip
