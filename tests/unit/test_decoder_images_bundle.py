@@ -23,6 +23,7 @@ from decoder.images.head import PictureHead, fit_pictures
 from decoder.images.painter import PainterSettings
 from decoder.images.reconstruct import PictureSettings
 from decoder.settings import FitSettings
+from decoder.torch_engine import TorchEngine
 from phosphene.bundle import Bundle
 from phosphene.commands.fit import add_model_option
 from phosphene.engine import OnnxEngine
@@ -104,7 +105,7 @@ def test_the_bundle_is_one_graph_that_gives_what_the_model_predicts(
     assert isinstance(fitted.model.z, PictureHead)
     assert bundle.manifest.heads == ("z", "class")
     assert bundle.manifest.target.z_shape == (1, SIDE, SIDE)
-    engine = OnnxEngine(bundle.graph, 1)
+    engine, other = OnnxEngine(bundle.graph, 1), TorchEngine(bundle.graph)
     rng = np.random.default_rng(1)
     with np.load(source) as held:
         new = held["test_responses"]
@@ -113,10 +114,11 @@ def test_the_bundle_is_one_graph_that_gives_what_the_model_predicts(
     rows = np.concatenate([rows, rng.normal(0, 3, rows.shape)]).astype(np.float32)
     expected = fitted.model.predict(rows)
     for k, row in enumerate(rows):
-        found = engine.run({"x": row[None]})
+        found, again = engine.run({"x": row[None]}), other.run({"x": row[None]})
         for name in ("z", "c", "log_probabilities", "confidence"):
             wanted = getattr(expected, name)[k]
             assert np.abs(np.squeeze(found[name]) - np.squeeze(wanted)).max() < 1e-4, name
+            assert np.abs(again[name] - found[name]).max() < 1e-4, name
     assert len(expected.confidence) == 2 * TEST
     own, noise = expected.confidence[:TEST], expected.confidence[TEST:]
     assert np.median(own) > np.median(noise), "what is not the person's data is trusted less"
