@@ -88,6 +88,7 @@ def meet(
     settings: FitSettings,
     priors: Priors,
     mask: npt.NDArray[np.bool_] | None,
+    fold: int = 0,
 ) -> Encounters:
     """Let a decoder meet the rows left out of its fit, and impostors made from them.
 
@@ -103,10 +104,13 @@ def meet(
         Of the fold.
     mask : array of bool (X, Y, Z) or None
         Voxels of the features.
+    fold : int
+        Number of the fold: each has impostors of its own draw, as the curves would otherwise be
+        judged on those that they have learned.
     """
     data, samples = left_out
     usual = Familiarity.of(training.X, settings.window)
-    rng = np.random.default_rng([settings.seed, len(data)])
+    rng = np.random.default_rng([settings.seed, len(data), fold])
     kinds, groups = [np.full(len(samples.X), OWN)], [samples.groups]
     windows = [samples.X]
     for kind, made in impostors(data, priors, settings.delay_s, rng, mask):

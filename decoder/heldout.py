@@ -147,7 +147,7 @@ def decode_held_out(
         model = empty.fit(fitted_on, settings)
         left_out = data.select(test)
         samples = make_samples(left_out, settings, priors)
-        met.append(meet(model, fitted_on, (left_out, samples), settings, priors, mask))
+        met.append(meet(model, fitted_on, (left_out, samples), settings, priors, mask, k))
         parts.append((samples, model))
         rows.append(test[samples.rows])
         fold.append(np.full(len(samples.rows), k))
