@@ -150,7 +150,17 @@ def fit_temperature(scores: Array, codes: Array) -> tuple[float, float]:
         Temperature, within 0.05 to 50.
     float
         Mean negative log-probability at that temperature; classes count equally.
+
+    Raises
+    ------
+    InputError
+        If there is no row.
     """
+    if not len(codes):
+        raise InputError(
+            problem("rows to find the temperature on", 0, "1 or more",
+                    "What was shown must be known in two runs or folds at least.")
+        )  # fmt: skip
     weights = 1.0 / np.bincount(codes, minlength=scores.shape[1])[codes]
     weights /= weights.sum()
     rows = np.arange(len(codes))

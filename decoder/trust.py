@@ -32,6 +32,7 @@ from decoder.calibrate import (
     reliability,
 )
 from decoder.familiar import MEASURES, Familiarity, GraphBuilder
+from phosphene.errors import InputError, problem
 from phosphene.manifest import Calibration, Control
 
 __all__ = ["KEPT", "Curves", "Trials", "Trust", "calibrate", "fit_curves", "held_out", "signal_of"]
@@ -180,15 +181,33 @@ def _hinges(measures: Array, centre: Array, spread: Array) -> Array:
 
 
 def held_out(trials: Trials) -> Array:
-    """Confidence of every row by curves that were learned without its cluster."""
+    """Confidence of every row by curves that were learned without its cluster.
+
+    Raises
+    ------
+    InputError
+        If there is only one cluster with rows of the person.
+    """
+    _check_clusters(trials)
     found = np.zeros(len(trials.odds))
     for name in np.unique(trials.clusters):
         test = trials.clusters == name
-        others = ~test if (~test & trials.own).any() else np.ones(len(test), np.bool_)
         part = trials.take(test)
-        curves = fit_curves(trials.take(others))
+        curves = fit_curves(trials.take(~test))
         found[test] = curves.confidence(part.measures, part.odds, part.signal)
     return found
+
+
+def _check_clusters(trials: Trials) -> None:
+    """Refuse what would be judged by curves that have learned from it."""
+    names = np.unique(trials.clusters[trials.own])
+    if len(names) < 2:
+        got = ", ".join(map(str, names)) or "none"
+        raise InputError(
+            problem("runs or folds whose truth is known", got, "2 or more",
+                    "Confidence is measured on runs left out: add runs, or choose a --split with "
+                    "more folds.")
+        )  # fmt: skip
 
 
 def calibrate(trials: Trials) -> tuple[Curves, Calibration]:
@@ -206,6 +225,11 @@ def calibrate(trials: Trials) -> tuple[Curves, Calibration]:
     Calibration
         Brier score, reliability, threshold, and the share of each kind of impostor that falls
         below it.
+
+    Raises
+    ------
+    InputError
+        If there is only one cluster.
     """
     confidence, own = held_out(trials), trials.own
     curves = fit_curves(trials)
@@ -215,7 +239,7 @@ def calibrate(trials: Trials) -> tuple[Curves, Calibration]:
     clusters = trials.clusters[own]
     for name in np.unique(clusters):
         others = clusters != name
-        base[~others] = success[others].mean() if others.any() else success.mean()
+        base[~others] = success[others].mean()
     bins = reliability(sure, success)
     controls = {"not identified": sure[success < 0.5]}
     controls |= {str(k): confidence[trials.kinds == k] for k in np.unique(trials.kinds[~own])}

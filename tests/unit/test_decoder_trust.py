@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from decoder import encounters
 from decoder.calibrate import calibration_error, fit_logistic, quantile_kept, reliability
 from decoder.choose import Grid
+from decoder.classify import fit_temperature
 from decoder.dataset import Dataset
 from decoder.familiar import MEASURES, Familiarity
 from decoder.fit import Fitted, fit_decoder
+from decoder.heldout import decode_held_out
 from decoder.impostors import KINDS, impostors, moved_from
 from decoder.samples import Priors, make_samples
 from decoder.trust import Trials, calibrate, fit_curves
@@ -105,6 +109,36 @@ def test_nothing_known_cannot_be_calibrated() -> None:
     nothing = replace(data, labels=np.full(len(data), ""))
     with pytest.raises(InputError):
         fit_decoder(nothing, SETTINGS, Grid(), EMPTY, silent)
+
+
+def test_confidence_is_never_measured_on_what_it_was_learned_from() -> None:
+    rng = np.random.default_rng(0)
+    kinds = np.repeat(["own", "noise"], 20)
+    one = Trials(
+        rng.normal(size=(40, 3)), rng.normal(size=40), rng.normal(size=40),
+        rng.integers(0, 2, 40) * (kinds == "own"), np.full(40, "run 1"), kinds,
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"run 1.*2 or more"):
+        calibrate(one)
+    with pytest.raises(InputError, match="temperature"):
+        fit_temperature(np.zeros((0, 2)), np.zeros(0, int))
+    # A second cluster of impostors alone is none to learn from.
+    with pytest.raises(InputError, match="2 or more"):
+        calibrate(replace(one, clusters=np.repeat(["run 1", "run 2"], 20)))
+
+
+def test_each_fold_meets_impostors_of_its_own_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float] = []
+
+    def watched(
+        data: Dataset, priors: Priors, delay_s: float, rng: np.random.Generator, mask: object
+    ) -> Iterator[tuple[str, Dataset]]:
+        drawn.append(rng.random())
+        return iter(())
+
+    monkeypatch.setattr(encounters, "impostors", watched)
+    decode_held_out(person(0, 3, 0), SETTINGS, Grid(), EMPTY, silent)
+    assert len(set(drawn)) == 3
 
 
 def test_without_categories_confidence_is_the_share_of_pictures_beaten() -> None:
