@@ -95,6 +95,7 @@ def meta_of(
         "times_s": (),
         "settings": dump_settings(settings),
         "sources": {name: sha for run in runs for name, sha in run.sources.items()},
+        "run_sources": {run.run: tuple(run.sources.values()) for run in runs},
         "events": [event for run in runs for event in run.events],
     }
 

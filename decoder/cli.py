@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from decoder.choose import Grid
+from decoder.fingerprint import sources_of_runs
 from decoder.fit import Facts, fit_bundle
 from decoder.kinds import MODELS, kind_of
 from decoder.load import Loaded, LoadOptions, load
@@ -204,6 +205,7 @@ def _facts(loaded: Loaded, given: argparse.Namespace) -> Facts:
         channels=meta.channels,
         acquisition=settings,
         sources=tuple(sorted(set(meta.sources.values()))),
+        run_sources=sources_of_runs(prepared),
         further=prepared.further,
         regions=takagi_regions(given.early, given.higher, prepared, given.source, given.banded),
         space_graph=loaded.aim.graph,

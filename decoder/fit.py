@@ -17,6 +17,7 @@ from decoder.choose import Grid, choose
 from decoder.classify import fit_temperature
 from decoder.dataset import Dataset
 from decoder.familiar import Familiarity
+from decoder.fingerprint import TRAINING_ROWS, row_hashes
 from decoder.given import Given, score_given
 from decoder.heldout import HeldOut, Progress, decode_held_out
 from decoder.identify import trials
@@ -63,6 +64,8 @@ class Facts:
         What acquisition has learned besides and needs again in a live run.
     regions : Regions or RegionsFromData, optional
         Which voxels each head reads; None = all of them.
+    run_sources : mapping of str to tuple of str
+        SHA-256 of the files that each run came from.
     space_graph : bytes, optional
         ONNX that makes pictures of z of a space that the renderer does not bring itself.
     """
@@ -81,6 +84,7 @@ class Facts:
     channels: tuple[str, ...] = ()
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    run_sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     further: Mapping[str, Array] = field(default_factory=dict, repr=False)
     regions: Regions | RegionsFromData | None = field(default=None, repr=False)
     space_graph: bytes | None = field(default=None, repr=False)
@@ -199,6 +203,7 @@ def fit_bundle(
     fitted = fit_decoder(data, start, grid or Grid(), empty, progress, split, facts.mask, test)
     priors = fitted.priors
     statistics: dict[str, Array] = {"prior_mean": priors.mean, "prior_std": priors.std}
+    statistics[TRAINING_ROWS] = row_hashes(data)
     statistics |= facts.further
     found = fitted.model.regions
     if isinstance(found, Regions):
@@ -301,6 +306,7 @@ def _manifest(data: Dataset, facts: Facts, fitted: Fitted, grid: Grid) -> Manife
             split=fitted.scores[0].split if fitted.scores else "none",
             settings={**settings.model_dump(mode="json"), **chosen},
             seed=settings.seed,
+            run_sources=dict(facts.run_sources),
         ),
         metrics=fitted.scores,
         calibration=fitted.calibration,

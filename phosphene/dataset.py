@@ -97,6 +97,8 @@ class PreparedMeta(Struct, frozen=True, kw_only=True):
         Everything shown, in all runs.
     delays_s : tuple of float
         Delays from an event to its beta, in seconds, where betas were made at several.
+    run_sources : dict
+        Run to the SHA-256 of each file that it was read from; empty where that is not told.
     """
 
     person: str
@@ -111,6 +113,7 @@ class PreparedMeta(Struct, frozen=True, kw_only=True):
     sources: dict[str, str]
     events: list[TimedEvent]
     delays_s: tuple[float, ...] = ()
+    run_sources: dict[str, tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,10 @@ class NormaliserInfo(_Part, frozen=True, kw_only=True):
 
 
 class TrainingInfo(_Part, frozen=True, kw_only=True):
-    """What the decoder was fitted on: hashes, amounts, chosen settings; never the data."""
+    """What the decoder was fitted on: hashes, amounts, chosen settings; never the data.
+
+    `run_sources` tells the SHA-256 of the files of each run, by the name that the run had there.
+    """
 
     data_sha256: tuple[Sha256, ...]
     samples: Positive
@@ -122,6 +125,7 @@ class TrainingInfo(_Part, frozen=True, kw_only=True):
     split: str
     settings: dict[str, Any] = {}
     seed: int
+    run_sources: dict[str, tuple[Sha256, ...]] = {}
 
 
 class Score(_Part, frozen=True, kw_only=True):

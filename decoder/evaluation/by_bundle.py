@@ -65,7 +65,7 @@ def decode_by_bundle(
     _check(bundle.manifest, prepared)
     settings = settings_of(bundle.manifest)
     data = _dataset(bundle.manifest, prepared, settings, options.space, progress)
-    why = trained_on(bundle.manifest, prepared, data, source, options)
+    why = trained_on(bundle.manifest, bundle.statistics, prepared, data)
     if why and not allow_training:
         raise ConfigError(
             problem("SOURCE", why, "data that the bundle was not fitted on",

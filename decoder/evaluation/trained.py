@@ -2,83 +2,91 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from decoder.dataset import Dataset
-from decoder.load import LoadOptions, load
+from decoder.fingerprint import TRAINING_ROWS, is_among, sources_of_runs
 from decoder.search import is_trials
 from phosphene.dataset import PreparedData
-from phosphene.errors import ConfigError, InputError
 from phosphene.manifest import Manifest
 
 __all__ = ["trained_on"]
 
 
 def trained_on(
-    manifest: Manifest, prepared: PreparedData, data: Dataset, source: Path, options: LoadOptions
+    manifest: Manifest,
+    statistics: Mapping[str, npt.NDArray[Any]],
+    prepared: PreparedData,
+    data: Dataset,
 ) -> str:
     """Say why data are training data of a bundle; "" where nothing speaks for it.
 
-    A file with several runs is training data only as far as its runs were used. Of trials with a
-    test side, that side is not, if the bundle was fitted on exactly the other one.
+    Rows are known by their hashes, whatever the file, its name, their order and their number. Rows
+    that were cleaned otherwise differ; these are known by the file that they came from. A file
+    with several runs is training data only as far as its runs were used, and one of trials only
+    as far as its test side was not left out.
 
     Parameters
     ----------
-    manifest : Manifest
+    manifest, statistics
         Of the bundle.
     prepared : PreparedData
         As read.
     data : Dataset
         What would be evaluated.
-    source : Path
-        Where it was read from.
-    options : LoadOptions
-        How.
 
     Returns
     -------
     str
     """
-    known = set(manifest.training.data_sha256)
-    if data.sha256() in known:
+    known = statistics.get(TRAINING_ROWS)
+    if known is not None:
+        same = int(is_among(data, known).sum())
+        if same:
+            return f"the bundle was fitted on {same} of these {len(data)} rows"
+    training = manifest.training
+    if data.sha256() in training.data_sha256:
         return "the data are those that the bundle was fitted on"
-    files = sorted(name for name, digest in prepared.meta.sources.items() if digest in known)
-    told = f"the bundle was fitted on {', '.join(files[:3])}{' and others' * (len(files) > 3)}"
     if is_trials(prepared.meta):
-        return _of_trials(known, files, told, source, options)
-    if not files:
-        return ""
-    # Blocks of a cut run are named after it.
-    trained = {group.rpartition(" block-")[0] or group for group in manifest.training.groups}
-    common = sorted(set(data.groups.tolist()) & trained)
-    return f"{told}, run(s) {', '.join(common[:5])}" if common else ""
-
-
-def _of_trials(
-    known: set[str], files: list[str], told: str, source: Path, options: LoadOptions
-) -> str:
-    """Read the trials as a fit does and look for what it would learn from."""
-    try:
-        loaded = load(source, replace(options, split="auto"), lambda _: None)
-    except (ConfigError, InputError):
-        # Too few of them for a fit; then none can have been made of them alone.
-        return told if files else ""
-    learnt = loaded.aim.data
-    side = replace(learnt, given=np.full(len(learnt), "train"))
-    same = bool({learnt.sha256(), side.sha256()} & known)
-    if loaded.test is None:
-        return "the data are those that the bundle was fitted on" if same else told * bool(files)
-    if not files:
-        return ""
-    if not same:
-        return (
-            f"{told}, but not on those rows that are named as to learn from here (name arrays, "
-            "--labels, --space and --seed as in the fit)"
-        )
-    rows = {row.tobytes() for row in learnt.responses}
-    if any(row.tobytes() in rows for row in loaded.test.data.responses):
-        return f"{told}; rows to test are among those to learn from"
+        return _of_trials(manifest, prepared, data, known is not None)
+    here = _runs_of_files(sources_of_runs(prepared), data.group_names)
+    there = _runs_of_files(training.run_sources, tuple(training.run_sources))
+    shared = [sha for sha in here if sha in {*training.data_sha256, *there}]
+    for sha in shared:
+        mine, theirs = here[sha], there.get(sha, set())
+        common = sorted(mine & theirs)
+        # Only names of runs within one file can be compared; a file of one run has any name.
+        if common or max(len(mine), len(theirs)) < 2 or not theirs:
+            runs = f"run(s) {', '.join(common[:5])}" if common else "its run has another name here"
+            return f"the bundle was fitted on {_named(prepared, [sha])}, {runs}"
     return ""
+
+
+def _of_trials(manifest: Manifest, prepared: PreparedData, data: Dataset, told: bool) -> str:
+    """Judge rows of which none is known to have been learned from."""
+    files = [sha for sha in prepared.meta.sources.values() if sha in manifest.training.data_sha256]
+    aside = data.given is not None and bool(np.all(data.given == "test"))
+    if not files or (told and aside):
+        return ""
+    return f"the bundle was fitted on {_named(prepared, files)}"
+
+
+def _runs_of_files(
+    sources: Mapping[str, Sequence[str]], runs: Sequence[str]
+) -> dict[str, set[str]]:
+    """Return the runs that came from each file."""
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        for sha in sources.get(run, ()):
+            found.setdefault(sha, set()).add(run)
+    return found
+
+
+def _named(prepared: PreparedData, hashes: Sequence[str]) -> str:
+    names = sorted(name for name, sha in prepared.meta.sources.items() if sha in hashes)
+    others = " and others" * (len(names) > 3)
+    return ", ".join(names[:3]) + others if names else "this file under another name"

@@ -11,6 +11,8 @@ from decoder.cli import main as fit
 from decoder.evaluation.decode import main as decode
 from decoder.evaluation.heldout import percepts_of
 from decoder.evaluation.percepts import Percepts, read_percepts
+from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent, write_prepared
+from phosphene.stimuli import CATEGORIES
 
 TRIALS, VOXELS, SIDE = 36, 25, 8
 
@@ -95,17 +97,78 @@ def test_training_data_are_refused_or_stamped(
     wanted = ["--out", str(out), "--bundle", str(bundle)]
     swapped = ["--test-responses", "responses", "--test-stimuli", "stimuli"]
     assert decode([str(source), *wanted, *swapped, "--test-labels-key", "labels"]) == 1
-    assert "the bundle was fitted on trials.npz" in capsys.readouterr().err
+    assert "fitted on 36 of these 36 rows" in capsys.readouterr().err
     # The rows to learn from alone, in another file.
     with np.load(source) as held:
         np.savez(rows, **{k: held[k] for k in ("responses", "stimuli", "labels")})
     assert decode([str(rows), *wanted]) == 1
-    assert "those that the bundle was fitted on" in capsys.readouterr().err
+    assert "fitted on 36 of these 36 rows" in capsys.readouterr().err
+    # Fewer of them, in another order, packed, of another type, among others.
+    order = np.random.default_rng(1).permutation(TRIALS)[:5]
+    with np.load(source) as held:
+        some = {k: held[k][order] for k in ("responses", "stimuli", "labels")}
+        more = {k: np.concatenate([v, held[f"test_{k}"]]) for k, v in some.items()}
+    np.savez_compressed(rows, **{k: v.astype("f4") if v.ndim == 2 else v for k, v in more.items()})
+    assert decode([str(rows), *wanted]) == 1
+    assert "fitted on 5 of these 17 rows" in capsys.readouterr().err
     assert not out.exists()
     assert decode([str(rows), *wanted, "--allow-training"]) == 0
     found = read_percepts(out)
     assert found.facts["training"]
     assert found.facts["split"].startswith("NOT held out")
+
+
+def recorded(path: Path, files: dict[str, str], seed: int = 0) -> Path:
+    """Write prepared volumes of runs, each cleaned from a file."""
+    rng, count = np.random.default_rng(seed), 20
+    events = [
+        TimedEvent(run=run, t_s=8.0 * k, duration_s=6.0, label=CATEGORIES[k % 2])
+        for run in files
+        for k in range(5)
+    ]
+    meta = PreparedMeta(
+        person="p1", modality="fmri", kind="fmri", mask_hash="0" * 64, tr_s=2.0, affine=(),
+        channels=(), times_s=(), settings="{}", events=events,
+        sources={f"{sha}.nii": sha * 64 for sha in set(files.values())},
+        run_sources={run: (sha * 64,) for run, sha in files.items()},
+    )  # fmt: skip
+    runs = np.repeat(list(files), count)
+    write_prepared(
+        path,
+        PreparedData(
+            meta, rng.normal(size=(len(runs), 9)).astype(np.float32), runs,
+            np.tile(2.0 * np.arange(1, count + 1), len(files)), np.full(len(runs), np.nan),
+            np.zeros((0, 0, 0), bool),
+        ),
+    )  # fmt: skip
+    return path
+
+
+def test_a_file_is_known_however_its_run_is_called_and_cleaned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fitted(files: dict[str, str]) -> str:
+        source, where = recorded(tmp_path / "fit.npz", files), tmp_path / "b"
+        options = ["--delay", "4", "--window", "1", "--replace"]
+        assert fit([str(source), "--out", str(where), *options]) == 0
+        return str(where)
+
+    def refusal(bundle: str, files: dict[str, str]) -> str:
+        source, out = recorded(tmp_path / "new.npz", files, seed=1), str(tmp_path / "p.npz")
+        capsys.readouterr()
+        failed = decode([str(source), "--out", out, "--bundle", bundle])
+        err = capsys.readouterr().err
+        assert bool(failed) == ("fitted on" in err)
+        return err if failed else ""
+
+    each = fitted({"1": "a", "2": "b", "3": "c"})
+    assert "b.nii, its run has another name" in refusal(each, {"sub-1_run-2": "b"})
+    assert "c.nii, run(s) 3" in refusal(each, {"3": "c"})
+    assert not refusal(each, {"2": "d"})
+    # One file with several runs: their names are its own.
+    shared = fitted({"1": "e", "2": "e", "3": "e"})
+    assert not refusal(shared, {"4": "e"})
+    assert "e.nii, run(s) 2" in refusal(shared, {"2": "e", "4": "e"})
 
 
 def test_other_trials_of_the_person_are_welcome(source: Path, bundle: Path, tmp_path: Path) -> None:
