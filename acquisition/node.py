@@ -6,13 +6,14 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 import zmq
 
 from acquisition.flow import FeatureWindow, Onlookers
+from acquisition.fmri_take import FmriTake
 from acquisition.intake import Opener
 from acquisition.lsl.config import configure_lsl
 from acquisition.lsl.inlet import Marker, MarkerInlet
@@ -26,7 +27,6 @@ from phosphene.errors import BundleError, InputError, NodeError
 from phosphene.live_bundle import live_bundle
 from phosphene.messages import Command, Credit, Event, Features, Message, Quality
 from phosphene.node import NodeContext
-from phosphene.plan import Plan
 from phosphene.quality import region_name
 
 __all__ = ["AcquisitionNode", "build"]
@@ -72,7 +72,8 @@ class AcquisitionNode:
             MarkerInlet(ids, now, local=bridged and number == 0)
             for number, ids in enumerate(names.markers)
         ]
-        self._take: Take = _take_of(plan)(
+        kind = FmriTake if plan.session.modality == "fmri" else EegTake
+        self._take: Take = kind(
             plan, bundle, self._progress.count, self._features_progress.count, names.data, now
         )
         self.out = Publisher(context.zmq, context.endpoint("acquisition"))
@@ -355,15 +356,6 @@ def _load(context: NodeContext) -> tuple[Bundle | None, str]:
     except BundleError as error:
         _LOG.error("%s", error)
         return None, f"quality control only: {error}"
-
-
-def _take_of(plan: Plan) -> Callable[..., Take]:
-    if plan.session.modality == "eeg":
-        return EegTake
-    # imported here: what volumes need takes half a second that EEG need not wait for
-    from acquisition.fmri_take import FmriTake
-
-    return FmriTake
 
 
 def build(context: NodeContext) -> AcquisitionNode:

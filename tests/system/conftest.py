@@ -83,7 +83,7 @@ def participant(tmp_path_factory: pytest.TempPathFactory) -> Participant:
 
     def calibrate() -> None:
         module(simulate, ["calibration", "--seed", 3, "--modality", "fmri", "--out", data,
-                          "--tr", TR_S])  # fmt: skip
+                          "--tr", TR_S, "--runs", 3])  # fmt: skip
         module("decoder.fit", [data, "--out", bundle])
 
     def scan() -> None:
