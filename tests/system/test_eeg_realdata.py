@@ -68,7 +68,7 @@ def test_faces_are_told_from_houses_in_left_out_runs(realdata: Path) -> None:
     scores = [auc(odds, truth) for odds, truth in found]
     print("left-out AUC", np.round(scores, 3), np.mean(scores))
     # Without the epochs that were rejected; a replay scores those, too.
-    assert np.mean(scores) >= 0.72
+    assert np.mean(scores) >= 0.73
     rng = np.random.default_rng(0)
     shuffled = [auc(odds, rng.permutation(truth)) for odds, truth in found for _ in range(20)]
     assert np.mean(shuffled) == pytest.approx(0.5, abs=0.03)

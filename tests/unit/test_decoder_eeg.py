@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from decoder.choose import Grid
+from decoder.choose import Grid, choose, held_out_loss
 from decoder.dataset import Dataset
 from decoder.eeg import train
 from decoder.eeg.kinds import with_kind
@@ -184,6 +185,29 @@ def test_a_fit_with_convolutions_is_the_same_model(monkeypatch: pytest.MonkeyPat
     (auc,) = [s for s in found.scores if s.name == "auc_face_house"]
     assert auc.value > 0.6
     assert abs(auc.shuffled - 0.5) < 0.15
+
+
+@pytest.mark.parametrize(("known", "taken"), [(True, True), (False, False)])
+def test_auto_takes_a_convolution_only_where_left_out_runs_are_told_better_with_it(
+    monkeypatch: pytest.MonkeyPatch, known: bool, taken: bool
+) -> None:
+    X, codes, groups = epochs(96)
+    c = np.array([[1.0, -2.0], [-1.0, 2.0]], np.float32)[codes]
+    truth = {row.tobytes(): target for row, target in zip(X, c, strict=True)}
+
+    def trained(rows: Array, target: Array, *_: object) -> Callable[[Array], Array]:
+        """Know the truth, or nothing but the mean."""
+        mean = target.mean(axis=0)
+        return lambda left: np.stack([truth[row.tobytes()] if known else mean for row in left])
+
+    monkeypatch.setattr("decoder.choose.convolution_of_c", trained)
+    start = FitSettings(
+        window=1, normaliser="none", period_s=0.8, channels=CHANNELS, rate_hz=RATE_HZ, folds=2
+    )
+    data = Dataset(X, groups, np.arange(96.0), c=c)
+    loss = held_out_loss(data, start.model_copy(update={"convolution": True}), EMPTY)
+    assert loss == pytest.approx(0.0 if known else 1.0)
+    assert choose(data, start, Grid(convolutions=(False, True)), EMPTY).convolution is taken
 
 
 def meta(kind: str = "eeg-epoch", detail: str = "") -> PreparedMeta:
