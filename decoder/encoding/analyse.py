@@ -15,7 +15,7 @@ from decoder.encoding.material import Encoded, Kind, Material, Of, Told
 from decoder.encoding.regress import Predicted, banded, inner_folds, ridge
 from decoder.encoding.settings import EncodeSettings
 from decoder.encoding.significance import benjamini_hochberg, drawn_units, p_values, reordered
-from decoder.encoding.tally import Draws, Tally, correlation_pair, tally, unique_pair
+from decoder.encoding.tally import Draws, Tally, centred, correlation_pair, tally, unique_pair
 
 __all__ = ["JOINT", "UNIQUE", "encode", "voxels_at_once"]
 
@@ -43,7 +43,7 @@ class _Fold:
 
 @dataclass(frozen=True)
 class _Told:
-    """Tells how far a block of voxels is: its folds, and its permutations as one more."""
+    """Tells how far a block of voxels is: half of it are its folds, half its permutations."""
 
     progress: Progress
     start: int
@@ -93,11 +93,10 @@ def encode(
     parts: dict[str, list[tuple[Tally, Array, Array]]] = {}
     for start in range(0, voxels, step):
         own = slice(start, min(start + step, voxels))
-        told = _Told(progress, start, own.stop, voxels, len(folds) + 1)
+        told = _Told(progress, start, own.stop, voxels, 2 * len(folds))
         block = _block(folds, scaled[:, own], fold_of, draws, members[own], settings, told)
         for name, part in block:
             parts.setdefault(name, []).append(part)
-        told(len(folds) + 1)
     kinds: dict[str, Kind] = {own.name: own.kind for own in material.sets}
     sizes = members.sum(axis=0)
     names = tuple(material.members())
@@ -169,7 +168,8 @@ def _block(
         told(number)
     truth = np.concatenate(measured)
     predicted = {name: np.concatenate([p.values for p in parts]) for name, parts in made.items()}
-    pairs = {n: correlation_pair(values, truth, fold_of) for n, values in predicted.items()}
+    clean_truth = centred(truth, fold_of)
+    pairs = {n: correlation_pair(values, clean_truth, fold_of) for n, values in predicted.items()}
     explained = {name: _explained(values, truth) for name, values in predicted.items()}
     alphas = {n: np.median([p.alphas for p in parts], axis=0) for n, parts in made.items()}
     if JOINT in predicted:
@@ -177,7 +177,10 @@ def _block(
             pairs[name] = unique_pair(predicted[JOINT], predicted[other], truth)
             explained[name] = explained[JOINT] - explained[other]
             alphas[name] = np.full(truth.shape[1], np.nan)
-    found = tally(pairs, draws, members, settings.threshold)
+    half = len(folds)
+    found = tally(
+        pairs, draws, members, settings.threshold, lambda share: told(half + int(half * share))
+    )
     return [(name, (found[name], explained[name], alphas[name])) for name in pairs]
 
 

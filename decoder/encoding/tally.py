@@ -9,7 +9,7 @@ p of cross-validation is, if anything, too large.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,10 +116,10 @@ def centred(values: Array, folds: Array) -> Array:
     return found
 
 
-def correlation_pair(predicted: Array, measured: Array, folds: Array) -> Pair:
-    """Correlate within folds."""
-    a, b = centred(predicted, folds), centred(measured, folds)
-    return Pair(a, b, scale_rows=a**2, root_rows=b**2)
+def correlation_pair(predicted: Array, truth: Array, folds: Array) -> Pair:
+    """Correlate within folds; `truth` is what was measured, `centred` already."""
+    a = centred(predicted, folds)
+    return Pair(a, truth, scale_rows=a**2, root_rows=truth**2)
 
 
 def unique_pair(joint: Array, other: Array, measured: Array) -> Pair:
@@ -133,7 +133,11 @@ def unique_pair(joint: Array, other: Array, measured: Array) -> Pair:
 
 
 def tally(
-    pairs: Mapping[str, Pair], draws: Draws, members: Array, threshold: float
+    pairs: Mapping[str, Pair],
+    draws: Draws,
+    members: Array,
+    threshold: float,
+    told: Callable[[float], None] = lambda _: None,
 ) -> dict[str, Tally]:
     """Compute figures, permutations and resamples of some voxels.
 
@@ -145,35 +149,56 @@ def tally(
     members : array (voxels, regions) of 0 and 1
     threshold : float
         See `Tally.above`.
+    told : Callable
+        Told the share of permutations that are done.
 
     Returns
     -------
     dict of str to Tally
     """
-    return {name: _tally(pair, draws, members, threshold) for name, pair in pairs.items()}
-
-
-def _tally(pair: Pair, draws: Draws, members: Array, threshold: float) -> Tally:
-    a = pair.a[draws.base].astype(np.float32)
-    b = pair.b.astype(np.float32)
-    less_rows = np.zeros_like(pair.a) if pair.less_rows is None else pair.less_rows
-    less, scale = less_rows.sum(axis=0), pair.scale_rows.sum(axis=0)
-    root = None if pair.root_rows is None else pair.root_rows.sum(axis=0)
-    value = pair.figure((pair.a * pair.b).sum(axis=0), less, scale, root)
-    count, regions = len(draws.orders), members.shape[1]
-    as_good = np.zeros(len(value))
-    permuted, above_permuted = np.empty((count, regions)), np.empty((count, regions))
+    own = {name: _Running(pair, draws, members, threshold) for name, pair in pairs.items()}
+    # Sets share what was measured: it is permuted once for all of them.
+    sides = {id(pair.b): pair.b.astype(np.float32) for pair in pairs.values()}
     for k, order in enumerate(draws.orders):
-        products = np.einsum("ij,ij->j", a, b[order]).astype(np.float64)
-        figure = pair.figure(products, less, scale, root)
-        as_good += figure >= value
-        permuted[k] = figure @ members
-        above_permuted[k] = (figure > threshold) @ members
-    drawn = _resampled(pair, less_rows, draws)
-    return Tally(
-        value, as_good, value @ members, permuted, drawn @ members, (value > threshold) @ members,
-        above_permuted, (drawn > threshold) @ members,
-    )  # fmt: skip
+        moved = {key: side[order] for key, side in sides.items()}
+        for name, pair in pairs.items():
+            own[name].permuted(k, moved[id(pair.b)])
+        told((k + 1) / len(draws.orders))
+    return {name: running.done() for name, running in own.items()}
+
+
+class _Running:
+    """A tally while its permutations are made."""
+
+    def __init__(self, pair: Pair, draws: Draws, members: Array, threshold: float) -> None:
+        self._pair, self._draws, self._members, self._threshold = pair, draws, members, threshold
+        self._a = pair.a[draws.base].astype(np.float32)
+        self._less_rows = np.zeros_like(pair.a) if pair.less_rows is None else pair.less_rows
+        self._less, self._scale = self._less_rows.sum(axis=0), pair.scale_rows.sum(axis=0)
+        self._root = None if pair.root_rows is None else pair.root_rows.sum(axis=0)
+        self._value = self._figure((pair.a * pair.b).sum(axis=0))
+        self._as_good = np.zeros(len(self._value))
+        shape = (len(draws.orders), members.shape[1])
+        self._sums, self._above = np.empty(shape), np.empty(shape)
+
+    def permuted(self, number: int, b: Array) -> None:
+        """Take in one permutation, of which `b` are the rows in the place of the base."""
+        figure = self._figure(np.einsum("ij,ij->j", self._a, b).astype(np.float64))
+        self._as_good += figure >= self._value
+        self._sums[number] = figure @ self._members
+        self._above[number] = (figure > self._threshold) @ self._members
+
+    def done(self) -> Tally:
+        """Draw the resamples and return everything."""
+        drawn = _resampled(self._pair, self._less_rows, self._draws)
+        value, members, least = self._value, self._members, self._threshold
+        return Tally(
+            value, self._as_good, value @ members, self._sums, drawn @ members,
+            (value > least) @ members, self._above, (drawn > least) @ members,
+        )  # fmt: skip
+
+    def _figure(self, products: Array) -> Array:
+        return self._pair.figure(products, self._less, self._scale, self._root)
 
 
 def _resampled(pair: Pair, less_rows: Array, draws: Draws) -> Array:

@@ -27,7 +27,7 @@ from decoder.encoding.sets import of_generator, seen_once
 from decoder.encoding.settings import EncodeSettings
 from decoder.encoding.significance import benjamini_hochberg, p_values, reordered, unit_blocks
 from decoder.encoding.source import blocks_in_time
-from decoder.encoding.tally import correlation_pair
+from decoder.encoding.tally import centred, correlation_pair
 from decoder.encoding.write import write_encoding
 from decoder.splits import Split
 from phosphene.cli import main
@@ -154,7 +154,7 @@ def test_a_fold_without_its_mean_has_no_bias_of_means() -> None:
     truth, folds = rng.normal(size=(50, 300)), np.repeat(np.arange(5), 10)
     mean = np.stack([truth[folds != k].mean(axis=0) for k in folds])
     predicted = mean + 0.3 * rng.normal(size=truth.shape)
-    pair = correlation_pair(predicted, truth, folds)
+    pair = correlation_pair(predicted, centred(truth, folds), folds)
     within = (pair.a * pair.b).sum(axis=0) / np.sqrt(
         (pair.a**2).sum(axis=0) * (pair.b**2).sum(axis=0)
     )
