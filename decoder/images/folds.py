@@ -10,25 +10,49 @@ import numpy.typing as npt
 
 from phosphene.errors import InputError, problem
 
-__all__ = ["split"]
+__all__ = ["numbered", "split"]
 
 Array = npt.NDArray[Any]
 
 
-def split(count: int, folds: int, seed: int) -> Iterator[tuple[Array, Array]]:
+def split(
+    count: int, folds: int, seed: int, same: Array | None = None
+) -> Iterator[tuple[Array, Array]]:
     """Give training and held-out trial numbers, fold by fold.
 
     Trials are permuted by `seed` and cut into `folds` parts whose sizes differ by at most one;
-    every trial is held out once.
+    every trial is held out once. Where trials of the same picture are told, pictures are permuted
+    and cut so, and no picture is on both sides.
+
+    Parameters
+    ----------
+    count : int
+        Trials.
+    folds : int
+        Parts.
+    seed : int
+        Of the permutation.
+    same : array of int (count,), optional
+        Number of the picture of each trial, from 0 on; see `numbered`.
 
     Raises
     ------
     InputError
-        Unless 2 <= folds <= count.
+        Unless 2 <= folds <= trials (or pictures).
     """
-    if not 2 <= folds <= count:
-        allowed = f"2 to {count} (trials)"
-        raise InputError(problem("folds", folds, allowed, "Ask for fewer, or bring more trials."))
-    order = np.random.default_rng(seed).permutation(count)
-    for held in np.array_split(order, folds):
-        yield np.setdiff1d(order, held), np.sort(held)
+    of = np.arange(count) if same is None else same
+    units = int(of.max(initial=-1)) + 1
+    if not 2 <= folds <= units:
+        what = "trials" if same is None else "different pictures"
+        allowed = f"2 to {units} ({what})"
+        raise InputError(problem("folds", folds, allowed, f"Ask for fewer, or bring more {what}."))
+    order = np.random.default_rng(seed).permutation(units)
+    for part in np.array_split(order, folds):
+        held = np.isin(of, part)
+        yield np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def numbered(pictures: Array) -> Array:
+    """Give equal pictures (n, ...) equal numbers (n,), from 0 on in the order they come first."""
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(picture.tobytes(), len(seen)) for picture in pictures])

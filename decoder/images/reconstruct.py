@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from decoder.images.folds import split
+from decoder.images.folds import numbered, split
 from decoder.images.painter import Painter, PainterSettings, Pairs, channel, fit_painter
 from decoder.images.shapes import code_scales, ink, shape_code, signed_distances
 from decoder.images.smoother import Smoother, Voxels, fit_smoother
@@ -167,7 +167,7 @@ class PictureDecoder:
         kind_distances = (kinds.T @ flat) / kinds.sum(axis=0)[:, None]
         mean, axes = _axes(code, self.settings.components)
         fitted = Fitted(
-            smoother=fit_smoother(rows, code, self.settings.voxels),
+            smoother=fit_smoother(rows, code, self.settings.voxels, numbered(grey)),
             codes=(code - mean) @ axes.T,
             kinds=kinds,
             kind_distances=kind_distances,
@@ -238,8 +238,11 @@ class PictureDecoder:
         settings = self.settings
         mean, axes, scales = to_code
         decoded = np.zeros_like(codes)
-        for train, held in split(len(rows), settings.folds, settings.seed):
-            smoother = fit_smoother(rows[train], code[train], settings.voxels)
+        same = numbered(grey)
+        folds = min(settings.folds, int(same.max()) + 1)
+        for train, held in split(len(rows), folds, settings.seed, same):
+            left = numbered(grey[train])
+            smoother = fit_smoother(rows[train], code[train], settings.voxels, left)
             decoded[held] = smoother(rows[held]) @ codes[train]
         slope, noise = channel(codes, decoded, settings.shrinkage)
         drawn = vary(grey, settings.variants, settings.variety, settings.seed)

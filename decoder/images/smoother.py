@@ -96,14 +96,18 @@ class Smoother:
         return np.asarray(rows @ self.maps + 1.0 / self.maps.shape[1])
 
 
-def fit_smoother(responses: Array, code: Array, voxels: Voxels) -> Smoother:
+def fit_smoother(
+    responses: Array, code: Array, voxels: Voxels, same: Array | None = None
+) -> Smoother:
     """Average of the two decoders; see `fit_weighted` and `fit_inverse`."""
-    a = fit_weighted(responses, code, voxels)
-    b = fit_inverse(responses, code, voxels)
+    a = fit_weighted(responses, code, voxels, same)
+    b = fit_inverse(responses, code, voxels, same)
     return Smoother(a.mean, a.std, (a.maps + b.maps) / 2)
 
 
-def fit_weighted(responses: Array, code: Array, voxels: Voxels) -> Smoother:
+def fit_weighted(
+    responses: Array, code: Array, voxels: Voxels, same: Array | None = None
+) -> Smoother:
     """Ridge regression on voxels scaled by their cross-validated encoding correlation.
 
     Parameters
@@ -112,6 +116,9 @@ def fit_weighted(responses: Array, code: Array, voxels: Voxels) -> Smoother:
     code : array (n, k)
         Code of the picture of each trial; only its inner products matter.
     voxels : Voxels
+    same : array of int (n,), optional
+        Number of the picture of each trial, where some are shown again; see
+        `decoder.images.folds.split`.
 
     Returns
     -------
@@ -121,7 +128,7 @@ def fit_weighted(responses: Array, code: Array, voxels: Voxels) -> Smoother:
     n = len(rows)
     f = _components(code, voxels.ridge_components)
     penalty = float((f**2).sum(axis=0).mean())
-    scale = np.maximum(_correlation(rows, _left_out(rows, f, penalty)), 0.0)
+    scale = np.maximum(_correlation(rows, _left_out(rows, f, penalty, same)), 0.0)
     scaled = rows * scale
     gram = scaled @ scaled.T
     # No voxel follows the pictures: equal weights, the mean picture.
@@ -130,7 +137,9 @@ def fit_weighted(responses: Array, code: Array, voxels: Voxels) -> Smoother:
     return Smoother(mean, std, (scale[:, None] * scaled.T) @ _centred(solved))
 
 
-def fit_inverse(responses: Array, code: Array, voxels: Voxels) -> Smoother:
+def fit_inverse(
+    responses: Array, code: Array, voxels: Voxels, same: Array | None = None
+) -> Smoother:
     """Posterior mean of a linear-Gaussian encoding model, as weights of training trials.
 
     With standardised responses b = W f + e, e ~ N(0, S), f ~ N(0, C):
@@ -142,6 +151,8 @@ def fit_inverse(responses: Array, code: Array, voxels: Voxels) -> Smoother:
     responses : array (n, voxels)
     code : array (n, k)
     voxels : Voxels
+    same : array of int (n,), optional
+        As for `fit_weighted`.
 
     Returns
     -------
@@ -155,7 +166,7 @@ def fit_inverse(responses: Array, code: Array, voxels: Voxels) -> Smoother:
     u, s = u[:, :size], s[:size]
     f = u * s
     penalty = voxels.encoding_penalty * float((s**2).mean())
-    predicted = _left_out(rows, f, penalty)
+    predicted = _left_out(rows, f, penalty, same)
     keep = np.flatnonzero(_correlation(rows, predicted) > voxels.least_r)
     maps = np.zeros((rows.shape[1], n))
     if keep.size:
@@ -193,10 +204,11 @@ def _centred(maps: Array) -> Array:
     return np.asarray(maps - maps.mean(axis=1, keepdims=True))
 
 
-def _left_out(rows: Array, f: Array, penalty: float) -> Array:
-    """Responses predicted from components, each trial by a model that did not see it."""
+def _left_out(rows: Array, f: Array, penalty: float, same: Array | None = None) -> Array:
+    """Responses predicted from components, each trial by a model that did not see its picture."""
     predicted = np.zeros_like(rows)
-    for train, held in split(len(rows), min(FOLDS, len(rows)), SEED):
+    units = len(rows) if same is None else int(same.max()) + 1
+    for train, held in split(len(rows), min(FOLDS, units), SEED, same):
         mean_f, mean_r = f[train].mean(axis=0), rows[train].mean(axis=0)
         part = f[train] - mean_f
         square = part.T @ part + penalty * np.eye(f.shape[1])

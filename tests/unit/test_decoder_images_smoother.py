@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from decoder.images import smoother as module
-from decoder.images.folds import split
+from decoder.images.folds import numbered, split
 from decoder.images.smoother import Voxels, fit_inverse, fit_smoother, fit_weighted
 from phosphene.errors import InputError
 
@@ -81,3 +81,27 @@ def test_wrong_settings_are_told_at_once() -> None:
         Voxels(ridge_components=0, ridge_penalty=0.0, common_noise=1.0, least_r=2.0)
     for name in ("ridge_components", "ridge_penalty", "common_noise", "least_r"):
         assert name in str(caught.value)
+
+
+def test_a_picture_that_is_shown_again_is_left_out_with_all_its_trials() -> None:
+    rng = np.random.default_rng(0)
+    shown = np.repeat(np.arange(12), 3)
+    pictures = rng.random((12, 4, 4))[shown]
+    same = numbered(pictures)
+    assert np.array_equal(same, shown)
+    held_out = []
+    for train, held in split(len(shown), 4, 0, same):
+        assert not set(same[train]) & set(same[held])
+        held_out.extend(held.tolist())
+    assert sorted(held_out) == list(range(36))
+    with pytest.raises(InputError, match="2 to 12"):
+        list(split(len(shown), 13, 0, same))
+    # Each picture has a pattern of its own, from which nothing of the others can be told.
+    responses = rng.normal(size=(12, 40))[shown] + 0.1 * rng.normal(size=(36, 40))
+    code = np.eye(12)[shown]
+    told = {
+        name: module._correlation(responses, module._left_out(responses, code, 1.0, given))
+        for name, given in (("by trial", None), ("by picture", same))
+    }
+    assert np.median(told["by trial"]) > 0.6
+    assert np.median(told["by picture"]) < 0.1
