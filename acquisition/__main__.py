@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from acquisition.node import build
+from acquisition.node import build, load
 from phosphene.node import serve
 
 if __name__ == "__main__":
-    sys.exit(serve("acquisition", build))
+    sys.exit(serve("acquisition", build, load=load))

@@ -323,6 +323,7 @@ def serve(
     name: str,
     build: Callable[[NodeContext], Node],
     argv: Sequence[str] | None = None,
+    load: Callable[[Plan], None] = lambda _plan: None,
 ) -> int:
     """Run a node as this process.
 
@@ -334,6 +335,8 @@ def serve(
         Makes the node; may take seconds and should call ``context.beat({})`` meanwhile.
     argv : sequence of str, optional
         Command line, default `sys.argv`.
+    load : Callable, optional
+        Imports what only some runs need; called before the watchdog begins to look.
 
     Returns
     -------
@@ -342,7 +345,9 @@ def serve(
     """
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=f"Phosphene {name} node")
     parser.add_argument("--plan", type=Path, required=True, help="plan file of the run")
-    context = prepare(name, Plan.load(parser.parse_args(argv).plan))
+    plan = Plan.load(parser.parse_args(argv).plan)
+    load(plan)
+    context = prepare(name, plan)
     node: Node | None = None
     try:
         context.beat({}, force=True)
