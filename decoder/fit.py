@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -21,12 +20,12 @@ from decoder.fingerprint import TRAINING_ROWS, row_hashes
 from decoder.given import Given, score_given
 from decoder.heldout import HeldOut, Progress, decode_held_out
 from decoder.identify import trials
-from decoder.metrics import correct, n_way_top1, two_way
+from decoder.metrics import correct
 from decoder.model import LinearModel
 from decoder.regions import Regions
 from decoder.regions_data import RegionsFromData
 from decoder.samples import Priors, learn_priors, make_samples
-from decoder.scoring import score_auc, score_items
+from decoder.scoring import score_auc, score_identified, score_items
 from decoder.settings import FitSettings
 from decoder.splits import Split
 from decoder.trust import Trust, calibrate
@@ -248,29 +247,11 @@ def _score(held: HeldOut, logp: Array, seed: int) -> tuple[Score, ...]:
         )  # fmt: skip
     for name, decoded, true in (("z", held.z, held.z_true), ("c", held.c, held.c_true)):
         if decoded is not None and true is not None:
-            found += _identification(name, decoded, true, clusters, common)
+            found += score_identified(
+                name, decoded, true, held.stimuli, clusters=clusters, within=True,
+                permutations=3, **common,
+            )  # fmt: skip
     return tuple(found)
-
-
-def _identification(
-    name: str, decoded: Array, true: Array, groups: Array, common: Mapping[str, Any]
-) -> list[Score]:
-    """How well decoded vectors find their own truth among those of the same run."""
-    known = np.asarray(np.isfinite(true).all(axis=1))
-    decoded, true, groups = decoded[known], true[known], groups[known]
-    least = int(np.unique(groups, return_counts=True)[1].min())
-    ways: dict[str, tuple[Any, float]] = {"two_way": (two_way, 0.5)}
-    if least >= 10:
-        ways["10_way"] = (partial(n_way_top1, n_way=10), 0.1)
-    if least < 2:
-        return []
-    return [
-        score_items(
-            f"{name}_{way}", metric, decoded, true, chance=chance, clusters=groups, within=True,
-            permutations=3, **common,
-        )
-        for way, (metric, chance) in ways.items()
-    ]  # fmt: skip
 
 
 def _manifest(data: Dataset, facts: Facts, fitted: Fitted, grid: Grid) -> Manifest:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from decoder.dataset import Dataset
-from decoder.metrics import correct, n_way_top1, two_way
+from decoder.metrics import correct
 from decoder.model import LinearModel, known_labels
+from decoder.repeats import resampled
 from decoder.samples import Samples
-from decoder.scoring import score_auc, score_items
+from decoder.scoring import score_auc, score_identified, score_items
 from phosphene.manifest import Score
 
 __all__ = ["Given", "score_given"]
 
 Array = npt.NDArray[Any]
-
-_WAYS = 10
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Given:
 
 
 def score_given(model: LinearModel, samples: Samples, words: str, seed: int) -> tuple[Score, ...]:
-    """Score every head on test rows; each row is a unit of its own for the intervals.
+    """Score every head on test rows; repeats of a stimulus are one unit for the intervals.
 
     Parameters
     ----------
@@ -48,12 +46,13 @@ def score_given(model: LinearModel, samples: Samples, words: str, seed: int) -> 
     Returns
     -------
     tuple of Score
-        Categories, and identification of z and c among all test rows.
+        Categories, and identification of z and c among all stimuli of the test.
     """
     common: dict[str, Any] = {"split": words, "seed": seed}
     found = model.predict(samples.X)
     truth, shown = known_labels(model, samples), np.array(model.shown, np.str_)
     seen = np.isin(truth, shown)
+    clusters = resampled(samples.stimuli, len(samples.rows))
     scores: list[Score] = []
     if len(shown) > 1 and seen.any():
         logp = found.log_probabilities[:, [model.labels.index(name) for name in model.shown]]
@@ -61,32 +60,21 @@ def score_given(model: LinearModel, samples: Samples, words: str, seed: int) -> 
         scores.append(
             score_items(
                 f"category_{len(shown)}_way", correct, best[seen], truth[seen],
-                chance=1 / len(shown), **common,
+                chance=1 / len(shown), clusters=clusters[seen], **common,
             )
         )  # fmt: skip
         if len(set(truth[seen].tolist())) == len(shown) == 2:
             scores.append(
                 score_auc(
                     f"auc_{shown[0]}_{shown[1]}", logp[seen, 0] - logp[seen, 1],
-                    truth[seen] == shown[0], **common,
+                    truth[seen] == shown[0], clusters=clusters[seen], **common,
                 )
             )  # fmt: skip
     for name, decoded, true in (("z", found.z, samples.z), ("c", found.c, samples.c)):
         if decoded is not None and true is not None and name in model.heads:
-            scores += _identified(name, decoded, true, common)
+            flat = true.reshape(len(true), -1)
+            scores += score_identified(
+                name, decoded.reshape(len(flat), -1), flat, samples.stimuli, clusters=clusters,
+                within=False, **common,
+            )  # fmt: skip
     return tuple(scores)
-
-
-def _identified(name: str, decoded: Array, true: Array, common: dict[str, Any]) -> list[Score]:
-    decoded, true = decoded.reshape(len(decoded), -1), true.reshape(len(true), -1)
-    known = np.asarray(np.isfinite(true).all(axis=1))
-    decoded, true = decoded[known], true[known]
-    ways: dict[str, tuple[Any, float]] = {}
-    if len(true) > 1:
-        ways["two_way"] = (two_way, 0.5)
-    if len(true) >= _WAYS:
-        ways[f"{_WAYS}_way"] = (partial(n_way_top1, n_way=_WAYS), 1 / _WAYS)
-    return [
-        score_items(f"{name}_{way}", metric, decoded, true, chance=chance, **common)
-        for way, (metric, chance) in ways.items()
-    ]

@@ -14,7 +14,7 @@ import numpy as np
 
 from decoder.dataset import Rows, Strings, group_folds
 from decoder.linear import Affine, Array, Space
-from decoder.metrics import two_way
+from decoder.repeats import same_shown, two_way
 from decoder.ridge import cross_errors, cross_predict, solve
 from decoder.settings import FitSettings
 
@@ -154,9 +154,15 @@ def _restoration(
     gains = [np.clip(ratio, 1.0, _MOST_GAIN) ** share for share in shares]
     if len(shares) == 1:
         return shares[0], gains[0]
+    shown = same_shown(Y)
     scores = [
-        np.mean([two_way(mean + (held[t] - mean) * gain, Y[t]).mean() for _, t in folds])
+        np.mean([_rate(mean + (held[t] - mean) * gain, Y[t], shown[t]) for _, t in folds])
         for gain in gains
     ]
     best = int(np.argmax(scores))
     return shares[best], gains[best]
+
+
+def _rate(decoded: Array, true: Array, shown: Array) -> float:
+    """Share of other truths that the own one beats; one half where there is no other."""
+    return float(np.nan_to_num(two_way(decoded, true, shown), nan=0.5).mean())

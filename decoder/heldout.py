@@ -44,6 +44,8 @@ class HeldOut:
         Meaning of each score.
     truth : array of str (n,)
         Label on show, "" where unknown.
+    stimuli : array of str (n,)
+        Name of what was on show, "" where unknown.
     scores : array (n, labels)
         Class scores before the softmax; no columns where there are no categories.
     z, c : array (n, ...) or None
@@ -59,6 +61,7 @@ class HeldOut:
     folds: Array
     labels: tuple[str, ...]
     truth: Array
+    stimuli: Array
     scores: Array
     z: Array | None
     z_true: Array | None
@@ -159,6 +162,7 @@ def decode_held_out(
         folds=np.concatenate(fold),
         labels=labels,
         truth=np.concatenate([known_labels(m, s) for s, m in parts]),
+        stimuli=np.concatenate([_names(s) for s, _ in parts]),
         scores=np.concatenate([_scores(m, s, labels) for s, m in parts]),
         z=_joined([None if m.z is None else m.z(s.X) for s, m in parts]),
         z_true=_joined([s.z for s, _ in parts]),
@@ -177,6 +181,10 @@ def _scores(model: LinearModel, samples: Samples, labels: tuple[str, ...]) -> Ar
     full = np.repeat(raw.min(axis=1, keepdims=True), len(labels), axis=1)
     full[:, [labels.index(name) for name in model.labels]] = raw
     return full
+
+
+def _names(samples: Samples) -> Array:
+    return np.full(len(samples.rows), "") if samples.stimuli is None else samples.stimuli
 
 
 def _joined(parts: list[Array | None]) -> Array | None:

@@ -39,6 +39,8 @@ class Samples:
         Run of each window.
     z, c, labels : array or None
         As in `Dataset`, at t - delay; z and c NaN and labels "" where unknown.
+    stimuli : array of str (m,) or None
+        Name of what was shown then, "" where unknown.
     """
 
     X: Floats
@@ -47,6 +49,7 @@ class Samples:
     z: Floats | None
     c: Floats | None
     labels: Strings | None
+    stimuli: Strings | None = None
 
     def batches(self, size: int = 256) -> Iterator[slice]:
         """Yield slices that cover all samples."""
@@ -95,6 +98,7 @@ def make_samples(data: Dataset, settings: FitSettings, priors: Priors) -> Sample
         z=_at(data.z, seen, np.nan),
         c=_at(data.c, seen, np.nan),
         labels=_at(data.labels, seen, ""),
+        stimuli=_at(data.stimuli, seen, ""),
     )
 
 

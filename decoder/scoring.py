@@ -7,23 +7,26 @@ are given, and the shuffled control is the same metric on truth that was permute
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from decoder.metrics import auc
+from decoder.repeats import competing, n_way_top1, one_each, same_shown, two_way
 from phosphene.manifest import Score
 from phosphene.metrics import bootstrap, interval
 
-__all__ = ["score_auc", "score_items"]
+__all__ = ["score_auc", "score_identified", "score_items"]
 
 Array = npt.NDArray[Any]
+_WAYS = 10
 
 
 def score_items(
     name: str,
-    metric: Callable[[Array, Array], Array],
+    metric: Callable[..., Array],
     decoded: Array,
     true: Array,
     *,
@@ -32,6 +35,7 @@ def score_items(
     seed: int,
     clusters: Array | None = None,
     within: bool = False,
+    shown: Array | None = None,
     permutations: int = 10,
 ) -> Score:
     """Score a metric that gives one value per item.
@@ -41,7 +45,7 @@ def score_items(
     name : str
         Of the metric.
     metric : Callable
-        (decoded, true) -> (n,).
+        (decoded, true) -> (n,), or (decoded, true, shown) where that is given.
     decoded, true : array (n, ...)
         Held-out items.
     chance : float
@@ -56,6 +60,8 @@ def score_items(
         Whether items compete (and are permuted) within their cluster only. Identification needs
         this where each cluster was left out in turn: the truth of other clusters was in the
         training data, so an empty decoder would lie nearer to it and fall below chance.
+    shown : array of int (n,), optional
+        What each truth shows; the metric gets it in the order of the truths.
     permutations : int
         Over which the shuffled control is averaged.
 
@@ -71,7 +77,8 @@ def score_items(
     def measure(order: Sequence[Array]) -> Array:
         found = np.empty(len(true))
         for part, own in zip(parts, order, strict=True):
-            found[part] = metric(decoded[part], true[own])
+            more = () if shown is None else (shown[own],)
+            found[part] = metric(decoded[part], true[own], *more)
         return found
 
     values = measure(parts)
@@ -91,6 +98,65 @@ def score_items(
         n=len(values),
         split=split,
     )
+
+
+def score_identified(
+    name: str,
+    decoded: Array,
+    true: Array,
+    names: Array | None,
+    *,
+    clusters: Array,
+    within: bool,
+    split: str,
+    seed: int,
+    permutations: int = 10,
+) -> list[Score]:
+    """Score how well decoded vectors find their own truth among those of other stimuli.
+
+    Parameters
+    ----------
+    name : str
+        Of the head: z or c.
+    decoded, true : array (n, k)
+        Held-out rows; those whose truth is not finite are left out.
+    names : array of str (n,), optional
+        Of stimuli; repeats do not compete.
+    clusters : array (n,)
+        Rows of one cluster are resampled together.
+    within : bool
+        Whether rows compete within their cluster only, see `score_items`; all do where a cluster
+        shows one thing only.
+    split, seed, permutations
+        As for `score_items`.
+
+    Returns
+    -------
+    list of Score
+        ``two_way``, and ``10_way`` of one row for each stimulus, where there are that many.
+    """
+    known = np.asarray(np.isfinite(true).all(axis=1))
+    decoded, true, clusters = decoded[known], true[known], clusters[known]
+    if not len(true):
+        return []
+    shown = same_shown(true, None if names is None else names[known])
+    groups = competing(shown, clusters) if within else np.zeros(len(shown), np.intp)
+    pool = min(len(np.unique(shown[groups == g])) for g in np.unique(groups))
+    ways: dict[str, tuple[Callable[..., Array], float, Array, int]] = {
+        "two_way": (two_way, 0.5, np.arange(len(shown)), 2),
+        f"{_WAYS}_way": (
+            partial(n_way_top1, n_way=_WAYS), 1 / _WAYS, one_each(shown, groups), _WAYS,
+        ),
+    }  # fmt: skip
+    return [
+        score_items(
+            f"{name}_{way}", metric, decoded[own], true[own], chance=chance,
+            clusters=clusters[own], within=groups is clusters, shown=shown[own],
+            permutations=permutations, split=split, seed=seed,
+        )
+        for way, (metric, chance, own, least) in ways.items()
+        if pool >= least
+    ]  # fmt: skip
 
 
 def score_auc(
