@@ -40,6 +40,7 @@ from phosphene.manifest import (
     TrainingInfo,
     WindowInfo,
 )
+from phosphene.metrics import label_chance
 
 __all__ = ["Facts", "Fitted", "fit_bundle", "fit_decoder"]
 
@@ -223,11 +224,11 @@ def _score(held: HeldOut, logp: Array, seed: int) -> tuple[Score, ...]:
     clusters = held.clusters
     found = []
     best = shown[logp[:, : len(shown)].argmax(axis=1)] if len(shown) else held.truth
-    if len(shown) > 1:
+    if len(shown) > 1 and seen.any():
         found.append(
             score_items(
                 f"category_{len(shown)}_way", correct, best[seen], held.truth[seen],
-                chance=1 / len(shown), clusters=clusters[seen], **common,
+                chance=label_chance(held.truth[seen]), clusters=clusters[seen], **common,
             )
         )  # fmt: skip
     if len(shown) == 2:

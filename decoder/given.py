@@ -15,6 +15,7 @@ from decoder.repeats import resampled
 from decoder.samples import Samples
 from decoder.scoring import score_auc, score_identified, score_items
 from phosphene.manifest import Score
+from phosphene.metrics import label_chance
 
 __all__ = ["Given", "score_given"]
 
@@ -60,7 +61,7 @@ def score_given(model: LinearModel, samples: Samples, words: str, seed: int) -> 
         scores.append(
             score_items(
                 f"category_{len(shown)}_way", correct, best[seen], truth[seen],
-                chance=1 / len(shown), clusters=clusters[seen], **common,
+                chance=label_chance(truth[seen]), clusters=clusters[seen], **common,
             )
         )  # fmt: skip
         if len(set(truth[seen].tolist())) == len(shown) == 2:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from phosphene.bundle import Bundle
 from phosphene.manifest import Calibration, Manifest, Score
+from phosphene.metrics import BLIND
+from phosphene.model_card import of_categories
 
 __all__ = ["delay_in_words", "describe_bundle"]
 
@@ -15,6 +17,7 @@ def describe_bundle(bundle: Bundle) -> str:
         f"bundle of {m.person}: {m.features} features, window {m.window.length}, "
         f"delay {delay_in_words(m)}, heads {', '.join(m.heads)}, digest {bundle.digest[:12]}",
         *(_line(score) for score in m.metrics),
+        *([f"category: {BLIND}"] if any(map(of_categories, m.metrics)) else []),
         *_confidence(m.calibration),
     ]
     return "\n".join(lines)

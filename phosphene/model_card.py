@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from phosphene.manifest import Calibration, Manifest, Score
+from phosphene.metrics import BLIND
 
-__all__ = ["CARD", "model_card"]
+__all__ = ["CARD", "model_card", "of_categories"]
 
 CARD = "MODEL_CARD.md"
 
@@ -100,6 +101,13 @@ def _scores(scores: tuple[Score, ...]) -> Iterator[str]:
             f"| {s.name} | {s.value:.3f} | {s.low:.3f} to {s.high:.3f} | {s.chance:.3f} | "
             f"{s.shuffled:.3f} | {s.n} | {s.split} |"
         )
+    if any(map(of_categories, scores)):
+        yield f"\nOf categories, {BLIND}."
+
+
+def of_categories(score: Score) -> bool:
+    """Tell whether a figure is an accuracy of categories."""
+    return score.name.startswith("category_")
 
 
 def _trust(c: Calibration) -> str:

@@ -17,7 +17,15 @@ from decoder.metrics.consistency import paired_correlation
 from decoder.metrics.judges import Judged
 from decoder.metrics.structure import GAUSSIAN_SIDE_PX, UNIFORM_SIDE_PX, paired
 from decoder.metrics.vectors import cosines
-from phosphene.metrics import Scored, n_way, n_way_chance, row_correlations, two_way
+from phosphene.metrics import (
+    BLIND,
+    Scored,
+    label_chance,
+    n_way,
+    n_way_chance,
+    row_correlations,
+    two_way,
+)
 
 __all__ = ["WAYS", "measure_judged", "measure_labels", "measure_pictures", "measure_vectors"]
 
@@ -167,10 +175,13 @@ def measure_labels(percepts: Percepts, items: Items) -> Scores:
     if scores is None or len(names) < 2 or not np.isin(true, names).all():
         return {}
     said = names[scores.argmax(axis=1)]
-    rule = f"share of percepts whose most probable category is the true one, {len(names)} ways"
+    rule = (
+        f"share of percepts whose most probable category is the true one, {len(names)} ways; "
+        f"{BLIND}"
+    )
     found = {
         "category": items.score(
-            lambda truths: (said == true[truths]).astype(float), 1 / len(names), rule
+            lambda truths: (said == true[truths]).astype(float), label_chance(true), rule
         )
     }
     if len(names) == 2:

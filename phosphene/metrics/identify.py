@@ -10,11 +10,13 @@ import numpy.typing as npt
 
 from phosphene.metrics.ranks import top_share
 
-__all__ = ["TIE", "n_way", "n_way_chance", "two_way"]
+__all__ = ["BLIND", "TIE", "label_chance", "n_way", "n_way_chance", "two_way"]
 
 Array = npt.NDArray[Any]
 TIE = 1e-9
 """Similarities nearer than this are a tie: beyond it lies only rounding."""
+BLIND = "chance: always saying the most frequent category"
+"""What `label_chance` is, for people."""
 
 
 def two_way(r: Array, stimulus: Array, truths: Array, groups: Array | None = None) -> Array:
@@ -103,6 +105,23 @@ def n_way_chance(ways: int, top_k: int = 1, accepted: int = 1) -> float:
     """
     drawn = ways - 1
     return 1.0 - comb(drawn, top_k) / comb(drawn + accepted, top_k)
+
+
+def label_chance(labels: Array) -> float:
+    """Level by chance of an accuracy of categories: the share of the most frequent one.
+
+    What a blind decoder reaches that always says that one; 1 / k where k are equally frequent.
+
+    Parameters
+    ----------
+    labels : array of str (n,)
+        True categories of the rows that are scored; one or more.
+
+    Returns
+    -------
+    float
+    """
+    return float(np.unique(labels, return_counts=True)[1].max() / len(labels))
 
 
 def _others(stimulus: Array, truths: Array, groups: Array | None) -> Array:

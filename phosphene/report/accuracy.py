@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from phosphene.gate.levels import abstract
 from phosphene.messages import Message
-from phosphene.metrics import n_way, row_correlations, two_way
+from phosphene.metrics import BLIND, label_chance, n_way, row_correlations, two_way
 from phosphene.report.score import scored, scored_auc, zscored_by_truth
 from phosphene.report.truth import Shown, shown_at
 from phosphene.stimuli import C_DIM, embed
@@ -206,11 +206,12 @@ def _labels(joined: Sequence[Joined], split: str) -> dict[str, Any]:
     mean = np.array([table[of_row == k].mean(axis=0) for k in range(len(blocks))])
     said_block = np.array(known)[mean.argmax(axis=1)]
     true_block = np.array([true[of_row == k][0] for k in range(len(blocks))])
-    chance = 1.0 / len(known)
+    chance = label_chance(true)
     said_known = np.array(known)[table.argmax(axis=1)]
     rule = f"share of percepts whose label ({len(known)} known) is that of the stimulus on show"
     among = f"largest probability among {len(known)} known labels, rest left out, per percept"
     per_block = f"label of the largest probability ({len(known)} known), averaged over each block"
+    rule, among, per_block = (f"{words}; {BLIND}" for words in (rule, among, per_block))
 
     every = np.arange(len(blocks))
     return {
@@ -224,7 +225,7 @@ def _labels(joined: Sequence[Joined], split: str) -> dict[str, Any]:
         ),
         "label_per_block": scored(
             lambda truths: (said_block == true_block[truths]).astype(float),
-            every, chance=chance, rule=per_block, split=split,
+            every, chance=label_chance(true_block), rule=per_block, split=split,
         ),
     }  # fmt: skip
 

@@ -12,6 +12,7 @@ import pytest
 
 from decoder.evaluation.evaluate import Evaluation, Settings, evaluate
 from decoder.evaluation.items import Items, of_percepts, one_each
+from decoder.evaluation.measure import measure_labels
 from decoder.evaluation.page import page as page_of
 from decoder.evaluation.page import words_of
 from decoder.evaluation.percepts import Percepts, read_percepts, write_percepts
@@ -20,7 +21,7 @@ from decoder.evaluation.score import read_pictures
 from decoder.evaluation.write import as_json, write_evaluation
 from decoder.metrics.judges import Judged
 from phosphene.errors import ConfigError, InputError
-from phosphene.metrics import Scored, auc, scored
+from phosphene.metrics import Scored, auc, label_chance, scored
 
 N = 12
 SPLIT = "3 folds by stimulus"
@@ -223,3 +224,18 @@ def test_names_in_words() -> None:
         "picture z, seen by squeezenet", "50-way top-1 (any of 3, MinD-Video)",
     )  # fmt: skip
     assert words_of("squeezenet-z.two_way_fire9")[1] == "2-way identification, fire9"
+
+
+def test_the_chance_of_categories_is_that_of_a_blind_decoder() -> None:
+    """Always saying the most frequent category stands beside as much chance, wherever it does."""
+    labels = np.array(["a"] * 8 + ["b"] * 2)
+    assert label_chance(labels) == 0.8
+    assert label_chance(np.array(["a", "b", "c", "a", "b", "c"])) == pytest.approx(1 / 3)
+    made = percepts()
+    names = np.array(made.label_names)
+    uneven = np.where(np.arange(len(made)) % 5 == 0, names[1], names[0])
+    scores = np.tile(np.eye(len(names))[0], (len(made), 1))
+    blind = replace(made, labels=uneven, scores=scores)
+    category = measure_labels(blind, of_percepts(blind, "fold", 0, 5))["category"]
+    assert category.value == category.chance == 0.75
+    assert "most frequent" in category.rule

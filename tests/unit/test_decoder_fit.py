@@ -15,9 +15,11 @@ from decoder.model import LinearModel
 from decoder.samples import learn_priors, make_samples
 from decoder.settings import FitSettings
 from phosphene.bundle import Bundle, mask_sha256
+from phosphene.describe import describe_bundle
 from phosphene.engine import OnnxEngine
 from phosphene.errors import InputError
 from phosphene.manifest import TargetInfo
+from phosphene.model_card import CARD
 
 CATEGORIES = ("face", "house", "cat")
 PROTOTYPES = np.array([[1, -0.5, -0.5, 0], [-0.5, 1, -0.5, 0], [-0.5, -0.5, 1, 0]], np.float32)
@@ -133,6 +135,8 @@ def test_bundle_holds_what_is_needed_and_its_figures(tmp_path: Path) -> None:
     assert m.normaliser.settings == {"prior_weight": 5.0}
     assert held.statistics["prior_mean"].shape == (20,)
     scores = {s.name: s for s in m.metrics}
+    assert "most frequent category" in describe_bundle(held)
+    assert "most frequent category" in held.payload[CARD].decode()
     # Three things are shown: too few for a choice among ten.
     assert set(scores) == {"category_3_way", "auc_shown_rest", "z_two_way", "c_two_way"}
     for score in scores.values():
