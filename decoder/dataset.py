@@ -23,7 +23,7 @@ Pictures = npt.NDArray[np.uint8]
 _TARGETS = ("z", "c", "labels", "pictures", "clips")
 _PER_ROW = (
     "groups", "times", "z", "c", "labels", "spikes",
-    "pictures", "clips", "stimuli", "sessions", "given",
+    "pictures", "clips", "stimuli", "sessions", "given", "inner",
 )  # fmt: skip
 
 
@@ -63,6 +63,8 @@ class Dataset:
         Session of each row.
     given : array of str (n,), optional
         Side of the split that the data came with: "train", "test", or "" for neither.
+    inner : array of str (n,), optional
+        What choices on training rows leave out together, where that is not the run.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class Dataset:
     stimuli: Strings | None = None
     sessions: Strings | None = None
     given: Strings | None = None
+    inner: Strings | None = None
 
     def __post_init__(self) -> None:
         n = len(self.responses)
@@ -95,9 +98,7 @@ class Dataset:
             if value is not None and len(value) != n:
                 found.append(problem(name, len(value), f"{n} rows", "Give one row per response."))
         if all(getattr(self, name) is None for name in _TARGETS):
-            found.append(
-                problem("targets", None, "z, c, labels, pictures", "Say what was shown.")
-            )
+            found.append(problem("targets", None, "z, c, labels, pictures", "Say what was shown."))
         found += [
             problem(name, f"{value.dtype} {value.shape}", "uint8 (n, ..., H, W, 3)", "Convert it.")
             for name, value, axes in (("pictures", self.pictures, 4), ("clips", self.clips, 5))

@@ -27,6 +27,7 @@ from decoder.splits import (
     make_split,
     read_rule,
     usual_split,
+    with_inner,
     with_shared,
 )
 from decoder.targets import Encode, make_dataset
@@ -147,8 +148,8 @@ def load(path: Path, options: LoadOptions, tell: Tell, progress: Progress | None
         train, split, test = _trials(aim.data, options)
     else:
         train = with_groups(aim.data, settings, grid)
-        split, test = _in_time(train, prepared, options), None
-    split = with_shared(train, split)
+        train, split = _in_time(train, prepared, options)
+        test = None
     tell(f"split: {test.words + '; within those to learn, ' if test else ''}{split.words}")
     return Loaded(prepared, replace(aim, data=train), settings, grid, split, test, need)
 
@@ -174,21 +175,28 @@ def _trials(data: Dataset, options: LoadOptions) -> tuple[Dataset, Split, Given 
             problem("--split", f"{split.words}: {single} folds of one row", "2 or more in each",
                     "A percept is told from those of its fold; take 10-fold-by-trial, say.")
         )  # fmt: skip
-    return as_groups(data, split, options.seed), split, test
+    return as_groups(data, split, options.seed), with_shared(data, split), test
 
 
-def _in_time(data: Dataset, prepared: PreparedData, options: LoadOptions) -> Split:
+def _in_time(data: Dataset, prepared: PreparedData, options: LoadOptions) -> tuple[Dataset, Split]:
     """Split rows that follow each other in time."""
     if options.split == "auto":
-        return by_run(data)
+        return data, with_shared(data, by_run(data))
+    if "trial" in read_rule(options.split)[0]:
+        raise ConfigError(
+            problem("--split", options.split, "by run, session or stimulus",
+                    "Neighbours in time share their signal; a split between them would leak.")
+        )  # fmt: skip
     split = make_split(data, options.split, options.seed)
-    if prepared.meta.kind in ("fmri", "eeg-window") and not set(split.by) <= {"run", "session"}:
+    steady = prepared.meta.kind in ("fmri", "eeg-window")
+    if steady and not set(split.by) <= {"run", "session"}:
         raise ConfigError(
             problem("--split", options.split, "by run or session",
                     "Volumes that follow each other share their signal; a split within a run "
                     "would leak.")
         )  # fmt: skip
-    return split
+    train = data if steady else with_inner(data, split, options.seed)
+    return train, with_shared(data, split)
 
 
 def _need(

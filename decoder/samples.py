@@ -36,7 +36,7 @@ class Samples:
     rows : array of int (m,)
         Row of the dataset of each window's newest volume.
     groups : array of str (m,)
-        Run of each window.
+        What choices leave out together: the run of each window, or `Dataset.inner`.
     z, c, labels : array or None
         As in `Dataset`, at t - delay; z and c NaN and labels "" where unknown.
     stimuli : array of str (m,) or None
@@ -94,7 +94,7 @@ def make_samples(data: Dataset, settings: FitSettings, priors: Priors) -> Sample
     return Samples(
         X=windows(normal, rows),
         rows=present,
-        groups=data.groups[present],
+        groups=(data.groups if data.inner is None else data.inner)[present],
         z=_at(data.z, seen, np.nan),
         c=_at(data.c, seen, np.nan),
         labels=_at(data.labels, seen, ""),

@@ -30,6 +30,7 @@ __all__ = [
     "read_rule",
     "units",
     "usual_split",
+    "with_inner",
     "with_shared",
 ]
 
@@ -39,6 +40,7 @@ KEYS = ("run", "session", "stimulus", "trial")
 RULES = "given, leave-one-run-out, 10-fold-by-stimulus, 5-fold-by-run+stimulus and so on"
 """How a rule is written: any of run, session, stimulus, trial, joined by +."""
 
+_MANY = {"run": "runs", "session": "sessions", "stimulus": "stimuli"}
 _FOLDS = 10
 _LEAST_UNITS = 3
 _MOST_GROUPS = 12
@@ -250,24 +252,47 @@ def as_groups(data: Dataset, split: Split, seed: int = 0) -> Dataset:
     Groups are the folds of the split, or ten such folds where it has many or small ones. The order
     in time says nothing afterwards.
     """
+    names = _fold_names(data, split, seed)
+    return replace(data, groups=names, times=np.arange(len(data), dtype=np.float64))
+
+
+def with_inner(data: Dataset, split: Split, seed: int = 0) -> Dataset:
+    """Let choices on training rows keep to the rule; runs stay, as each is normalised by itself.
+
+    Where there are fewer than three units nothing would be left to choose with: choices then leave
+    out runs.
+    """
+    if set(split.by) == {"run"} or int(units(data, split.by).max()) + 1 < _LEAST_UNITS:
+        return data
+    return replace(data, inner=_fold_names(data, split, seed))
+
+
+def _fold_names(data: Dataset, split: Split, seed: int) -> Strings:
+    """Name the fold of each row, at least three of them where there are three units."""
     sizes = [len(test) for _, test in split]
-    if not 2 <= len(split) <= _MOST_GROUPS or min(sizes) < 2 or sum(sizes) != len(data):
+    if not _LEAST_UNITS <= len(split) <= _MOST_GROUPS or min(sizes) < 2 or sum(sizes) != len(data):
         split = k_fold(data, split.by, _FOLDS, seed)
     fold_of = np.zeros(len(data), np.intp)
     for number, (_, test) in enumerate(split):
         fold_of[test] = number
     width = len(str(len(split)))
-    names = np.array([f"fold {number + 1:0{width}}" for number in fold_of.tolist()])
-    return replace(data, groups=names, times=np.arange(len(data), dtype=np.float64))
+    return np.array([f"fold {number + 1:0{width}}" for number in fold_of.tolist()])
 
 
 def with_shared(data: Dataset, split: Split) -> Split:
-    """Say so in the words of a split where the same stimuli stand on both sides."""
-    if data.stimuli is None or "stimulus" in split.by:
+    """Say so in the words of a split where a run, session or stimulus stands on both sides.
+
+    What all rows share, such as the only run, is not told.
+    """
+    both = [
+        many
+        for key, many in _MANY.items()
+        if key not in split.by and _known(data, key) and len(set(_values(data, key).tolist())) > 1
+        and not all(apart(data, key, train, test) for train, test in split)
+    ]  # fmt: skip
+    if not both:
         return split
-    if all(apart(data, "stimulus", train, test) for train, test in split):
-        return split
-    return replace(split, words=f"{split.words} (stimuli on both sides)")
+    return replace(split, words=f"{split.words} ({_named(both)} on both sides)")
 
 
 def apart(data: Dataset, key: str, train: Rows, test: Rows) -> bool:

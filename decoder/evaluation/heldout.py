@@ -185,11 +185,11 @@ def _seen(data: Dataset, samples: Samples, settings: FitSettings) -> Array:
 def _rows_of(part: Decoded, shown: tuple[str, ...], blocks: bool) -> dict[str, Array | None]:
     """Return the known rows of one part, by field of `Percepts`."""
     data, samples = part.data, part.samples
-    seen = np.maximum(part.seen, 0)
+    seen, runs = np.maximum(part.seen, 0), data.groups[samples.rows]
     labels = samples.labels if samples.labels is not None else np.full(len(seen), "")
     stimuli = np.full(len(seen), "") if data.stimuli is None else data.stimuli[seen]
     if blocks:
-        stimuli = np.where(stimuli == "", _blocks(samples.groups, labels), stimuli)
+        stimuli = np.where(stimuli == "", _blocks(runs, labels), stimuli)
     known = (part.seen >= 0) & ((stimuli != "") | ~np.isin(labels, ("", REST)))
     keep = np.flatnonzero(known)
 
@@ -200,7 +200,7 @@ def _rows_of(part: Decoded, shown: tuple[str, ...], blocks: bool) -> dict[str, A
     c_true = None if part.c is None else at(samples.c)
     return {
         "folds": np.full(len(keep), part.fold),
-        "runs": samples.groups[keep],
+        "runs": runs[keep],
         "stimuli": stimuli[keep],
         "labels": np.where(labels[keep] == REST, "", labels[keep]),
         "times": data.times[samples.rows[keep]],

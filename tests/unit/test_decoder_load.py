@@ -11,10 +11,11 @@ import pytest
 
 from decoder.aims import aim_at, space_for, usual_space
 from decoder.cli import main
-from decoder.dataset import Dataset
+from decoder.dataset import Dataset, group_folds
 from decoder.load import Loaded, LoadOptions, load
 from decoder.memory import Need, check_memory, fit_bytes
 from decoder.readers import ReadOptions
+from decoder.samples import Priors, make_samples
 from phosphene.bundle import Bundle
 from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent, write_prepared
 from phosphene.errors import ConfigError, InputError
@@ -58,7 +59,7 @@ def test_runs_and_stimuli_are_kept_together_where_both_are_known(tmp_path: Path)
     assert found.split.words == "5 folds by run and stimulus"
     found, _ = loaded(source(tmp_path, runs=np.repeat(np.arange(5), 8),
                              stimuli=np.tile(PICTURES[:8], (5, 1, 1))))  # fmt: skip
-    assert found.split.words == "8 folds by stimulus"
+    assert found.split.words == "8 folds by stimulus (runs on both sides)"
     asked = {"split": "leave-one-run-out"}
     found, told = loaded(source(tmp_path, runs=np.repeat(np.arange(5), 8),
                                 stimuli=np.tile(PICTURES[:8], (5, 1, 1))), **asked)  # fmt: skip
@@ -192,3 +193,45 @@ def test_digits_as_they_are_shipped(
     assert by_fold["z_two_way"].low > by_fold["z_two_way"].shuffled + 0.3
     assert shipped["category_2_way"].value >= 0.9 and shipped["z_two_way"].n == 10
     assert "100 stimuli; labels nine, six" in capsys.readouterr().err
+
+
+def betas(path: Path) -> Path:
+    """Write betas of twenty pictures, each in each of three runs."""
+    rng = np.random.default_rng(0)
+    runs, stimuli = np.repeat(["1", "2", "3"], 20), np.tile(np.arange(20), 3)
+    t_s = np.tile(8.0 + 8.0 * np.arange(20), 3)
+    events = [
+        TimedEvent(run=str(r), t_s=t, duration_s=2.0, label="", stimulus=f"s{s}", picture=int(s))
+        for r, t, s in zip(runs, t_s.tolist(), stimuli, strict=True)
+    ]
+    meta = PreparedMeta(
+        person="p", modality="fmri", kind="fmri-beta", mask_hash="x", tr_s=2.0, affine=(),
+        channels=(), times_s=(), settings="{}", sources={}, events=events,
+    )  # fmt: skip
+    responses = rng.standard_normal((60, 12)).astype(np.float32)
+    pictures = rng.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    none = np.zeros((0, 0, 0), bool)
+    write_prepared(
+        path, PreparedData(meta, responses, runs, t_s + 8.0, t_s, none, pictures=pictures)
+    )
+    return path
+
+
+def test_choices_on_betas_keep_to_the_rule_and_runs_stay(tmp_path: Path) -> None:
+    found, _ = loaded(betas(tmp_path / "betas.npz"), split="5-fold-by-stimulus")
+    data, split = found.aim.data, found.split
+    assert split.words == "5 folds by stimulus (runs on both sides)"
+    assert data.group_names == ("1", "2", "3")
+    assert data.stimuli is not None
+    for train, _test in split:
+        rows = make_samples(
+            data.select(train), found.settings, Priors(np.zeros(12, "f4"), np.ones(12, "f4"))
+        )
+        for a, b in group_folds(rows.groups, found.settings.folds):
+            names = data.stimuli[train][rows.rows]
+            assert not set(names[a].tolist()) & set(names[b].tolist())
+    by_run, _ = loaded(tmp_path / "betas.npz")
+    assert by_run.split.words == "leave one run out (stimuli on both sides)"
+    assert by_run.aim.data.inner is None
+    with pytest.raises(ConfigError, match="share their signal"):
+        loaded(tmp_path / "betas.npz", split="10-fold-by-trial")
