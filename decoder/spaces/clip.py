@@ -116,9 +116,9 @@ class ClipEmbedding:
             return None
         try:
             return getattr(need("transformers"), loader).from_pretrained(
-                self._folder, local_files_only=True
+                self._folder, local_files_only=True, trust_remote_code=False
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # of a damaged file; the libraries' errors share no base
             got = f"{loader} of {self.id}: {error}"
             raise InputError(problem("space", got, "one that loads", "Save it again.")) from error
 
@@ -163,7 +163,12 @@ def open_clip(place: str, local_files_only: bool) -> ClipEmbedding:
 def _load(weights: Weights, loader: str) -> Any:
     try:
         model = getattr(need("transformers"), loader).from_pretrained(
-            weights.folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            weights.folder,
+            local_files_only=True,
+            use_safetensors=True,
+            # Left out, the library asks on the terminal whether to run the folder's own code.
+            trust_remote_code=False,
+            dtype=torch.float32,
         )
     except Exception as error:  # of a damaged file; the libraries' errors share no base
         cure = "Save it again from transformers."

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 diffusers = pytest.importorskip("diffusers", reason="the train extra is not installed")
 transformers = pytest.importorskip("transformers", reason="the train extra is not installed")
 
+from decoder.metrics.judges import open_judge  # noqa: E402
 from decoder.spaces import open_space, resize  # noqa: E402
 from decoder.spaces.autoencoder import open_autoencoder  # noqa: E402
 from decoder.spaces.taef2 import open_taef2, taef2_network  # noqa: E402
@@ -195,3 +196,29 @@ def test_half_a_model_says_what_it_cannot_read(folder: Path) -> None:
 def test_a_hub_id_that_is_not_here_is_told_plainly() -> None:
     with pytest.raises(InputError, match="local_files_only=False"):
         open_space("clip:nobody/no-such-model-anywhere")
+
+
+@pytest.mark.parametrize("kind", ["space", "judge"])
+def test_code_in_a_model_folder_is_refused_without_a_question(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"AutoConfig": "own.C", "AutoModel": "own.M", "AutoModelForImageClassification": "own.M"}
+    config = {"model_type": "own", "architectures": ["MForImageClassification"], "auto_map": own}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    ran = tmp_path / "ran"
+    (tmp_path / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    (tmp_path / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    asked: list[object] = []
+
+    def answer(*words: object) -> str:
+        asked.append(words)
+        return "y"
+
+    monkeypatch.setattr("builtins.input", answer)
+    with pytest.raises(InputError):
+        if kind == "space":
+            open_space(f"clip:{tmp_path}")
+        else:
+            open_judge(f"transformers:{tmp_path}")
+    assert not asked
+    assert not ran.exists()

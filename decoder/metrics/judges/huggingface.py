@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,19 @@ from phosphene.errors import ConfigError, InputError, problem
 __all__ = ["TransformersJudge"]
 
 _CLASSIFIER = "ForImageClassification"
+_LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+"""Left out, the library asks the network, and on the terminal whether to run foreign code."""
 
 
 class TransformersJudge:
     """Runs an image classifier, CLIP-like or plain image encoder on the processor.
 
+    Only weights in safetensors are read, code of the folder is never run, and nothing is fetched.
+
     Parameters
     ----------
     source : str
-        Folder or hub id of the model.
+        Folder of the model, or hub id of one that was downloaded before.
 
     Raises
     ------
@@ -42,14 +47,15 @@ class TransformersJudge:
             ) from error  # fmt: skip
         self._torch = torch
         try:
-            config = transformers.AutoConfig.from_pretrained(source)
+            config = transformers.AutoConfig.from_pretrained(source, **_LOCAL)
             kinds = getattr(config, "architectures", None) or [""]
             classifier = any(kind.endswith(_CLASSIFIER) for kind in kinds)
             auto: Any = transformers.AutoModelForImageClassification
-            self._model = (auto if classifier else transformers.AutoModel).from_pretrained(source)
+            loader = auto if classifier else transformers.AutoModel
+            self._model = loader.from_pretrained(source, use_safetensors=True, **_LOCAL)
             images: Any = transformers.AutoImageProcessor
-            self._processor = images.from_pretrained(source)
-        except (OSError, ValueError) as error:
+            self._processor = images.from_pretrained(source, **_LOCAL)
+        except Exception as error:  # of a damaged file; the libraries' errors share no base
             raise InputError(f"judge transformers:{source}: cannot be loaded: {error}") from error
         self._model.eval()
         self.id = f"transformers:{source.rstrip('/').rpartition('/')[2]}"
