@@ -98,6 +98,7 @@ def muse_n170(bench: Bench, step: Callable[[], None]) -> list[Row]:
             f"{np.mean(values):.3f} ± {np.std(values):.3f}",
             "at least 0.73",
             f"chance 0.5, shuffled {_mean(found):.3f}; offline reference 0.73",
+            float(np.mean(values)),
         )
     ]
 

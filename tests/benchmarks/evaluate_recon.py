@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -30,11 +31,16 @@ __all__ = ["Measured", "main", "measure", "page"]
 NOTES = """\
 How to read this:
 
-- Every figure is of data that its decoder was not fitted on; splits are fixed in code, and every
-  hyper-parameter is chosen on training folds.
-- **Interval**: 95 %, bootstrap over stimuli (pictures, scenes). **Shuffled**: mean of the figure
-  over permuted truths. **Chance**: in closed form where there is one; likeness of pictures has none
-  (they share a mean), and the shuffled level stands in its place.
+- What was asked for counts once for each figure; confidence once for each person, judged by the
+  kind of impostor that is refused least. What is not measured counts as not reached. Figures are
+  judged before they are rounded.
+- Every figure is of data that its decoder was not fitted on; splits are fixed in code, and what a
+  decoder chooses by itself it chooses on training folds. Where a design was found by people who saw
+  some of the scored data, the row's split says so.
+- **Interval**: 95 %, bootstrap over what the row's split says (pictures, scenes, runs or blocks).
+  **Shuffled**: mean of the figure over permuted truths. **Chance**: in closed form where
+  there is one; likeness of pictures has none (they share a mean), and the shuffled level stands in
+  its place.
 - **SSIM 7 x 7** and **SSIM grey** are two conventions that must not be compared with each other
   ([which is which](decisions/0018-metrics-of-our-own.md)).
 - **digit69.** MSE on the scale 0 (black) to 1 (white). PCC / MSE / SSIM of DGMM are those of Du et
@@ -46,8 +52,10 @@ How to read this:
   scenes, in which the response to the last scene has not gone
   ([the whole curve](evaluation-confidence.md)).
 - **Synthetic participant.** Its brain responds to pooled picture features and to c plus noise: the
-  figures say what the method can do, not how well people can be decoded. The noise ceiling is the
-  same decoder on the same scenes without any noise.
+  figures say what the method can do, not how well people can be decoded. Without
+  scanner noise stands the same decoder, fitted and judged on the same scenes measured without
+  noise; that is no upper bound of SSIM, which may prefer a less sure, softer picture. The
+  autoencoder's own figure (what it makes of the true z) is the bound of pictures of z.
 """
 
 
@@ -61,12 +69,23 @@ class Measured:
 
 
 def measure(bench: Bench, part: Part) -> Measured:
-    """Measure one part; a failure that explains itself is told, others end the benchmark."""
+    """Measure one part; a failure that explains itself is told, others end the benchmark.
+
+    A command that has failed ends its part alone: what other parts have measured is kept.
+    """
     when = f"{datetime.now(UTC):%Y-%m-%d}"
     try:
         return Measured(tuple(part.measure(bench)), "", when)
     except (NotMeasuredError, PhospheneError) as error:
         return Measured((), str(error), when)
+    except (SystemExit, subprocess.CalledProcessError) as error:
+        print(error, file=sys.stderr)
+        return Measured((), f"a command failed: {str(error).splitlines()[0]}", when)
+
+
+def judged(own: Measured | None) -> int:
+    """Count the figures of a part that something is asked of."""
+    return sum(line.reached is not None for line in own.lines) if own else 0
 
 
 def page(found: Mapping[str, Measured], where: str) -> str:
@@ -84,20 +103,24 @@ def page(found: Mapping[str, Measured], where: str) -> str:
     str
         Markdown.
     """
-    missing, lines_of_all = [], []
+    missing: list[str] = []
+    lines_of_all: list[Line] = []
     for name, part in PARTS.items():
         own = found.get(name, Measured((), "left out of this run", ""))
         lines_of_all += own.lines
         if not own.lines:
-            missing.append(f"- **{part.title}**: {own.why or 'it gave no figures'}")
+            counted = f" ({part.asked} asked for)" if part.asked else ""
+            missing.append(f"- **{part.title}**{counted}: {own.why or 'it gave no figures'}")
     asked = [line for line in lines_of_all if line.reached is not None]
+    total = sum(max(part.asked, judged(found.get(name))) for name, part in PARTS.items())
     others = [line for line in lines_of_all if line.reached is None]
     reached = sum(bool(line.reached) for line in asked)
     dates = sorted({own.when for own in found.values() if own.when})
     lines = [
         "# Decoding and reconstruction, measured", "",
         f"Made by `make evaluate-reconstruction` on {' and '.join(dates) or 'no day'}: {where}. "
-        f"{reached} of {len(asked)} figures that were asked for are reached.", "",
+        f"{reached} of {total} figures that were asked for are reached"
+        + (f"; {total - len(asked)} are not measured." if total > len(asked) else "."), "",
         *as_table(HEAD, [line.cells() for line in asked]), "",
         "## Beside these", "",
         *as_table(HEAD, [line.cells() for line in others]),
@@ -124,7 +147,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the real recordings")
     parser.add_argument("--out", type=Path, required=True, help="page to write")
-    parser.add_argument("--only", nargs="*", choices=PARTS, help="parts to measure")
+    took = ", ".join(f"{name} {part.minutes:g}" for name, part in PARTS.items())
+    only = f"parts to measure, of all; about how many minutes each takes on two idle cores: {took}"
+    parser.add_argument("--only", nargs="*", choices=PARTS, help=only)
     parser.add_argument("--keep", type=Path, help="file that keeps what was measured (.json)")
     given = parser.parse_args(arguments)
     if not given.data.is_dir():

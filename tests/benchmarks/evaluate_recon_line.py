@@ -73,8 +73,12 @@ def of_score(
     most: float | None = None,
     baseline: str = "",
     digits: int = 3,
+    over: str = "",
+    caveat: str = "",
 ) -> Line:
     """Make a line of a score.
+
+    It is judged on the figure itself, not on the rounded one that is shown.
 
     Parameters
     ----------
@@ -88,6 +92,10 @@ def of_score(
         As in `Line`.
     digits : int
         Behind the point.
+    over : str
+        What the interval resamples, told beside the split.
+    caveat : str
+        What else a reader has to know of the split.
 
     Returns
     -------
@@ -98,12 +106,10 @@ def of_score(
         return f"{value:.{digits}f}"
 
     required, reached = "", None
-    # What is compared is what is shown: a figure that rounds to the limit has reached it.
-    shown = round(score.value, digits)
     if least is not None:
-        required, reached = f"at least {least:g}", shown >= least
+        required, reached = f"at least {least:g}", score.value >= least
     if most is not None:
-        required, reached = f"at most {most:g}", shown <= most
+        required, reached = f"at most {most:g}", score.value <= most
     return Line(
         data=data,
         figure=f"{figure}, n = {score.n}",
@@ -112,7 +118,7 @@ def of_score(
         reached=reached,
         baseline=baseline,
         beside=f"{number(score.chance)}; {number(score.shuffled)}",
-        split=score.split,
+        split="; ".join(filter(None, (score.split, caveat, over and f"interval over {over}"))),
     )
 
 

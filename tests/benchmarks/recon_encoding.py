@@ -164,7 +164,7 @@ def _of_digits(data: Path) -> list[Line]:
                 f"at least {_LEAST_SHARE:.0%}" if name == "z" else "",
                 told.value >= _LEAST_SHARE if name == "z" else None, baseline,
                 f"-; {told.shuffled:.1%} (97.5 %: {told.shuffled_high:.1%}), fitted on permuted "
-                f"pictures {control:.1%}", found.split,
+                f"pictures {control:.1%}", f"{found.split}; interval over trials",
             )
         )  # fmt: skip
     r = found.found["z"].value
@@ -181,7 +181,7 @@ def _of_digits(data: Path) -> list[Line]:
 
 def _of_synthetic(own: Recovered) -> list[Line]:
     found, data = own.found, f"synthetic participant, seed {PERSON}, encoding"
-    made = []
+    split, made = f"{found.split}; interval over blocks of time", []
     for region, better, other in (("early", "z", "c"), ("higher", "c", "z")):
         wins, loses = (found.found[name].regions[region] for name in (better, other))
         unique = found.found[f"unique {better}"].regions[region]
@@ -189,11 +189,11 @@ def _of_synthetic(own: Recovered) -> list[Line]:
             Line(data, f"mean r from {better}, {region} area, n = {found.sizes[region]}",
                  _with_interval(wins), f"above r from {other}", wins.value > loses.value,
                  f"r from {other} {_with_interval(loses)}",
-                 f"0; {wins.shuffled:.3f} (97.5 %: {wins.shuffled_high:.3f})", found.split),
+                 f"0; {wins.shuffled:.3f} (97.5 %: {wins.shuffled_high:.3f})", split),
             Line(data, f"variance unique to {better}, {region} area", _with_interval(unique),
                  "", None, f"unique to {other} "
                  + _with_interval(found.found[f"unique {other}"].regions[region]),
-                 f"0; {unique.shuffled:.3f}", found.split),
+                 f"0; {unique.shuffled:.3f}", split),
         ]  # fmt: skip
     mixed = np.random.default_rng(_SEED).permutation(own.early)
     made.append(
