@@ -56,21 +56,22 @@ class SignalView:
         self._rows: list[Rows] = []
         self._first: int | None = None  # of the pending rows, counted in blocks
         self._next: int | None = None  # sample expected next
+        self._skip = 0  # samples still to be left out before the first whole block
         self._sent_s = -math.inf
 
     def push(self, chunks: Iterable[tuple[Rows, int, float]]) -> None:
         """Take samples (n, channels) with the number of their first; gaps drop what waits."""
         for rows, first, _ in chunks:
             if first != self._next:
-                skip = -first % self._block
-                self._rows, self._first = [], (first + skip) // self._block
+                self._skip = -first % self._block
+                self._rows, self._first = [], (first + self._skip) // self._block
                 self._rest = rows[:0]
-                rows_in = rows[skip:]
-            else:
-                rows_in = rows
             self._judge(rows, first)
             self._next = first + len(rows)
-            self._gather(rows_in)
+            # A chunk may be shorter than what is left out before the first whole block.
+            skipped = min(self._skip, len(rows))
+            self._skip -= skipped
+            self._gather(rows[skipped:])
 
     def _gather(self, rows: Rows) -> None:
         k = self._block

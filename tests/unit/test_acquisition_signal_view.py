@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from acquisition.eeg.config import EegConfig
@@ -48,6 +48,21 @@ def test_any_chunking_shows_the_same_samples(cuts: list[int], fs_hz: float) -> N
     assert np.array_equal(got, whole[: len(got)])
     assert firsts == list(np.cumsum([0, *(len(m) for m in made)])[: len(firsts)])
     assert len(whole) - len(got) <= fs_hz / block / 10 + 899
+
+
+@settings(max_examples=25, deadline=None)
+@given(first=st.integers(0, 9), cuts=st.lists(st.integers(1, 399), max_size=8))
+@example(first=1, cuts=[1, 2])
+def test_blocks_begin_at_the_same_sample_however_it_is_cut(first: int, cuts: list[int]) -> None:
+    rows, shown = noise(400), view(4096.0)
+    for start, stop in itertools.pairwise(sorted({0, 400, *cuts})):
+        shown.push([(rows[start:stop], first + start, 0.0)])
+    fields = shown.due(1.0)
+    assert fields is not None
+    skip = -first % 4
+    whole = rows[skip : skip + (400 - skip) // 4 * 4].reshape(-1, 4, 3).mean(axis=1)
+    assert np.array_equal(fields["signal"], whole)
+    assert fields["first_index"] == (first + skip) // 4
 
 
 def test_few_messages_and_gaps_keep_their_place() -> None:
