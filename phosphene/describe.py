@@ -17,7 +17,7 @@ def describe_bundle(bundle: Bundle) -> str:
         f"bundle of {m.person}: {m.features} features, window {m.window.length}, "
         f"delay {delay_in_words(m)}, heads {', '.join(m.heads)}, digest {bundle.digest[:12]}",
         *(_line(score) for score in m.metrics),
-        *([f"category: {BLIND}"] if any(map(of_categories, m.metrics)) else []),
+        *([f"of categories, {BLIND}"] if any(map(of_categories, m.metrics)) else []),
         *_confidence(m.calibration),
     ]
     return "\n".join(lines)
