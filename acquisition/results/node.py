@@ -38,20 +38,33 @@ class Streams(Protocol):
 
 
 class Permission:
-    """What the gate said last; its word counts for `FRESH_S` seconds. No I/O."""
+    """What the gate said last, and how old the last result is. No I/O.
 
-    def __init__(self) -> None:
+    The gate's word counts for `FRESH_S` seconds, a result for `stale_s` seconds from when its data
+    were acquired.
+    """
+
+    def __init__(self, stale_s: float) -> None:
         self._view: View | None = None
+        self._stale_s, self._acquired_s = stale_s, float("-inf")
 
     def hear(self, view: View) -> None:
         """Take in the gate's word."""
         self._view = view
 
+    def result(self, acquired_s: float) -> None:
+        """Note a result from data of `acquired_s` seconds (LSL clock)."""
+        self._acquired_s = max(self._acquired_s, acquired_s)
+
     def state(self, now_s: float) -> State:
         """Return the state at `now_s` seconds (LSL clock)."""
         view = self._view
         fresh = view is not None and view.passing and now_s - view.t_sent <= FRESH_S
-        return "running" if fresh else "blanked"
+        if not fresh:
+            return "blanked"
+        if self._acquired_s == float("-inf"):
+            return "idle"
+        return "running" if now_s - self._acquired_s <= self._stale_s else "stale"
 
 
 class ResultNode:
@@ -70,7 +83,8 @@ class ResultNode:
         self._inlet = Subscriber(
             context.zmq, [context.endpoint("view-stream")], [b"feedback", b"view"]
         )
-        self._permission = Permission()
+        # What is too old to be shown is too old to be told.
+        self._permission = Permission(context.plan.session.renderer.stale_s)
         self._state: State | None = None
         self._sent_s = float("-inf")
         self._counts = {"results_sent": 0, "results_refused": 0, "states_sent": 0}
@@ -106,18 +120,19 @@ class ResultNode:
         self._state, self._sent_s = state, now
 
     def _send(self, feedback: Feedback) -> None:
-        self._tell()
-        if self._state != "running":
-            self._counts["results_refused"] += 1
-            return
         now = self._clock.now()
+        self._permission.result(feedback.t_acquired)
+        if self._permission.state(now) != "running":
+            self._counts["results_refused"] += 1
+            self._tell()
+            return
         result = Result(
             feedback.score, feedback.confidence, feedback.label, feedback.index, feedback.t_data,
             feedback.t_acquired,
         )  # fmt: skip
         self._streams.push("running", result, now)
         self._counts["results_sent"] += 1
-        self._sent_s = now
+        self._state, self._sent_s = "running", now
 
     def counts(self) -> Mapping[str, int]:
         """Return what was sent, and what came without permission."""

@@ -10,8 +10,10 @@ texts         type ``Markers``, one string: JSON with ``state`` and, with a resu
               ``score``, ``confidence``, ``index``, ``t``. With every result and change of state.
 ============  ======================================================================================
 
-``state`` is 0 or ``blanked``, 1 or ``running``, 2 or ``ended``. A sample's time stamp is that of
-sending, on the LSL clock; both streams give a result the same one.
+``state`` is 0 or ``blanked``, 1 or ``running`` (the last result is fresh), 2 or ``ended``, 3 or
+``idle`` (nothing has been decoded yet), 4 or ``stale`` (the last result is too old: no data come,
+or nothing is decoded). A sample's time stamp is that of sending, on the LSL clock; both streams give a
+result the same one.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ from acquisition.lsl.config import check_session
 
 __all__ = ["CHANNELS", "STATES", "Result", "ResultOutlets", "State"]
 
-State = Literal["blanked", "running", "ended"]
-STATES: tuple[State, ...] = ("blanked", "running", "ended")
+State = Literal["blanked", "running", "ended", "idle", "stale"]
+STATES: tuple[State, ...] = ("blanked", "running", "ended", "idle", "stale")
 CHANNELS = (
     ("score", "1"),
     ("confidence", "1"),

@@ -112,7 +112,7 @@ def test_another_program_reads_results_and_state() -> None:
     numbers = [entry for entry in heard if "n" in entry]
     told = [entry for entry in numbers if entry["n"][2] >= 0]
     assert [entry["n"][:4] for entry in told] == [[0.25, 0.75, k, k * 0.5] for k in (1, 2, 4)]
-    assert {entry["n"][5] for entry in numbers} == {0.0, 1.0}
+    assert {entry["n"][5] for entry in numbers} <= {0.0, 1.0, 3.0}
     for entry in told:
         assert 0.05 <= entry["stamp"] - entry["n"][4] < 10.0  # both on the LSL clock
 
@@ -149,7 +149,7 @@ def _play(
     until(lambda: {"gate", "outlets"} <= room.beats.keys())
     until(lambda: heard and "up" in heard[0] and decoder.subscribers(b"percept") == 1)
     assert heard.pop(0) == {"up": "phosphene-r-results"}
-    until(lambda: state() == 1.0)
+    until(lambda: state() == 3.0)  # idle: it may, but nothing is decoded yet
     sends(1)
     sends(2)
     room.send("gate", "blank")

@@ -10,7 +10,7 @@ import pytest
 import zmq
 
 from acquisition.results.node import Permission, ResultNode
-from acquisition.results.outlet import Result
+from acquisition.results.outlet import STATES, Result
 from phosphene.bus import Publisher, Pusher, Subscriber
 from phosphene.clock import FakeClock
 from phosphene.consent import Consent, Scope
@@ -133,7 +133,7 @@ def test_results_leave_only_under_their_own_scope(folder: Path) -> None:
     b = Bench(folder, frozenset(Scope))
     try:
         b.beat()
-        assert [state for state, _ in b.kept.told] == ["running"]
+        assert [state for state, _ in b.kept.told] == ["idle"]
         b.decode(3)
         (result,) = b.results()
         assert (result.score, result.confidence, result.label) == (0.2, 0.7, "face")
@@ -202,11 +202,43 @@ def test_a_score_is_the_targets_probability() -> None:
 
 
 def test_permission_ends_by_itself() -> None:
-    held = Permission()
+    held = Permission(10.0)
     assert held.state(0.0) == "blanked"
+    held.result(9.0)
     view = View(**stamp(10.0, "gate"), sink="stream", passing=True, reason="", passed=0)
     held.hear(view)
     assert [held.state(t) for t in (10.0, 10.7, 10.8)] == ["running", "running", "blanked"]
+
+
+def test_a_state_says_running_only_while_results_are_fresh() -> None:
+    held = Permission(10.0)
+
+    def at(now_s: float) -> str:
+        view = View(**stamp(now_s, "gate"), sink="stream", passing=True, reason="", passed=0)
+        held.hear(view)
+        return held.state(now_s)
+
+    assert at(0.0) == at(60.0) == "idle"  # permitted, but no bundle or no data
+    held.result(60.0)
+    assert [at(t) for t in (60.5, 70.0, 70.1, 145.0)] == ["running", "running", "stale", "stale"]
+    held.result(146.0)
+    assert at(146.2) == "running"
+
+
+def test_the_streams_tell_when_the_amplifier_is_dead(folder: Path) -> None:
+    b = Bench(folder, frozenset(Scope))
+    try:
+        b.beat()
+        b.decode(3)
+        b.clock.advance(85.0)
+        b.beat()
+        assert b.kept.told[-1] == ("stale", None)
+        b.decode(4)
+        assert b.kept.told[-1][0] == "running"
+    finally:
+        b.close()
+    assert STATES.index("running") == 1  # readers count on the numbers
+    assert [STATES.index(s) for s in ("blanked", "ended", "idle", "stale")] == [0, 2, 3, 4]
 
 
 def test_streaming_alone_is_a_reason_to_decode() -> None:
