@@ -3,7 +3,8 @@
 Members see the same epochs in different ways: waveforms in cosine waves up to several frequencies,
 of a part or the whole of an epoch (`WAVEFORMS`), and tangent vectors (`decoder.riemann`) with more
 or fewer filters and slow waves taken out (`TANGENTS`). Each is a shrinkage discriminant whose
-shrinkage and temperature are chosen on left-out groups of the training rows. No member is selected:
+shrinkage and temperature are chosen on left-out groups of the training rows; filters and expected
+responses know the labels, so they are fitted anew without each left-out group. No member is chosen:
 all vote, the two kinds with equal weight, by their scores at their own temperatures (a product of
 experts, Hinton 2002, Neural Comput. 14:1771), because a choice among members that are nearly
 equal follows the noise of a few hundred epochs. Large epochs are held back before
@@ -12,23 +13,35 @@ equal follows the noise of a few hundred epochs. Large epochs are held back befo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from decoder.classify import fit_lda, fit_temperature, left_out_scores
-from decoder.dataset import Strings
+from decoder.classify import fit_lda, fit_temperature, lda_scores, left_out_scores
+from decoder.dataset import Strings, group_folds
 from decoder.eeg.limit import Limiter
 from decoder.linear import Affine, Space
 from decoder.riemann import TangentMap, cosines, fit_tangent
 from phosphene.errors import InputError, problem
 
-__all__ = ["LEAST_TIMES", "TANGENTS", "WAVEFORMS", "Committee", "Layout", "fit_committee"]
+__all__ = [
+    "LEAST_TIMES",
+    "TANGENTS",
+    "WAVEFORMS",
+    "Committee",
+    "Layout",
+    "chosen",
+    "fit_committee",
+    "left_out_of_maps",
+]
 
 Array = npt.NDArray[Any]
+LeftOut = tuple[Array, npt.NDArray[np.bool_]]
+"""Scores (shrinkages, n, classes) of left-out rows, and which rows have any."""
 
 WAVEFORMS = tuple(
     (part, low, high_hz) for part in (0.75, 1.0) for low in (0, 1) for high_hz in (10.0, 15.0)
@@ -136,23 +149,89 @@ def fit_committee(
     limiter = Limiter.of(X, layout.channels)
     rows = limiter(X)
 
-    def head(features: Array, voters: int) -> Affine:
-        space = Space.of(features)
-        fitted = fit_lda(space, labels, classes, groups, shrinkages, folds)
-        held, used = left_out_scores(space, codes, len(classes), groups, [fitted.shrinkage], folds)
-        temperature = fit_temperature(held[0][used], codes[used])[0]
+    def head(features: Array, left_out: LeftOut, voters: int) -> Affine:
+        shrinkage, temperature = chosen(left_out, codes, shrinkages)
+        scores = fit_lda(Space.of(features), labels, classes, groups, [shrinkage], folds).scores
         share = 1.0 / (temperature * voters)
-        return Affine(fitted.scores.weights * share, fitted.scores.bias * share)
+        return Affine(scores.weights * share, scores.bias * share)
 
-    waveforms = [_basis(layout, times, *member) for member in WAVEFORMS]
-    linear = [_through(basis, head(rows @ basis, len(waveforms))) for basis in waveforms]
+    linear = []
+    for member in WAVEFORMS:
+        basis = _basis(layout, times, *member)
+        space = Space.of(rows @ basis)
+        held = left_out_scores(space, codes, len(classes), groups, shrinkages, folds)
+        linear.append(_through(basis, head(rows @ basis, held, len(WAVEFORMS))))
     tangents = []
     for filters, waves in TANGENTS:
-        tangent = fit_tangent(
-            rows, codes, layout.channels, filters=filters, waves=waves, shrinkage=_SHRINKAGE
-        )
-        tangents.append((tangent, head(tangent(rows), len(TANGENTS))))
+        learn = partial(
+            fit_tangent,
+            channels=layout.channels, filters=filters, waves=waves, shrinkage=_SHRINKAGE,
+        )  # fmt: skip
+        held = left_out_of_maps(rows, codes, groups, shrinkages, folds, learn)
+        tangent = learn(rows, codes)
+        tangents.append((tangent, head(tangent(rows), held, len(TANGENTS))))
     return Committee(limiter, _sum(linear), tuple(tangents))
+
+
+def left_out_of_maps(
+    rows: Array,
+    codes: Array,
+    groups: Strings,
+    shrinkages: Sequence[float],
+    folds: int,
+    learn: Callable[[Array, Array], TangentMap],
+) -> LeftOut:
+    """Score every row by a map and discriminants that were both fitted without its group.
+
+    Parameters
+    ----------
+    rows : array (n, features)
+        Training epochs.
+    codes : array of int (n,)
+        Class of each; every class occurs.
+    groups : array of str (n,)
+        Run of each.
+    shrinkages : Sequence of float
+        Of the discriminants.
+    folds : int
+        Folds of groups.
+    learn : Callable
+        Fits the map to rows and their codes.
+
+    Returns
+    -------
+    array (shrinkages, n, classes)
+        Scores.
+    array of bool (n,)
+        Rows that have any: a fold whose training groups lack a class cannot be fitted.
+    """
+    classes = int(codes.max()) + 1
+    held = np.zeros((len(shrinkages), len(codes), classes))
+    used = np.zeros(len(codes), dtype=bool)
+    for train, test in group_folds(groups, folds):
+        if len(np.unique(codes[train])) < classes:
+            continue
+        tangent = learn(rows[train], codes[train])
+        space, seen = Space.of(tangent(rows[train])), tangent(rows[test])
+        maps = lda_scores(space.rows, codes[train], classes, shrinkages, space.features)
+        for k, scores in enumerate(maps):
+            held[k, test] = space.restored(scores)(seen)
+        used[test] = True
+    return held, used
+
+
+def chosen(left_out: LeftOut, codes: Array, shrinkages: Sequence[float]) -> tuple[float, float]:
+    """Choose shrinkage and temperature by the log-probability of left-out rows.
+
+    Raises
+    ------
+    InputError
+        If no row was left out.
+    """
+    held, used = left_out
+    found = [fit_temperature(scores[used], codes[used]) for scores in held]
+    best = int(np.argmin([loss for _, loss in found]))
+    return shrinkages[best], found[best][0]
 
 
 def _basis(layout: Layout, times: int, part: float, low: int, high_hz: float) -> Array:

@@ -8,6 +8,7 @@ so that a bundle of it is exported and run like any other.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import scipy.linalg
 
 from decoder.classify import fit_lda
-from decoder.committee import Committee, Layout
+from decoder.committee import Committee, Layout, chosen, left_out_of_maps
 from decoder.dataset import Strings
 from decoder.eeg.limit import Limiter
 from decoder.linear import Affine, Space
@@ -84,7 +85,10 @@ def fit_pyriemann(
     codes = np.array([list(classes).index(label) for label in labels.tolist()])
     limiter = Limiter.of(X, layout.channels)
     rows = limiter(X)
-    tangent = fitted_map(rows, codes, layout.channels)
-    head = fit_lda(Space.of(tangent(rows)), labels, classes, groups, shrinkages, folds).scores
+    learn = partial(fitted_map, channels=layout.channels)
+    held = left_out_of_maps(rows, codes, groups, shrinkages, folds, learn)
+    best = chosen(held, codes, shrinkages)[0]
+    tangent = learn(rows, codes)
+    head = fit_lda(Space.of(tangent(rows)), labels, classes, groups, [best], folds).scores
     nothing = Affine(np.zeros((X.shape[1], len(classes))), np.zeros(len(classes)))
     return Committee(limiter, nothing, ((tangent, head),))

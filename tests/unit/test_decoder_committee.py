@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from decoder.choose import Grid, best_of, choose, held_out_loss
-from decoder.committee import Committee, Layout, fit_committee
+from decoder.classify import fit_temperature
+from decoder.committee import Committee, Layout, fit_committee, left_out_of_maps
 from decoder.dataset import Dataset
 from decoder.export import _Graph, _serialised
 from decoder.export_committee import STEPS, add_log
@@ -139,6 +141,22 @@ def test_a_fit_with_a_committee_is_calibrated_and_beats_its_control() -> None:
     assert auc.value > 0.75
     assert abs(auc.shuffled - 0.5) < 0.1
     assert found.model.predict(X[:3]).confidence.shape == (3,)
+
+
+def test_what_is_left_out_was_not_seen_by_filters_either() -> None:
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(240, CHANNELS * 3 * TIMES))
+    codes = rng.integers(0, 2, len(X))
+    groups = np.array([f"r{k % 4}" for k in range(len(X))])
+    learn = partial(fit_tangent, channels=3 * CHANNELS, filters=2, waves=2, shrinkage=0.01)
+    held, used = left_out_of_maps(X, codes, groups, (0.1, 0.4), 4, learn)
+    assert used.all()
+    # Nothing tells the classes apart; filters that knew the labels of all rows would say 0.65.
+    assert np.mean(held[0].argmax(1) == codes) < 0.57
+    assert fit_temperature(held[0], codes)[1] > 0.68
+    known = learn(X, codes)
+    seen, _ = left_out_of_maps(X, codes, groups, (0.1, 0.4), 4, lambda *_: known)
+    assert np.mean(seen[0].argmax(1) == codes) > 0.6
 
 
 def test_rows_that_are_no_epochs_are_refused() -> None:
