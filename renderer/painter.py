@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from phosphene.bundle import SPACE_GRAPH, Bundle
 from phosphene.engine import OnnxEngine
@@ -20,6 +21,7 @@ __all__ = ["Mode", "Painter", "SpacePainter", "open_painter", "warm_up"]
 
 Array = npt.NDArray[np.float32]
 WARM_UP_FRAMES = 3
+MOST_SIDE_PX = 2048
 
 
 class Painter(Protocol):
@@ -74,22 +76,31 @@ class SpacePainter:
         Name of the space, for messages.
     threads : int
         Threads of ONNX Runtime.
+    z_shape : tuple of int, optional
+        Shape of z that the bundle's manifest tells; the graph has to take it.
 
     Raises
     ------
     BundleError
-        If the graph is not one from z to pictures.
+        If the graph is not one from z to uint8 pictures of a bounded size, or uses operators that
+        are not ONNX's own.
     """
 
-    def __init__(self, graph: bytes | None, space: str, threads: int = 1) -> None:
+    def __init__(
+        self,
+        graph: bytes | None,
+        space: str,
+        threads: int = 1,
+        z_shape: tuple[int, ...] | None = None,
+    ) -> None:
         self.space = space
         self._engine = None if graph is None else OnnxEngine(graph, threads)
         self.model = "none" if graph is None else hashlib.sha256(graph).hexdigest()[:16]
         self.modes: tuple[Mode, ...] = () if graph is None else ("z",)
         self.size_px = 64
         self.noise_shape: tuple[int, ...] = ()
-        if self._engine is not None:
-            self.size_px = _side(self._engine)
+        if graph is not None and self._engine is not None:
+            self.size_px = _side(graph, self._engine, z_shape)
 
     def render(
         self,
@@ -157,7 +168,7 @@ def open_painter(bundle: Bundle | None, threads: int = 1) -> Generator | SpacePa
         return _own(Generator(threads=threads))
     target = bundle.manifest.target
     graph = bundle.payload.get(SPACE_GRAPH)
-    painter = SpacePainter(graph, target.id, threads)
+    painter = SpacePainter(graph, target.id, threads, target.z_shape)
     if graph is None and target.z_shape is not None and "z" in bundle.manifest.heads:
         cure = "Fit the bundle anew, or go on without pictures of z."
         raise BundleError(problem(SPACE_GRAPH, "missing", f"the z decoder of {target.id}", cure))
@@ -182,15 +193,32 @@ def _own(generator: Generator) -> Generator:
     return generator
 
 
-def _side(engine: OnnxEngine) -> int:
-    """Check names and shapes of a z decoder; return the side of its pictures in pixels."""
-    shapes = {spec.name: spec.shape for spec in (*engine.inputs, *engine.outputs)}
-    z, pictures = shapes.get("z"), shapes.get("pictures")
-    if set(shapes) != {"z", "pictures"} or z is None or len(z) != 4 or pictures is None:
-        found = [problem(SPACE_GRAPH, sorted(shapes), "z to pictures", "Fit the bundle anew.")]
-    elif len(pictures) != 4 or pictures[1] is None or pictures[1] != pictures[2]:
-        found = [problem(SPACE_GRAPH, pictures, "fixed square pictures", "Fit the bundle anew.")]
-    else:
-        return pictures[1]
+def _side(graph: bytes, engine: OnnxEngine, z_shape: tuple[int, ...] | None) -> int:
+    """Check a z decoder before anything runs; return the side of its pictures in pixels."""
+    specs = {spec.name: spec for spec in (*engine.inputs, *engine.outputs)}
+    z, pictures = specs.get("z"), specs.get("pictures")
+    cure = "Fit the bundle anew."
+    if set(specs) != {"z", "pictures"} or z is None or pictures is None:
+        got = problem(SPACE_GRAPH, sorted(specs), "z to pictures", cure)
+        raise BundleError(f"z decoder: {got}")
+    found = []
+    if len(z.shape) != 4 or z.dtype != np.float32 or z.shape[0] not in (None, 1):
+        found.append(problem(SPACE_GRAPH, z, "z (any, C, H, W) float32", cure))
+    elif z_shape is not None and z.shape[1:] != tuple(z_shape):
+        found.append(problem(SPACE_GRAPH, z, f"z {tuple(z_shape)} of the manifest", cure))
+    side = pictures.shape[1] if len(pictures.shape) == 4 else None
+    square = side is not None and pictures.shape[1:] == (side, side, 3)
+    if not square or pictures.dtype != np.uint8 or not 0 < (side or 0) <= MOST_SIDE_PX:
+        allowed = f"square uint8 pictures of 3 channels, up to {MOST_SIDE_PX} pixels wide"
+        found.append(problem(SPACE_GRAPH, pictures, allowed, cure))
+    if strange := _strange_domains(graph):
+        found.append(problem(SPACE_GRAPH, ", ".join(strange), "operators of ONNX only", cure))
     check_all(found, BundleError, "z decoder")
-    raise AssertionError
+    return side or 0
+
+
+def _strange_domains(graph: bytes) -> list[str]:
+    """Return the sets of operators that a graph takes from elsewhere than ONNX or itself."""
+    model = onnx.load_model_from_string(graph)
+    used = {entry.domain for part in (model, *model.functions) for entry in part.opset_import}
+    return sorted(used - {"", "ai.onnx"} - {function.domain for function in model.functions})

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from decoder.spaces.pixels import Pixels
 from phosphene.bundle import Bundle
@@ -85,6 +86,44 @@ def test_the_bundle_says_what_paints() -> None:
     assert "stay neutral" in blind.limits()
     with pytest.raises(BundleError, match="z to pictures"):
         SpacePainter((WEIGHTS / "generator.onnx").read_bytes(), "x")
+
+
+def foreign(
+    dtype: int = TensorProto.UINT8, shape: tuple[int, ...] = (8, 8, 3), domain: str = ""
+) -> bytes:
+    """A z decoder (3, 8, 8) with the outside that is asked for; it computes nothing sensible."""
+    sizes = helper.make_tensor("s", TensorProto.INT64, [4], [1, *shape])
+    nodes = [
+        helper.make_node("ReduceMean", ["z"], ["m"], keepdims=1, axes=[0, 1, 2, 3]),
+        helper.make_node("Expand", ["m", "s"], ["e"]),
+        helper.make_node("Cast", ["e"], ["pictures"], to=dtype),
+    ]
+    graph = helper.make_graph(
+        nodes, "g",
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("pictures", dtype, [1, *shape])],
+        [sizes],
+    )  # fmt: skip
+    opset = [helper.make_opsetid("", 17)]
+    opset += [helper.make_opsetid(domain, 1)] if domain else []
+    made: bytes = helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+    return made
+
+
+def test_a_z_decoder_of_unfit_pictures_is_refused_before_it_runs() -> None:
+    assert SpacePainter(foreign(), "x", z_shape=(3, 8, 8)).size_px == 8
+    for graph in (
+        foreign(TensorProto.FLOAT),
+        foreign(shape=(8, 8, 1)),
+        foreign(shape=(60000, 60000, 3)),
+        foreign(shape=(8, 16, 3)),
+    ):
+        with pytest.raises(BundleError, match="square uint8 pictures"):
+            SpacePainter(graph, "x")
+    with pytest.raises(BundleError, match=r"\(4, 8, 8\) of the manifest"):
+        SpacePainter(foreign(), "x", z_shape=(4, 8, 8))
+    with pytest.raises(BundleError, match="operators of ONNX only"):
+        SpacePainter(foreign(domain="com.microsoft"), "x")
 
 
 def test_the_command_paints_what_it_can_and_tells_the_rest(
