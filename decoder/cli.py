@@ -206,6 +206,7 @@ def _facts(loaded: Loaded, given: argparse.Namespace) -> Facts:
         acquisition=settings,
         sources=tuple(sorted(set(meta.sources.values()))),
         run_sources=sources_of_runs(prepared),
+        notes=loaded.notes,
         further=prepared.further,
         regions=takagi_regions(given.early, given.higher, prepared, given.source, given.banded),
         space_graph=loaded.aim.graph,

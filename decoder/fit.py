@@ -66,6 +66,8 @@ class Facts:
         Which voxels each head reads; None = all of them.
     run_sources : mapping of str to tuple of str
         SHA-256 of the files that each run came from.
+    notes : tuple of str
+        What reading the data has left out or changed, in words.
     space_graph : bytes, optional
         ONNX that makes pictures of z of a space that the renderer does not bring itself.
     """
@@ -85,6 +87,7 @@ class Facts:
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     run_sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     further: Mapping[str, Array] = field(default_factory=dict, repr=False)
     regions: Regions | RegionsFromData | None = field(default=None, repr=False)
     space_graph: bytes | None = field(default=None, repr=False)
@@ -289,6 +292,7 @@ def _manifest(data: Dataset, facts: Facts, fitted: Fitted, grid: Grid) -> Manife
             settings={**settings.model_dump(mode="json"), **chosen},
             seed=settings.seed,
             run_sources=dict(facts.run_sources),
+            notes=facts.notes,
         ),
         metrics=fitted.scores,
         calibration=fitted.calibration,

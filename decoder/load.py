@@ -17,7 +17,7 @@ from decoder.heldout import by_run
 from decoder.memory import Need, check_memory, fit_bytes, in_gib
 from decoder.readers import ReadOptions, read_source
 from decoder.readers.options import GIB
-from decoder.search import is_trials, search, with_groups
+from decoder.search import in_stretches, is_trials, search, with_groups
 from decoder.settings import FitSettings
 from decoder.spaces import TargetSpace
 from decoder.splits import (
@@ -89,6 +89,8 @@ class Loaded:
         Test rows that came with the data.
     need_bytes : int
         What the fit takes at the most.
+    notes : tuple of str
+        What reading has left out or changed, in words.
     """
 
     prepared: PreparedData = field(repr=False)
@@ -98,6 +100,7 @@ class Loaded:
     split: Split
     test: Given | None
     need_bytes: int
+    notes: tuple[str, ...] = ()
 
 
 def load(path: Path, options: LoadOptions, tell: Tell, progress: Progress | None = None) -> Loaded:
@@ -149,9 +152,9 @@ def load(path: Path, options: LoadOptions, tell: Tell, progress: Progress | None
     else:
         train = with_groups(aim.data, settings, grid)
         train, split = _in_time(train, prepared, options)
-        test = None
+        split, test = in_stretches(split, aim.data, train, prepared.meta.kind), None
     tell(f"split: {test.words + '; within those to learn, ' if test else ''}{split.words}")
-    return Loaded(prepared, replace(aim, data=train), settings, grid, split, test, need)
+    return Loaded(prepared, replace(aim, data=train), settings, grid, split, test, need, notes)
 
 
 def _trials(data: Dataset, options: LoadOptions) -> tuple[Dataset, Split, Given | None]:

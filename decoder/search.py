@@ -12,11 +12,12 @@ from decoder.choose import Grid
 from decoder.committee import LEAST_TIMES
 from decoder.dataset import Dataset, block_groups, most_blocks
 from decoder.settings import FitSettings
+from decoder.splits import Split
 from phosphene.dataset import PreparedMeta
 from phosphene.errors import ConfigError, InputError, check_all, problem
 from phosphene.manifest import REST
 
-__all__ = ["is_trials", "search", "with_groups"]
+__all__ = ["in_stretches", "is_trials", "search", "with_groups"]
 
 _LONGEST_DELAY_S = 9.0
 _MOST_BLOCKS = 6
@@ -24,6 +25,9 @@ _LEAST_BLOCKS = 3
 _MEANS = ((1, "mean"), (2, "mean"), (3, "mean"))
 _BETA_WEIGHTS = (3.0, 10.0, 100.0)
 _BLURRED = ((3, "concat"), (4, "concat"))
+_ROWS = {
+    "fmri": "volumes", "fmri-beta": "events", "eeg-epoch": "epochs", "eeg-window": "windows",
+}  # fmt: skip
 _STEADY = 10_000.0
 """Rows that the prior mean of trials is worth: they are standardised with training statistics."""
 
@@ -180,6 +184,29 @@ def with_groups(data: Dataset, settings: FitSettings, grid: Grid) -> Dataset:
     cut = replace(data.select(np.concatenate(parts)), groups=np.concatenate(groups))
     _check_shown(cut)
     return cut
+
+
+def in_stretches(split: Split, whole: Dataset, cut: Dataset, kind: str) -> Split:
+    """Say in the words of a split that runs were cut, see `with_groups`, and what that cost.
+
+    Parameters
+    ----------
+    split : Split
+        Of `cut`.
+    whole, cut : Dataset
+        Before and after.
+    kind : str
+        Of the rows, as in `PreparedMeta.kind`.
+    """
+    if cut.group_names == whole.group_names:
+        return split
+    rows, runs = _ROWS.get(kind, "rows"), len(whole.group_names)
+    given = "one run, or no runs named" if runs == 1 else f"only {runs} runs"
+    words = split.words.replace("leave one run out", "leave one stretch out")
+    words += f"; {len(cut.group_names)} stretches of consecutive {rows} ({given})"
+    lost = len(whole) - len(cut)
+    words += f", {lost} {rows} at their borders dropped" if lost else ""
+    return replace(split, words=words)
 
 
 def _check_shown(cut: Dataset) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from phosphene.bundle import Bundle
 from phosphene.manifest import Calibration, Manifest, Score
 from phosphene.metrics import BLIND
-from phosphene.model_card import of_categories
+from phosphene.model_card import of_categories, shuffled_in_words, uninformative
 
 __all__ = ["delay_in_words", "describe_bundle"]
 
@@ -43,7 +43,7 @@ def delay_in_words(m: Manifest) -> str:
 def _line(score: Score) -> str:
     return (
         f"{score.name}: {score.value:.3f} [{score.low:.3f}, {score.high:.3f}], chance "
-        f"{score.chance:.3f}, shuffled {score.shuffled:.3f}, n = {score.n}, {score.split}"
+        f"{score.chance:.3f}, shuffled {shuffled_in_words(score)}, n = {score.n}, {score.split}"
     )
 
 
@@ -51,11 +51,12 @@ def _confidence(c: Calibration) -> list[str]:
     line = f"confidence: Brier {c.brier:.3f}, always the mean {c.base_brier:.3f} (n = {c.n})" + (
         "" if c.error is None else f", calibration error {c.error:.3f}"
     )
+    lines = [line, *([useless] if (useless := uninformative(c)) else [])]
     if c.threshold is None or c.kept is None:
-        return [line]
-    refused = ", ".join(f"{k.kind} {100 * k.refused:.0f} %" for k in c.controls)
+        return lines
+    refused = ", ".join(f"{k.kind} {100 * k.refused:.0f} % (n = {k.n})" for k in c.controls)
     return [
-        line,
+        *lines,
         f"no picture below {c.threshold:.3f}: keeps {100 * c.kept:.0f} % of the right percepts "
         f"of left-out runs, refuses {refused}",
     ]

@@ -116,7 +116,8 @@ class NormaliserInfo(_Part, frozen=True, kw_only=True):
 class TrainingInfo(_Part, frozen=True, kw_only=True):
     """What the decoder was fitted on: hashes, amounts, chosen settings; never the data.
 
-    `run_sources` tells the SHA-256 of the files of each run, by the name that the run had there.
+    `run_sources` tells the SHA-256 of the files of each run, by the name that the run had there;
+    `notes` what reading the data has left out or changed, in words.
     """
 
     data_sha256: tuple[Sha256, ...]
@@ -126,10 +127,15 @@ class TrainingInfo(_Part, frozen=True, kw_only=True):
     settings: dict[str, Any] = {}
     seed: int
     run_sources: dict[str, tuple[Sha256, ...]] = {}
+    notes: tuple[str, ...] = ()
 
 
 class Score(_Part, frozen=True, kw_only=True):
-    """One held-out figure beside its chance level, shuffled control and 95 % interval."""
+    """One held-out figure beside its chance level, shuffled control and 95 % interval.
+
+    `shuffled` is the mean of the same figure over permuted truths, `shuffled_high` the level that
+    97.5 % of them stay below; None where too few were made to tell.
+    """
 
     name: str
     value: float
@@ -139,6 +145,7 @@ class Score(_Part, frozen=True, kw_only=True):
     high: float
     n: Positive
     split: str
+    shuffled_high: float | None = None
 
 
 class ReliabilityBin(_Part, frozen=True, kw_only=True):

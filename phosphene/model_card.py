@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from phosphene.manifest import Calibration, Manifest, Score
 from phosphene.metrics import BLIND
 
-__all__ = ["CARD", "model_card", "of_categories"]
+__all__ = ["CARD", "model_card", "of_categories", "shuffled_in_words", "uninformative"]
 
 CARD = "MODEL_CARD.md"
 
@@ -69,11 +69,16 @@ def _what(m: Manifest) -> str:
         "c": "what it is about (c)",
         "class": "its category",
     }
+    trials = _of_trials(m)
     window = f"a window of {m.window.length} x {m.window.period_s:g} s"
+    if trials:
+        window = "one response for each trial"
+    elif m.training.settings.get("per_event"):
+        window = "one response for each event"
+    late = "" if trials else f", {m.window.delay_s:g} s after it was seen"
     text = (
         f"From {kind} ({m.features} {unit}, {window}) this decoder tells "
-        f"{', '.join(gives[h] for h in m.heads)}, "
-        f"{m.window.delay_s:g} s after it was seen, in the target space `{m.target.id}`."
+        f"{', '.join(gives[h] for h in m.heads)}{late}, in the target space `{m.target.id}`."
     )
     if m.labels:
         text += f" It knows: {', '.join(m.labels)}."
@@ -84,13 +89,29 @@ def _what(m: Manifest) -> str:
 
 def _trained(m: Manifest) -> str:
     t = m.training
-    named = ", ".join(t.groups[:12]) + (", ..." if len(t.groups) > 12 else "")
-    data = "\n".join(f"- `{sha}`" for sha in t.data_sha256[:20])
+    groups = sorted(t.groups) if _of_trials(m) else t.groups
+    named = ", ".join(groups[:12]) + (", ..." if len(groups) > 12 else "")
+    many = "part(s) that were left out in turn" if _of_trials(m) else "run(s)"
+    data = "\n".join(f"- `{sha}`{_what_of(m, k)}" for k, sha in enumerate(t.data_sha256[:20]))
     more = f"\n- and {len(t.data_sha256) - 20} more" if len(t.data_sha256) > 20 else ""
     return (
-        f"{t.samples} responses of one person in {len(t.groups)} run(s) ({named}), seed {t.seed}. "
-        f"SHA-256 of the data:\n\n{data}{more}"
+        f"{t.samples} responses of one person in {len(groups)} {many} ({named}), seed {t.seed}. "
+        + "".join(f"{note[0].upper()}{note[1:]}. " for note in t.notes)
+        + f"SHA-256 of the data:\n\n{data}{more}"
     )
+
+
+def _of_trials(m: Manifest) -> bool:
+    """Tell whether rows were trials of which neither time nor place is known."""
+    return m.modality == "fmri" and not m.placed and bool(m.training.settings.get("per_event"))
+
+
+def _what_of(m: Manifest, number: int) -> str:
+    """Say what one of the hashes of the data is of: first the rows, then files."""
+    if number == 0:
+        return " (responses and targets that were learned from)"
+    tested = any(score.split.startswith("given:") for score in m.metrics)
+    return " (file" + (", the test rows in it were not learned from)" if tested else ")")
 
 
 def _scores(scores: tuple[Score, ...]) -> Iterator[str]:
@@ -99,7 +120,7 @@ def _scores(scores: tuple[Score, ...]) -> Iterator[str]:
     for s in scores:
         yield (
             f"| {s.name} | {s.value:.3f} | {s.low:.3f} to {s.high:.3f} | {s.chance:.3f} | "
-            f"{s.shuffled:.3f} | {s.n} | {s.split} |"
+            f"{shuffled_in_words(s)} | {s.n} | {s.split} |"
         )
     if any(map(of_categories, scores)):
         yield f"\nOf categories, {BLIND}."
@@ -110,12 +131,30 @@ def of_categories(score: Score) -> bool:
     return score.name.startswith("category_")
 
 
+def shuffled_in_words(score: Score) -> str:
+    """Say what the shuffled control gave, and the level that 97.5 % of it stayed below."""
+    high = score.shuffled_high
+    return f"{score.shuffled:.3f}" + ("" if high is None else f" (97.5 % below {high:.3f})")
+
+
+def uninformative(c: Calibration) -> str:
+    """Say so where the confidence is no better than always saying the mean; "" where it is."""
+    if c.brier < c.base_brier:
+        return ""
+    return (
+        f"confidence carries no information here: n = {c.n}, and always saying the mean would be "
+        "no worse"
+    )
+
+
 def _trust(c: Calibration) -> str:
     text = (
         f"Brier score {c.brier:.3f} (always saying the mean: {c.base_brier:.3f}), n = {c.n}"
         + ("" if c.error is None else f", expected calibration error {c.error:.3f}")
         + "."
     )
+    useless = uninformative(c)
+    text += f" **{useless[0].upper()}{useless[1:]}.**" if useless else ""
     if c.threshold is not None and c.kept is not None:
         text += (
             f" Below a confidence of {c.threshold:.3f} nothing is shown; that keeps "

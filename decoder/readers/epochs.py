@@ -26,6 +26,10 @@ Strings = npt.NDArray[np.str_]
 EPOCH_ROLES = ("epochs", "labels", "times", "channels", "runs", "sessions", "stimuli",
                "stimulus_ids")  # fmt: skip
 _MICROVOLTS = 1e6  # MNE holds volts
+_NAMED = 20
+_LONGEST_STEP_S = 0.2
+_LONGEST_S = 60.0
+_UNEVEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,10 @@ def read_epoch_file(path: Path, options: ReadOptions) -> tuple[PreparedData, tup
         raise InputError(f"{path}: no EEG channel among {', '.join(held.ch_names[:20])}")
     names = {code: name for name, code in held.event_id.items()}
     labels = [names.get(code, str(code)) for code in held.events[:, 2].tolist()]
+    values = held.get_data(picks=channels) * _MICROVOLTS
     data = _packed(
         _Epochs(
-            values=held.get_data(picks=channels) * _MICROVOLTS,
+            values=values,
             onsets_s=held.events[:, 0] / held.info["sfreq"],
             labels=np.array(labels),
             channels=tuple(channels),
@@ -97,7 +102,7 @@ def read_epoch_file(path: Path, options: ReadOptions) -> tuple[PreparedData, tup
         str(path),
     )
     told = {str(w.message) for w in caught if "naming conventions" not in str(w.message)}
-    return data, tuple(sorted(told))
+    return data, (*sorted(told), *_broken(values))
 
 
 def read_epoch_arrays(
@@ -148,7 +153,35 @@ def read_epoch_arrays(
         options,
         str(file.path),
     )
-    return data, ()
+    return data, _broken(values)
+
+
+def _broken(values: Array) -> tuple[str, ...]:
+    """Say which epochs are left out because they hold NaN or infinite values."""
+    rows = np.flatnonzero(~np.isfinite(values).all(axis=(1, 2))).tolist()
+    if not rows:
+        return ()
+    named = ", ".join(map(str, rows[:_NAMED])) + (", ..." if len(rows) > _NAMED else "")
+    return (
+        f"{len(rows)} of {len(values)} epochs hold NaN or infinite values and are left out "
+        f"(counted from 0: {named})",
+    )
+
+
+def _check_times(times_s: Array) -> list[str]:
+    """Refuse times that cannot be seconds."""
+    steps = np.diff(times_s)
+    if not np.isfinite(times_s).all() or not (steps > 0).all():
+        return [problem("times", "not rising", "finite, rising seconds", "Correct them.")]
+    even = float(steps.max() - steps.min()) <= _UNEVEN * float(np.median(steps))
+    if float(np.median(steps)) > _LONGEST_STEP_S or float(np.ptp(times_s)) > _LONGEST_S:
+        got = f"{times_s[0]:g} to {times_s[-1]:g} in steps of {np.median(steps):g}"
+        allowed = f"seconds: steps up to {_LONGEST_STEP_S:g}, {_LONGEST_S:g} in all"
+        return [problem("times", got, allowed, "Are these milliseconds? Divide them by 1000.")]
+    if not even:
+        got = f"steps of {steps.min():g} to {steps.max():g}"
+        return [problem("times", got, "samples at one rate", "Resample the epochs.")]
+    return []
 
 
 def _check(file: ArrayFile, names: Mapping[str, str]) -> None:
@@ -177,6 +210,9 @@ def _check(file: ArrayFile, names: Mapping[str, str]) -> None:
             ]
             if shape[2] < 2:
                 found.append(problem("epochs", shape, "2 or more samples each", "Correct them."))
+            elif not found:
+                times_s = np.asarray(file.load(names["times"]), np.float64).ravel()
+                found += _check_times(times_s)
     check_all(list(dict.fromkeys(found)), InputError, str(file.path))
 
 

@@ -235,3 +235,25 @@ def test_choices_on_betas_keep_to_the_rule_and_runs_stay(tmp_path: Path) -> None
     assert by_run.aim.data.inner is None
     with pytest.raises(ConfigError, match="share their signal"):
         loaded(tmp_path / "betas.npz", split="10-fold-by-trial")
+
+
+def test_epochs_without_runs_are_cut_into_stretches_and_the_split_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "epochs.npz"
+    epochs = RNG.normal(size=(120, 2, 4))
+    epochs[7] = np.nan
+    np.savez(
+        path, epochs=epochs, labels=np.array(["face", "house"] * 60), channels=["TP9", "TP10"],
+        times=[0.0, 0.1, 0.2, 0.3],
+    )  # fmt: skip
+    found, told = loaded(path)
+    count, rows = len(found.split), len(found.aim.data)
+    assert found.split.words == (
+        f"leave one stretch out; {count} stretches of consecutive epochs (one run, or no runs "
+        f"named), {119 - rows} epochs at their borders dropped"
+    )
+    assert 110 < rows < 119 and "1 of 120 epochs" in told and len(found.notes) == 1
+    np.savez(
+        path, epochs=epochs, labels=np.array(["face", "house"] * 60), channels=["TP9", "TP10"],
+        times=[0.0, 0.1, 0.2, 0.3], runs=np.repeat(["a", "b", "c"], 40),
+    )  # fmt: skip
+    assert loaded(path)[0].split.words == "leave one run out"

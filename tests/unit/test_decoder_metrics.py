@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,6 +146,30 @@ def test_auc_score_is_that_of_two_normals() -> None:
     assert score.high - score.low == pytest.approx(0.03, abs=0.01)  # Hanley & McNeil (1982)
     assert score.chance == 0.5
     assert score.shuffled == pytest.approx(0.5, abs=0.02)
+
+
+def test_area_lies_in_the_middle_of_its_interval_where_every_fold_has_an_offset() -> None:
+    """Point and resamples compare rows of one fold; pooled, the interval would lie above."""
+    share = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        folds, truth = np.repeat(np.arange(5), 24), np.arange(120) % 2 == 0
+        scores = rng.normal(size=120) + truth + 2.0 * rng.normal(size=5)[folds]
+        score = score_auc("auc", scores, truth, split="none", seed=seed, clusters=folds)
+        share.append((score.value - score.low) / (score.high - score.low))
+        assert score.shuffled == pytest.approx(0.5, abs=0.1)
+    assert min(share) > 0.2 and max(share) < 0.8
+    assert np.mean(share) == pytest.approx(0.5, abs=0.1)
+
+
+def test_shuffled_control_tells_the_level_of_its_draws_where_there_are_enough() -> None:
+    truth = np.arange(40) % 2
+    decoded = np.random.default_rng(0).integers(0, 2, 40)
+    common: dict[str, Any] = {"chance": 0.5, "split": "none", "seed": 0}
+    few = score_items("a", correct, decoded, truth, **common)
+    many = score_items("a", correct, decoded, truth, permutations=200, **common)
+    assert few.shuffled_high is None
+    assert many.shuffled_high == pytest.approx(0.5 + 1.96 * 0.5 / 40**0.5, abs=0.06)
 
 
 def test_empty_decoder_is_at_chance_only_among_items_of_its_own_run() -> None:

@@ -225,12 +225,26 @@ def epochs() -> dict[str, Any]:
     }
 
 
+def test_epochs_and_prepared_data_are_counted_too(tmp_path: Path) -> None:
+    wide = np.zeros((N, 2, 60_000))
+    for name, held in (
+        ("e.npz", epochs() | {"epochs": wide}),
+        ("p.npz", dict.fromkeys(("meta", "responses", "runs", "t_data"), wide)),
+    ):
+        np.savez_compressed(tmp_path / name, **held)
+        with pytest.raises(InputError, match=r"--memory.*GiB"):
+            read_source(tmp_path / name, ReadOptions(memory_bytes=1 << 20))
+
+
 def test_epochs_from_arrays_are_flat_channel_by_channel(tmp_path: Path) -> None:
     held = epochs()
     held["epochs"][2, 0, 0] = np.nan
     path = saved(tmp_path / "e.npz", **held)
     assert kind_of(path) == "epoch-arrays"
-    data, _ = read_source(path)
+    data, notes = read_source(path)
+    assert notes == (
+        f"1 of {N} epochs hold NaN or infinite values and are left out (counted from 0: 2)",
+    )
     assert (data.meta.modality, data.meta.kind) == ("eeg", "eeg-epoch")
     assert (data.meta.channels, data.meta.times_s) == (("TP9", "TP10"), (0.0, 0.1, 0.2, 0.3))
     np.testing.assert_allclose(data.responses[0], held["epochs"][0].ravel(), rtol=1e-6)
@@ -242,6 +256,22 @@ def test_epochs_from_arrays_are_flat_channel_by_channel(tmp_path: Path) -> None:
         "face",
         "house",
     ]
+
+
+@pytest.mark.parametrize(
+    ("times", "word"),
+    [
+        ((-100.0, 0.0, 100.0, 200.0), "Are these milliseconds"),
+        ((0.0, 1000.0, 2000.0, 3000.0), "Are these milliseconds"),
+        ((0.0, 0.2, 0.1, 0.3), "not rising"),
+        ((0.0, 0.01, 0.02, 0.1), "one rate"),
+    ],
+)
+def test_times_that_are_no_seconds_are_refused(
+    tmp_path: Path, times: tuple[float, ...], word: str
+) -> None:
+    with pytest.raises(InputError, match=word):
+        read_source(saved(tmp_path / "e.npz", **epochs() | {"times": np.array(times)}))
 
 
 def test_epochs_that_do_not_fit_are_told(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from phosphene.bundle import MANIFEST, Bundle, Expectation, mask_sha256, pack_bundle
+from phosphene.bundle import MANIFEST, Bundle, Expectation, _read_npz, mask_sha256, pack_bundle
 from phosphene.engine import CPU, Engine, OnnxEngine, choose_providers
 from phosphene.errors import BundleError, ConfigError, InputError
 from phosphene.manifest import (
@@ -24,6 +26,7 @@ from phosphene.manifest import (
     TrainingInfo,
     WindowInfo,
 )
+from phosphene.model_card import model_card
 
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
 
@@ -279,3 +282,39 @@ def test_providers_fall_back_to_cpu_and_say_so() -> None:
     chosen, line = choose_providers(["CUDAExecutionProvider"], ["CUDAExecutionProvider", CPU])
     assert chosen == ("CUDAExecutionProvider", CPU)
     assert line == "runs on CUDAExecutionProvider"
+
+
+def test_card_says_where_confidence_carries_nothing_and_what_was_left_out() -> None:
+    draft = make_draft()
+    bad = msgspec.structs.replace(draft.calibration, brier=0.3)
+    training = msgspec.structs.replace(draft.training, notes=("2 of 9 epochs hold NaN",))
+    score = msgspec.structs.replace(draft.metrics[0], shuffled_high=0.616)
+    card = model_card(
+        msgspec.structs.replace(draft, calibration=bad, training=training, metrics=(score,))
+    )
+    assert "Confidence carries no information here: n = 10" in card
+    assert "2 of 9 epochs hold NaN." in card and "0.510 (97.5 % below 0.616)" in card
+    assert "carries no information" not in model_card(draft)
+
+
+def test_card_of_trials_speaks_of_trials() -> None:
+    draft = make_draft(placed=False)
+    training = msgspec.structs.replace(
+        draft.training, settings={"per_event": True}, groups=("fold 07", "fold 02")
+    )
+    card = model_card(msgspec.structs.replace(draft, training=training))
+    assert "one response for each trial" in card and "a window of" not in card
+    assert "2 part(s) that were left out in turn (fold 02, fold 07)" in card
+    assert "(responses and targets that were learned from)" in card
+
+
+def test_arrays_that_would_grow_are_refused_before_they_are_read() -> None:
+    packed, lying = io.BytesIO(), io.BytesIO()
+    np.savez_compressed(packed, a=np.zeros(100_000))
+    header = {"descr": "<f8", "fortran_order": False, "shape": (1 << 40,)}
+    with zipfile.ZipFile(lying, "w") as archive, archive.open("a.npy", "w") as member:
+        np.lib.format.write_array_header_1_0(member, header)
+    for held, why in ((packed, "compressed"), (lying, "does not hold")):
+        arrays, found = _read_npz("statistics.npz", held.getvalue())
+        assert not arrays
+        assert why in found[0]
