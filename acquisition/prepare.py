@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -47,6 +48,7 @@ _GIB = 1024**3
 __all__ = ["chosen_runs", "main", "prepare", "prepare_eeg", "prepare_fmri"]
 
 _CHUNK_S = 1.0
+_RUN = re.compile(r"(?:^|_)run-(\d+)(?:_|$)")
 
 
 def prepare(
@@ -182,6 +184,8 @@ def _check_alike(runs: Sequence[FmriRecording]) -> None:
 def chosen_runs(text: str | None, known: Sequence[str]) -> list[str]:
     """Read ``1-11``, ``1,3,5`` or a mixture; None takes all.
 
+    Where runs have BIDS names, a number stands for the one run with that ``run-`` entity.
+
     Raises
     ------
     ConfigError
@@ -196,10 +200,19 @@ def chosen_runs(text: str | None, known: Sequence[str]) -> list[str]:
             chosen += [str(k) for k in range(int(low), int(high) + 1)]
         else:
             chosen.append(part.strip())
+    chosen = [_by_number(run, known) for run in chosen]
     unknown = [run for run in chosen if run not in known]
     if unknown or not chosen:
         raise ConfigError(problem("--runs", text, ", ".join(known), "Name runs that exist."))
     return list(dict.fromkeys(chosen))
+
+
+def _by_number(run: str, known: Sequence[str]) -> str:
+    """Return the only BIDS run of a number; the text itself where there is none, or several."""
+    if run in known or not run.isdigit():
+        return run
+    found = [name for name in known if (m := _RUN.search(name)) and int(m[1]) == int(run)]
+    return found[0] if len(found) == 1 else run
 
 
 def _recordings(arguments: argparse.Namespace, tr_s: float | None) -> list[Recording]:

@@ -277,3 +277,12 @@ def test_an_eeg_calibration_is_the_same_every_time() -> None:
     assert one.meta == two.meta
     assert len(one.runs) >= 6
     assert all('"category"' in e.detail for e in one.meta.events)
+
+
+def test_runs_of_bids_may_be_named_by_their_number_where_that_is_unique() -> None:
+    known = [f"sub-1_task-objects_run-{k:02}" for k in (1, 2, 11)]
+    assert chosen_runs("1-2,11", known) == known
+    with pytest.raises(ConfigError, match="--runs"):
+        chosen_runs("3", known)
+    with pytest.raises(ConfigError, match="--runs"):
+        chosen_runs("1", [*known, "sub-1_task-faces_run-1"])
