@@ -69,7 +69,7 @@ class ArrayFile:
         """
         try:
             values = self._load(name)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, MemoryError, zipfile.BadZipFile) as error:
             raise InputError(f"{self.path}: array {name} cannot be read: {error}") from error
         if values.dtype == object:
             raise InputError(

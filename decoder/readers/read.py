@@ -11,7 +11,7 @@ from msgspec import structs
 
 from decoder.memory import Need, check_memory, fit_bytes
 from decoder.readers.arrays import ArrayFile, open_arrays
-from decoder.readers.epochs import read_epoch_arrays, read_epoch_file
+from decoder.readers.epochs import EPOCH_ROLES, read_epoch_arrays, read_epoch_file
 from decoder.readers.options import ReadOptions
 from decoder.readers.pairs import ROLES, read_pairs, roles_of
 from phosphene.dataset import PreparedData, read_prepared
@@ -69,6 +69,8 @@ def read_source(
     options = options or ReadOptions()
     kind = kind_of(path, options)
     if kind == "prepared":
+        raw = sum(info.bytes for info in open_arrays(path).infos.values())
+        check_memory(raw, options.memory_bytes, str(path))
         return read_prepared(path), ()
     if kind == "epoch-file":
         _check_size(path.stat().st_size * 2, path, options)
@@ -92,7 +94,7 @@ def _kind_of_arrays(file: ArrayFile, options: ReadOptions) -> Kind:
 
 
 def _check_arrays(file: ArrayFile, options: ReadOptions) -> None:
-    names = roles_of(file, options, ROLES)
+    names = roles_of(file, options, (*ROLES, *EPOCH_ROLES))
     raw = sum(file.infos[name].bytes for name in set(names.values()) if name in file)
     _check_size(raw, file.path, options)
     rows = features = 0
