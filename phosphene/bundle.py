@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -20,6 +21,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
 from phosphene.bundle_store import MANIFEST, Store, open_store, write_store
 from phosphene.errors import BundleError, check_all, problem
@@ -337,10 +339,24 @@ def _read_mask(
 
 def _read_npz(name: str, content: bytes) -> tuple[dict[str, npt.NDArray[Any]], list[str]]:
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            for entry in packed.infolist():
+                _check_member(packed, entry)
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}, []
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile) as error:
         return {}, [problem(name, str(error), "plain numeric arrays", "Fit the bundle anew.")]
+
+
+def _check_member(packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Refuse an array that would be larger than its file: compressed, or told so by its header."""
+    if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+        raise ValueError(f"{entry.filename} is compressed")
+    with packed.open(entry) as file:
+        old = npy.read_magic(file) == (1, 0)
+        shape, _, dtype = (npy.read_array_header_1_0 if old else npy.read_array_header_2_0)(file)
+        if math.prod(shape) * dtype.itemsize > entry.file_size - file.tell():
+            raise ValueError(f"{entry.filename} tells of {shape} {dtype}, which it does not hold")
 
 
 def _npz(**arrays: npt.NDArray[Any]) -> bytes:
