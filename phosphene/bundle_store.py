@@ -25,6 +25,7 @@ MANIFEST = "manifest.json"
 PHOS = ".phos"
 _MOST_BYTES = 4 << 30
 _MOST_FILES = 64
+_MOST_MANIFEST_BYTES = 8 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _PRIVATE = 0o100600 << 16
 _UNIX = 3
@@ -63,7 +64,12 @@ def open_store(path: Path) -> Store:
 
     def read(name: str) -> bytes | None:
         file = path / name
-        return None if file.is_symlink() or not file.is_file() else file.read_bytes()
+        if file.is_symlink() or not file.is_file():
+            return None
+        most = _MOST_MANIFEST_BYTES if name == MANIFEST else _MOST_BYTES
+        if (size := file.stat().st_size) > most:
+            raise _refused(file, f"{size} bytes", f"up to {most}")
+        return file.read_bytes()
 
     return Store(frozenset(p.name for p in path.iterdir()), read)
 

@@ -219,6 +219,7 @@ def read_prepared(path: Path) -> PreparedData:
         KeyError,
         ValueError,
         EOFError,
+        MemoryError,
         BadZipFile,
         msgspec.DecodeError,
     ) as error:

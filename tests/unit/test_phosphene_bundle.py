@@ -318,3 +318,10 @@ def test_arrays_that_would_grow_are_refused_before_they_are_read() -> None:
         arrays, found = _read_npz("statistics.npz", held.getvalue())
         assert not arrays
         assert why in found[0]
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(folder: Path) -> None:
+    with (folder / MANIFEST).open("r+b") as manifest:
+        manifest.truncate(1 << 40)  # sparse: takes no room, but no memory could hold it
+    with pytest.raises(BundleError, match="up to 8388608"):
+        Bundle.load(folder)
