@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gui.facts import BLANKED_HERE, Board
 from gui.peers import Peer
 from gui.scanner import tr_differs
 from gui.words import AlarmLevel, State
 
-__all__ = ["NO_ALARM", "Alarm", "alarms"]
+__all__ = ["NO_ALARM", "Alarm", "alarms", "silence"]
 
 _SILENT_STEPS, _LOST_STEPS = 3.0, 6.0
 """Intervals without data after which to warn, and after which it is an alarm; a single lost volume
 holds up the next ones for two, and stays below the second."""
 _SILENT_AT_LEAST_S = 1.5
+_FIRST_SAMPLES_S = 5.0
+"""Time that an amplifier has to be found in."""
 _RANK: dict[AlarmLevel, int] = {"high": 0, "medium": 1, "info": 2, "none": 3}
 _SYMBOLS: dict[AlarmLevel, str] = {"high": "■ ALARM", "medium": "▲ WARNING", "info": "● NOTE"}
 _TALLIES = {
@@ -43,6 +45,8 @@ class Alarm:
         True for a number that never falls: acknowledged, it is told again when it has grown.
     logged : bool
         True where the log has it already.
+    first : bool
+        True for missing data: whatever else is the matter, nothing works without them.
     """
 
     level: AlarmLevel
@@ -50,11 +54,12 @@ class Alarm:
     passing: bool = False
     counting: bool = False
     logged: bool = False
+    first: bool = False
 
     @property
     def rank(self) -> int:
-        """Order of severity, 0 for the worst."""
-        return _RANK[self.level]
+        """Order of severity, the worst has the lowest."""
+        return _RANK[self.level] - (len(_RANK) if self.first else 0)
 
     @property
     def latches(self) -> bool:
@@ -108,16 +113,55 @@ def _about_blank(board: Board) -> Alarm:
 
 
 def _about_data(board: Board, unit: str, now_s: float) -> list[Alarm]:
+    missing = silence(board, unit, now_s)
+    if missing is not None:
+        return [missing]
     if board.features is None:
         return [Alarm("info", f"Waiting for the first {unit}")]
     if board.all_pushed:
         return []
+    late = _late(board, unit, now_s)
+    if late is not None:
+        return [late]
+    return [] if board.features.ready else [Alarm("info", "Statistics are warming up")]
+
+
+def silence(board: Board, unit: str, now_s: float) -> Alarm | None:
+    """Return the alarm of a source that sends nothing, None while data come.
+
+    Samples are missed from the start; volumes from the second on, for a scan begins when it does.
+    """
+    if board.all_pushed:
+        return None
+    if not board.source:
+        late = _late(board, unit, now_s)
+        return None if late is None else replace(late, first=True)
+    # Samples are counted in the beats: without those nothing is known of the source.
+    if any(p.name in ("gate", "acquisition") and p.health == "silent" for p in board.peers):
+        return None
+    if board.samples_s is None:
+        waited_s = 0.0 if board.since_s is None else now_s - board.since_s
+        if waited_s <= _FIRST_SAMPLES_S:
+            return None
+        words = f"No data from {board.source} yet, for {waited_s:.0f} s"
+        return Alarm("medium", words, passing=True, first=True)
+    silent_s = now_s - board.samples_s
+    if silent_s <= _SILENT_AT_LEAST_S:
+        return None
+    level: AlarmLevel = "high" if silent_s > 2 * _SILENT_AT_LEAST_S else "medium"
+    return Alarm(level, f"No data from {board.source} for {silent_s:.0f} s", first=True)
+
+
+def _late(board: Board, unit: str, now_s: float) -> Alarm | None:
+    """Return the alarm of steps that stay away, None before the first."""
+    if board.features is None:
+        return None
     silent_s = now_s - board.features.t_sent
     step_s = max(board.step_s or 0.0, _SILENT_AT_LEAST_S / _SILENT_STEPS)
     if silent_s > _SILENT_STEPS * step_s:
         grave = silent_s > _LOST_STEPS * step_s
-        return [Alarm("high" if grave else "medium", f"No {unit} for {silent_s:.0f} s")]
-    return [] if board.features.ready else [Alarm("info", "Statistics are warming up")]
+        return Alarm("high" if grave else "medium", f"No {unit} for {silent_s:.0f} s")
+    return None
 
 
 def _about_nodes(peers: tuple[Peer, ...], *, flowing: bool) -> Iterator[Alarm]:

@@ -94,6 +94,12 @@ class Board:
         Whether the operator's view has ever shown pictures.
     paced : bool
         Whether volumes come at the speed of the scanner.
+    source : str
+        Name of the stream of samples; empty where the data are volumes.
+    samples_s : float or None
+        When samples last came (LSL clock, seconds); None before the first.
+    since_s : float or None
+        When the nodes were first heard of.
     """
 
     scopes: tuple[str, ...] | None
@@ -111,6 +117,9 @@ class Board:
     peers: tuple[Peer, ...]
     shown_once: bool
     paced: bool
+    source: str = ""
+    samples_s: float | None = None
+    since_s: float | None = None
 
     @property
     def flowing(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from gui.curves import Curves, Plotted
@@ -77,6 +78,10 @@ class RunModel:
         self._blank_here = False
         self._trouble = ""
         self._fault = ""
+        self._source = _source_name(plan)
+        self._samples = 0
+        self._since_s: float | None = None
+        self._samples_s: float | None = None
 
     # ---- written by the receiving thread -------------------------------------------------------
 
@@ -116,12 +121,14 @@ class RunModel:
             if self._eeg is not None:
                 self._eeg.on_event(header)
         elif isinstance(header, Signal):
+            self._samples_s = now_s
             if self._eeg is not None:
                 self._eeg.on_signal(message)
         elif isinstance(header, StatMap):
             self._map = message
         elif isinstance(header, Beat):
             self._take_beat(header)
+            self._note_samples(now_s)
         elif isinstance(header, Grant):
             self._take_grant(header)
 
@@ -155,6 +162,13 @@ class RunModel:
             flowing = self._features is not None or self._curves.newest
             for line in self._peers.on_beat(header):
                 self._log.append(f"{WARNED}{line}" if flowing else line)
+
+    def _note_samples(self, now_s: float) -> None:
+        """Note when the count of samples has grown, whether or not they are shown here."""
+        self._since_s = now_s if self._since_s is None else self._since_s
+        samples = self._peers.count("acquisition", "samples")
+        if samples > self._samples:
+            self._samples, self._samples_s = samples, now_s
 
     def _take_grant(self, header: Grant) -> None:
         self._grant = header
@@ -244,6 +258,9 @@ class RunModel:
                 peers=tuple(self._peers.peers(now_s)),
                 shown_once=self._shown_once,
                 paced=self._paced,
+                source=self._source,
+                samples_s=self._samples_s,
+                since_s=self._since_s,
             )
 
     def plotted(self) -> Plotted:
@@ -287,6 +304,16 @@ class RunModel:
         if self._blank_here:
             return Showing(None, None, False, BLANKED_HERE, None)
         return showing
+
+
+def _source_name(plan: Plan) -> str:
+    """Return the name of the stream of samples: as the session calls it; empty for volumes."""
+    if plan.session.modality != "eeg":
+        return ""
+    source = plan.session.source
+    ids = getattr(source, "source_ids", ())
+    path = getattr(source, "path", None)
+    return str(ids[0]) if ids else "the source" if path is None else Path(path).name
 
 
 def _eeg_board() -> EegBoard:

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from gui.palette import DIM, PANEL, TEXT
 from gui.plot import figures_html
 from gui.slices import T_SHOWN, cut
-from gui.words import contrast_words
+from phosphene.contrasts import contrast_words
 from phosphene.messages import Message
 
 __all__ = ["SlicePanel"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from gui.alarms import Alarm
 from gui.latch import Latched
 from gui.palette import BACKGROUND, DIM, EDGE, PANEL, TEXT
-from gui.words import ALARM_COLOURS, MODE_COLOURS, STATE_COLOURS, State
+from gui.words import ALARM_COLOURS, MODE_COLOURS, STATE_COLOURS, AlarmLevel, State
 
 __all__ = ["AlarmLine", "Lamp", "Strip"]
 
@@ -71,16 +73,21 @@ class Strip(QFrame):
         row.addWidget(self.consent, 1)
         row.addWidget(self.participant)
         row.addWidget(self.recording)
-        self._shown: State | None = None
+        self._shown: tuple[State, AlarmLevel] | None = None
         self.tell_state("IDLE")
 
-    def tell_state(self, state: State) -> None:
-        """Show the state of the run."""
-        if state == self._shown:
+    def tell_state(self, state: State, missing: AlarmLevel = "none") -> None:
+        """Show the state of the run; one whose data are missing is never called running."""
+        if (state, missing) == self._shown:
             return
-        self._shown = state
-        colour = STATE_COLOURS[state]
-        self.state.setText(state)
+        self._shown = state, missing
+        colour, words = STATE_COLOURS[state], str(state)
+        if state == "RUNNING" and missing != "none":
+            colour = ALARM_COLOURS[missing]
+            words = "■ NO DATA" if missing == "high" else "▲ NO DATA"
+        elif state == "BLANKED" and missing == "high":
+            colour, words = ALARM_COLOURS[missing], "BLANKED ■"
+        self.state.setText(words)
         self.state.setStyleSheet(
             f"color: {colour}; border: 2px solid {colour}; border-radius: 4px; font-size: 15px;"
             "font-weight: 700;"
@@ -131,7 +138,9 @@ class AlarmLine(QWidget):
             return
         self._told = alarms, over
         lines = [(a, a.words()) for a in alarms if a.level != "none"]
-        lines += [(o.alarm, f"{o.alarm.words()}   (since {o.at}, over)") for o in over]
+        # What is over goes first no more.
+        past = [(replace(o.alarm, first=False), o.at) for o in over]
+        lines += [(a, f"{a.words()}   (since {at}, over)") for a, at in past]
         lines.sort(key=lambda line: line[0].rank)
         if not lines:
             lines = [(alarms[0], alarms[0].words())]

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui.actions import ACTIONS
-from gui.alarms import NO_ALARM, alarms
+from gui.alarms import NO_ALARM, alarms, silence
 from gui.controls import help_box, make_actions, make_button, stop_question
 from gui.eeg_views import EegViews
 from gui.facts import Board, Pictures
@@ -256,7 +256,8 @@ class OperatorWindow(QFrame):
         self.refresh_pictures()
         now = self._clock.now()
         board, pictures, state = self._model.board(now), self._model.pictures(now), self.state()
-        self.strip.tell_state(state)
+        missing = silence(board, self._unit, now) if self._going else None
+        self.strip.tell_state(state, "none" if missing is None else missing.level)
         self.strip.tell_consent(consent_words(board.scopes))
         self.strip.recording.tell(self.recording, self._recording_words)
         seeing = board.participant.picture is not None

@@ -25,7 +25,6 @@ __all__ = [
     "State",
     "caption",
     "consent_words",
-    "contrast_words",
     "recording_words",
     "seen_caption",
     "state_word",
@@ -104,15 +103,6 @@ def recording_words(plan: Plan, now: datetime) -> tuple[bool, str]:
     if wanted and why_not(plan.consent, Scope.RECORD_IMAGES, person, now) is None:
         kept.append("pictures")
     return (True, "REC " + " + ".join(kept)) if kept else (True, "REC events only")
-
-
-def contrast_words(contrast: str) -> str:
-    """Word a contrast: the same share of several conditions is called by their number."""
-    parts = [part.split(" * ", 1) for part in contrast.split(" + ")]
-    shares = {part[0] for part in parts if len(part) == 2}
-    if len(parts) > 1 and len(shares) == 1 and all(len(part) == 2 for part in parts):
-        return f"all {len(parts)} conditions"
-    return contrast
 
 
 def unit_word(plan: Plan) -> str:

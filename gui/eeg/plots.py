@@ -52,10 +52,14 @@ class SpectrumPlot(Plot):
             legend = legend_html(list(names))
         else:
             basis = y[:, good] if good.any() else y
-            curves = [(x, y[:, chosen]), (x, np.nanmedian(basis, axis=1))]
-            for edge, share in zip(self._edges, _SPREAD, strict=True):
-                edge.setData(x, np.nanpercentile(basis, share, axis=1))
-            self._spread.show()
+            # After a gap no channel has a whole segment for two seconds.
+            basis = basis[:, np.isfinite(basis).all(axis=0)]
+            curves = [(x, y[:, chosen])]
+            self._spread.setVisible(basis.shape[1] > 0)
+            if basis.shape[1]:
+                curves.append((x, np.median(basis, axis=1)))
+                for edge, share in zip(self._edges, _SPREAD, strict=True):
+                    edge.setData(x, np.percentile(basis, share, axis=1))
             legend = legend_html([names[chosen], "median"]) + figures_html(" ▒ 10–90 %")
         if not self.show_curves([(a, np.nan_to_num(b, nan=-60.0)) for a, b in curves]):
             return

@@ -69,7 +69,8 @@ class Bench:
             Signal, self.at, stream="amp", first_index=self.at, fs_hz=FS_HZ,
             t_data=self.at / FS_HZ, channels=self.names, flags=flags, notch_hz=(20.0,), step_s=0.6,
         )  # fmt: skip
-        self.model.take([("acquisition", Message(header, {"signal": rows}))], 100.0)
+        now_s = self.clock.now()
+        self.model.take([("acquisition", Message(header, {"signal": rows}))], now_s)
         self.at += len(rows)
 
     def mark(self, t_s: float, label: str, seq: int) -> None:
@@ -200,6 +201,26 @@ def test_the_lamp_of_the_stream_has_a_symbol_and_a_word_for_each_state() -> None
         symbol in told[name]
         for name, symbol in {"fresh": "● fresh", "amber": "▲ late", "red": "■ no data"}.items()
     )
+
+
+def test_a_window_without_data_does_not_say_running(bench: Bench) -> None:
+    bench.model.blank()
+    bench.feed(1.0)
+    bench.window.refresh_board()
+    strip, line = bench.window.strip, bench.window.alarm_line.label
+    assert "No data" not in line.text()
+    bench.tick(4.0)
+    bench.window.refresh_board()
+    assert line.text().startswith("■ ALARM  No data from x for 4 s")
+    assert strip.state.text() == "BLANKED ■"
+    strip.tell_state("RUNNING", "high")
+    assert strip.state.text() == "■ NO DATA"
+    strip.tell_state("RUNNING", "medium")
+    assert strip.state.text() == "▲ NO DATA"
+    bench.feed(0.1)
+    bench.tick(0.0)
+    strip.tell_state("RUNNING")
+    assert strip.state.text() == "RUNNING"
 
 
 def test_the_log_tells_every_sentence_of_a_beat_once() -> None:

@@ -299,7 +299,7 @@ def test_motion_limits_counters_and_the_map_are_shown(bench: Bench) -> None:
     assert "2.000 s" in bench.window.scan_line.scan.text()
     assert "▲ duplicates 2" in bench.window.scan_line.tallies.text()
     assert plots.slices is not None
-    assert plots.slices.heading.text() == "Map, t: face - house"
+    assert plots.slices.heading.text() == "Map, t: face > house"
     shown = plots.slices.item.image
     assert shown is not None
     assert plots.slices.item.levels is None, "drawn as it is, without a lookup table"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gui.actions import ACTIONS, help_html
-from gui.alarms import Alarm, alarms
+from gui.alarms import Alarm, alarms, silence
 from gui.facts import Board
 from gui.latch import Latch
 from gui.peers import Peer
@@ -20,7 +20,6 @@ from gui.words import (
     ALL_STATES,
     caption,
     consent_words,
-    contrast_words,
     recording_words,
     state_word,
 )
@@ -97,12 +96,6 @@ def test_recording_lamp_tells_what_is_kept(
     assert recording_words(plan, NOW) == expected
 
 
-def test_a_contrast_of_equal_shares_is_called_by_their_number() -> None:
-    assert contrast_words("0.5000 * face + 0.5000 * house") == "all 2 conditions"
-    for contrast in ("face - house", "face", "0.7 * face + 0.3 * house", "face + 0.3 * house"):
-        assert contrast_words(contrast) == contrast
-
-
 def test_caption_without_a_frame_is_empty() -> None:
     assert caption(SHOWING, "volume", 0.5, "cat") == ""
 
@@ -113,6 +106,25 @@ def test_missing_data_is_a_warning_after_three_steps_and_an_alarm_after_six() ->
         assert alarms(board, "RUNNING", "volume", t_s)[0].level == level
     assert "No volume for 12 s" in alarms(board, "RUNNING", "volume", 22.1)[0].words()
     assert alarms(board, "ENDED", "volume", 99.0)[0].level == "none"
+
+
+def test_an_amplifier_that_is_gone_comes_before_everything() -> None:
+    waiting = replace(BOARD, source="amp-17", samples_s=10.0, since_s=1.0)
+    assert [a.text for a in alarms(waiting, "RUNNING", "epoch", 10.5)] == [
+        "Waiting for the first epoch"
+    ]
+    lost = replace(waiting, trouble="gate is mute")
+    for t_s, level in ((14.0, "high"), (12.0, "medium"), (111.0, "high")):
+        first = alarms(lost, "RUNNING", "epoch", t_s)[0]
+        assert (first.level, first.text) == (level, f"No data from amp-17 for {t_s - 10:.0f} s")
+    assert silence(replace(waiting, peers=(Peer("bridge", "ended"),)), "epoch", 99.0) is None
+    never = replace(waiting, samples_s=None)
+    assert silence(never, "epoch", 5.0) is None
+    found = silence(never, "epoch", 9.0)
+    assert found is not None
+    assert found.text == "No data from amp-17 yet, for 8 s"
+    mute = replace(waiting, peers=(Peer("gate", "silent", silent_s=9.0),))
+    assert alarms(mute, "RUNNING", "epoch", 99.0)[0].text.startswith("gate: no sign of life")
 
 
 def test_the_worst_alarm_comes_first() -> None:
