@@ -69,8 +69,8 @@ def read_source(
     options = options or ReadOptions()
     kind = kind_of(path, options)
     if kind == "prepared":
-        raw = sum(info.bytes for info in open_arrays(path).infos.values())
-        check_memory(raw, options.memory_bytes, str(path))
+        held = sum(info.bytes for info in open_arrays(path).infos.values())
+        check_memory(held, options.memory_bytes, str(path))
         return read_prepared(path), ()
     if kind == "epoch-file":
         _check_size(path.stat().st_size * 2, path, options)
