@@ -85,6 +85,8 @@ def inline_image(png: bytes | None, alt: str, instead: str) -> str:
 
 def _head(s: Mapping[str, Any]) -> str:
     status = s["exit_status"] + (", interrupted" if s["interrupted"] else "")
+    away = len(s["interruptions"])
+    status += f", with interruptions ({away}, see below)" if away else ""
     kind = "ok" if status == "success" else "bad"
     consent = s["consent"]
     scopes = ", ".join(consent["scopes"]) or "NONE"
@@ -102,6 +104,17 @@ def _head(s: Mapping[str, Any]) -> str:
         "generator from measured activity, not a photograph of a thought.</p>"
         + table((), [(f"<b>{k}</b>", v) for k, v in rows], numbers_from=9)
     )
+
+
+def _interruptions(s: Mapping[str, Any]) -> str:
+    rows = [
+        ["-" if row["t_s"] is None else f"{row['t_s']:.1f}", escape(row["stream"]),
+         "-" if row["length_s"] is None else f"{row['length_s']:.1f}", escape(row["what"])]
+        for row in s["interruptions"]
+    ]  # fmt: skip
+    if not rows:
+        return _why("none was recorded")
+    return table(("after, s", "stream or node", "for, s", "what"), rows, numbers_from=9)
 
 
 def _seconds(value: float | None) -> str:
@@ -262,6 +275,8 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
     image = figures.get
     parts = [
         _head(s),
+        "<h2>Interruptions</h2>",
+        _interruptions(s),
         "<h2>Seen and decoded</h2>",
         inline_image(image("strip"), "seen above decoded, in time order", no_pictures),
         "<small>Of each stimulus the percept seen nearest to its middle, in time order; "

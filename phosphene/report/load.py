@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from phosphene.messages import (
     Beat,
@@ -31,7 +33,29 @@ from phosphene.messages import (
 from phosphene.recorder.gaps import GapWatch
 from phosphene.recorder.reader import RecordingReader, parts_of
 
-__all__ = ["RunData", "frames_of", "load"]
+__all__ = ["Gap", "RunData", "frames_of", "load"]
+
+_SOURCES = ("acquisition", "bridge")
+
+
+class Gap(NamedTuple):
+    """Samples that did not come.
+
+    Attributes
+    ----------
+    stream : str
+        Of which stream.
+    data_s, length_s : float
+        Begin in data time, and length, both in seconds.
+    before_s, after_s : float
+        LSL time at which the last samples before, and the first after it, were sent on.
+    """
+
+    stream: str
+    data_s: float
+    length_s: float
+    before_s: float
+    after_s: float
 
 
 @dataclass
@@ -62,6 +86,14 @@ class RunData:
         Where the regions lie.
     maps : list of Message
         Statistical maps of the whole run, the newest of each contrast.
+    lost : list of Gap
+        Missing samples.
+    told : list of (float, str, str)
+        LSL time, node and sentence of each beat of the nodes that take data.
+    lives : dict
+        LSL time of the first beat of each node's process.
+    newest_s : float
+        LSL time at which the newest samples or volume were sent on.
     """
 
     parts: list[Path]
@@ -87,6 +119,17 @@ class RunData:
     damage: list[str] = field(default_factory=list)
     first_s: float = math.inf
     last_s: float = -math.inf
+    lost: list[Gap] = field(default_factory=list)
+    told: list[tuple[float, str, str]] = field(default_factory=list)
+    lives: dict[tuple[str, int], float] = field(default_factory=dict)
+    zero: float | None = None
+    newest_s: float = -math.inf
+    next_index: int | None = None
+
+    @property
+    def zero_s(self) -> float:
+        """LSL time at which data time began, or the recording where no data came."""
+        return self.first_s if self.zero is None else self.zero
 
     @property
     def facts(self) -> dict[str, str]:
@@ -166,6 +209,8 @@ def _take(data: RunData, message: Message) -> None:
             data.views.append(header)
         case Volume():
             data.volumes.add(header.index)
+            data.newest_s = header.t_sent
+            data.zero = header.t_sent if data.zero is None else data.zero
             data.shape = header.arrays[0].shape if header.arrays else data.shape
         case Regions():
             data.regions = data.regions or message
@@ -175,16 +220,46 @@ def _take(data: RunData, message: Message) -> None:
             data.maps.append(message)
         case Samples():
             data.samples += message.arrays["samples"].shape[0]
+            _look_for_gaps(data, message)
         case Grant():
             data.scopes.update(header.scopes)
         case Beat():
             data.beats[header.producer, header.pid] = header
+            data.lives.setdefault((header.producer, header.pid), header.t_sent)
+            if header.producer in _SOURCES:
+                data.told.append((header.t_sent, header.producer, header.note))
             if header.note:
                 data.notes[header.producer, header.note] += 1
         case RunStart():
             data.start = data.start or header
         case RunStop():
             data.stop = header
+
+
+def _look_for_gaps(data: RunData, message: Message) -> None:
+    """Note samples that are not there, or not a number, between those before and these."""
+    header: Any = message.header
+    rows = message.arrays["samples"]
+    before_s = data.newest_s if data.next_index is not None else header.t_sent
+    first = header.first_index if data.next_index is None else data.next_index
+    missing = np.concatenate([
+        np.ones(max(0, header.first_index - first), bool), np.isnan(rows).any(axis=1)
+    ])  # fmt: skip
+    begin = max(first, header.first_index) - max(0, header.first_index - first)
+    edges = np.flatnonzero(np.diff(missing.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+    for a, b in edges:
+        gap = Gap(header.stream, (begin + int(a)) / header.fs_hz, int(b - a) / header.fs_hz,
+                  before_s, header.t_sent)  # fmt: skip
+        last = data.lost[-1] if data.lost else None
+        if last is not None and abs(last.data_s + last.length_s - gap.data_s) < 0.5 / header.fs_hz:
+            data.lost[-1] = last._replace(length_s=last.length_s + gap.length_s,
+                                          after_s=gap.after_s)  # fmt: skip
+        else:
+            data.lost.append(gap)
+    if data.zero is None:
+        data.zero = header.t_sent - header.t_data
+    data.next_index = max(first, header.first_index + len(rows))
+    data.newest_s = header.t_sent
 
 
 def frames_of(data: RunData) -> Iterator[Message]:

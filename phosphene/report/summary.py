@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from phosphene.quality import FIGURES, region_name
+from phosphene.report.causes import why_no_latency
+from phosphene.report.interruptions import interruptions_of
 from phosphene.report.latency import latencies_ms, summary_of
 from phosphene.report.load import RunData
 from phosphene.report.notes import blank_spells, notes_of
@@ -21,15 +23,6 @@ __all__ = ["split_of", "summarise", "write_json"]
 
 SCHEMA = 2
 DECODED = ("features_to_percept", "percept_to_frame", "acquired_to_frame", "acquired_to_passed")
-NOT_RECORDED = {
-    "acquired_to_features": "no features were recorded (needs the consent scope record_brain)",
-    "features_to_percept": "no percepts were recorded (needs the consent scope record_brain)",
-    "percept_to_frame": "no frame showed a percept",
-    "acquired_to_frame": "no frame showed a percept",
-    "acquired_to_passed": "no pictures were recorded (needs the consent scope record_images)",
-    "frame_interval": "at full speed frames follow the data, there is no frame rate",
-    "frame_interval_deviation": "at full speed frames follow the data, there is no frame rate",
-}
 
 
 def split_of(data: RunData) -> str:
@@ -88,6 +81,7 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
         "reason": stop.reason if stop else reasons["exit_status"],
         # A second file means that the recorder itself fell and came back.
         "interrupted": len(data.parts) > 1 or stop is None or stop.interrupted,
+        "interruptions": interruptions_of(data),
         "data_s": data_s,
         "wall_s": data.last_s - data.first_s if data.topics else None,
         "consent": _consent(data),
@@ -115,7 +109,7 @@ def _missing(
     undecoded = why_nothing_decoded(data)
     found = {"percepts": undecoded} if undecoded else {}
     found |= {
-        f"latency_ms.{name}": NOT_RECORDED[name]
+        f"latency_ms.{name}": why_no_latency(name, data)
         for name, summary in latency.items()
         if summary is None and not (undecoded and name in DECODED)
     }

@@ -1,0 +1,132 @@
+"""What went wrong is told in the report, with time, stream and length, and the true cause."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from phosphene.messages import Beat, Event, Message, RunStart, RunStop, Samples, describe, encode
+from phosphene.recorder.writer import RecordingFile
+from phosphene.report import build
+from phosphene.report import figures as drawing
+from phosphene.report.causes import why_no_latency
+from phosphene.report.interruptions import interruptions_of
+from phosphene.report.load import RunData, load
+
+FS_HZ = 100.0
+SCOPES = "record_brain record_images"
+
+
+def head(t_s: float, producer: str = "acquisition") -> dict[str, Any]:
+    return {"run": "r", "seq": 0, "t_acquired": t_s, "t_sent": t_s, "producer": producer}
+
+
+def start(**facts: str) -> Message:
+    known = {"consent_scopes": SCOPES, "bundle": "abc", "speed": "1"} | facts
+    return Message(
+        RunStart(**head(99.0, "recorder"), person="p", mode="live", modality="eeg", t_wall=0.0,
+                 facts=known)
+    )  # fmt: skip
+
+
+def stop(**acquisition: int) -> Message:
+    counts = {"acquisition": {"samples": 500, "features": 0, "events": 0} | acquisition}
+    return Message(RunStop(**head(130.0, "recorder"), exit_status="success", reason="the end",
+                           counts=counts, interrupted=False))  # fmt: skip
+
+
+def samples(first: int, t_s: float, lost: int = 0) -> Message:
+    block = {"samples": np.ones((50, 2), np.float32)}
+    block["samples"][:lost] = np.nan
+    specs = describe(block, {"samples": ("time", "channel")}, {"samples": "uV"})
+    header = Samples(**head(t_s) | {"arrays": specs}, stream="amp", first_index=first,
+                     fs_hz=FS_HZ, t_data=first / FS_HZ, channels=("Oz", "Pz"))  # fmt: skip
+    return Message(header, block)
+
+
+def beat(t_s: float, note: str, pid: int = 1) -> Message:
+    return Message(Beat(**head(t_s), pid=pid, state="running", counts={}, note=note))
+
+
+def told(path: Path, messages: list[Message]) -> RunData:
+    file = RecordingFile(path / "recording.mcap.part")
+    for message in messages:
+        file.add(message, encode(message))
+    file.finish()
+    return load(path)
+
+
+def rows_of(data: RunData) -> list[tuple[Any, ...]]:
+    return [
+        (None if row["t_s"] is None else round(row["t_s"], 2), row["stream"],
+         None if row["length_s"] is None else round(row["length_s"], 2))
+        for row in interruptions_of(data)
+    ]  # fmt: skip
+
+
+def test_gaps_lost_markers_restarts_and_an_end_without_data_are_listed(tmp_path: Path) -> None:
+    messages = [start(without="m2"), samples(0, 100.0), samples(50, 100.5)]
+    # 9 s missing between two messages and 0.2 s within one are one gap.
+    notes = [beat(102.0 + k, f"no data for {k + 2} s; markers: the source went away")
+             for k in range(8)]  # fmt: skip
+    messages += [*notes, samples(1000, 110.0, lost=20), beat(110.5, ""), samples(1050, 110.5)]
+    messages += [samples(1105, 111.05), beat(112.0, "", pid=2)]
+    messages += [beat(113.0 + k, f"no data for {k + 2} s") for k in range(6)]
+    assert rows_of(told(tmp_path, [*messages, stop()])) == [
+        (None, "m2", None),
+        (None, "amp", 0.05),
+        (1.0, "amp", 9.2),
+        (2.0, "markers", 8.5),
+        (12.0, "acquisition", None),
+        (13.0, "data", 5.0),
+    ]
+
+
+def test_a_run_without_interruption_says_so_and_stays_green(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "png", lambda _figure: b"")
+    messages = [start(), samples(0, 100.0), beat(100.2, ""), samples(50, 100.5)]
+    told(tmp_path, [*messages, stop()])
+    build(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "none was recorded" in page
+    assert '<span class="ok">success</span>' in page
+    told(tmp_path, [*messages, samples(500, 105.0), stop()])
+    build(tmp_path)
+    assert json.loads((tmp_path / "report.json").read_text())["interruptions"][0]["length_s"] == 4.0
+    assert (
+        '<span class="bad">success, with interruptions (1' in (tmp_path / "report.html").read_text()
+    )
+
+
+EVENT = Message(Event(**head(101.0), t_data=1.0, label="face", stream="m"))
+
+
+@pytest.mark.parametrize(
+    ("facts", "counts", "more", "cause"),
+    [
+        ({"consent_scopes": ""}, {}, (), "needs the consent scope record_brain"),
+        ({}, {}, (), "no marker came"),
+        ({"without": "m2"}, {}, (), "the run went on without m2"),
+        ({}, {"events": 1}, (EVENT,), "settings of [acquisition.eeg]"),
+        ({}, {"events": 1, "epochs_rejected": 7}, (EVENT,), "all of 7 epochs were rejected"),
+        ({}, {"samples": 0}, (), "no marker came"),
+    ],
+)
+def test_the_true_cause_is_told(
+    tmp_path: Path,
+    facts: dict[str, str],
+    counts: dict[str, int],
+    more: tuple[Message, ...],
+    cause: str,
+) -> None:
+    data = told(tmp_path, [start(**facts), samples(0, 100.0), *more, stop(**counts)])
+    why = why_no_latency("acquired_to_features", data)
+    assert cause in why
+    assert ("consent" in why) == ("consent" in cause)
+    assert cause in why_no_latency("features_to_percept", data)
