@@ -24,7 +24,16 @@ from phosphene.manifest import REST, TargetInfo
 from phosphene.stimuli import C_DIM, CATEGORIES, SPACE_ID, Z_SHAPE, typical
 from phosphene.stimuli.encoder import space_hash
 
-__all__ = ["Aim", "aim_at", "reads_pictures", "space_for", "usual_space", "with_space", "world_aim"]
+__all__ = [
+    "Aim",
+    "aim_at",
+    "knowing",
+    "reads_pictures",
+    "space_for",
+    "usual_space",
+    "with_space",
+    "world_aim",
+]
 
 Array = npt.NDArray[Any]
 Progress = Callable[[str, int, int], None]
@@ -117,7 +126,7 @@ def aim_at(data: Dataset, space: TargetSpace | None, progress: Progress | None =
     made = with_space(data, space, progress)
     categories = _categories(made)
     if made.c is None:
-        space = _knowing(space, categories)
+        space = knowing(space, categories)
     codes = _codes(made, space, categories)
     target = TargetInfo(
         id=space.id,
@@ -178,7 +187,7 @@ def _own_categories(categories: tuple[str, ...]) -> Space:
     return join(None, Prototypes(names))
 
 
-def _knowing(space: TargetSpace, categories: tuple[str, ...]) -> TargetSpace:
+def knowing(space: TargetSpace, categories: tuple[str, ...]) -> TargetSpace:
     """Give a space whose c does not know the categories a code for each of them."""
     if not categories or not isinstance(space, Space):
         return space

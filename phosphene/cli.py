@@ -24,7 +24,7 @@ from phosphene.commands import (
     replay,
 )
 from phosphene.commands.base import CliCommand
-from phosphene.errors import PhospheneError
+from phosphene.errors import PhospheneError, ToldError
 
 __all__ = ["main"]
 
@@ -116,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _leaving_in_order():
             status: int = arguments.run_command(arguments)
             sys.stdout.flush()
+    except ToldError:
+        return 1
     except PhospheneError as error:
         print(f"phosphene: {error}", file=sys.stderr)
         return 1

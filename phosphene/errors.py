@@ -11,6 +11,7 @@ The tree::
     ├── MessageError       bytes on the bus are not what their header says
     ├── RecordingError     a recording cannot be written or read
     ├── NodeError          a node did not start, answer or stop in time
+    │   └── ToldError          a process failed and has told why itself
     └── CausalityError     something later than the present was used
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "NodeError",
     "PhospheneError",
     "RecordingError",
+    "ToldError",
     "TruncatedError",
     "check_all",
     "problem",
@@ -68,6 +70,10 @@ class RecordingError(PhospheneError):
 
 class NodeError(PhospheneError):
     """A node did not start, answer or stop in time."""
+
+
+class ToldError(NodeError):
+    """A process failed and has told why on standard error; nothing is to be added."""
 
 
 class CausalityError(PhospheneError):

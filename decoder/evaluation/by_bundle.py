@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from decoder.aims import with_space
+from decoder.aims import knowing, with_space
 from decoder.dataset import Dataset
 from decoder.evaluation.heldout import by_bundle, percepts_of
 from decoder.evaluation.percepts import Percepts
@@ -26,7 +29,7 @@ from phosphene.manifest import Manifest
 from phosphene.stimuli import SPACE_ID
 from phosphene.stimuli.encoder import WorldEncoder, space_hash
 
-__all__ = ["decode_by_bundle", "settings_of"]
+__all__ = ["decode_by_bundle", "option_of", "settings_of"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -135,18 +138,30 @@ def _dataset(
         data = data.select(data.given == "test")
     if world or data.pictures is None:
         return data
+    target, named = manifest.target, option_of(manifest.target.id)
     try:
-        opened = open_space(space or manifest.target.id)
+        # As in the fit: categories that the space has no code for get one each.
+        opened = knowing(open_space(space or target.id), target.categories)
     except PhospheneError:
         if space is not None:
             raise
-        # Pictures and categories can be measured even so.
+        # Pictures and categories can be measured even so; z is painted by the bundle's own graph.
+        told = f"z and c are not compared, pictures are; to compare them: {named}"
+        print(told, file=sys.stderr)
         return replace(data, z=None, c=None)
-    if opened.sha256 != manifest.target.sha256:
+    if opened.sha256 != target.sha256:
         raise BundleError(
-            problem("--space", opened.id, manifest.target.id, "Name the bundle's target space.")
-        )
+            problem("--space", space or opened.id, f"the space of the bundle: {named}",
+                    "Name its own weights and size, or leave --space out.")
+        )  # fmt: skip
     return with_space(data, opened, progress)
+
+
+def option_of(target: str) -> str:
+    """Return what names a target space on the command line; FOLDER stands for its weights."""
+    low = re.sub(r"\b(taef2|diffusers)(?=@)", r"\1:FOLDER", target)
+    low = re.sub(r"\bclip:[^,]*", "clip:FOLDER", low)
+    return f"--space {shlex.quote(low)}"
 
 
 def _facts(

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from phosphene.commands.base import CliCommand
 from phosphene.commands.fit import add_model_option, person_in, run_module
+from phosphene.commands.replay import modality_of, own_start
 from phosphene.commands.source import add_array_options, array_arguments, is_trials_file
-from phosphene.errors import ConfigError, InputError, problem
+from phosphene.errors import BundleError, ConfigError, InputError, problem
 
 if TYPE_CHECKING:
     from phosphene.bundle import Bundle
@@ -83,6 +84,15 @@ def _configure_measures(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     arguments.out.mkdir(parents=True, exist_ok=True)
+    try:
+        return _evaluate(arguments)
+    finally:
+        # What was refused leaves no folder.
+        if not any(arguments.out.iterdir()):
+            arguments.out.rmdir()
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
     percepts, pictures = arguments.out / PERCEPTS, arguments.out / PICTURES
     if is_trials_file(arguments.source):
         _decode(arguments.source[0], percepts, arguments, _of_trials(arguments))
@@ -160,9 +170,7 @@ def _prepared(arguments: argparse.Namespace, folder: Path) -> Path:
     prepared = folder / "prepared.npz"
     person = person_in(arguments.person, arguments.source)
     if arguments.bundle is not None:
-        from phosphene.bundle import Bundle
-
-        settings = _settings_of(Bundle.load(arguments.bundle), folder)
+        settings = _settings_of(_own_bundle(arguments, person), folder)
     else:
         settings = _cleaning(arguments)
     command = [*map(str, arguments.source), "--person", person, "--out", str(prepared)]
@@ -174,6 +182,31 @@ def _prepared(arguments: argparse.Namespace, folder: Path) -> Path:
         command += ["--beta-delays", "auto"]
     run_module("acquisition.prepare", command)
     return prepared
+
+
+def _own_bundle(arguments: argparse.Namespace, person: str) -> Bundle:
+    """Load the bundle if it is of the recorded person and modality, in the words of a replay.
+
+    What does not know its person is taken for the bundle's, as in a replay.
+    """
+    from phosphene.bundle import Bundle, Expectation
+
+    starts = [own_start(path, None) for path in arguments.source]
+    own = any(start is not None for start in starts)
+    kinds = [
+        modality_of(path, start, None)
+        for path, start in zip(arguments.source, starts, strict=True)
+        if start is not None or path.is_file()
+    ]
+    known = person if own or arguments.person is not None else None
+    expect = Expectation(person=known, modality=kinds[0] if kinds else None)
+    bundle = Bundle.load(arguments.bundle, expect)
+    if not bundle.manifest.placed:
+        raise BundleError(
+            problem("placed", False, "voxels of a known mask", "Evaluate it on trials as it was "
+                    "fitted on, or fit one from volumes.")
+        )  # fmt: skip
+    return bundle
 
 
 def _cleaning(arguments: argparse.Namespace) -> dict[str, Any]:

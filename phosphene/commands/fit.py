@@ -16,7 +16,7 @@ from typing import Any
 from phosphene.commands.base import CliCommand
 from phosphene.commands.replay import own_start
 from phosphene.commands.source import add_array_options, array_arguments, is_trials_file
-from phosphene.errors import ConfigError, InputError, NodeError, check_all, problem
+from phosphene.errors import ConfigError, InputError, NodeError, ToldError, check_all, problem
 
 __all__ = ["FIT", "add_model_option", "person_in", "run_module"]
 
@@ -31,8 +31,10 @@ def run_module(module: str, arguments: Sequence[str]) -> None:
 
     Raises
     ------
+    ToldError
+        If it fails and has told why on standard error.
     NodeError
-        If it fails; it has told why on standard error.
+        If something else ended it.
     """
     # Many small matrices: threads that wait for each other cost far more than they give.
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
@@ -47,8 +49,10 @@ def run_module(module: str, arguments: Sequence[str]) -> None:
         except BaseException:
             _end(process)
             raise
+    if code == 1:
+        raise ToldError(f"{module} failed and has told why")
     if code != 0:
-        raise NodeError(f"{module} failed (exit {code}); its message stands above")
+        raise NodeError(f"{module} failed (exit {code}); what it told stands above")
 
 
 def _hear_signals() -> None:

@@ -21,7 +21,7 @@ from phosphene.recorder.reader import parts_of, start_of
 from phosphene.run import RunOptions, run_chain
 from phosphene.session import Session
 
-__all__ = ["REPLAY", "own_start", "person_of", "speed_of", "split_of"]
+__all__ = ["REPLAY", "modality_of", "own_start", "person_of", "speed_of", "split_of"]
 
 
 def speed_of(text: str) -> float | None:
@@ -120,7 +120,7 @@ def person_of(
     return asked or named
 
 
-def _modality(
+def modality_of(
     recording: Path, own: RunStart | None, bundle: Bundle | None
 ) -> Literal["fmri", "eeg"]:
     """Tell the modality from the recording itself, the bundle, or the recording's name."""
@@ -178,7 +178,7 @@ def _run(arguments: argparse.Namespace) -> int:
         Session,
         {
             "person": person_of(arguments.person, own, bundle, consent),
-            "modality": _modality(arguments.recording, own, bundle),
+            "modality": modality_of(arguments.recording, own, bundle),
             "source": {
                 "kind": "recording",
                 "path": arguments.recording.resolve(),

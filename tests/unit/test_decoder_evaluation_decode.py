@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from decoder.cli import main as fit
+from decoder.evaluation import by_bundle
 from decoder.evaluation.decode import main as decode
 from decoder.evaluation.heldout import percepts_of
 from decoder.evaluation.percepts import Percepts, read_percepts
 from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent, write_prepared
+from phosphene.errors import ConfigError
 from phosphene.stimuli import CATEGORIES
 
 TRIALS, VOXELS, SIDE = 36, 25, 8
@@ -194,3 +196,27 @@ def test_options_that_a_bundle_decides_are_refused(
 def test_nothing_known_is_refused() -> None:
     with pytest.raises(ValueError, match="empty"):
         percepts_of([], {"split": "s"}, blocks=False)
+
+
+def test_a_bundle_takes_the_space_that_its_fit_took(
+    source: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usual = decoded(source, "--bundle", bundle)
+    for spec in ("pixels:8:grey", "z=pixels:8:grey,c=prototypes:bright+dark"):
+        found = decoded(source, "--bundle", bundle, "--space", spec)
+        assert np.array_equal(found.z_true, usual.z_true)  # type: ignore[arg-type]
+    wrong = ["--out", str(source.parent / "no.npz"), "--bundle", str(bundle), "--space", "pixels:4"]
+    assert decode([str(source), *wrong]) == 1
+    assert "--space z=pixels:8:grey,c=prototypes:bright+dark" in capsys.readouterr().err
+
+    def without_weights(spec: str) -> None:
+        raise ConfigError("no folder of weights is named")
+
+    # Its own graph paints z; only the truth of z needs the weights.
+    monkeypatch.setattr(by_bundle, "open_space", without_weights)
+    found = decoded(source, "--bundle", bundle)
+    assert found.z is not None
+    assert found.z_true is None
+    assert found.seen is not None
+    assert "to compare them: --space" in capsys.readouterr().err
+    assert by_bundle.option_of("z=taef2@56,c=clip:x") == ("--space z=taef2:FOLDER@56,c=clip:FOLDER")

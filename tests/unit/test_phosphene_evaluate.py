@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from phosphene import cli
+from phosphene.bundle import Bundle, Expectation
 from phosphene.commands import evaluate
+from phosphene.errors import BundleError, ToldError
 
 
 @pytest.fixture
@@ -93,3 +95,43 @@ def test_what_contradicts_itself_is_refused(
     with pytest.raises(SystemExit):
         cli.main(["evaluate", str(source), *out, "--folds", "3", "--bundle", "b"])
     assert calls == []
+
+
+def test_a_bundle_of_somebody_else_is_refused_before_anything_is_cleaned(
+    calls: list[tuple[str, list[str]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source, out = tmp_path / "run.nii.gz", tmp_path / "out"
+    source.write_bytes(b"0" * 16)
+    asked: list[Expectation | None] = []
+
+    def loaded(path: Path, expect: Expectation | None = None) -> None:
+        asked.append(expect)
+        raise BundleError("person: got 'p01'; allowed: 'p7'")
+
+    monkeypatch.setattr(Bundle, "load", loaded)
+    command = ["evaluate", str(source), "--out", str(out), "--bundle", str(tmp_path)]
+    assert cli.main([*command, "--person", "p7"]) == 1
+    assert "person: got 'p01'" in capsys.readouterr().err
+    assert asked == [Expectation(person="p7", modality="fmri")]
+    assert calls == []
+    # What was refused leaves no folder.
+    assert not out.exists()
+    # Whose a foreign recording is nobody knows, unless it is said.
+    assert cli.main(command) == 1
+    assert asked[1] == Expectation(modality="fmri")
+
+
+def test_what_a_process_has_told_is_not_told_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_module: str, _arguments: Sequence[str]) -> None:
+        raise ToldError("decoder.fit failed and has told why")
+
+    monkeypatch.setattr(evaluate, "run_module", run)
+    source = tmp_path / "trials.mat"
+    source.write_bytes(b"")
+    assert cli.main(["evaluate", str(source), "--out", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err == ""
