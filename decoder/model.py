@@ -260,8 +260,9 @@ def fit_linear(model: LinearModel, samples: Samples, settings: FitSettings) -> L
         if name == "z" and settings.pictures is not None:
             mask = regions.mask("z") if regions else None
             shown = names[known].tolist()
+            stimuli = None if samples.stimuli is None else samples.stimuli[known]
             pictures = fit_pictures(
-                X[known], flat[known], shown, settings.pictures, model.z_shape, mask
+                X[known], flat[known], shown, settings.pictures, model.z_shape, mask, stimuli
             )
             told |= pictures.facts()
             continue

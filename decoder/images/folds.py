@@ -53,6 +53,6 @@ def split(
 
 
 def numbered(pictures: Array) -> Array:
-    """Give equal pictures (n, ...) equal numbers (n,), from 0 on in the order they come first."""
+    """Give equal pictures or codes (n, ...) equal numbers (n,), from 0 on as they come first."""
     seen: dict[bytes, int] = {}
     return np.array([seen.setdefault(picture.tobytes(), len(seen)) for picture in pictures])

@@ -69,6 +69,7 @@ def fit_pictures(
     settings: PictureSettings,
     z_shape: tuple[int, ...],
     mask: npt.NDArray[np.bool_] | None = None,
+    stimuli: Array | None = None,
 ) -> PictureHead:
     """Fit a head on training trials.
 
@@ -86,6 +87,8 @@ def fit_pictures(
         (1, height, width).
     mask : array of bool (features,), optional
         Features that the head reads; None for all.
+    stimuli : array of str (n,), optional
+        Name of what each trial showed; see `PictureDecoder.fit`.
 
     Returns
     -------
@@ -100,6 +103,9 @@ def fit_pictures(
     kinds = np.asarray(labels, np.str_)
     used = None if mask is None else np.flatnonzero(mask)
     decoder = replace(PictureDecoder(), settings=settings).fit(
-        X if used is None else X[:, used], pictures, kinds if (kinds != "").all() else None
+        X if used is None else X[:, used],
+        pictures,
+        kinds if (kinds != "").all() else None,
+        stimuli,
     )
     return PictureHead(decoder, X.shape[1], used)

@@ -26,6 +26,7 @@ from decoder.images.painter import Painter, PainterSettings, Pairs, channel, fit
 from decoder.images.shapes import code_scales, ink, shape_code, signed_distances
 from decoder.images.smoother import Smoother, Voxels, fit_smoother
 from decoder.images.variants import Variety, vary
+from decoder.repeats import same_shown
 from phosphene.errors import InputError, problem
 
 __all__ = ["Fitted", "PictureDecoder", "PictureSettings", "as_grey"]
@@ -136,7 +137,13 @@ class PictureDecoder:
     settings: PictureSettings = field(default_factory=PictureSettings)
     fitted: Fitted | None = field(default=None, repr=False)
 
-    def fit(self, responses: Array, pictures: Array, labels: Array | None = None) -> PictureDecoder:
+    def fit(
+        self,
+        responses: Array,
+        pictures: Array,
+        labels: Array | None = None,
+        stimuli: Array | None = None,
+    ) -> PictureDecoder:
         """Return this decoder fitted on training trials.
 
         Parameters
@@ -147,6 +154,9 @@ class PictureDecoder:
             uint8, or float from 0 to 1.
         labels : array (n,) or None
             Kind of each picture, where there are kinds.
+        stimuli : array of str (n,) or None
+            Name of what each trial showed, "" where unknown. Trials of one name, or of one picture,
+            are left out together when anything is learned from left-out trials.
 
         Returns
         -------
@@ -159,6 +169,7 @@ class PictureDecoder:
         """
         grey = as_grey(pictures)
         rows = _checked(responses, grey, labels)
+        same = _numbers(grey, stimuli)
         distances = signed_distances(grey)
         scales = code_scales(grey, distances)
         code = shape_code(grey, distances, scales)
@@ -167,7 +178,7 @@ class PictureDecoder:
         kind_distances = (kinds.T @ flat) / kinds.sum(axis=0)[:, None]
         mean, axes = _axes(code, self.settings.components)
         fitted = Fitted(
-            smoother=fit_smoother(rows, code, self.settings.voxels, numbered(grey)),
+            smoother=fit_smoother(rows, code, self.settings.voxels, same),
             codes=(code - mean) @ axes.T,
             kinds=kinds,
             kind_distances=kind_distances,
@@ -176,7 +187,7 @@ class PictureDecoder:
             shape=(grey.shape[1], grey.shape[2]),
         )
         if self.settings.painters and self.settings.painter_share:
-            pairs = self._pairs(rows, grey, code, fitted.codes, (mean, axes, scales))
+            pairs = self._pairs(rows, grey, same, code, fitted.codes, (mean, axes, scales))
             seeds = range(self.settings.seed, self.settings.seed + self.settings.painters)
             painters = tuple(fit_painter(pairs, self.settings.painter, seed) for seed in seeds)
             fitted = replace(fitted, painters=painters)
@@ -231,6 +242,7 @@ class PictureDecoder:
         self,
         rows: Array,
         grey: Array,
+        same: Array,
         code: Array,
         codes: Array,
         to_code: tuple[Array, Array, tuple[float, float]],
@@ -238,10 +250,9 @@ class PictureDecoder:
         settings = self.settings
         mean, axes, scales = to_code
         decoded = np.zeros_like(codes)
-        same = numbered(grey)
         folds = min(settings.folds, int(same.max()) + 1)
         for train, held in split(len(rows), folds, settings.seed, same):
-            left = numbered(grey[train])
+            left = numbered(same[train])
             smoother = fit_smoother(rows[train], code[train], settings.voxels, left)
             decoded[held] = smoother(rows[held]) @ codes[train]
         slope, noise = channel(codes, decoded, settings.shrinkage)
@@ -288,6 +299,16 @@ def _checked(responses: Array, grey: Array, labels: Array | None) -> Array:
     if wrong:
         raise InputError("\n".join(wrong))
     return rows
+
+
+def _numbers(grey: Array, stimuli: Array | None) -> Array:
+    """Give what each trial showed a number, in the order in which it comes first."""
+    same = numbered(same_shown(grey, stimuli))
+    # A part of what is left without one stimulus is left out in turn.
+    if int(same.max()) < 2:
+        got = f"{int(same.max()) + 1} different"
+        raise InputError(problem("pictures", got, "3 or more different ones", "Show more."))
+    return same
 
 
 def _one_hot(labels: Array | None, count: int) -> Array:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from decoder.images import painter as painting
+from decoder.images import reconstruct
 from decoder.images.painter import PainterSettings, Pairs, channel, fit_painter
 from decoder.images.reconstruct import PictureDecoder, PictureSettings, as_grey
 from decoder.images.shapes import FAR_PX, ink, signed_distances
@@ -125,6 +126,32 @@ def test_left_out_pictures_are_decoded_better_than_from_permuted_training(
     assert own > pix_corr(wrong[..., None], truth[..., None]).mean() + 0.2
     parts = fitted.parts(new)
     assert np.allclose(decoded, (parts["shape"] + parts["painted"]) / 2)
+
+
+def test_painters_learn_from_stimuli_that_were_left_out_with_all_their_trials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caught: list[Pairs] = []
+
+    def keep(pairs: Pairs, *_: object) -> None:
+        caught.append(pairs)
+
+    monkeypatch.setattr(reconstruct, "fit_painter", keep)
+    shown = np.repeat(np.arange(20), 3)
+    pictures = discs(20, 4)[1][shown]
+    # The trials of a stimulus differ a little, so that only its name tells that it is the same.
+    pictures[:, 0, 0] += np.arange(60) / 2000
+    rng = np.random.default_rng(5)
+    # A pattern for each, from which nothing about the others can be told.
+    responses = rng.normal(size=(20, 80))[shown] + 0.2 * rng.normal(size=(60, 80))
+    told = []
+    for names in (None, shown.astype(np.str_)):
+        known = PictureDecoder(QUICK).fit(responses, pictures, stimuli=names).known()
+        told.append(np.corrcoef(caught[-1].codes.ravel(), known.codes.ravel())[0, 1])
+    assert told[0] > 0.6
+    assert told[1] < 0.3
+    with pytest.raises(InputError, match="3 or more different"):
+        PictureDecoder(QUICK).fit(responses, pictures, stimuli=np.array(["a", "b"])[shown % 2])
 
 
 def test_graph_gives_the_same_pictures(fitted: PictureDecoder) -> None:
