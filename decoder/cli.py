@@ -22,6 +22,7 @@ from decoder.readers import ReadOptions
 from decoder.readers.options import GIB
 from decoder.readers.roi import takagi_regions
 from decoder.readers.sheet import write_sheet
+from decoder.regions_data import RegionsFromData
 from decoder.search import search, with_groups
 from decoder.splits import RULES
 from phosphene.bundle import Bundle
@@ -173,12 +174,12 @@ def _fit(given: argparse.Namespace) -> Bundle:
             _check_eeg(loaded.prepared.meta)
             settings = settings.model_copy(update={"frequencies_hz": given.frequencies})
             grid = Grid()
+        facts = _facts(loaded, given)
         if loaded.prepared.pictures is not None:
             sheet = given.out.with_name(f"{given.out.name}-pictures.png")
             sheet.parent.mkdir(parents=True, exist_ok=True)
             write_sheet(sheet, loaded.prepared.pictures)
             progress.tell(f"pictures as they were read: {sheet} (transposed? see --picture-order)")
-        facts = _facts(loaded, given)
         progress("held-out folds", 0, len(loaded.split))
         return fit_bundle(
             loaded.aim.data, settings, facts, progress, grid, loaded.split, loaded.test
@@ -191,6 +192,9 @@ def _facts(loaded: Loaded, given: argparse.Namespace) -> Facts:
     prepared, meta = loaded.prepared, loaded.prepared.meta
     settings: dict[str, Any] = json.loads(meta.settings or "{}")
     placed = meta.modality == "fmri" and bool(meta.affine)
+    regions = takagi_regions(given.early, given.higher, prepared, given.source, given.banded)
+    if isinstance(regions, RegionsFromData):
+        regions.check(loaded.aim.data.z, loaded.aim.data.c)
     return Facts(
         person=meta.person,
         modality=meta.modality,
@@ -208,6 +212,6 @@ def _facts(loaded: Loaded, given: argparse.Namespace) -> Facts:
         run_sources=sources_of_runs(prepared),
         notes=loaded.notes,
         further=prepared.further,
-        regions=takagi_regions(given.early, given.higher, prepared, given.source, given.banded),
+        regions=regions,
         space_graph=loaded.aim.graph,
     )

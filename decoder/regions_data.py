@@ -42,6 +42,17 @@ class RegionsFromData:
     banded: bool = False
     least: int = 20
 
+    def check(self, z: Array | None, c: Array | None) -> None:
+        """Refuse data without z or c: voxels are told apart by which of both they follow.
+
+        Raises
+        ------
+        InputError
+            If one of them is missing; says where it comes from.
+        """
+        if z is None or c is None:
+            raise _missing(z)
+
     def find(
         self, X: Array, z: Array | None, c: Array | None, groups: Strings, settings: FitSettings
     ) -> Regions:
@@ -69,8 +80,7 @@ class RegionsFromData:
             If z or c is missing.
         """
         if z is None or c is None:
-            got = "no z" if z is None else "no c"
-            raise InputError(problem("regions from data", got, "z and c", "Give region masks."))
+            raise _missing(z)
         low = _explained(X, z, groups, settings)
         high = _explained(X, c, groups, settings)
         members = {
@@ -80,6 +90,16 @@ class RegionsFromData:
         both = tuple(members)
         own: dict[Head, tuple[str, ...]] = {"z": ("early",), "c": ("higher",)}
         return Regions(members, {"z": both, "c": both} if self.banded else own, self.banded)
+
+
+def _missing(z: Array | None) -> InputError:
+    got, cure = ("no z (what a picture looks like)", "pictures")
+    if z is not None:
+        got, cure = ("no c (what a picture is about)", "labels, or a --space with c")
+    return InputError(
+        problem("--early data --higher data", got, "z and c to tell voxels apart",
+                f"Bring {cure}, or name masks of the regions.")
+    )  # fmt: skip
 
 
 def _explained(X: Array, target: Array, groups: Strings, settings: FitSettings) -> Array:

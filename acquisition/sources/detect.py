@@ -43,6 +43,7 @@ _PAIR_ENDINGS = (".hdr", ".img")
 _PARREC_ENDINGS = (".par", ".rec")
 _MCAP_MARK = b"\x89MCAP0\r\n"
 _DEPTH = 5
+_TRIALS = (".npz", ".mat", "-epo.fif", "_epo.fif")
 
 
 @dataclass(frozen=True)
@@ -138,11 +139,22 @@ def _of_folder(folder: Path) -> tuple[Found, ...]:
     telling = [g for g in groups if g.scanner] or [g for g in groups if g.nifti]
     several = [run for group in telling for run in group.runs()]
     if not several:
+        _check_trials(folder)
         count = sum(len(g.scanner) + len(g.nifti) + g.others for g in groups)
         raise InputError(
             problem(str(folder), f"{count} files", "DICOM, PAR/REC, NIfTI or EEG", "Check the path")
         )
     return tuple(replace(found, run=str(k)) for k, found in enumerate(several, start=1))
+
+
+def _check_trials(folder: Path) -> None:
+    """Name the files of trials that a folder without recordings holds."""
+    trials = [p for p in _files(folder) if p.name.lower().endswith(_TRIALS)]
+    if trials:
+        raise InputError(
+            problem(str(folder), "a folder with trials: " + ", ".join(p.name for p in trials[:5]),
+                    "recordings, or the file of trials itself", f"Name {trials[0]}.")
+        )  # fmt: skip
 
 
 def _files(folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ memory.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,11 @@ class ArrayFile:
         InputError
             If it cannot be read, or holds objects in place of values.
         """
+        if self.path.suffix.lower() == ".npz" and self.infos[name].kind == "object":
+            raise InputError(
+                problem(f"{self.path}: {name}", "Python objects", "numbers or text",
+                        f"Save it as text: {name}.astype(str).")
+            )  # fmt: skip
         try:
             values = self._load(name)
         except (OSError, ValueError, KeyError, MemoryError, zipfile.BadZipFile) as error:
@@ -78,9 +83,10 @@ class ArrayFile:
             )  # fmt: skip
         return values
 
-    def held(self) -> str:
-        """Say what the file holds, for a message."""
-        return ", ".join(f"{name} ({info})" for name, info in self.infos.items()) or "nothing"
+    def held(self, names: Collection[str] | None = None) -> str:
+        """Say what the file holds, all or some of it, for a message."""
+        told = {name: info for name, info in self.infos.items() if names is None or name in names}
+        return ", ".join(f"{name} ({info})" for name, info in told.items()) or "nothing"
 
 
 def open_arrays(path: Path) -> ArrayFile:

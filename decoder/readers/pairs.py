@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ ROLES = (*_ROWS, *(f"test_{role}" for role in _ROWS), "voxel_ids")
 """What arrays may be for; see `decoder.readers.options.ReadOptions`."""
 
 _TEST = "test_"
+_SHOWN = re.compile("stim|pic|image|label|target", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ def _checked(
 ) -> dict[str, dict[str, str]]:
     """Return the arrays of the training and, where there is one, the test side; check them all."""
     found = [
-        problem(f"array of {role.replace('_', ' ')}", name, f"one of: {file.held()}",
+        problem(f"array of {role.replace('_', ' ')}", name, _candidates(file, role, names),
                 f"Name it with {option_of(role)}.")
         for role, name in names.items()
         if name not in file and role not in folders_of(names, file)
@@ -190,7 +192,7 @@ def _checked(
     for role in ("responses", *(["test_responses"] if _has_test(names) else [])):
         if role not in names:
             found.append(
-                problem(f"array of {role.replace('_', ' ')}", None, f"one of: {file.held()}",
+                problem(f"array of {role.replace('_', ' ')}", None, _candidates(file, role, names),
                         f"Name it with {option_of(role)}.")
             )  # fmt: skip
     if not {"stimuli", "labels"} & set(names):
@@ -208,7 +210,8 @@ def _checked(
         if test and (role in train) != (role in test):
             missing = f"test_{role}" if role in train else role
             found.append(
-                problem(f"array of {missing.replace('_', ' ')}", None, f"one of: {file.held()}",
+                problem(f"array of {missing.replace('_', ' ')}", None,
+                        _candidates(file, missing, names),
                         f"Name it with {option_of(missing)}, or leave both sides out.")
             )  # fmt: skip
     check_all(found, InputError, str(file.path))
@@ -219,6 +222,23 @@ def option_of(role: str) -> str:
     """Return the option of the command line that names the array of a role."""
     words = role.replace("_", "-")
     return f"--{words}-key" if role.endswith(("labels", "runs", "sessions")) else f"--{words}"
+
+
+def _candidates(file: ArrayFile, role: str, names: Mapping[str, str]) -> str:
+    """Say which arrays of a file could have a role, by shape and name; all where none could."""
+    others = {name for own, name in names.items() if own != role}
+    kind, found = role.removeprefix(_TEST), []
+    for name, info in file.infos.items():
+        table = sum(length > 1 for length in info.shape) >= 2 and info.kind not in (
+            "text",
+            "object",
+        )
+        if name in others or (kind in ("responses", "stimuli")) != table:
+            continue
+        if kind == "responses" and (len(info.shape) != 2 or _SHOWN.search(name)):
+            continue
+        found.append(name)
+    return f"one of: {file.held(found or None)}"
 
 
 def _has_test(names: Mapping[str, str]) -> bool:

@@ -49,10 +49,15 @@ def takagi_regions(
     Raises
     ------
     InputError
-        Listing every region that cannot be read or is empty.
+        Listing every region that cannot be read or is empty; also if there is nothing to weigh.
     """
     asked = {name: where for name, where in (("early", early), ("higher", higher)) if where}
     if not asked:
+        if banded:
+            raise InputError(
+                problem("--banded", "no regions", "two regions to weigh against each other",
+                        "Name them with --early and --higher, or leave --banded out.")
+            )  # fmt: skip
         return None
     if FROM_DATA in asked.values():
         if len(asked) == 2 and set(asked.values()) == {FROM_DATA}:

@@ -10,6 +10,7 @@ import pytest
 import scipy.io
 from PIL import Image
 
+from acquisition.sources.detect import find_runs
 from decoder.readers import ReadOptions, kind_of, read_source
 from decoder.readers.layout import pictures_of
 from decoder.readers.options import Order
@@ -338,3 +339,27 @@ def test_epochs_that_eeglab_wrote(tmp_path: Path) -> None:
     assert [event.label for event in data.meta.events] == ["face", "house"] * 2
     eeglab(path, 1)
     assert not is_trials_file([path])
+
+
+def test_objects_and_missing_arrays_are_told_with_what_helps(tmp_path: Path) -> None:
+    held: dict[str, Any] = {
+        "fmriTest": RNG.normal(size=(N, 5)),
+        "stimTest": RNG.integers(0, 255, (N, 16)),
+        "labelTest": np.arange(N)[:, None] % 2,
+        "names": np.array(["a", "b"] * 3, dtype=object),
+    }
+    path = tmp_path / "o.npz"
+    np.savez(path, **held)
+    with pytest.raises(InputError, match=r"names\.astype\(str\)"):
+        read_source(path, arrays(responses="fmriTest", labels="names"))
+    with pytest.raises(InputError) as caught:
+        read_source(path, arrays(labels="labelTest"))
+    first = str(caught.value).splitlines()
+    told = next(line for line in first if "array of responses" in line)
+    assert "fmriTest" in told and "stimTest" not in told and "labelTest" not in told
+
+
+def test_folder_of_one_file_of_trials_names_it(tmp_path: Path) -> None:
+    saved(tmp_path / "trials.npz", responses=np.zeros((3, 2)))
+    with pytest.raises(InputError, match=r"Name .*trials\.npz"):
+        find_runs(tmp_path)

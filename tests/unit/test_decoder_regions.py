@@ -206,6 +206,10 @@ def test_regions_of_the_command_line(tmp_path: Path) -> None:
     assert takagi_regions(None, None, prepared, tmp_path, False) is None
     with pytest.raises(InputError, match="--early data --higher data"):
         takagi_regions("data", file, prepared, tmp_path, False)
+    with pytest.raises(InputError, match="--banded"):
+        takagi_regions(None, None, prepared, tmp_path, True)
+    with pytest.raises(InputError, match=r"no c .*labels, or a --space"):
+        RegionsFromData().check(np.zeros((2, 3)), None)
     with pytest.raises(InputError, match="not known where voxels lie"):
         takagi_regions("early.nii.gz", None, prepared, tmp_path, False)
 
