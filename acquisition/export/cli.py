@@ -34,14 +34,14 @@ def _run(arguments: argparse.Namespace) -> int:
     path = arguments.consent or consent_beside(where)
     consent = None if path is None else load_consent(path)
     refuse_without_consent(start, consent, datetime.now(UTC))
-    eeg = eeg_of(where, start)
+    eeg, seen = eeg_of(where, start)
     written: Path = arguments.out
     if arguments.format == "bids":
         written = write_bids(eeg, arguments.out, start.person, arguments.task)
     elif written.exists():
         raise ConfigError(f"{written}: exists already and is not overwritten; choose another --out")
     else:
-        write_xdf(eeg, written)
+        write_xdf(eeg, written, seen.source_id)
     print(f"{written}: {len(eeg.data)} samples of {len(eeg.channel_names)} channels, "
           f"{len(eeg.markers)} markers")  # fmt: skip
     return 0

@@ -214,14 +214,23 @@ def _markers(
     """Place the samples of every string or irregular single-channel stream on the grid."""
     markers, outside = [], 0
     end_s = (int(grid.positions[-1]) + 1) / grid.fs_hz
+    # Our own files tell each marker twice: as a plain label for others, and with all details.
+    twice = {
+        _text(stream, "name").removesuffix("-details")
+        for stream in streams
+        if _text(stream, "type") == "MarkerDetails"
+    }
     for stream in streams:
+        if _text(stream, "name") in twice:
+            continue
         irregular = _rate(stream) == 0
         if _is_numeric(stream) and not (irregular and _text(stream, "channel_count") == "1"):
             continue
         for stamp, row in zip(stream["time_stamps"], stream["time_series"], strict=True):
             t_s = grid.time_of(float(stamp), stamps)
             if 0 <= t_s < end_s:
-                marker = _marker(t_s, str(row[0]), _text(stream, "name"))
+                name = _text(stream, "name").removesuffix("-details")
+                marker = _marker(t_s, str(row[0]), name)
                 label = options.labels.get(marker.label, marker.label)
                 markers.append(replace(marker, label=label))
             else:

@@ -45,7 +45,9 @@ def record(path: Path) -> np.ndarray:
         if first != 400:
             messages.append(Message(header, block))
     for t_s, label, length_s in ((1.23, "face", 0.5), (7.0, "house", 0.0)):
-        shown = Event(**stamp(0), t_data=t_s, label=label, stream="cap", duration_s=length_s)
+        shown = Event(
+            **stamp(0), t_data=t_s, label=label, stream="cap-markers", duration_s=length_s
+        )
         messages.append(Message(shown))
     file = RecordingFile(path.with_name(path.name + ".part"))
     for message in messages:
@@ -72,7 +74,11 @@ def test_xdf_holds_the_same_samples_and_markers(tmp_path: Path) -> None:
     marks = next(s for s in streams if s["info"]["type"] == ["Markers"])
     assert eeg["time_series"].tobytes() == data.tobytes()
     np.testing.assert_allclose(eeg["time_stamps"], T0_S + np.arange(1000) / FS_HZ, atol=1e-9)
-    assert [json.loads(row[0])["label"] for row in marks["time_series"]] == ["face", "house"]
+    more = next(s for s in streams if s["info"]["type"] == ["MarkerDetails"])
+    assert [row[0] for row in marks["time_series"]] == ["face", "house"]
+    assert [json.loads(row[0])["duration"] for row in more["time_series"]] == [0.5, 0.0]
+    origins = [s["info"]["desc"][0]["original"][0]["source_id"] for s in (eeg, marks)]
+    assert origins == [["cap"], ["cap-markers"]]
     np.testing.assert_allclose(marks["time_stamps"], [T0_S + 1.23, T0_S + 7.0], atol=1e-9)
     again = read_eeg(out)
     np.testing.assert_array_equal(again.data, data)
