@@ -294,6 +294,6 @@ PARTS: dict[str, Part] = {
     "encoding": Part("Encoding of digits and of the synthetic participant", encoding, 3, 1),
     "confidence": Part("Confidence on the synthetic participant", confidence_synthetic, 2, 1),
     "confidence-haxby": Part("Confidence on Haxby 2001", confidence_haxby, 0, 2),
-    "speed": Part("Speed and memory", speed, 3, 3),
+    "speed": Part("Speed and memory", speed, 3, 2),
 }
 """All parts of the page, in order."""
