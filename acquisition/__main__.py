@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from acquisition.node import build, load
+from acquisition.start import build, load
 from phosphene.node import serve
 
 if __name__ == "__main__":

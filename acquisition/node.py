@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import import_module
 
 import msgspec
 import zmq
@@ -16,25 +14,22 @@ import zmq
 from acquisition.flow import FeatureWindow, Onlookers
 from acquisition.fmri_take import FmriTake
 from acquisition.intake import Opener
-from acquisition.lsl.config import configure_lsl
+from acquisition.left_out import LeftOut, left_out_of
 from acquisition.lsl.inlet import Marker, MarkerInlet
 from acquisition.progress import Progress
-from acquisition.streams import awaited, lsl_config, stream_names
+from acquisition.streams import awaited, stream_names
 from acquisition.take import EegTake, Out, Take
 from phosphene.bundle import Bundle
 from phosphene.bus import Publisher, Puller, Pusher
 from phosphene.consent import Scope, why_not
-from phosphene.errors import BundleError, InputError, NodeError
-from phosphene.live_bundle import live_bundle
+from phosphene.errors import NodeError
 from phosphene.messages import Command, Credit, Event, Features, Message, Quality
 from phosphene.node import NodeContext
-from phosphene.plan import Plan
 from phosphene.quality import region_name
 
-__all__ = ["AcquisitionNode", "build", "load"]
+__all__ = ["AcquisitionNode"]
 
 OUTSTANDING = 32
-READY_TIMEOUT_S = 60.0
 _CREDIT_S = 0.5
 _BUSY_S = 0.05
 _PULL_S = 0.02
@@ -54,7 +49,7 @@ class AcquisitionNode:
     bundle : Bundle or None
         The person's fitted decoder, for its mask, statistics and settings.
     trouble : str
-        Why there is no bundle although the session names one, or an empty text.
+        What is wrong from the start: no bundle although the session names one, or no markers.
     """
 
     def __init__(self, context: NodeContext, bundle: Bundle | None, trouble: str = "") -> None:
@@ -85,6 +80,7 @@ class AcquisitionNode:
         self._window = FeatureWindow(OUTSTANDING)
         self._onlookers = Onlookers(plan)
         self._opener = Opener([*self._markers, self._take.inlet], awaited(plan))
+        self._left_out = LeftOut(left_out_of(plan), now)
         self._next_marker = 0
         self._end: int | None = None
         self._credited_s = -_CREDIT_S
@@ -153,6 +149,7 @@ class AcquisitionNode:
         """Tell what is left to tell, then close inlets, sockets and files."""
         self._finish()
         self._opener.close()
+        self._left_out.close()
         self._take.close()
         for socket in (self.out, self._acks, self._records, self._credits):
             if socket is not None:
@@ -219,7 +216,8 @@ class AcquisitionNode:
         ended = self._ended()
         found = [self._trouble, self._mask_trouble(), self._take.trouble(ended)]
         lost = [inlet.link for inlet in self._markers if not (ended or inlet.link.connected)]
-        return "; ".join(filter(None, [*found, *(f"markers: {link.trouble}" for link in lost)]))
+        found += [f"markers {link.wanted.source_ids[0]}: {link.trouble}" for link in lost]
+        return "; ".join(filter(None, [*found, self._left_out.trouble()]))
 
     def _take_some(self) -> bool:
         before, published = self._take.next_index, self._counts["features"]
@@ -346,54 +344,3 @@ def _without_regions(message: Message) -> Message:
     values = message.header.values
     told = {name: value for name, value in values.items() if region_name(name) is None}
     return Message(msgspec.structs.replace(message.header, values=told), message.arrays)
-
-
-# ---- building ----------------------------------------------------------------------------------
-
-
-def _load(context: NodeContext) -> tuple[Bundle | None, str]:
-    """Return the bundle, or why it cannot be used: quality control goes on without it."""
-    try:
-        return live_bundle(context.plan.session), ""
-    except BundleError as error:
-        _LOG.error("%s", error)
-        return None, f"quality control only: {error}"
-
-
-def load(plan: Plan) -> None:
-    """Import what EEG needs and volumes do not: half a second, more on a busy machine."""
-    if plan.session.modality == "eeg":
-        import_module("acquisition.eeg_chain")
-
-
-def build(context: NodeContext) -> AcquisitionNode:
-    """Load the bundle, start listening, and wait until the decoder listens too.
-
-    Raises
-    ------
-    NodeError
-        If the decoder does not come.
-    """
-    plan = context.plan
-    configure_lsl(lsl_config(plan))
-    bundle, trouble = _load(context)
-    context.beat({}, force=True)
-    try:
-        node = AcquisitionNode(context, bundle, trouble)
-    except (BundleError, InputError) as error:
-        raise NodeError(f"acquisition cannot start: {error}") from error
-    node.prepare()
-    # What is loaded by now stays: looking through it for waste would hold data up for milliseconds.
-    gc.collect()
-    gc.freeze()
-    if "decoder" not in plan.nodes:
-        return node
-    deadline_s = time.monotonic() + READY_TIMEOUT_S
-    while context.beat(node.counts()):
-        if node.out.subscribers(b"features"):
-            break
-        if time.monotonic() > deadline_s:
-            node.close()
-            raise NodeError(f"acquisition: no sign of the decoder in {READY_TIMEOUT_S:.0f} s")
-        node.out.socket.poll(20)
-    return node

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from acquisition.eeg_settings import stream_problems
 from acquisition.intake import Inlet
 from acquisition.lsl.inlet import EegChunk, EegInlet, Marker
 from acquisition.lsl.staleness import StaleWatch
 from acquisition.settings import asr_prior, settings_of
 from phosphene.bundle import Bundle
-from phosphene.errors import PhospheneError
+from phosphene.errors import ConfigError, PhospheneError, check_all
 from phosphene.messages import Array, Features, Quality, Samples, Signal
 from phosphene.plan import Plan
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["EegTake", "Out", "Take", "features_out", "stale_state"]
 
 _CHUNK_S = 1 / 32
+_TOLD_S = 1.0
 _GATHER_S = 0.008  # of an amplifier that sends every sample on its own
 _STATES = {"waiting": 0, "fresh": 0, "amber": 1, "red": 2}
 
@@ -109,7 +111,8 @@ def stale_state(watch: StaleWatch | None, now_s: float, ended: bool) -> tuple[in
     if watch is None or ended:
         return 0, ""
     state = watch.state(now_s)
-    text = f"no data for {watch.age_s(now_s):.0f} s" if _STATES[state] else ""
+    age_s = watch.age_s(now_s)
+    text = f"no data for {age_s:.0f} s" if _STATES[state] and age_s >= _TOLD_S else ""
     return _STATES[state], text
 
 
@@ -244,6 +247,9 @@ class EegTake:
     def _ensure_chain(self, first_sample: int) -> EegChain | None:
         if self._chain is None and not self._refused:
             layout = self._samples.layout
+            if not self._wanted:
+                found = stream_problems(self._settings, layout.fs_hz, layout.channel_names)
+                check_all(found, ConfigError, f"EEG settings for {self._source}")
             try:
                 self._chain = self._make_chain(
                     self._settings,
@@ -254,6 +260,8 @@ class EegTake:
                     self.next_feature,
                     self._asr,
                 )
+            except ConfigError:
+                raise
             except PhospheneError as error:
                 self._refused = f"quality control only: {error}"
         return self._chain
@@ -334,8 +342,12 @@ class EegTake:
     def trouble(self, ended: bool) -> str:
         """Return what is wrong with bundle, channels or stream."""
         self._ended = ended
-        stale = stale_state(self._samples.watch, self._now(), ended)[1]
-        return self._refused or stale or ("" if ended else self._samples.link.trouble)
+        if self._refused or ended:
+            return self._refused
+        stale, link = stale_state(self._samples.watch, self._now(), ended)[1], self._samples.link
+        # That it went away needs no words beside how long it is silent; why it is not taken does.
+        why = "" if stale and link.trouble == link.AWAY else link.trouble
+        return "; ".join(f"{self._source}: {text}" for text in (stale, why) if text)
 
     def finish(self) -> list[Out]:
         """Return nothing: EEG has no maps."""

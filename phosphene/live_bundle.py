@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from phosphene.bundle import SPACE_GRAPH, Bundle, Expectation
-from phosphene.errors import BundleError, check_all, problem
+from phosphene.errors import BundleError, ConfigError, check_all, problem
+from phosphene.manifest import Manifest
 from phosphene.session import Session
 from phosphene.stimuli import SPACE_ID
 from phosphene.stimuli.encoder import space_hash
@@ -24,6 +25,8 @@ def live_bundle(session: Session) -> Bundle | None:
     BundleError
         If it is damaged, or for another person, modality or target space, or for voxels of which
         nobody knows where they lie.
+    ConfigError
+        If the feedback score is to be that of a category which the bundle does not know.
     """
     path = session.decoder.bundle
     if path is None:
@@ -47,7 +50,18 @@ def live_bundle(session: Session) -> Bundle | None:
                     "voxels have no place can only be evaluated.")
         )  # fmt: skip
     check_all(found, BundleError, f"bundle {path}")
+    _check_score(session, bundle.manifest)
     return bundle
+
+
+def _check_score(session: Session, manifest: Manifest) -> None:
+    """Refuse a feedback score of a category that is never decoded: it would be 0 for ever."""
+    target = session.results.target
+    known = manifest.labels if "class" in manifest.heads else ()
+    if session.results.stream and target is not None and target not in known:
+        allowed = ", ".join(known) or "none: this bundle decodes no categories"
+        cure = "Correct it, or take it out: the score is then the confidence."
+        raise ConfigError(problem("results.target", target, allowed, cure))
 
 
 def with_threshold(session: Session, bundle: Bundle | None) -> Session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = ["EegSettings"]
 
@@ -79,4 +79,20 @@ class EegSettings(BaseModel):
     def _gradient(self) -> Self:
         if (self.gradient_trigger is None) != (self.gradient_tr_s is None):
             raise ValueError("gradient_trigger and gradient_tr_s need each other")
+        return self
+
+    @field_validator("band_hz", "epoch_s", "baseline_s")
+    @classmethod
+    def _rising(cls, edges: tuple[float, float] | None) -> tuple[float, float] | None:
+        if edges is not None and edges[0] >= edges[1]:
+            raise ValueError("the first number must lie below the second")
+        return edges
+
+    @model_validator(mode="after")
+    def _baseline(self) -> Self:
+        if self.baseline_s is not None and self.baseline_s[1] > self.epoch_s[1]:
+            raise ValueError(
+                f"baseline_s {self.baseline_s} must not end after epoch_s {self.epoch_s}: "
+                "the epoch would wait for it"
+            )
         return self

@@ -21,7 +21,9 @@ from pylsl.util import LostError
 from acquisition.errors import StreamAbsentError
 from phosphene.errors import ConfigError, InputError, check_all, problem
 
-__all__ = ["LostError", "StreamLink", "StreamWanted", "mismatches", "resolve"]
+__all__ = [
+    "LostError", "StreamLink", "StreamWanted", "mismatches", "resolve", "returned_otherwise",
+]  # fmt: skip
 
 _FORMATS = {pylsl.cf_float32: "float32", pylsl.cf_string: "string", pylsl.cf_double64: "double64"}
 _TWIN_WAIT_S = 0.8  # liblsl asks known peers for the first time after half a second
@@ -99,6 +101,20 @@ def mismatches(info: pylsl.StreamInfo, wanted: StreamWanted) -> list[str]:
     return problems
 
 
+def returned_otherwise(info: pylsl.StreamInfo, wanted: StreamWanted) -> str:
+    """Say how a stream that is there again differs from what it was, or an empty text."""
+    rate_hz, n = info.nominal_srate(), info.channel_count()
+    rate_was, n_was = wanted.rate_hz, wanted.n_channels
+    if rate_was is None or n_was is None:
+        return ""
+    if n == n_was and abs(rate_hz - rate_was) <= 1e-6:
+        return ""
+    return (
+        f"there again, but at {rate_hz:g} Hz x {n} instead of {rate_was:g} Hz x {n_was}, "
+        "so it is not taken"
+    )
+
+
 def resolve(wanted: StreamWanted, timeout_s: float) -> pylsl.StreamInfo:
     """Find the one wanted stream.
 
@@ -157,6 +173,8 @@ class StreamLink:
     trouble : str
         Why no replacement was accepted, or "".
     """
+
+    AWAY = "the source went away"
 
     def __init__(
         self,
@@ -285,7 +303,7 @@ class StreamLink:
         self.n_undelivered += max(0, self.n_waiting - 1)
         self._inlet = None
         self._lost_s = self._now()
-        self.trouble = "the source went away"
+        self.trouble = self.AWAY
 
     def _found(self) -> list[pylsl.StreamInfo]:
         """Look without waiting: a resolver works in the background from the first call on."""
@@ -307,6 +325,9 @@ class StreamLink:
         alive = since_s > _SURELY_ALIVE_S
         found = [info for info in self._found() if alive or info.uid() != self._uid]
         if not found:
+            return False
+        if len(found) == 1 and (told := returned_otherwise(found[0], self.wanted)):
+            self.trouble = told
             return False
         try:
             self._adopt(_only(found, self.wanted), 2.0)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pylsl
 
 from acquisition.lsl.config import LslConfig, configure_lsl
+from acquisition.lsl.formats import EegFormat
+from acquisition.lsl.link import StreamWanted, resolve
 from acquisition.preflight.judge import (
     Finding,
     Present,
@@ -19,14 +21,17 @@ from acquisition.preflight.judge import (
     others,
     required_of,
 )
+from acquisition.preflight.settings import settings_findings
 from phosphene.errors import PhospheneError
-from phosphene.session import load_session
+from phosphene.session import Session, load_session
 
 __all__ = ["look", "main"]
 
 # A second stream with the same id may answer later than the first.
 _TWIN_S = 1.5
 _LOOK_S = 0.1
+_ASK_S = 3.0
+_MARKS = {"ok": "ok     ", "hint": "hint   ", "warning": "warning", "error": "ERROR  "}
 _FORMATS = {
     pylsl.cf_float32: "float32", pylsl.cf_double64: "double64", pylsl.cf_string: "string",
     pylsl.cf_int8: "int8", pylsl.cf_int16: "int16", pylsl.cf_int32: "int32",
@@ -89,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--without", action="append", default=[], help="id that may be missing")
     arguments = parser.parse_args(argv)
     try:
-        required = required_of(load_session(arguments.session).source, arguments.without)
+        session = load_session(arguments.session)
+        required = required_of(session.source, arguments.without)
         configure_lsl(LslConfig(session_id=arguments.lsl_session, scope="link"))
     except PhospheneError as error:
         print(f"preflight: {error}", file=sys.stderr)
@@ -97,7 +103,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     present = look(required, arguments.wait)
     findings = judge(required, present)
     _tell(findings, others(required, present))
-    return 0 if all(found.good for found in findings) else 3
+    fits = _fits(session, findings)
+    return 0 if fits and all(found.good for found in findings) else 3
+
+
+def _fits(session: Session, findings: Sequence[Finding]) -> bool:
+    """Tell what is wrong with the settings; return whether the session may start."""
+    there = [found.required for found in findings if found.verdict == "there"]
+    eeg = next((wanted.source_id for wanted in there if wanted.role == "EEG"), None)
+    ids = [wanted.source_id for wanted in there]
+    told = settings_findings(session, None if eeg is None else _layout(eeg), ids)
+    for found in told:
+        print(f"{_MARKS[found.level]}  settings: {found.text}")
+    return not any(found.level == "error" for found in told)
+
+
+def _layout(source_id: str) -> EegFormat | None:
+    """Ask a stream for its channels; None where it has gone meanwhile."""
+    try:
+        info = resolve(StreamWanted((source_id,), "float32", local=False, sole=True), _ASK_S)
+        return EegFormat.of(pylsl.StreamInlet(info, recover=False).info(_ASK_S))
+    except (PhospheneError, RuntimeError):  # RuntimeError: liblsl's timeout and loss
+        return None
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ texts         type ``Markers``, one string: JSON with ``state`` and, with a resu
 
 ``state`` is 0 or ``blanked``, 1 or ``running`` (the last result is fresh), 2 or ``ended``, 3 or
 ``idle`` (nothing has been decoded yet), 4 or ``stale`` (the last result is too old: no data come,
-or nothing is decoded). A sample's time stamp is that of sending, on the LSL clock; both streams give a
-result the same one.
+or nothing is decoded). A sample's time stamp is that of sending, on the LSL clock; both streams
+give a result the same one.
 """
 
 from __future__ import annotations

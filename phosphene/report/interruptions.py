@@ -57,9 +57,10 @@ def _away(data: RunData) -> Iterable[dict[str, Any]]:
     zero_s = data.zero_s
     for stream, begin_s, end_s in _spells(data):
         known = any(begin_s < gap.after_s + 1 and end_s > gap.before_s - 1 for gap in data.lost)
-        if end_s - begin_s < _TOLD_S or (not stream and known):
+        is_data = not stream.startswith("markers")
+        if end_s - begin_s < _TOLD_S or (is_data and known):
             continue
-        for_good = not stream and data.newest_s <= begin_s + _TOLD_S
+        for_good = is_data and data.newest_s <= begin_s + _TOLD_S
         what = "no data, and none came back" if for_good else "the source was away"
         yield _told(max(0.0, begin_s - zero_s), stream or "data", end_s - begin_s, what)
 

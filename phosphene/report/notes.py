@@ -19,7 +19,7 @@ _PASSING = re.compile(
     r"(?:^|; )(?:looking for the stream|waiting for the first volume"
     r"|waiting for acquisition to listen[^;]*"
     r"|laying the regions on the first volume|no LSL stream with source id [^;]*;[^;]*"
-    r"|markers: the source went away|the source went away|no data for [\d.]+ s)"
+    r"|(?:[^;]+: )?(?:the source went away|no data for [\d.]+ s))"
 )
 _ENDS = re.compile(r"(?:not ready yet|starting|stopped|done)(?:;|$)")
 _ORDINARY = "the folder is on "

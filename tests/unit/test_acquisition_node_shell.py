@@ -512,7 +512,7 @@ def test_a_stream_that_is_lost_is_told_until_the_run_has_ended(bench: Benches) -
         b.markers.link.connected, b.markers.link.trouble = False, "the source is gone"
         b.volume(0)
         b.work()
-        assert b.context.note == "markers: the source is gone"
+        assert b.context.note == "markers phosphene-r-markers: the source is gone"
         b.end(0, 1)
         b.work()
         assert b.context.note == ""
