@@ -142,8 +142,8 @@ def uninformative(c: Calibration) -> str:
     if c.brier < c.base_brier:
         return ""
     return (
-        f"confidence carries no information here: n = {c.n}, and always saying the mean would be "
-        "no worse"
+        f"confidence carries no information about which percepts are right here: n = {c.n}, and "
+        "always saying the mean would be no worse"
     )
 
 

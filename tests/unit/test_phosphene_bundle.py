@@ -292,7 +292,7 @@ def test_card_says_where_confidence_carries_nothing_and_what_was_left_out() -> N
     card = model_card(
         msgspec.structs.replace(draft, calibration=bad, training=training, metrics=(score,))
     )
-    assert "Confidence carries no information here: n = 10" in card
+    assert "Confidence carries no information about which percepts are right here: n = 10" in card
     assert "2 of 9 epochs hold NaN." in card and "0.510 (97.5 % below 0.616)" in card
     assert "carries no information" not in model_card(draft)
 
