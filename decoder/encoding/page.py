@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -9,14 +10,16 @@ from typing import Any
 from decoder.encoding.material import Encoded, Of, Told
 from phosphene.report.html import STYLE, inline_image, table
 
-__all__ = ["page"]
+__all__ = ["page", "voxels_needed"]
 
 _NOTES = """Correlations are of held-out rows, within folds (each fold's mean is taken off), mean
 over the voxels of a region. Chance: 0. Shuffled: the same with stimuli, or blocks of time, in each
 other's place; mean, and the level that 97.5 % of the permutations stay below. Interval: 95 %,
 bootstrap over stimuli or blocks. Unique: how much more variance z and c together explain on
 held-out rows than the other alone; below 0 where the addition only brought noise, as
-shuffled features do; p counts only what is above 0. Significant:
+shuffled features do; p counts only what is above 0. p asks whether features in another
+order do as well, the interval what other stimuli would give: take it that a set adds
+something only where p is small and the interval lies above 0. Significant:
 share of voxels with q at or below the accepted rate of false discoveries (Benjamini-Hochberg)."""
 
 
@@ -48,6 +51,7 @@ def page(
     str
         HTML.
     """
+    where = figures.get("slices")
     parts = [
         "<h1>Encoding</h1>",
         "<p>Which features of what was seen predict which voxel: z, the low-level latent; c, the "
@@ -58,16 +62,23 @@ def page(
         _regions(found, [*found.named("main"), *found.named("joint")], fdr, threshold),
         _unique(found, fdr),
         f"<small>{_NOTES}</small>",
-        "<h2>Noise level of zc</h2>",
-        inline_image(figures.get("levels"), "noise levels", "no zc: see what is missing"),
-        _regions(found, found.named("noise"), fdr, threshold),
-        "<h2>Blocks and steps of the generator</h2>",
-        inline_image(figures.get("layers"), "layers", "no features of the generator"),
-        _regions(found, found.named("layer"), fdr, threshold),
-        "<h2>Where</h2>",
-        inline_image(figures.get("slices"), "slices", "it is not known where the voxels lie"),
+        _reach(found, facts, fdr),
+        *_section(
+            "Noise level of zc", found, found.named("noise"), figures.get("levels"), fdr, threshold
+        ),
+        *_section(
+            "Blocks and steps of the generator",
+            found,
+            found.named("layer"),
+            figures.get("layers"),
+            fdr,
+            threshold,
+        ),
+        *(["<h2>Where</h2>", inline_image(where, "slices", "")] if where else []),
         "<p>Also: <a href='regions.csv'>regions</a> and <a href='voxels.csv'>voxels</a> as CSV, "
-        "<a href='encoding.json'>everything about regions as JSON</a>, images in maps/.</p>",
+        "<a href='encoding.json'>everything about regions as JSON</a>"
+        + (", images in maps/" if where else "")
+        + ".</p>",
         *(f'<p class="why">{escape(line)}</p>' for line in missing),
     ]
     return (
@@ -75,6 +86,49 @@ def page(
         f"<title>Phosphene encoding</title><style>{STYLE}</style></head>"
         f"<body>{''.join(parts)}</body></html>"
     )
+
+
+def voxels_needed(voxels: int, permutations: int, fdr: float) -> int:
+    """Return how many voxels must have the smallest p of all before any q reaches `fdr`.
+
+    The smallest p is 1 / (1 + permutations); q of j voxels that share it is p voxels / j.
+    """
+    return math.ceil(voxels / ((1 + permutations) * fdr) - 1e-9)
+
+
+def _reach(found: Encoded, facts: Mapping[str, Any], fdr: float) -> str:
+    """Say what the number of permutations allows to find in single voxels."""
+    permutations = facts.get("permutations")
+    if not isinstance(permutations, int) or "all" not in found.sizes:
+        return ""
+    voxels = found.sizes["all"]
+    needed = voxels_needed(voxels, permutations, fdr)
+    if needed <= max(1, voxels // 100):
+        return ""
+    least = 1 / (1 + permutations)
+    enough = math.ceil(100 / fdr)
+    return (
+        f"<p class='why'>{permutations} permutations: no p is below {least:.2g}, the smallest q of "
+        f"a single voxel is {min(1.0, voxels * least):.2g}, and q {fdr:g} is reached only where "
+        f"{needed} of {voxels} voxels or more have the smallest p"
+        f"{' (never)' if needed > voxels else ''}. Few significant voxels say little here, while a "
+        f"region has its own p. With --permutations {enough} one voxel in a hundred is enough.</p>"
+    )
+
+
+def _section(
+    title: str,
+    found: Encoded,
+    sets: Sequence[Of],
+    figure: bytes | None,
+    fdr: float,
+    threshold: float,
+) -> list[str]:
+    """Return a part of the page; nothing where there is nothing: what is missing says why."""
+    if not sets:
+        return []
+    drawn = inline_image(figure, title, "") if figure else ""
+    return [f"<h2>{title}</h2>", drawn, _regions(found, sets, fdr, threshold)]
 
 
 def _facts(found: Encoded, facts: Mapping[str, Any]) -> str:

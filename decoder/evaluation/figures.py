@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,9 +46,11 @@ def sheet(
     columns = min(_COLUMNS, len(places))
     block = len(rows) * (_SIDE_PX + _GAP_PX) + _LINE_PX + _GAP_PX
     blocks = -(-len(places) // columns)
+    font = ImageFont.load_default(11)
     width = max(_MARGIN_PX + columns * (_SIDE_PX + _GAP_PX), 480)
+    width = max(width, math.ceil(font.getlength(title)) + 4)
     image = Image.new("RGB", (width, blocks * block + 2 * _LINE_PX), "white")
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(11)
+    draw = ImageDraw.Draw(image)
     draw.text((2, 0), title, fill=_INK, font=font)
     for k, place in enumerate(places.tolist()):
         line, column = divmod(k, columns)

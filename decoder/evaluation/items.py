@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -57,6 +58,12 @@ class Items:
     def pool(self) -> int:
         """How many different stimuli there are in the group that has fewest."""
         return min(len(np.unique(self.stimuli[self.groups == g])) for g in np.unique(self.groups))
+
+    @property
+    def least_p(self) -> float:
+        """What p cannot be expected to fall below: 1 by the number of orders of the stimuli."""
+        sizes = [len(np.unique(self.stimuli[self.groups == g])) for g in np.unique(self.groups)]
+        return math.exp(-sum(math.lgamma(size + 1) for size in sizes))
 
     def score(
         self,

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from decoder.evaluation.evaluate import Evaluation
+from decoder.evaluation.items import Items
 from phosphene.metrics import Scored
 from phosphene.report.html import STYLE, inline_image, table
 
@@ -17,6 +20,8 @@ _PARTS = {
     "c": "embedding c",
     "label": "category",
 }
+LEAST_STIMULI = 6
+"""A bootstrap over fewer gives no interval worth the name."""
 _METRICS = {
     "two_way": "2-way identification",
     "retrieval_forward": "retrieval, forward",
@@ -81,7 +86,8 @@ def page(found: Evaluation, facts: Mapping[str, Any], figures: Mapping[str, byte
         if sheets
         else _why(found.missing.get("pictures", "no pictures")),
         "<h2>Figures</h2>",
-        _scores(found.scores),
+        _few(found.items),
+        _scores(found.scores, found.items),
         "<p>Also: <a href='evaluation.json'>figures as JSON</a>, <a href='stimuli.csv'>every "
         "stimulus as CSV</a>.</p>",
         *(_why(f"{name}: {why}") for name, why in sorted(found.missing.items())),
@@ -131,7 +137,22 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _scores(scores: Mapping[str, Scored]) -> str:
+def _few(items: Items) -> str:
+    """Say what so few stimuli cannot tell."""
+    count, least = len(np.unique(items.stimuli)), items.least_p
+    told = []
+    if least > 1 / (1 + items.permutations):
+        told.append(
+            f"{count} stimuli can be put in {round(1 / least)} orders only: p does not fall below "
+            f"about {least:.3f}, however good the decoder is"
+        )
+    if count < LEAST_STIMULI:
+        told.append(f"no intervals: they need {LEAST_STIMULI} stimuli, here are {count}")
+    return _why("; ".join(told) + ".") if told else ""
+
+
+def _scores(scores: Mapping[str, Scored], items: Items) -> str:
+    few = len(np.unique(items.stimuli)) < LEAST_STIMULI
     rules: dict[str, int] = {}
     rows = []
     for name, s in scores.items():
@@ -140,7 +161,7 @@ def _scores(scores: Mapping[str, Scored]) -> str:
         rows.append(
             [
                 escape(words), f"{escape(metric)} <sup>{mark}</sup>", _figure(s.value),
-                f"{_figure(s.low)} to {_figure(s.high)}", _figure(s.chance),
+                "-" if few else f"{_figure(s.low)} to {_figure(s.high)}", _figure(s.chance),
                 f"{_figure(s.shuffled)} ({_figure(s.shuffled_high)})", f"{s.p:.3f}", str(s.n),
             ]
         )  # fmt: skip

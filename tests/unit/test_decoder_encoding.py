@@ -23,6 +23,8 @@ from decoder.encoding.ceiling import noise_ceiling
 from decoder.encoding.design import Clock, Nuisance, canonical, principal
 from decoder.encoding.maps import Places
 from decoder.encoding.material import FeatureSet, Material
+from decoder.encoding.page import page as page_of
+from decoder.encoding.page import voxels_needed
 from decoder.encoding.sets import of_generator, seen_once
 from decoder.encoding.settings import EncodeSettings
 from decoder.encoding.significance import benjamini_hochberg, p_values, reordered, unit_blocks
@@ -330,6 +332,17 @@ def test_report_holds_every_voxel_at_its_place(planted: Material, tmp_path: Path
     text = page.read_text("utf-8")
     for part in ("p &lt;1&gt;", "5 folds by trial", "shuffled", "no ceiling", "data:image/png"):
         assert part in text
+    assert "images in maps/" in text
+    # 9 permutations: q 0.05 needs more voxels with the smallest p than there are.
+    assert voxels_needed(20, 9, 0.05) == 40
+    assert "40 of 20 voxels or more have the smallest p (never)" in page_of(
+        found, {"permutations": 9}, {}, [], 0.05, 0.1
+    )
+    kept = {k: v for k, v in found.found.items() if v.kind not in ("noise", "layer")}
+    small = replace(found, found=kept)
+    bare = page_of(small, {"permutations": 9999}, {}, [], 0.05, 0.1)
+    for absent in ("maps/", "<h2>Where", "<h2>Noise level", "<h2>Blocks", "smallest p"):
+        assert absent not in bare
     image: nib.Nifti1Image = nib.load(tmp_path / "maps" / "unique-z.nii.gz")
     np.testing.assert_allclose(image.get_fdata()[mask], found.found["unique z"].value, atol=1e-6)
     q: nib.Nifti1Image = nib.load(tmp_path / "maps" / "q_z.nii.gz")

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ImageFont
 
 from decoder.evaluation.evaluate import Evaluation, Settings, evaluate
+from decoder.evaluation.figures import sheet
 from decoder.evaluation.items import Items, of_percepts, one_each
 from decoder.evaluation.measure import measure_labels
 from decoder.evaluation.page import page as page_of
@@ -239,3 +241,21 @@ def test_the_chance_of_categories_is_that_of_a_blind_decoder() -> None:
     category = measure_labels(blind, of_percepts(blind, "fold", 0, 5))["category"]
     assert category.value == category.chance == 0.75
     assert "most frequent" in category.rule
+
+
+def test_three_stimuli_get_no_interval_and_a_word_on_p(found: Evaluation) -> None:
+    three = replace(found.items, stimuli=np.arange(3), groups=np.zeros(3, int), permutations=100)
+    assert three.least_p == pytest.approx(1 / 6)
+    text = page_of(replace(found, items=three), {"split": SPLIT}, {})
+    assert "3 stimuli can be put in 6 orders only" in text
+    assert "no intervals" in text
+    assert "orders only" not in page_of(found, {"split": SPLIT}, {})
+    assert "no intervals" not in page_of(found, {"split": SPLIT}, {})
+
+
+def test_a_sheet_is_as_wide_as_its_title(found: Evaluation) -> None:
+    assert found.ranking is not None
+    title = "all 3: " + "a long rule " * 12
+    drawn = sheet(found.pictures, found.ranking, np.arange(3), title)
+    font = ImageFont.load_default(11)
+    assert drawn.shape[1] >= font.getlength(title)
