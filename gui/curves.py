@@ -51,8 +51,6 @@ class Plotted:
         Conditions.
     confidence : Curve
         Confidence of each percept.
-    chance : float or None
-        Confidence of a guess.
     latency_ms : dict of str to Curve
         By stage.
     interval_ms : Curve
@@ -67,7 +65,6 @@ class Plotted:
     measured: bool
     blocks: list[Block]
     confidence: Curve
-    chance: float | None
     latency_ms: dict[str, Curve]
     interval_ms: Curve
 
@@ -110,7 +107,6 @@ class Curves:
         self._last_percept_seq: int | None = None
         self._newest: dict[str, float] = {}
         self._until_s = 0.0
-        self.chance: float | None = None
 
     @property
     def newest(self) -> Mapping[str, float]:
@@ -149,12 +145,10 @@ class Curves:
             series.add(header.t_data, float(value))
 
     def on_percept(self, header: Percept) -> None:
-        """Take in a percept: confidence, chance and latency."""
+        """Take in a percept: confidence and latency."""
         self._version += 1
         self._confidence.add(header.t_data, header.confidence)
         self._latency["decode"].add(header.t_data, (header.t_sent - header.t_features) * 1000)
-        if len(header.probabilities) > 1:
-            self.chance = 1.0 / len(header.probabilities)
 
     def on_frame(self, header: Frame, percept: Percept | None) -> None:
         """Take in a frame of the operator's view; its first frame gives a percept's latency."""
@@ -201,7 +195,6 @@ class Curves:
             measured=self._measured,
             blocks=truth.blocks(self._until_s, MOST_BLOCKS),
             confidence=self._confidence.curve(),
-            chance=self.chance,
             latency_ms={stage: series.curve() for stage, series in self._latency.items()},
             interval_ms=(ago_s, interval_ms),
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
 
+from gui.facts import Board
 from gui.model import RunModel
 from phosphene.clock import Clock
 from phosphene.consent import Scope, why_not
@@ -50,7 +51,7 @@ class EegViews:
         self.panel: QWidget = self.eeg
         self.line: StreamLine = StreamLine()
 
-    def refresh(self, *, ended: bool) -> None:
+    def refresh(self, board: Board, now_s: float, *, ended: bool) -> None:
         """Bring everything but the traces up to date: those have a timer of their own."""
         facts = self._model.stream(ended=ended)
         header = self._model.eeg(lambda board: board.header)
@@ -58,6 +59,9 @@ class EegViews:
         self.line.tell(facts, None if header is None else header.fs_hz, channels or 0)
         self.eeg.tell_stream(facts)
         self.eeg.update_from(self._model.plotted())
+        percepts_s, epochs_s = (board.stale_s(k, now_s) for k in ("percept", "features"))
+        self.eeg.confidence.tell_silence(percepts_s)
+        self.eeg.latency.tell_age(epochs_s, "last epoch")
 
     def stop(self) -> None:
         """End the timer of the traces."""

@@ -14,6 +14,8 @@ from phosphene.sink import Showing
 __all__ = ["BLANKED_HERE", "Board", "Flow", "Pictures"]
 
 BLANKED_HERE = "blanked by the operator"
+_STALE_S, _STALE_STEPS = 4.0, 4.0
+"""Age from which a value is no longer told as the present one: seconds, and steps."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,12 @@ class Pictures:
         The percept behind the operator's picture.
     seen : Seen
         What was really shown when that percept was seen.
-    chance : float or None
-        Confidence of a guess among the decoder's labels.
     """
 
     operator: Showing
     participant: Showing
     percept: Percept | None
     seen: Seen
-    chance: float | None
 
     def thumbnail(self) -> Showing:
         """Return the participant's picture as the operator may see it: never more than their own.
@@ -125,6 +124,14 @@ class Board:
     def flowing(self) -> bool:
         """Whether any data have come."""
         return self.features is not None or self.scan.volumes is not None
+
+    def stale_s(self, kind: str, now_s: float) -> float | None:
+        """Return the age of the newest message of a kind; None where it is new, or none came."""
+        newest_s = self.flows.get(kind, Flow()).newest_s
+        if newest_s is None or self.all_pushed:
+            return None
+        age_s = now_s - newest_s
+        return age_s if age_s > max(_STALE_S, _STALE_STEPS * (self.step_s or 0.0)) else None
 
     @property
     def all_pushed(self) -> bool:

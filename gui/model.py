@@ -232,7 +232,7 @@ class RunModel:
             if percept is None and operator.frame is None and self._percepts:
                 percept = next(reversed(self._percepts.values()))
             seen = Seen("unknown") if percept is None else self._truth.at(percept.t_seen)
-            return Pictures(operator, participant, percept, seen, self._curves.chance)
+            return Pictures(operator, participant, percept, seen)
 
     def board(self, now_s: float) -> Board:
         """Return the facts for strip, alarms and status line at `now_s` (seconds)."""

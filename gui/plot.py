@@ -18,6 +18,7 @@ AXIS_WIDTH_PX = 38
 AXIS_HEIGHT_PX = 17
 BARE_AXIS_HEIGHT_PX = 5
 SMALL_PX = 10
+STALE_OPACITY = 0.4
 
 
 class _Bottom(pg.AxisItem):  # type: ignore[misc]
@@ -66,6 +67,8 @@ class Plot(QWidget):
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.area.setMinimumHeight(40)
         self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self._newest = ""
+        self._age: str | None = None
         self._ticks: Mapping[float, str] | None = None
         self._make_axes(timed, unit)
         self.curves = [pg.PlotCurveItem(pen=pg.mkPen(CURVES[k], width=1)) for k in range(curves)]
@@ -84,7 +87,8 @@ class Plot(QWidget):
     def _make_axes(self, timed: bool, unit: str) -> None:
         """Put a view and two axes together; a whole plot item would bring menus for each."""
         layout = pg.GraphicsLayout()
-        layout.setContentsMargins(0, 0, 0, 0)
+        # Numbers at the ends of the axes reach beyond them.
+        layout.setContentsMargins(0, 5 if timed else 0, 6 if timed else 0, 0)
         layout.setSpacing(0)
         self.area.setCentralItem(layout)
         self.box = pg.ViewBox(enableMenu=False, enableMouse=False)
@@ -105,6 +109,7 @@ class Plot(QWidget):
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
+        top.setSpacing(8)
         top.addWidget(self.heading)
         top.addWidget(self.figures, 1)
         column = QVBoxLayout(self)
@@ -146,6 +151,27 @@ class Plot(QWidget):
 
     def set_figures(self, html: str) -> None:
         """Set the figures on the right of the heading."""
+        self._newest = html
+        self._tell_figures()
+
+    def tell_age(self, age_s: float | None, words: str = "") -> None:
+        """Grey figures and curves of data that stopped `age_s` seconds ago; None: they go on.
+
+        Parameters
+        ----------
+        age_s : float or None
+            Age of the newest data in seconds.
+        words : str
+            What is told in place of the figures, before the age.
+        """
+        was, self._age = self._age, None if age_s is None else f"{words} {age_s:.0f} s ago"
+        if (was is None) != (self._age is None):
+            for curve in self.curves:
+                curve.setOpacity(1.0 if self._age is None else STALE_OPACITY)
+        self._tell_figures()
+
+    def _tell_figures(self) -> None:
+        html = self._newest if self._age is None else figures_html(self._age)
         if self.figures.text() != html:
             self.figures.setText(html)
 
@@ -155,10 +181,10 @@ def figures_html(text: str) -> str:
     return f"<span style='color:{DIM}'>{text}</span>"
 
 
-def legend_html(names: list[str], mark: str = "━ ") -> str:
+def legend_html(names: list[str], mark: str = "━ ", colours: Sequence[str] = CURVES) -> str:
     """Word the names of curves in the curves' colours."""
     words = [
-        f"<span style='color:{CURVES[k % len(CURVES)]}'>{mark}{name}</span>"
+        f"<span style='color:{colours[k % len(colours)]}'>{mark}{name}</span>"
         for k, name in enumerate(names)
     ]
     return "&nbsp;&nbsp;".join(words)

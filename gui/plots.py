@@ -33,14 +33,16 @@ class Plots(QWidget):
         Frame rate that is aimed at, in frames per second.
     min_confidence : float
         Confidence below which the neutral picture is shown.
+    bundle : bool
+        Whether there is a decoder.
     """
 
-    def __init__(self, fps: float, min_confidence: float) -> None:
+    def __init__(self, fps: float, min_confidence: float, *, bundle: bool = True) -> None:
         super().__init__()
         self._version = -1
         hint = "waiting for the first volume"
         self.signal = Signal(hint)
-        self.confidence = Confidence(min_confidence, timed=True)
+        self.confidence = Confidence(min_confidence, timed=True, bundle=bundle)
         self.latency, self.interval = Latency(hint), Interval(fps)
         self.slices = SlicePanel()
         self.displacement = Displacement(hint)

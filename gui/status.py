@@ -11,7 +11,7 @@ from gui.model import MOST_LOG_LINES
 from gui.palette import DIM, EDGE, PANEL, TEXT
 from gui.peers import Health, Peer
 from gui.words import ALARM_COLOURS, AlarmLevel
-from phosphene.messages import Features, Frame
+from phosphene.messages import Frame
 from phosphene.plan import Plan
 
 __all__ = ["StatusPanel", "peer_html", "run_words"]
@@ -29,14 +29,11 @@ _LOOKS: dict[Health, tuple[str, str, str]] = {
 _ORDER = ("bridge", "acquisition", "decoder", "renderer", "gate", "recorder", "supervisor")
 
 
-def run_words(
-    plan: Plan, unit: str, features: Features | None, frame: Frame | None, *, counted: bool
-) -> str:
-    """Word person, run, step, model and seed, as HTML; `counted` leaves out the step."""
+def run_words(plan: Plan, frame: Frame | None) -> str:
+    """Word person, run, model and seed, as HTML; steps are counted in a line of their own."""
     facts = [
         ("person", plan.session.person),
         ("run", plan.run),
-        *([] if counted else [(unit, "–" if features is None else str(features.index))]),
         ("model", "–" if frame is None else frame.model),
         ("seed", str(plan.session.renderer.seed) if frame is None else str(frame.seed)),
     ]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pyqtgraph as pg
 
 from gui.blocks import Bands
 from gui.curves import MOST_BLOCKS, MOST_REGIONS, STAGES, Plotted
 from gui.history import Curve, median
-from gui.palette import DIM
 from gui.plot import Plot, figures_html, legend_html
 from phosphene import quality as names
 
 __all__ = [
+    "CONFIDENCE_TIP",
     "Confidence",
     "Displacement",
     "Dvars",
@@ -25,6 +24,11 @@ __all__ = [
 ]
 
 INTERVAL_WINDOW_S = 8.0
+CONFIDENCE_TIP = (
+    "Confidence: the calibrated probability that the percept identifies what was shown and that\n"
+    "the data are of this person's usual kind. It is no share of right answers and no probability\n"
+    "of the label, so the chance of guessing a label is not its measure."
+)
 NOTE_COLOUR, HIGH_COLOUR, AIM_COLOUR = "#8a7a3a", "#b04a4a", "#4a7a4a"
 
 Span = tuple[float, float]
@@ -194,28 +198,32 @@ class Confidence(Trace):
         Below it the neutral picture is shown.
     timed : bool
         Whether its time axis has numbers.
+    bundle : bool
+        Whether there is a decoder at all.
     """
 
-    def __init__(self, min_confidence: float, *, timed: bool) -> None:
-        super().__init__("Confidence (0 to 1)", "waiting for the first percept", timed=timed)
+    def __init__(self, min_confidence: float, *, timed: bool, bundle: bool = True) -> None:
+        hint = "waiting for the first percept" if bundle else "no bundle: nothing is decoded"
+        super().__init__("Confidence (0 to 1)", hint, timed=timed)
+        self.setToolTip(CONFIDENCE_TIP)
+        self._last = "–"
         self.set_ticks({0.0: "0", 0.5: "0.5", 1.0: "1"})
-        self._chance: pg.InfiniteLine = self.add_level(0.0, DIM)
-        self._chance.hide()
-        if min_confidence > 0:
+        self.set_range((0.0, 60.0), (0.0, 1.08))
+        if min_confidence > 0 and bundle:
             self.add_level(min_confidence, NOTE_COLOUR)
 
     def update_from(self, plotted: Plotted, span: Span) -> None:
-        """Draw confidence, with chance as a grey line (the colour of the figures)."""
+        """Draw confidence."""
         if not self.show_curves([plotted.confidence]):
             return
         self.set_range(span, (0.0, 1.08))
         values = plotted.confidence[1]
-        words = f"now {values[-1]:.2f}"
-        if plotted.chance is not None:
-            self._chance.setValue(plotted.chance)
-            self._chance.show()
-            words += f" · chance {plotted.chance:.2f}"
-        self.set_figures(figures_html(words))
+        self._last = f"{values[-1]:.2f}"
+        self.set_figures(figures_html(f"now {self._last}"))
+
+    def tell_silence(self, age_s: float | None) -> None:
+        """Say how old the newest value is; None: it is new."""
+        self.tell_age(age_s, f"last {self._last},")
 
 
 class Latency(Trace):
@@ -230,6 +238,7 @@ class Latency(Trace):
     def __init__(self, hint: str) -> None:
         super().__init__("Latency, ms", hint, len(STAGES), timed=True)
         self.set_ticks({float(k): f"{10**k}" for k in range(5)})
+        self.set_range((0.0, 60.0), (-0.15, 3.3))
 
     def update_from(self, plotted: Plotted, span: Span) -> None:
         """Draw the latencies on a logarithmic axis."""

@@ -31,6 +31,7 @@ from gui.scan_line import ScanLine
 from gui.seen import Seen
 from gui.status import StatusPanel, run_words
 from gui.strip import AlarmLine, Strip
+from gui.traces import CONFIDENCE_TIP
 from gui.words import (
     LEVEL_WORDS,
     MODE_COLOURS,
@@ -120,6 +121,7 @@ class OperatorWindow(QFrame):
         fmri = plan.session.modality == "fmri"
         self.scan_line = ScanLine() if fmri else None
         self.picture = PicturePanel("Generated from brain data", 5 * UNIT_PX, caption_lines=2)
+        self.picture.caption.setToolTip(CONFIDENCE_TIP)
         self.seen = PicturePanel("Stimulus really shown", 3 * UNIT_PX)
         self.thumbnail = PicturePanel("Participant's view", 2 * UNIT_PX, 0)
         self.thumbnail.card.setStyleSheet(self.thumbnail.card.styleSheet() + "font-size: 11px;")
@@ -130,7 +132,10 @@ class OperatorWindow(QFrame):
         self.sink_words.setStyleSheet(f"color: {DIM}; font-size: 11px;")
         self.sink_words.setAlignment(Qt.AlignmentFlag.AlignTop)
         renderer = plan.session.renderer
-        self.plots = Plots(renderer.fps, renderer.min_confidence) if fmri else None
+        self.plots: Plots | None = None
+        if fmri:
+            bundle = plan.session.decoder.bundle is not None
+            self.plots = Plots(renderer.fps, renderer.min_confidence, bundle=bundle)
         self.eeg = None if fmri else EegViews(plan, self._model, self._clock)
         self.status = StatusPanel()
 
@@ -265,16 +270,16 @@ class OperatorWindow(QFrame):
         self._tell_alarms(board, state, now)
         percept = pictures.percept
         label = "" if percept is None else percept.label or ""
-        self.picture.set_caption(caption(pictures.operator, self._unit, pictures.chance, label))
+        stale_s = board.stale_s("percept", now)
+        # Epochs are counted in the line of the stream, and only there.
+        step = "" if self.eeg is not None else self._unit
+        self.picture.set_caption(caption(pictures.operator, step, label, stale_s))
         self.seen.set_caption("" if self._plan.mode == "live" else seen_caption(pictures))
         self._tell_sink_words(board.participant)
         if self.eeg is not None:
-            self.eeg.refresh(ended=board.all_pushed or self._ended)
+            self.eeg.refresh(board, now, ended=board.all_pushed or self._ended)
         frame = board.operator.frame
-        counted = self.scan_line is not None
-        self.status.tell(
-            run_words(self._plan, self._unit, board.features, frame, counted=counted), board.peers
-        )
+        self.status.tell(run_words(self._plan, frame), board.peers)
         if self.plots is not None and self.scan_line is not None:
             self.scan_line.tell(board.scan, paced=board.paced)
             self.plots.update_from(self._model.plotted())

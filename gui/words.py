@@ -51,6 +51,7 @@ ALARM_COLOURS: dict[AlarmLevel, str] = {
 LEVEL_WORDS = ("blank", "one colour", "8x8 pixels", "at most 32x32 pixels", "full picture")
 """What each abstraction level leaves of a picture."""
 
+_STALE = "#6b7583"
 _SCOPES = {
     Scope.VIEW_SELF: "participant view",
     Scope.VIEW_OPERATOR: "operator view",
@@ -110,19 +111,19 @@ def unit_word(plan: Plan) -> str:
     return "volume" if plan.session.modality == "fmri" else "epoch"
 
 
-def caption(showing: Showing, unit: str, chance: float | None, label: str) -> str:
+def caption(showing: Showing, step: str, label: str, stale_s: float | None = None) -> str:
     """Word the facts below the reconstructed picture, as HTML of at most two lines.
 
     Parameters
     ----------
     showing : Showing
         What the operator's sink shows.
-    unit : str
-        ``volume`` or ``epoch``.
-    chance : float or None
-        Confidence of a guess.
+    step : str
+        What a step is called where its number is told; else empty.
     label : str
         Decoded label; empty where there is none.
+    stale_s : float or None
+        Age of the percept in seconds where no newer ones come: it is told in grey.
     """
     frame = showing.frame
     if frame is None or showing.age_s is None:
@@ -130,12 +131,12 @@ def caption(showing: Showing, unit: str, chance: float | None, label: str) -> st
     age = f"age {showing.age_s * 1000:.0f} ms"
     if frame.state == "neutral":
         return f"<b>neutral picture: nothing decoded</b><br>{age}"
-    beside = "" if chance is None else f" (chance {chance:.2f})"
     name = f"<b>{label}</b> · " if label else ""
-    return (
-        f"{name}confidence <b>{frame.confidence:.2f}</b>{beside}<br>"
-        f"{unit} {frame.percept_index} · {age}"
-    )
+    words = f"{name}confidence <b>{frame.confidence:.2f}</b>"
+    if stale_s is not None:
+        return f"<span style='color:{_STALE}'>{words}<br>decoded {stale_s:.0f} s ago</span>"
+    number = f"{step} {frame.percept_index} · " if step else ""
+    return f"{words}<br>{number}{age}"
 
 
 def seen_caption(pictures: Pictures) -> str:

@@ -29,15 +29,16 @@ class Average:
         The class.
     n : int
         Epochs in it.
-    left_out : int
-        Epochs that were too large or had gaps.
+    too_large, no_data : int
+        Epochs that were left out in this channel: above the limit, or with samples missing.
     mean_uv, error_uv : ndarray (times,)
         Mean, and standard error of the mean, in microvolts; the latter is NaN for one epoch.
     """
 
     label: str
     n: int
-    left_out: int
+    too_large: int
+    no_data: int
     mean_uv: Floats
     error_uv: Floats
 
@@ -47,6 +48,7 @@ class _Sums:
     total: Floats
     squares: Floats
     n: npt.NDArray[np.int64]
+    no_data: npt.NDArray[np.int64]
     seen: int = 0
 
 
@@ -119,8 +121,8 @@ class Averages:
             if len(self._sums) == MOST_CLASSES:
                 self.other_classes += 1
                 return
-            zeros = np.zeros(self._shape)
-            sums = self._sums[label] = _Sums(zeros, zeros.copy(), np.zeros(self._shape[1], int))
+            zeros, none = np.zeros(self._shape), np.zeros(self._shape[1], np.int64)
+            sums = self._sums[label] = _Sums(zeros, zeros.copy(), none, none.copy())
         sums.seen += 1
         epoch = rows.astype(np.float64)
         epoch -= epoch[: -self._start].mean(axis=0)
@@ -130,6 +132,7 @@ class Averages:
         sums.total += epoch
         sums.squares += epoch**2
         sums.n += good
+        sums.no_data += ~np.isfinite(rows).all(axis=0)
 
     def of(self, channel: int) -> list[Average]:
         """Return the averages of one channel, by class."""
@@ -142,5 +145,6 @@ class Averages:
             if n > 1:
                 spread = np.maximum(sums.squares[:, channel] / n - mean**2, 0.0)
                 error = np.sqrt(spread / (n - 1))
-            found.append(Average(label, n, sums.seen - n, mean, error))
+            no_data = int(sums.no_data[channel])
+            found.append(Average(label, n, sums.seen - n - no_data, no_data, mean, error))
         return found

@@ -30,6 +30,7 @@ PLOTS_S = 0.2
 SPECTRUM_EVERY_S = 0.5
 SCALE_S = 1.0
 WINDOW_S = 60.0
+SETTLED_S = 20.0
 _SCALES = tuple(f * 10.0**p for p in range(-1, 4) for f in (1, 2, 5))
 
 
@@ -58,6 +59,7 @@ class EegPanel(QWidget):
         self._plotted_s = self._spectrum_s = -1e9
         self._version = self._curves_version = -1
         self._n = 0
+        self._picked = False
         self.view = TraceView()
         self.view.hint = hint
         self.view.chosen.connect(self._choose)
@@ -70,11 +72,12 @@ class EegPanel(QWidget):
         self.quality.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.spectrum, self.average = SpectrumPlot(), AveragePlot()
         self.markers = MarkersView(plan.run)
-        self.confidence = Confidence(plan.session.renderer.min_confidence, timed=True)
+        self.confidence = Confidence(
+            plan.session.renderer.min_confidence, timed=True,
+            bundle=plan.session.decoder.bundle is not None,
+        )  # fmt: skip
         self.confidence.set_heading("Confidence")
         self.latency = Latency("waiting for the first epoch")
-        for trace in (self.confidence, self.latency):
-            trace.set_range((0.0, WINDOW_S), (0.0, 1.0))
         self._lay_out()
         self.timer = QTimer(self)
         self.timer.timeout.connect(self.tick)
@@ -133,6 +136,7 @@ class EegPanel(QWidget):
 
     def _choose(self, channel: int) -> None:
         if self._n:
+            self._picked = True
             self._chosen = channel % self._n
             self._plotted_s = self._spectrum_s = -1e9
             self._now()
@@ -174,11 +178,21 @@ class EegPanel(QWidget):
         if (found := self._model.eeg(read)) is None:
             return
         data, page, states = found
+        self._prefer_good(states, data.stop_s)
         if not self._fixed_scale and now - self._scaled_s >= SCALE_S:
             self._scaled_s = now
             self._follow(view.usual_swing_uv(data))
         view.show_traces(data, page, states, self._chosen)
         self._tell(page, states)
+
+    def _prefer_good(self, states: list[ChannelState], until_s: float) -> None:
+        """Start on a good channel: until somebody chooses one, or the signal has settled."""
+        chosen = states[self._chosen] if self._chosen < len(states) else None
+        if self._picked or chosen is None or chosen.flags in (None, 0):
+            return
+        good = next((k for k, state in enumerate(states) if state.good), None)
+        if good is not None and until_s < SETTLED_S:
+            self._chosen = good
 
     def _follow(self, wanted_uv: float) -> None:
         """Change an automatic scale only when it no longer suits: it must not breathe."""

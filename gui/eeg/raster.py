@@ -10,8 +10,6 @@ __all__ = ["EMPTY", "HATCH", "draw_traces", "envelope", "hatch", "nice"]
 Rows = npt.NDArray[np.float32]
 Canvas = npt.NDArray[np.uint8]
 EMPTY, HATCH = 0, 1
-_REACH_ROWS = 1.0
-"""How far a trace may leave its row, in rows."""
 _HATCH_PX = 6
 
 
@@ -58,9 +56,8 @@ def draw_traces(
     high: Rows,
     uv_per_px: float,
     colours: npt.NDArray[np.uint8],
-    tame: npt.NDArray[np.bool_],
 ) -> None:
-    """Draw one trace per channel, in rows of the same height, the first at the top.
+    """Draw one trace per channel, each within a row of the same height, the first at the top.
 
     Parameters
     ----------
@@ -72,8 +69,6 @@ def draw_traces(
         Microvolts of a pixel.
     colours : ndarray of uint8 (channels,)
         What is written for each channel.
-    tame : ndarray of bool (channels,)
-        Channels that are cut off at the edges of their rows, and drawn below the others.
     """
     height, width = canvas.shape
     low, high = low[-width:], high[-width:]
@@ -82,11 +77,11 @@ def draw_traces(
         return
     row_px = height / n_channels
     columns = width - n_bins + np.arange(n_bins)
-    for k in np.argsort(~tame, kind="stable"):
+    for k in range(n_channels):
         middle = (k + 0.5) * row_px
-        reach = (0.5 if tame[k] else 0.5 + _REACH_ROWS) * row_px
-        first = int(max(0, middle - reach))
-        last = int(min(height, middle + reach + 1))
+        # Cut off at the edges of its row: no channel paints over another.
+        first = round(k * row_px)
+        last = max(first + 1, min(height, round((k + 1) * row_px)))
         known = np.isfinite(low[:, k]) & np.isfinite(high[:, k])
         y = [np.where(known, middle - v / uv_per_px, 0.0) for v in (high[:, k], low[:, k])]
         top, bottom = (np.clip(np.rint(v), first, last - 1).astype(np.intp) for v in y)

@@ -58,6 +58,10 @@ class StreamLine(QWidget):
             label.setFixedHeight(18)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             row.addWidget(label, share)
+        self.facts.setToolTip(
+            "Epochs (or windows) that were made for the decoder. Rejected: a good channel was too\n"
+            "large, or fewer than half of the channels were good. Markers without data make none."
+        )
         self.tallies.setStyleSheet("font-size: 11px;")
         self.tallies.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 

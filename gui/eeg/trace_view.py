@@ -9,18 +9,20 @@ from PySide6.QtGui import QColor, QFont, QImage, QMouseEvent, QPainter, QPaintEv
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.eeg.board import Mark, TraceData
-from gui.eeg.quality import USELESS, ChannelState
+from gui.eeg.colours import CHOSEN, MOST_COLOURED, OTHERS
+from gui.eeg.quality import ChannelState
 from gui.eeg.raster import EMPTY, draw_traces, envelope, hatch, nice
-from gui.palette import DIM, PANEL, TEXT
+from gui.palette import CURVES, DIM, PANEL, TEXT
 
 __all__ = ["TraceView"]
 
-NAMES_PX, TOP_PX, BOTTOM_PX = 104, 16, 16
+NAMES_PX, TOP_PX, BOTTOM_PX = 110, 16, 16
 LEAST_ROW_PX = 15
 WINDOW_S = 10.0
 _BAD_WORDS = "#f2c94c"
-_COLOURS = (PANEL, "#80692a", "#6cb6ff", "#8fb0a0", "#ffffff", "#f2a65a")
-"""By index: empty, hatched, two that take turns, chosen, bad."""
+_COLOURS = (PANEL, "#80692a", *OTHERS, CHOSEN, "#f2a65a", *CURVES)
+"""By index: empty, hatched, two that take turns, chosen, bad, those of few channels."""
+_FIRST_CURVE = 6
 _EVENT = "#d69ae0"
 _ROWS_OF_SCALE = 0.8
 """Share of a row that the usual swing fills."""
@@ -82,8 +84,7 @@ class TraceView(QWidget):
         self._canvas = canvas = np.full((area.height(), area.width()), EMPTY, np.uint8)
         self._shade(canvas, data)
         uv_per_px = max(self.uv_per_row, 1e-6) / (area.height() / max(1, len(page)))
-        useless = [k < len(states) and bool((states[k].flags or 0) & USELESS) for k in page]
-        draw_traces(canvas, low, high, uv_per_px, self._colours(), np.array(useless, np.bool_))
+        draw_traces(canvas, low, high, uv_per_px, self._colours())
         self.update()
 
     def usual_swing_uv(self, data: TraceData) -> float:
@@ -98,9 +99,11 @@ class TraceView(QWidget):
         return typical / _ROWS_OF_SCALE
 
     def _colours(self) -> npt.NDArray[np.uint8]:
+        few = len(self._states) <= MOST_COLOURED
         found = []
-        for place, k in enumerate(self._page):
-            found.append(4 if k == self._chosen else 5 if self._bad(k) else 2 + place % 2)
+        for k in self._page:
+            own = _FIRST_CURVE + k if few else 5 if self._bad(k) else 2 + k % 2
+            found.append(4 if k == self._chosen else own)
         return np.array(found, np.uint8)
 
     def _bad(self, k: int) -> bool:
@@ -160,8 +163,10 @@ class TraceView(QWidget):
             kohm = "" if state.impedance_kohm is None else f" {state.impedance_kohm:.0f}kΩ"
             mark = "›" if k == self._chosen else " "
             text = f"{mark}{state.symbol} {state.name}{kohm}{word}"
-            text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, NAMES_PX - 6)
-            painter.drawText(QRect(2, top, NAMES_PX - 4, 16), Qt.AlignmentFlag.AlignVCenter, text)
+            text = painter.fontMetrics().elidedText(
+                text, Qt.TextElideMode.ElideRight, NAMES_PX - 12
+            )
+            painter.drawText(QRect(2, top, NAMES_PX - 10, 16), Qt.AlignmentFlag.AlignVCenter, text)
 
     def _paint_events(self, painter: QPainter, area: QRect, marks: tuple[Mark, ...]) -> None:
         pen = QPen(QColor(_EVENT), 1, Qt.PenStyle.DashLine)
@@ -191,20 +196,17 @@ class TraceView(QWidget):
                 painter.drawText(x - wide // 2, self.height() - 2, text)
 
     def _paint_scale(self, painter: QPainter, area: QRect) -> None:
-        """Paint a bar of a round number of microvolts, with its number."""
+        """Paint a bar of a round number of microvolts, with its number, left of the traces."""
         rows = max(1, len(self._page))
         uv_per_px = max(self.uv_per_row, 1e-6) * rows / area.height()
         uv = nice(min(self.uv_per_row * max(1.0, rows / 8), uv_per_px * area.height() / 3))
-        x, bottom = area.right() - 8, area.bottom() - 6
+        x, bottom = area.left() - 4, area.bottom()
         top = bottom - round(uv / uv_per_px)
+        painter.setPen(QPen(QColor(TEXT), 2))
+        painter.drawLine(QPointF(x, top), QPointF(x, bottom))
         text = f"{uv:g} µV"
         wide = painter.fontMetrics().horizontalAdvance(text)
-        middle = (top + bottom) // 2
-        painter.fillRect(x - wide - 8, min(top, middle - 8) - 2, wide + 16,
-                         max(bottom - top, 16) + 5, QColor(20, 23, 28, 225))  # fmt: skip
-        painter.setPen(QPen(QColor("#ffffff"), 2))
-        painter.drawLine(QPointF(x + 2, top), QPointF(x + 2, bottom))
-        painter.drawText(x - wide - 4, middle + 4, text)
+        painter.drawText(area.left() - wide - 2, self.height() - 2, text)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 (Qt's name)
         """Choose the channel that is clicked on."""

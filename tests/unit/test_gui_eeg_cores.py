@@ -103,19 +103,18 @@ def test_a_spike_of_one_sample_stays_visible() -> None:
     rows[1234] = 80.0
     low, high = envelope(rows, 10)
     canvas = np.zeros((100, 400), np.uint8)
-    draw_traces(canvas, low, high, 2.0, np.array([2], np.uint8), np.array([False]))
+    draw_traces(canvas, low, high, 2.0, np.array([2], np.uint8))
     assert canvas[:12].max() == 2, "80 uV are 40 pixels up"
     assert np.flatnonzero(canvas[:40].max(axis=0)).tolist() in ([123], [123, 124])
     assert (canvas == 2).any(axis=0).all(), "one unbroken line"
 
 
-def test_missing_samples_leave_columns_empty_and_bad_channels_stay_in_their_rows() -> None:
+def test_missing_samples_leave_columns_empty_and_channels_stay_in_their_rows() -> None:
     rows = np.zeros((100, 2), np.float32)
     rows[40:50, 0] = np.nan
     rows[::2, 1] = 1e6
     canvas = np.zeros((40, 100), np.uint8)
-    colours, tame = np.array([2, 3], np.uint8), np.array([False, True])
-    draw_traces(canvas, *envelope(rows, 1), 1.0, colours, tame)
+    draw_traces(canvas, *envelope(rows, 1), 1.0, np.array([2, 3], np.uint8))
     assert (canvas[:20, 40:50] == EMPTY).all()
     assert (canvas[10, :40] == 2).all()
     assert not (canvas[:20] == 3).any()
@@ -158,17 +157,22 @@ def test_averages_are_baseline_corrected_with_their_error() -> None:
         rows[onset - 20 : onset + 80, 0] += 7.0 * k
         rows[onset + 10 : onset + 80, 0] += 4.0 + 2 * k
     rows[310, 1] = 500.0
+    rows[795:820] = np.nan
     for onset in (100, 300, 500):
         averages.marker(onset / FS_HZ, "face")
+    averages.marker(8.0, "gap")
     ring.push(rows, 0)
     assert averages.advance(ring)
+    gap = averages.of(0)[1]
+    assert (gap.n, gap.too_large, gap.no_data) == (0, 0, 1), "nothing came: not too large"
     first, second = averages.of(0)[0], averages.of(1)[0]
     after, before = averages.times_ms >= 100, averages.times_ms < 0
-    assert (first.label, first.n, first.left_out) == ("face", 3, 0)
+    assert (first.label, first.n, first.too_large) == ("face", 3, 0)
     np.testing.assert_allclose(first.mean_uv[before], 0.0)
     np.testing.assert_allclose(first.mean_uv[after], 6.0)
     np.testing.assert_allclose(first.error_uv[after], 2 / np.sqrt(3))
-    assert (second.n, second.left_out) == (2, 1), "too large in this channel alone"
+    found = second.n, second.too_large, second.no_data
+    assert found == (2, 1, 0), "too large in this channel alone"
 
 
 def test_epochs_wait_for_their_samples_and_may_come_too_late() -> None:

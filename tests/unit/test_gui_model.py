@@ -86,7 +86,6 @@ def test_the_seen_label_belongs_to_the_percept_of_the_shown_frame() -> None:
     pictures = model.pictures(1.0)
     assert pictures.operator.picture is PICTURE
     assert pictures.seen.label == "shoe", "not the label of the newest percept, nor of t_data"
-    assert pictures.chance == 0.5
     model.take([frame(1.1, seq=1, percept_seq=1)], 1.1)
     assert model.pictures(1.1).seen.label == "cat"
 

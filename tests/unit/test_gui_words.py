@@ -97,7 +97,7 @@ def test_recording_lamp_tells_what_is_kept(
 
 
 def test_caption_without_a_frame_is_empty() -> None:
-    assert caption(SHOWING, "volume", 0.5, "cat") == ""
+    assert caption(SHOWING, "volume", "cat") == ""
 
 
 def test_missing_data_is_a_warning_after_three_steps_and_an_alarm_after_six() -> None:
