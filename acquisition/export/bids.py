@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from acquisition.export.bids_facts import correct_events, correct_sidecar, tell_in_readme
 from acquisition.sources.eeg import EegRecording
 from phosphene.errors import ConfigError, InputError
 
@@ -17,7 +19,15 @@ __all__ = ["write_bids"]
 _NEEDED = 'BIDS needs mne-bids: pip install "phosphene[bids]"'
 
 
-def write_bids(recording: EegRecording, root: Path, person: str, task: str) -> Path:
+def write_bids(
+    recording: EegRecording,
+    root: Path,
+    person: str,
+    task: str,
+    *,
+    mains_hz: float | None = None,
+    bad: Mapping[str, str] | None = None,
+) -> Path:
     """Add a run to a BIDS data set; nothing there is overwritten.
 
     Parameters
@@ -30,6 +40,10 @@ def write_bids(recording: EegRecording, root: Path, person: str, task: str) -> P
         Pseudonym; BIDS takes letters and digits of it.
     task : str
         What was done; letters and digits.
+    mains_hz : float or None
+        Frequency of the mains in hertz, where it is known.
+    bad : mapping of str to str or None
+        Why channels are bad.
 
     Returns
     -------
@@ -57,10 +71,23 @@ def write_bids(recording: EegRecording, root: Path, person: str, task: str) -> P
         warnings.simplefilter("ignore")
         try:
             mne_bids.write_raw_bids(
-                _raw(recording), place, format="BrainVision", allow_preload=True, verbose="error"
+                _raw(recording, mains_hz),
+                place,
+                format="BrainVision",
+                allow_preload=True,
+                verbose="error",
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise InputError(f"{root}: cannot be written as BIDS: {error}") from error
+        if bad:
+            mne_bids.mark_channels(
+                place, ch_names=list(bad), status="bad", descriptions=list(bad.values()),
+                verbose="error",
+            )  # fmt: skip
+    beside = place.copy().update(check=False)
+    correct_sidecar(beside.copy().update(extension=".json").fpath)
+    correct_events(beside.copy().update(suffix="events", extension=".tsv").fpath)
+    tell_in_readme(root)
     return Path(place.fpath)
 
 
@@ -76,10 +103,11 @@ def _next_run(folder: Path, task: str) -> int:
     return 1 + max((int(match.group(1)) for match in found if match), default=0)
 
 
-def _raw(recording: EegRecording) -> Any:
+def _raw(recording: EegRecording, mains_hz: float | None) -> Any:
     import mne
 
     info = mne.create_info(list(recording.channel_names), recording.fs_hz, "eeg")
+    info["line_freq"] = mains_hz
     volts = recording.data.T.astype(np.float64) * 1e-6
     raw = mne.io.RawArray(volts, info, verbose="error")
     lost = _lost(recording)

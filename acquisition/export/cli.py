@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from acquisition.export.bids import write_bids
+from acquisition.export.bids_facts import bad_channels
 from acquisition.export.own_eeg import eeg_of, owner_of, refuse_without_consent
 from acquisition.sources.xdf_write import write_xdf
 from phosphene.commands.base import CliCommand
@@ -24,6 +25,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--consent", type=Path, help="consent file with the scope export; default: "
                         "one beside the recording")  # fmt: skip
     parser.add_argument("--task", default="neurofeedback", help="name of the task (bids)")
+    parser.add_argument("--mains-hz", type=float, choices=(50.0, 60.0), help="mains "
+                        "frequency (bids); default: the session's notch_hz, where set")  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -37,7 +40,10 @@ def _run(arguments: argparse.Namespace) -> int:
     eeg, seen = eeg_of(where, start)
     written: Path = arguments.out
     if arguments.format == "bids":
-        written = write_bids(eeg, arguments.out, start.person, arguments.task)
+        mains_hz = arguments.mains_hz or float(start.facts.get("mains_hz", 0.0)) or None
+        bad = bad_channels(eeg, seen.flags)
+        written = write_bids(eeg, arguments.out, start.person, arguments.task, mains_hz=mains_hz,
+                             bad=bad)  # fmt: skip
     elif written.exists():
         raise ConfigError(f"{written}: exists already and is not overwritten; choose another --out")
     else:

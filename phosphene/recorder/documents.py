@@ -53,6 +53,10 @@ def start_facts(plan: Plan, part: int) -> dict[str, str]:
         "programme": plan.programme,
     }
     facts |= {f"level_{s}": str(getattr(session.gate, f"level_{s}")) for s in SINKS}
+    eeg = session.acquisition.eeg
+    if session.modality == "eeg" and "notch_hz" in eeg.model_fields_set and eeg.notch_hz:
+        # Only where somebody said so: the default is no measurement of the mains.
+        facts["mains_hz"] = f"{eeg.notch_hz:g}"
     return facts | _versions() | plan.facts
 
 

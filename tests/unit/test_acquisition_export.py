@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import pyxdf
 
-from acquisition.sources.eeg import read_eeg
+from acquisition.export.bids_facts import bad_channels
+from acquisition.sources.eeg import EegRecording, read_eeg
 from phosphene.cli import main
-from phosphene.messages import Event, Message, RunStart, Samples, describe, encode
+from phosphene.messages import Event, Message, Quality, RunStart, Samples, describe, encode
 from phosphene.recorder.writer import RecordingFile
 
 FS_HZ = 100.0
@@ -33,7 +34,13 @@ def values() -> np.ndarray:
 def record(path: Path) -> np.ndarray:
     """Write 10 s of EEG with half a second missing and two events; return the samples."""
     data = values()
-    facts = {"person": "p-01", "mode": "live", "modality": "eeg", "t_wall": 0.0, "facts": {}}
+    facts: dict[str, Any] = {
+        "person": "p-01",
+        "mode": "live",
+        "modality": "eeg",
+        "t_wall": 0.0,
+        "facts": {},
+    }
     messages = [Message(RunStart(**stamp(0), **facts))]
     for first in range(0, 1000, 50):
         block = {"samples": data[first : first + 50]}
@@ -49,6 +56,9 @@ def record(path: Path) -> np.ndarray:
             **stamp(0), t_data=t_s, label=label, stream="cap-markers", duration_s=length_s
         )
         messages.append(Message(shown))
+    for index, flags in enumerate((8, 8, 9, 0)):
+        judged = {"flags_Oz": 0.0, "flags_Pz": float(flags)}
+        messages.append(Message(Quality(**stamp(0), index=index, t_data=1.0, values=judged)))
     file = RecordingFile(path.with_name(path.name + ".part"))
     for message in messages:
         file.add(message, encode(message))
@@ -95,7 +105,8 @@ def test_bids_holds_the_same_samples_and_markers(tmp_path: Path) -> None:
     root = tmp_path / "set"
     for _ in range(2):
         status = main(["export", str(tmp_path), "--format", "bids", "--out", str(root),
-                       "--consent", str(allowed), "--task", "faces"])  # fmt: skip
+                       "--consent", str(allowed), "--task", "faces",
+                       "--mains-hz", "60"])  # fmt: skip
         assert status == 0
     place = mne_bids.BIDSPath(
         subject="p01", task="faces", run="02", datatype="eeg", suffix="eeg", root=root,
@@ -110,8 +121,24 @@ def test_bids_holds_the_same_samples_and_markers(tmp_path: Path) -> None:
     table = [dict(zip(rows[0].split("\t"), row.split("\t"), strict=True)) for row in rows[1:]]
     told = [(float(r["onset"]), float(r["duration"]), r["trial_type"]) for r in table]
     assert told == [(1.23, 0.5, "face"), (4.0, 0.5, "BAD_lost"), (7.0, 0.0, "house")]
+    assert [r["value"] for r in table] == ["face", "n/a", "house"]
+    sidecar = json.loads(place.copy().update(extension=".json").fpath.read_text())
+    assert (sidecar["Manufacturer"], sidecar["PowerLineFrequency"]) == ("n/a", 60)
+    channels = place.copy().update(suffix="channels", extension=".tsv").fpath.read_text()
+    state = {r.split("\t")[0]: r.split("\t")[-2:] for r in channels.splitlines()[1:]}
+    assert state["Oz"] == ["good", "n/a"]
+    assert state["Pz"] == ["bad", "noisy in 75 % of 4 epochs"]
+    assert "date of measurement is left out" in (root / "README").read_text()
     again = read_eeg(Path(place.fpath))
     assert again.data.shape == data.shape
+
+
+def test_a_channel_that_never_moves_is_bad_without_any_epoch() -> None:
+    data = values()
+    data[:, 1] = 7.0
+    held = EegRecording("r", data, FS_HZ, NAMES)
+    assert list(bad_channels(held, {})) == ["Pz"]
+    assert bad_channels(held, {"Cz": [8, 0, 0]})["Pz"].startswith("flat over the whole run")
 
 
 @pytest.mark.parametrize(
