@@ -95,7 +95,7 @@ class RegionsFromData:
 def _missing(z: Array | None) -> InputError:
     got, cure = ("no z (what a picture looks like)", "pictures")
     if z is not None:
-        got, cure = ("no c (what a picture is about)", "labels, or a --space with c")
+        got, cure = ("no c (what a picture is about)", "a --space whose c reads pictures")
     return InputError(
         problem("--early data --higher data", got, "z and c to tell voxels apart",
                 f"Bring {cure}, or name masks of the regions.")

@@ -28,7 +28,7 @@ def trained_on(
     Rows are known by their hashes, whatever the file, its name, their order and their number. Rows
     that were cleaned otherwise differ; these are known by the file that they came from. A file
     with several runs is training data only as far as its runs were used, and one of trials only
-    as far as its test side was not left out.
+    where its rows cannot be compared, because other columns were left out of them.
 
     Parameters
     ----------
@@ -70,7 +70,9 @@ def _of_trials(manifest: Manifest, prepared: PreparedData, data: Dataset, told: 
     """Judge rows of which none is known to have been learned from."""
     files = [sha for sha in prepared.meta.sources.values() if sha in manifest.training.data_sha256]
     aside = data.given is not None and bool(np.all(data.given == "test"))
-    if not files or (told and aside):
+    # With the same columns a row that was learned from would have been known by its hash.
+    comparable = prepared.meta.mask_hash == manifest.mask_hash
+    if not files or (told and (aside or comparable)):
         return ""
     return f"the bundle was fitted on {_named(prepared, files)}"
 

@@ -92,6 +92,27 @@ def test_a_bundle_decodes_the_test_side_that_it_never_saw(source: Path, bundle: 
     np.testing.assert_allclose(found.z, by_fit.z, atol=1e-4)  # type: ignore[arg-type]
 
 
+def test_test_rows_alone_of_a_file_that_was_fitted_are_no_training_data(
+    source: Path, tmp_path: Path
+) -> None:
+    path, bundle = tmp_path / "named.npz", tmp_path / "bundle"
+    with np.load(source) as held:
+        names = ("responses", "stimuli", "labels")
+        own = {f"{name}_{side}": held[f"{more}{name}"] for name in names
+               for side, more in (("a", ""), ("b", "test_"))}  # fmt: skip
+    np.savez(path, **own)
+
+    def called(side: str) -> list[str]:
+        keys = {"--responses": "responses", "--stimuli": "stimuli", "--labels-key": "labels"}
+        return [part for key, name in keys.items() for part in (key, f"{name}_{side}")]
+
+    assert fit([str(path), "--out", str(bundle), *called("a")]) == 0
+    out = ["--out", str(tmp_path / "p.npz"), "--bundle", str(bundle)]
+    assert decode([str(path), *out, *called("b")]) == 0
+    assert len(read_percepts(tmp_path / "p.npz")) == TRIALS // 3
+    assert decode([str(path), *out, *called("a")]) == 1
+
+
 def test_training_data_are_refused_or_stamped(
     source: Path, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

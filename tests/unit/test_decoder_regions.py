@@ -208,7 +208,7 @@ def test_regions_of_the_command_line(tmp_path: Path) -> None:
         takagi_regions("data", file, prepared, tmp_path, False)
     with pytest.raises(InputError, match="--banded"):
         takagi_regions(None, None, prepared, tmp_path, True)
-    with pytest.raises(InputError, match=r"no c .*labels, or a --space"):
+    with pytest.raises(InputError, match=r"no c .*a --space whose c"):
         RegionsFromData().check(np.zeros((2, 3)), None)
     with pytest.raises(InputError, match="not known where voxels lie"):
         takagi_regions("early.nii.gz", None, prepared, tmp_path, False)
