@@ -13,6 +13,7 @@ import numpy.typing as npt
 from acquisition.eeg.asr import AsrModel
 from acquisition.eeg.config import EegConfig
 from acquisition.eeg.core import EegCore, EegStep
+from acquisition.eeg.mains import MainsWatch
 from acquisition.settings import eeg_config, layout_hash
 from phosphene.errors import InputError, problem
 from phosphene.session import EegSettings
@@ -187,9 +188,14 @@ class SecondQuality:
         Sampling rate in hertz.
     channels : sequence of str
         Names of the columns.
+    notch_hz : float or None
+        Frequency that is taken out of the signal.
     """
 
-    def __init__(self, fs_hz: float, channels: Sequence[str]) -> None:
+    def __init__(
+        self, fs_hz: float, channels: Sequence[str], notch_hz: float | None = None
+    ) -> None:
+        self.mains = MainsWatch(fs_hz, notch_hz)
         self._size = max(1, round(fs_hz))
         self._fs_hz, self._channels = fs_hz, tuple(channels)
         self._second = -1
@@ -214,6 +220,7 @@ class SecondQuality:
 
     def _figures(self) -> dict[str, float]:
         rows = np.concatenate(self._rows).astype(np.float64)
+        self.mains.second(rows)
         finite = np.isfinite(rows)
         count = np.maximum(finite.sum(axis=0), 1)
         mean = np.where(finite, rows, 0.0).sum(axis=0) / count

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from acquisition.eeg.channels import HoldLast, channel_quality
+from acquisition.eeg.channels import ChannelFlag, HoldLast, channel_quality
 from acquisition.eeg.config import EegConfig, QualityConfig
+from acquisition.eeg.mains import stands_out
 from acquisition.lsl.formats import EegFormat
 
 __all__ = ["SignalView"]
@@ -117,7 +118,9 @@ class SignalView:
                 samples = np.concatenate(self._of_second).astype(np.float64)
                 values, held = HoldLast(samples.shape[1])(samples)
                 found = channel_quality(values, held, values, self._limits, self._listed)
-                self._flags = tuple(int(flag) for flag in found.flags)
+                hums = stands_out(values, self._layout.fs_hz).any(axis=0)
+                flags = found.flags | np.uint8(ChannelFlag.MAINS) * hums
+                self._flags = tuple(int(flag) for flag in flags)
 
 
 def _facts(config: EegConfig) -> dict[str, Any]:

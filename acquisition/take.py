@@ -269,7 +269,9 @@ class EegTake:
     def _seconds(self, data: Array, first: int, stamp_s: float) -> list[Out]:
         layout = self._samples.layout
         if self._second is None:
-            self._second = self._make_second(layout.fs_hz, layout.channel_names)
+            self._second = self._make_second(
+                layout.fs_hz, layout.channel_names, self._settings.notch_hz
+            )
         return [
             Out(Quality, stamp_s, {"index": index, "t_data": t_s, "values": values})
             for index, t_s, values in self._second.push(data, first)
@@ -347,7 +349,9 @@ class EegTake:
         stale, link = stale_state(self._samples.watch, self._now(), ended)[1], self._samples.link
         # That it went away needs no words beside how long it is silent; why it is not taken does.
         why = "" if stale and link.trouble == link.AWAY else link.trouble
-        return "; ".join(f"{self._source}: {text}" for text in (stale, why) if text)
+        mains = "" if self._second is None else self._second.mains.told
+        away = [f"{self._source}: {text}" for text in (stale, why) if text]
+        return "; ".join(filter(None, [*away, mains]))
 
     def finish(self) -> list[Out]:
         """Return nothing: EEG has no maps."""

@@ -17,3 +17,4 @@ class ChannelFlag(IntFlag):
     LARGE = 16
     LISTED = 32
     INTERPOLATED = 64
+    MAINS = 128

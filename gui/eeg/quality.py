@@ -22,6 +22,7 @@ _WORDS = (
     (ChannelFlag.HELD, "?", "missing"),
     (ChannelFlag.NOISY, "▲", "noisy"),
     (ChannelFlag.LARGE, "△", "large"),
+    (ChannelFlag.MAINS, "≈", "mains"),
 )
 """The first that is true is told."""
 

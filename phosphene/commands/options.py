@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from phosphene.errors import ConfigError, problem
 from phosphene.run import has_display
 from phosphene.session import explain
 
-__all__ = ["add_output_options", "gui_arguments", "headless", "pairs", "validated"]
+__all__ = ["add_output_options", "gui_arguments", "headless", "pairs", "table", "validated"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -57,6 +58,23 @@ def pairs(option: str, text: str) -> dict[str, str]:
     if bad:
         raise ConfigError(problem(option, ",".join(bad), "KEY=VALUE,...", "Add the missing '='."))
     return dict(part.split("=", 1) for part in parts)
+
+
+def table(text: str) -> dict[str, Any]:
+    """Read a table of settings: JSON, or a file of it.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is neither.
+    """
+    try:
+        found = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text}: no JSON and no file of it: {error}") from error
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"{text}: not a table of settings")
+    return found
 
 
 def validated(model: type[Model], values: dict[str, Any]) -> Model:

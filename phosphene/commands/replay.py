@@ -11,7 +11,14 @@ from mcap.writer import MCAP0_MAGIC
 
 from phosphene.bundle import Bundle, sha256_hex
 from phosphene.commands.base import CliCommand
-from phosphene.commands.options import add_output_options, gui_arguments, headless, pairs, validated
+from phosphene.commands.options import (
+    add_output_options,
+    gui_arguments,
+    headless,
+    pairs,
+    table,
+    validated,
+)
 from phosphene.consent import Consent, consent_beside, load_consent
 from phosphene.errors import ConfigError, InputError, problem
 from phosphene.identity import new_key, public_name
@@ -68,6 +75,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--slice-timing", choices=("off", "linear", "cubic"), default="off",
         help="put each slice to the moment of the first",
     )  # fmt: skip
+    parser.add_argument("--acquisition", type=table, default={}, metavar="JSON", help="settings "
+                        "of the cleaning, as in a session's table [acquisition]: JSON or its file, "
+                        "for instance '{\"eeg\": {\"notch_hz\": 60}}'")  # fmt: skip
     parser.add_argument("--fps", type=float, default=24.0, help="frames per second")
     parser.add_argument("--steps", type=int, default=2, help="denoising steps: 1, 2 or 4")
     parser.add_argument("--mode", choices=("z", "c", "zc"), default="zc", help="what conditions")
@@ -186,7 +196,7 @@ def _run(arguments: argparse.Namespace) -> int:
                 "events": arguments.events and arguments.events.resolve(),
                 "labels": pairs("--labels", arguments.labels),
             },
-            "acquisition": {"fmri": _fmri(arguments)},
+            "acquisition": _acquisition(arguments),
             "decoder": {"bundle": arguments.bundle and arguments.bundle.resolve()},
             "renderer": {
                 "fps": arguments.fps,
@@ -212,6 +222,20 @@ def _run(arguments: argparse.Namespace) -> int:
         # names of files are kept out of all that is recorded, and so of what was told till now
         print(f"recording: {arguments.recording}")
     return 0 if outcome.status == "success" else 1
+
+
+def _acquisition(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings of the cleaning; what is named on its own stands above the table."""
+    given = arguments.acquisition
+    fmri = given.get("fmri", {})
+    own = {name: value for name, value in _fmri(arguments).items() if value not in (0.0, {}, None)}
+    return {**given, "fmri": {**_fmri(arguments), **fmri, **_chosen(own)}}
+
+
+def _chosen(own: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is an option's default."""
+    usual = {"registration": "rigid", "slice_timing": "off"}
+    return {name: value for name, value in own.items() if usual.get(name) != value}
 
 
 def _fmri(arguments: argparse.Namespace) -> dict[str, Any]:
