@@ -141,6 +141,8 @@ def uninformative(c: Calibration) -> str:
     """Say so where the confidence is no better than always saying the mean; "" where it is."""
     if c.brier < c.base_brier:
         return ""
+    if c.base_brier < 1e-9:
+        return f"confidence had nothing to tell apart: all n = {c.n} held-out percepts were alike"
     return (
         f"confidence carries no information about which percepts are right here: n = {c.n}, and "
         "always saying the mean would be no worse"
