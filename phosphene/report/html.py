@@ -35,6 +35,10 @@ _IDLE = {
     "fmri": ("volumes", "volumes_lost", "samples", "samples_lost", "epochs"),
     "eeg": ("volumes", "volumes_lost"),
 }
+_CONFIDENCE = (
+    "Confidence is the probability, learned on left-out runs of this person, that the decoder "
+    "names what was seen. Below a threshold the neutral frame is shown instead of a picture."
+)
 _SPREAD = ("mean", "min", "p95", "max")
 SCORE_NAMES = {
     "two_way": "2-way identification, embedding",
@@ -140,10 +144,19 @@ def _accuracy(s: Mapping[str, Any]) -> str:
     told = "".join(_why(line) for line in grouped(why))
     if not rows:
         return told
+    rows = _merged(rows)
     head = ("measure", "value", "chance", "shuffled", "95 % interval", "n")
     split = s["accuracy"]["split"]
     small = "<br>".join([*rules, "Split: " + escape(split)])
     return table(head, rows) + f"<small>{small}</small>" + told
+
+
+def _merged(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Put measures that came out the same in every figure into one row."""
+    names: dict[tuple[str, ...], list[str]] = {}
+    for name, *figures in rows:
+        names.setdefault(tuple(figures), []).append(name)
+    return [["<br>".join(same), *figures] for figures, same in names.items()]
 
 
 def _latency(s: Mapping[str, Any]) -> str:
@@ -166,7 +179,9 @@ def _quality(s: Mapping[str, Any]) -> str:
     if not rows:
         return _why("no quality figures were recorded")
     each = "volumes" if s["modality"] == "fmri" else "n"
-    return table(("figure", "unit", "mean", "smallest", "95 %", "largest", each), rows, 2)
+    made = table(("figure", "unit", "mean", "smallest", "95 %", "largest", each), rows, 2)
+    bad = [[escape(name), f"{100 * share:.0f} %"] for name, share in s["channels_bad"].items()]
+    return made + (table(("channel", "bad, share of epochs or windows"), bad) if bad else "")
 
 
 def _scan(s: Mapping[str, Any]) -> str:
@@ -284,6 +299,7 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
         "<h2>Accuracy</h2>",
         _accuracy(s),
         inline_image(image("confidence"), "confidence over time", "no percepts were recorded"),
+        f"<small>{_CONFIDENCE}</small>",
         *_regions(s, image("regions")),
         "<h2>Signal quality</h2>",
         _scan(s),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from phosphene.eeg_flags import ChannelFlag
 from phosphene.quality import FIGURES, region_name
 from phosphene.report.causes import why_no_latency
 from phosphene.report.interruptions import interruptions_of
@@ -22,6 +23,13 @@ from phosphene.report.words import figure_words
 __all__ = ["split_of", "summarise", "write_json"]
 
 SCHEMA = 2
+_UNFIT = (
+    ChannelFlag.FLAT
+    | ChannelFlag.RAILED
+    | ChannelFlag.HELD
+    | ChannelFlag.NOISY
+    | ChannelFlag.LISTED
+)
 DECODED = ("features_to_percept", "percept_to_frame", "acquired_to_frame", "acquired_to_passed")
 
 
@@ -89,6 +97,7 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
         "counters": data.counters(),
         "latency_ms": latency,
         "quality": quality_of([q.values for q in data.qualities]),
+        "channels_bad": channels_bad([q.values for q in data.qualities]),
         "scan": scan,
         "accuracy": flattened(accuracy),
         "views": views,
@@ -215,6 +224,14 @@ def quality_of(values: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any
                 "n": len(series),
             }
     return summary
+
+
+def channels_bad(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the share of epochs or windows in which each EEG channel was of no use."""
+    found: dict[str, list[bool]] = {}
+    for name, flags in ((n, v) for row in values for n, v in row.items() if n[:6] == "flags_"):
+        found.setdefault(name.removeprefix("flags_"), []).append(bool(int(flags) & _UNFIT))
+    return {name: sum(bad) / len(bad) for name, bad in found.items()}
 
 
 def _consent(data: RunData) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _NO_MEASUREMENT = frozenset({
     "held_samples",
 })  # fmt: skip
 _EEG = {
-    "rms_uv": ("amplitude (RMS), median of channels", "µV"),
+    "rms_uv": ("amplitude (RMS), unfiltered, median of channels", "µV"),
     "bad_channels": ("bad channels", "channels"),
     "rejected": ("rejected windows or epochs, as a share", ""),
 }
@@ -86,7 +86,10 @@ def figure_words(name: str) -> tuple[str, str] | None:
         return _EEG[name]
     if (known := names.FIGURES.get(name)) is not None:
         return _LONGER.get(name, known.words), known.unit
-    for start, words in (("ptp_", "peak to peak"), ("rms_", "amplitude (RMS)")):
+    for start, words in (
+        ("ptp_", "peak to peak of an epoch, after the decoder's filters"),
+        ("rms_", "amplitude (RMS) of a second, unfiltered"),
+    ):
         if name.startswith(start) and name.endswith("_uv"):
             return f"{words}, channel {name.removeprefix(start).removesuffix('_uv')}", "µV"
     stem, _, unit = name.rpartition("_")

@@ -14,8 +14,11 @@ from phosphene.recorder.writer import RecordingFile
 from phosphene.report import build
 from phosphene.report import figures as drawing
 from phosphene.report.causes import why_no_latency
+from phosphene.report.html import _merged
 from phosphene.report.interruptions import interruptions_of
 from phosphene.report.load import RunData, load
+from phosphene.report.summary import channels_bad
+from phosphene.report.words import figure_words
 
 FS_HZ = 100.0
 SCOPES = "record_brain record_images"
@@ -130,3 +133,13 @@ def test_the_true_cause_is_told(
     assert cause in why
     assert ("consent" in why) == ("consent" in cause)
     assert cause in why_no_latency("features_to_percept", data)
+
+
+def test_equal_accuracies_are_one_row_and_bad_channels_have_their_share() -> None:
+    same = ["0.800", "0.500", "0.510", "0.70 to 0.90", "20"]
+    merged = _merged([["a", *same], ["b", *same], ["c", "0.700", *same[1:]]])
+    assert [row[0] for row in merged] == ["a<br>b", "c"]
+    values = [{"flags_Oz": 1.0, "flags_Pz": 16.0}, {"flags_Oz": 0.0, "flags_Pz": 0.0}]
+    assert channels_bad(values) == {"Oz": 0.5, "Pz": 0.0}, "large is no fault of a channel"
+    assert "unfiltered" in (figure_words("rms_Oz_uv") or ("",))[0]
+    assert "after the decoder's filters" in (figure_words("ptp_Oz_uv") or ("",))[0]

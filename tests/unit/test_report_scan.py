@@ -364,7 +364,10 @@ def test_only_measurements_are_summed_up_each_with_words_and_unit(
     assert set(quality) == {"dvars_psc", "roi_v1_psc"}
     assert (quality["dvars_psc"]["words"], quality["dvars_psc"]["unit"]) == ("DVARS", "%")
     assert figure_words("fd_high_mm") is None
-    assert figure_words("ptp_Cz_uv") == ("peak to peak, channel Cz", "µV")
+    assert figure_words("ptp_Cz_uv") == (
+        "peak to peak of an epoch, after the decoder's filters, channel Cz",
+        "µV",
+    )
     assert figure_words("lag_ms") == ("behind the punctual volumes", "ms")
 
 
