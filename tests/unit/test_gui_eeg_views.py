@@ -24,7 +24,7 @@ from gui.window import OperatorWindow
 from phosphene.clock import FakeClock
 from phosphene.consent import Consent
 from phosphene.eeg_flags import ChannelFlag
-from phosphene.messages import Beat, Event, Message, Signal
+from phosphene.messages import Beat, Event, Message, Percept, Signal
 from phosphene.plan import Plan
 from phosphene.session import Session
 
@@ -221,6 +221,61 @@ def test_a_window_without_data_does_not_say_running(bench: Bench) -> None:
     bench.tick(0.0)
     strip.tell_state("RUNNING")
     assert strip.state.text() == "RUNNING"
+
+
+@pytest.mark.parametrize("bench", [8], indirect=True)
+def test_it_starts_on_a_good_channel_and_a_gap_leaves_the_spectrum_empty(bench: Bench) -> None:
+    flat = (int(ChannelFlag.FLAT), *(0,) * 7)
+    bench.feed(3.0, flat)
+    bench.tick()
+    panel = bench.panel
+    assert panel.tools.channel_words.text() == "E2"
+    assert not panel.spectrum.hint.isVisible()
+    bench.at += 500  # five seconds are missing
+    bench.mark(5.0, "face", 0)
+    bench.feed(1.5, flat)
+    bench.tick()  # warnings are errors
+    assert panel.spectrum.hint.isVisible()
+    assert "face&nbsp;0&nbsp;(1&nbsp;no&nbsp;data)" in panel.average.counts.text()
+    panel._choose(0)
+    bench.feed(0.5, flat)
+    bench.tick()
+    assert panel.tools.channel_words.text() == "E1", "as the operator chose"
+
+
+def test_traces_and_spectra_have_the_same_colours(bench: Bench) -> None:
+    bench.feed(3.0)
+    bench.tick()
+    panel = bench.panel
+    panel.view.uv_per_row = 1.0  # far too high: every row is full
+    panel._fixed_scale = True
+    bench.feed(0.1)
+    bench.tick()
+    image, area = panel.view.grab().toImage(), panel.view.area()
+    for k, line in enumerate(panel.spectrum.curves[:4]):
+        y = [area.top() + round((k + share) * area.height() / 4) for share in (0.1, 0.5, 0.9)]
+        shown = {image.pixelColor(area.right() - 5, row).name() for row in y}
+        assert shown == {line.opts["pen"].color().name()}, (
+            "its row is its own, to the newest second"
+        )
+
+
+def test_without_a_bundle_nothing_is_waited_for_and_old_values_have_their_age(
+    bench: Bench,
+) -> None:
+    confidence = bench.panel.confidence
+    assert confidence.hint.text() == "no bundle: nothing is decoded"
+    percept = stamped(
+        Percept, 0, index=0, t_data=0.0, t_seen=0.0, t_features=99.0, confidence=0.66,
+        label="face", probabilities={"face": 0.6, "house": 0.4}, bundle="b",
+    )  # fmt: skip
+    bench.model.take([("decoder", Message(percept))], 100.0)
+    bench.window.refresh_board()
+    assert "now 0.66" in confidence.figures.text()
+    assert "chance" not in confidence.figures.text()
+    bench.clock.advance(100.0)
+    bench.window.refresh_board()
+    assert "last 0.66, 100 s ago" in confidence.figures.text()
 
 
 def test_the_log_tells_every_sentence_of_a_beat_once() -> None:

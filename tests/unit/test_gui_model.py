@@ -14,6 +14,7 @@ from gui.facts import BLANKED_HERE
 from gui.model import RunModel
 from gui.requests import DEADLINE_S, Requests
 from gui.scanner import tr_differs
+from gui.words import caption
 from phosphene.consent import Consent
 from phosphene.messages import (
     Beat,
@@ -85,6 +86,10 @@ def test_the_seen_label_belongs_to_the_percept_of_the_shown_frame() -> None:
     model.take([view(1.0, "operator"), frame(1.0, percept_seq=0)], 1.0)
     pictures = model.pictures(1.0)
     assert pictures.operator.picture is PICTURE
+    words = caption(pictures.operator, "volume", "cat")
+    assert "volume 5" in words
+    assert "chance" not in words
+    assert "decoded 100 s ago" in caption(pictures.operator, "volume", "cat", 100.0)
     assert pictures.seen.label == "shoe", "not the label of the newest percept, nor of t_data"
     model.take([frame(1.1, seq=1, percept_seq=1)], 1.1)
     assert model.pictures(1.1).seen.label == "cat"
