@@ -102,7 +102,9 @@ class Replay:
     def __init__(self, recording: Recording, first_index: int, chunk_s: float) -> None:
         self._recording = recording
         self._refused: Counter[str] = Counter()
-        self._complaints: list[str] = []
+        # Told once: a process that goes on from where another fell has nothing new to say.
+        told = recording.eeg.warnings if isinstance(recording, EegRun) else ()
+        self._complaints = [] if first_index else list(told)
         layout = self.layout()
         self._place = Place(layout) if isinstance(layout, VolumeFormat) else None
         self._items = self._open(first_index, chunk_s)

@@ -26,7 +26,7 @@ from phosphene.messages import RunStart
 from phosphene.recorder.names import recordings_in
 from phosphene.recorder.reader import parts_of, start_of
 from phosphene.run import RunOptions, run_chain
-from phosphene.session import Session
+from phosphene.session import FmriSettings, Session
 
 __all__ = ["REPLAY", "modality_of", "own_start", "person_of", "speed_of", "split_of"]
 
@@ -225,17 +225,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _acquisition(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the settings of the cleaning; what is named on its own stands above the table."""
+    """Return the settings of the cleaning; options of their own stand above the table."""
     given = arguments.acquisition
-    fmri = given.get("fmri", {})
-    own = {name: value for name, value in _fmri(arguments).items() if value not in (0.0, {}, None)}
-    return {**given, "fmri": {**_fmri(arguments), **fmri, **_chosen(own)}}
-
-
-def _chosen(own: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is an option's default."""
-    usual = {"registration": "rigid", "slice_timing": "off"}
-    return {name: value for name, value in own.items() if usual.get(name) != value}
+    usual, table_of_fmri = FmriSettings(), given.get("fmri", {})
+    if not isinstance(table_of_fmri, dict):
+        return dict(given)  # which says what is wrong with it
+    options = {k: v for k, v in _fmri(arguments).items() if v != getattr(usual, k)}
+    return {**given, "fmri": {**table_of_fmri, **options}}
 
 
 def _fmri(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -6,10 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from acquisition.bridge.sources import Replay
 from acquisition.eeg.channels import ChannelFlag
 from acquisition.eeg.mains import MainsWatch, mains_uv, stands_out
 from acquisition.lsl.formats import EegFormat
 from acquisition.signal_view import SignalView
+from acquisition.sources.eeg import EegRecording
+from acquisition.sources.recording import EegRun
 
 FS_HZ = 250.0
 
@@ -54,3 +57,12 @@ def test_a_loose_electrode_is_called_by_its_hum() -> None:
     fields = view.due(1.0)
     assert fields is not None
     assert [bool(flag & ChannelFlag.MAINS) for flag in fields["flags"]] == [False, True, False]
+
+
+def test_a_replay_tells_which_channels_are_left_out_and_tells_it_once() -> None:
+    told = "channel Right AUX carries no EEG and was left out"
+    data = second(50.0, (0.0, 0.0)).astype(np.float32)
+    eeg = EegRecording("r", data, FS_HZ, ("Fz", "Cz"), (), 0.0, FS_HZ, (told,))
+    run = EegRun(run="1", eeg=eeg, events=(), sources={"r": "0" * 64})
+    assert list(Replay(run, 0, 0.1).complaints()) == [told]
+    assert list(Replay(run, 100, 0.1).complaints()) == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from phosphene.cli import main
 from phosphene.commands.demo import demo_programme
 from phosphene.commands.fit import person_in
 from phosphene.commands.options import pairs
-from phosphene.commands.replay import person_of, speed_of
+from phosphene.commands.replay import REPLAY, _acquisition, person_of, speed_of
 from phosphene.consent import Consent, Scope
 from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent, read_prepared, write_prepared
 from phosphene.doctor import CHECKS, Finding
@@ -240,3 +241,16 @@ def test_a_run_that_never_began_leaves_no_recording(
     _wrap_up(tmp_path / "a", Outcome(status="fail"))
     assert list((tmp_path / "a").iterdir()) == []
     assert "did not begin" in capsys.readouterr().out
+
+
+def test_a_replay_takes_settings_of_the_cleaning_and_its_own_options_stand_above() -> None:
+    parser = argparse.ArgumentParser()
+    REPLAY.configure(parser)
+    table = '{"eeg": {"notch_hz": 60}, "fmri": {"smooth_mm": 4, "high_pass_s": 90}}'
+    given = parser.parse_args(["x", "--acquisition", table, "--smooth-mm", "6"])
+    assert _acquisition(given) == {
+        "eeg": {"notch_hz": 60}, "fmri": {"smooth_mm": 6.0, "high_pass_s": 90},
+    }  # fmt: skip
+    assert _acquisition(parser.parse_args(["x"])) == {"fmri": {}}
+    with pytest.raises(SystemExit):
+        parser.parse_args(["x", "--acquisition", "[1]"])
