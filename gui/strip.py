@@ -76,8 +76,9 @@ class Strip(QFrame):
         self._shown: tuple[State, AlarmLevel] | None = None
         self.tell_state("IDLE")
 
-    def tell_state(self, state: State, missing: AlarmLevel = "none") -> None:
+    def tell_state(self, state: State, silent: Alarm | None = None) -> None:
         """Show the state of the run; one whose data are missing is never called running."""
+        missing: AlarmLevel = "none" if silent is None else silent.level
         if (state, missing) == self._shown:
             return
         self._shown = state, missing

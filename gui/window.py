@@ -132,10 +132,8 @@ class OperatorWindow(QFrame):
         self.sink_words.setStyleSheet(f"color: {DIM}; font-size: 11px;")
         self.sink_words.setAlignment(Qt.AlignmentFlag.AlignTop)
         renderer = plan.session.renderer
-        self.plots: Plots | None = None
-        if fmri:
-            bundle = plan.session.decoder.bundle is not None
-            self.plots = Plots(renderer.fps, renderer.min_confidence, bundle=bundle)
+        bundle = plan.session.decoder.bundle is not None
+        self.plots = Plots(renderer.fps, renderer.min_confidence, bundle=bundle) if fmri else None
         self.eeg = None if fmri else EegViews(plan, self._model, self._clock)
         self.status = StatusPanel()
 
@@ -261,8 +259,7 @@ class OperatorWindow(QFrame):
         self.refresh_pictures()
         now = self._clock.now()
         board, pictures, state = self._model.board(now), self._model.pictures(now), self.state()
-        missing = silence(board, self._unit, now) if self._going else None
-        self.strip.tell_state(state, "none" if missing is None else missing.level)
+        self.strip.tell_state(state, silence(board, self._unit, now))
         self.strip.tell_consent(consent_words(board.scopes))
         self.strip.recording.tell(self.recording, self._recording_words)
         seeing = board.participant.picture is not None
@@ -271,15 +268,13 @@ class OperatorWindow(QFrame):
         percept = pictures.percept
         label = "" if percept is None else percept.label or ""
         stale_s = board.stale_s("percept", now)
-        # Epochs are counted in the line of the stream, and only there.
-        step = "" if self.eeg is not None else self._unit
+        step = self._unit if self.eeg is None else ""  # epochs are counted in one place
         self.picture.set_caption(caption(pictures.operator, step, label, stale_s))
         self.seen.set_caption("" if self._plan.mode == "live" else seen_caption(pictures))
         self._tell_sink_words(board.participant)
         if self.eeg is not None:
             self.eeg.refresh(board, now, ended=board.all_pushed or self._ended)
-        frame = board.operator.frame
-        self.status.tell(run_words(self._plan, frame), board.peers)
+        self.status.tell(run_words(self._plan, board.operator.frame), board.peers)
         if self.plots is not None and self.scan_line is not None:
             self.scan_line.tell(board.scan, paced=board.paced)
             self.plots.update_from(self._model.plotted())

@@ -51,7 +51,7 @@ ALARM_COLOURS: dict[AlarmLevel, str] = {
 LEVEL_WORDS = ("blank", "one colour", "8x8 pixels", "at most 32x32 pixels", "full picture")
 """What each abstraction level leaves of a picture."""
 
-_STALE = "#6b7583"
+_STALE, _SOON_S = "#6b7583", 10.0
 _SCOPES = {
     Scope.VIEW_SELF: "participant view",
     Scope.VIEW_OPERATOR: "operator view",
@@ -128,7 +128,8 @@ def caption(showing: Showing, step: str, label: str, stale_s: float | None = Non
     frame = showing.frame
     if frame is None or showing.age_s is None:
         return ""
-    age = f"age {showing.age_s * 1000:.0f} ms"
+    age_s = showing.age_s
+    age = f"age {age_s * 1000:.0f} ms" if age_s < _SOON_S else f"age {age_s:.0f} s"
     if frame.state == "neutral":
         return f"<b>neutral picture: nothing decoded</b><br>{age}"
     name = f"<b>{label}</b> · " if label else ""

@@ -14,6 +14,7 @@ from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from gui.alarms import Alarm
 from gui.eeg.panel import EegPanel
 from gui.eeg.stream import stream_facts
 from gui.eeg.stream_line import stream_html, stream_tallies_html
@@ -213,9 +214,9 @@ def test_a_window_without_data_does_not_say_running(bench: Bench) -> None:
     bench.window.refresh_board()
     assert line.text().startswith("■ ALARM  No data from x for 4 s")
     assert strip.state.text() == "BLANKED ■"
-    strip.tell_state("RUNNING", "high")
+    strip.tell_state("RUNNING", Alarm("high", "No data"))
     assert strip.state.text() == "■ NO DATA"
-    strip.tell_state("RUNNING", "medium")
+    strip.tell_state("RUNNING", Alarm("medium", "No data"))
     assert strip.state.text() == "▲ NO DATA"
     bench.feed(0.1)
     bench.tick(0.0)
