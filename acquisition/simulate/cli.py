@@ -58,7 +58,8 @@ def _eeg_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="length without a programme")
     parser.add_argument("--source-id", default="phosphene-simulated-eeg", help="LSL source id; "
                         "that of the markers ends in -markers")  # fmt: skip
-    parser.add_argument("--session", default="default", help="LSL session id")
+    parser.add_argument("--lsl-session", "--session", dest="session", default="default",
+                        help="LSL session id")  # fmt: skip
     parser.add_argument("--board", help="send what a BrainFlow board measures instead, e.g. "
                         "CYTON_BOARD; SYNTHETIC needs no hardware")  # fmt: skip
     parser.add_argument("--serial-port", default="", help="of the board, e.g. /dev/ttyUSB0")

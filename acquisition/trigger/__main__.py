@@ -29,7 +29,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=10000, help="pulses with --every")
     parser.add_argument("--source-id", default="phosphene-trigger", help="name of the stream")
     parser.add_argument("--label", default="trigger", help="text of each marker")
-    parser.add_argument("--session", default="default", help="LSL session id")
+    parser.add_argument("--lsl-session", "--session", dest="session", default="default",
+                        help="LSL session id")  # fmt: skip
     parser.add_argument(
         "--scope", default="machine", choices=("machine", "link"), help="who may hear it"
     )

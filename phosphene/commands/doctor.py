@@ -17,7 +17,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="skip the LSL loopback stream")
     parser.add_argument("--session", type=Path, help="session file: are its source and "
                         "its LSL streams there?")  # fmt: skip
-    parser.add_argument("--lsl-session", default="default", help="LSL session id of the streams")
+    parser.add_argument("--lsl-session", default="default", help="LSL session id of the "
+                        "streams; default: default")  # fmt: skip
     parser.add_argument("--wait", type=float, default=5.0, help="seconds to wait for them")
 
 

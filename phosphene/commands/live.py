@@ -26,7 +26,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", type=Path, help="session file (TOML)")
     parser.add_argument("--consent", type=Path, help="consent file; overrides the session's")
     parser.add_argument("--seconds", type=float, help="end after this long")
-    parser.add_argument("--lsl-session", default="", help="LSL session id of the streams")
+    parser.add_argument("--lsl-session", default="", help="LSL session id of the "
+                        "streams of source_ids; default: default")  # fmt: skip
     parser.add_argument("--check", action="store_true", help="only look whether the source and "
                         "the LSL streams are there that the session names")  # fmt: skip
     parser.add_argument("--wait", type=float, default=10.0, help="seconds to wait for LSL streams")
