@@ -78,8 +78,9 @@ def require_streams(session: Path, lsl_session: str, wait_s: float, without: Seq
     """
     if not streams_are_there(session, lsl_session, wait_s, without):
         raise ConfigError(
-            "the session does not start: see the streams above. Start the missing source, correct "
-            "source_ids or --lsl-session, or say --without ID to start without that stream"
+            "the session does not start: see the streams and settings above. Start the missing "
+            "source, correct source_ids, --lsl-session or the settings, or say --without ID to "
+            "start without that stream"
         )
 
 
