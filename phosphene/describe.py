@@ -9,6 +9,12 @@ from phosphene.model_card import of_categories, shuffled_in_words, uninformative
 
 __all__ = ["delay_in_words", "describe_bundle"]
 
+_CONTROLS = {
+    "not identified": "wrong percepts",
+    "noise": "pure noise",
+    "other order": "features in another order",
+}
+
 
 def describe_bundle(bundle: Bundle) -> str:
     """Word what was fitted and how good it is on runs that were left out, in several lines."""
@@ -54,9 +60,12 @@ def _confidence(c: Calibration) -> list[str]:
     lines = [line, *([useless] if (useless := uninformative(c)) else [])]
     if c.threshold is None or c.kept is None:
         return lines
-    refused = ", ".join(f"{k.kind} {100 * k.refused:.0f} % (n = {k.n})" for k in c.controls)
+    refused = ", ".join(
+        f"{_CONTROLS.get(k.kind, k.kind)} {100 * k.refused:.0f} % (n = {k.n})" for k in c.controls
+    )
+    held = f", and held back: {refused}" if refused else ""
     return [
         *lines,
-        f"no picture below {c.threshold:.3f}: keeps {100 * c.kept:.0f} % of the right percepts "
-        f"of left-out runs, refuses {refused}",
+        f"a picture is shown when the confidence is at least {c.threshold:.3f}: on left-out runs "
+        f"that showed {100 * c.kept:.0f} % of the right percepts{held}",
     ]
