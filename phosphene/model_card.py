@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from phosphene.manifest import Calibration, Manifest, Score
 from phosphene.metrics import BLIND
 
-__all__ = ["CARD", "model_card", "of_categories", "shuffled_in_words", "uninformative"]
+__all__ = [
+    "CARD",
+    "model_card",
+    "of_categories",
+    "shuffled_in_words",
+    "uninformative",
+    "untold",
+]
 
 CARD = "MODEL_CARD.md"
 
@@ -59,6 +66,17 @@ def model_card(m: Manifest) -> str:
         + ".",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def untold(m: Manifest, card: str) -> list[str]:
+    """Return the rows of held-out figures of the manifest that a card does not have.
+
+    Both are of one fit, so that a row that one of them lacks was changed in the other. Sentences
+    are not compared: their wording may be that of another version.
+    """
+    held = set(card.splitlines())
+    rows = list(_scores(m.metrics))[2:]  # below the head
+    return [row for row in rows if row.startswith("|") and row not in held]
 
 
 def _what(m: Manifest) -> str:

@@ -15,6 +15,7 @@ from typing import Literal, Never
 
 from tqdm import tqdm
 
+from phosphene.about import write_about
 from phosphene.bundle import Bundle
 from phosphene.bus import RunFolder
 from phosphene.consent import Consent, Scope, why_not
@@ -284,6 +285,9 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     logs.mkdir(exist_ok=True)
     _tell_consent(options.consent, session.person)
     _tell_bundle(bundle, session.renderer.min_confidence)
+    write_about(folder, session.person, out)
+    if options.mode != "pilot":
+        print(f"to change live how pictures are painted: phosphene paint --run {folder.path}")
     try:
         bar = _bar(options)
         with bar:
@@ -296,6 +300,9 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     if out is not None:
         _wrap_up(out, outcome)
     _tell_outcome(outcome)
+    reason = _unconsented(options.consent, session.person)
+    if bundle is not None and reason is not None:
+        print(f"nothing was decoded: {reason}")
     return outcome
 
 
@@ -308,6 +315,8 @@ def _open_ended(options: RunOptions, session: Session) -> bool:
 def _wrap_up(out: Path, outcome: Outcome) -> None:
     """Build the report, or clear away the recording of a run that has never begun."""
     if outcome.began:
+        if recordings_in(out):
+            print(f"the recording is kept in {out}; preview and report follow", flush=True)
         _report(out)
         return
     # An earlier run has been set aside: these are of this one, and empty.
@@ -329,13 +338,19 @@ def _tell_bundle(bundle: Bundle | None, least: float) -> None:
 
 def _tell_consent(consent: Consent | None, person: str) -> None:
     now = datetime.now(UTC)
-    denied = {scope: why_not(consent, scope, person, now) for scope in Scope}
-    granted = [scope.value for scope, reason in denied.items() if reason is None]
+    granted = [scope.value for scope in Scope if why_not(consent, scope, person, now) is None]
     if granted:
         print("consent: " + ", ".join(granted))
     else:
-        reason = denied[Scope.VIEW_SELF]
+        reason = _unconsented(consent, person)
         print(f"consent: none ({reason}); quality control only, nothing is decoded or shown")
+
+
+def _unconsented(consent: Consent | None, person: str) -> str | None:
+    """Say why nothing at all is consented to; None where something is."""
+    now = datetime.now(UTC)
+    denied = {scope: why_not(consent, scope, person, now) for scope in Scope}
+    return denied[Scope.VIEW_SELF] if all(denied.values()) else None
 
 
 def _report(out: Path) -> None:

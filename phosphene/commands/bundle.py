@@ -11,9 +11,12 @@ from phosphene.bundle_store import PHOS
 from phosphene.commands.base import CliCommand
 from phosphene.describe import describe_bundle
 from phosphene.engine import OnnxEngine
-from phosphene.errors import BundleError, ConfigError, problem
+from phosphene.errors import BundleError, ConfigError, check_all, problem
+from phosphene.model_card import untold
 
 __all__ = ["BUNDLE"]
+
+LEAST_DIGITS = 12
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +32,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         sub.add_argument("bundle", type=Path, help=f"folder or {PHOS} file")
         if name == "show":
             sub.add_argument("--card", action="store_true", help="print the model card")
+        if name == "check":
+            sub.add_argument("--digest", metavar="D", help="digest that the fit told, or its first "
+                             "12 digits or more")  # fmt: skip
         if name in ("pack", "unpack"):
             sub.add_argument("--out", type=Path, help="where; by default beside it")
             sub.add_argument("--replace", action="store_true", help="replace what is there")
@@ -54,14 +60,34 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     bundle = Bundle.load(arguments.bundle)
+    _check_told(bundle, arguments.digest)
     engine = OnnxEngine(bundle.graph)
     total = sum(len(content) for content in bundle.payload.values())
     print(
         f"{arguments.bundle}: {len(bundle.payload)} files, {total} bytes, all as their hashes say"
     )
     print(f"graph: {'; '.join(map(str, engine.inputs))} -> {'; '.join(map(str, engine.outputs))}")
-    print(f"digest {bundle.digest}")
+    print(f"digest {bundle.digest}" + (", as asked" if arguments.digest else ""))
+    if not arguments.digest:
+        print("whoever changes manifest.json and card together is not noticed by this: compare "
+              "with the digest that the fit told, --digest D")  # fmt: skip
     return 0
+
+
+def _check_told(bundle: Bundle, digest: str | None) -> None:
+    """Compare the manifest with the card, and its digest with the one that is asked for."""
+    found = []
+    if digest is not None and len(digest) < LEAST_DIGITS:
+        found.append(problem("--digest", digest, f"{LEAST_DIGITS} digits or more", "Give more."))
+    elif digest is not None and not bundle.digest.startswith(digest.lower()):
+        found.append(
+            problem("digest", bundle.digest, digest, "It is not the bundle that the fit wrote.")
+        )
+    card = bundle.payload.get(CARD)
+    if card is not None and (lines := untold(bundle.manifest, card.decode("utf-8", "replace"))):
+        cure = "One of them was changed after the fit; fit anew, or take the bundle from its maker."
+        found.append(problem("manifest.json", lines[0], f"the figures of {CARD}", cure))
+    check_all(found, BundleError, "bundle")
 
 
 def _pack(arguments: argparse.Namespace) -> int:

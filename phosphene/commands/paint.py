@@ -10,6 +10,7 @@ from pathlib import Path
 
 import zmq
 
+from phosphene.about import choose_folder
 from phosphene.bus import RunFolder, running_folders
 from phosphene.clock import MonotonicClock
 from phosphene.commands.base import CliCommand
@@ -27,7 +28,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "setting", nargs="*",
         help=f"settings of the renderer, for instance {EXAMPLE}; none tells what is set",
     )  # fmt: skip
-    parser.add_argument("--run", type=Path, help="run folder, where several runs are going on")
+    parser.add_argument(
+        "--run", type=Path, help="run folder or --out folder of the run, where several are going on"
+    )
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -37,8 +40,8 @@ def _run(arguments: argparse.Namespace) -> int:
         if not (name and mark and value):
             raise ConfigError(problem("setting", text, "NAME=VALUE", f"For instance {EXAMPLE}."))
         pairs[name] = value
-    folder = RunFolder(arguments.run) if arguments.run else _only()
-    print(ask_renderer(folder, pairs))
+    folder = choose_folder(arguments.run, running_folders())
+    print(ask_renderer(RunFolder(folder), pairs))
     return 0
 
 
@@ -77,15 +80,6 @@ def ask_renderer(folder: RunFolder, settings: Mapping[str, str]) -> str:
     if not isinstance(reply, Reply) or not reply.ok:
         raise ConfigError(getattr(reply, "text", "the renderer refuses"))
     return reply.text
-
-
-def _only() -> RunFolder:
-    found = running_folders()
-    if len(found) != 1:
-        got = ", ".join(map(str, found)) or "none"
-        cure = "Start one first." if not found else "Name one with --run."
-        raise ConfigError(problem("run", got, "one run that is going on", cure))
-    return RunFolder(found[0])
 
 
 PAINT = CliCommand(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -187,3 +188,21 @@ def test_threshold_holds_unless_the_session_sets_its_own(tmp_path: Path) -> None
     assert with_threshold(load_session(file), bundle).renderer.min_confidence == 0.4
     file.write_text(text + "min_confidence = 0.3\n")
     assert with_threshold(load_session(file), bundle).renderer.min_confidence == 0.3
+
+
+def test_check_compares_figures_with_the_card_and_the_digest(
+    packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest, folder = Bundle.load(packed).digest, tmp_path / "p01"
+    assert main(["bundle", "check", str(packed), "--digest", digest[:12]]) == 0
+    assert "as asked" in capsys.readouterr().out
+    for wrong in ("0" * 12, digest[:4]):
+        assert main(["bundle", "check", str(packed), "--digest", wrong]) == 1
+        assert "digest" in capsys.readouterr().err
+    assert main(["bundle", "unpack", str(packed), "--out", str(folder)]) == 0
+    manifest = folder / "manifest.json"
+    told = json.loads(manifest.read_text("utf-8"))
+    told["metrics"][0]["value"] = told["metrics"][0]["high"] = 0.987
+    manifest.write_text(json.dumps(told), "utf-8")
+    assert main(["bundle", "check", str(folder)]) == 1
+    assert "changed after the fit" in capsys.readouterr().err
