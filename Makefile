@@ -59,7 +59,7 @@ unit: $(VENV)/.develop
 
 system: $(VENV)/.develop
 	@echo "== system tests (real processes, sockets and files)"
-	@$(BIN)/python -m pytest tests/system -q --numprocesses 2 --dist loadgroup --durations=10
+	@$(BIN)/python -m pytest tests/system -q --durations=10
 
 lint: $(VENV)/.develop
 	@echo "== ruff";         $(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,32 +38,12 @@ class Participant:
 HERE = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file in one process, and all that need the participant: made once only."""
+    """Give tests of the participant more time: the first one makes it."""
     for item in items:
-        if HERE in item.path.parents:
-            shared = "participant" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("participant" if shared else item.path.stem))
-            if shared and item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(240))  # the first one makes the participant
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Let a test that measures how soon something happens have the machine for itself."""
-    with turn(alone=item.get_closest_marker("alone") is not None):
-        return (yield)
-
-
-@contextmanager
-def turn(alone: bool) -> Iterator[None]:
-    """Wait until this test may run; locks are files of the tests that nobody writes to."""
-    with (HERE / "conftest.py").open() as door, (HERE / "chain.py").open() as machine:
-        fcntl.flock(door, fcntl.LOCK_EX)  # while one waits to be alone, no other begins
-        fcntl.flock(machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        fcntl.flock(door, fcntl.LOCK_UN)
-        yield
+        made_here = HERE in item.path.parents and "participant" in getattr(item, "fixturenames", ())
+        if made_here and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(240))
 
 
 TR_S = 0.5

@@ -5,10 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
-pytestmark = pytest.mark.alone
-
 PROGRAM = """
 import socket, sys
 import pylsl

@@ -23,8 +23,6 @@ from acquisition.lsl.link import StreamWanted, resolve
 from acquisition.lsl.outlet import EegOutlet, MarkerOutlet, VolumeOutlet
 from phosphene.errors import ConfigError, InputError, NodeError
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).resolve().parents[2]
 SESSION = LslConfig(session_id=f"phosphene-test-{os.getpid()}")
 

@@ -24,8 +24,6 @@ from phosphene.plan import Plan
 from phosphene.recorder.info import contents
 from phosphene.recorder.reader import RecordingReader, read_run
 
-pytestmark = pytest.mark.alone
-
 
 class Run:
     """A recorder process, and this test as its supervisor and its sender."""
