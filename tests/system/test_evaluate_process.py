@@ -14,7 +14,7 @@ from decoder.metrics.judges import open_judge
 from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent, write_prepared
 from phosphene.stimuli import CATEGORIES, draw, sample_clip
 
-TRIALS = 21
+TRIALS = 27
 
 
 def prepared(path: Path) -> None:
