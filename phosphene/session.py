@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from phosphene.errors import ConfigError
 from phosphene.session_eeg import EegSettings
 from phosphene.session_fmri import FmriSettings
+from phosphene.session_renderer import RendererSettings
 from phosphene.session_source import SourceSettings
 
 __all__ = [
@@ -66,54 +67,6 @@ class DecoderSettings(_Settings):
     bundle: Path | None = None
     engine: Literal["auto", "cpu", "cuda", "tensorrt", "tensorrt-file", "reference"] = "auto"
     precision: Literal["fp32", "fp16"] = "fp32"
-    threads: Annotated[int, Field(ge=1, le=64)] = 1
-
-
-class RendererSettings(_Settings):
-    """Settings of the renderer node.
-
-    Parameters
-    ----------
-    fps : float
-        Frames per second.
-    steps : int
-        Denoising steps: 1, 2 or 4.
-    mode : str
-        What is painted: ``z`` what it looked like, ``c`` what it was about, ``zc`` both.
-    strength : float
-        For ``zc``: how far the decoded z is noised before c denoises it, 0 (kept as it is) to 1
-        (nothing but noise is left of where it starts).
-    guides : str
-        What the generator is told while it denoises for ``zc``: ``c`` alone, or z too.
-    guidance : float
-        For ``c`` in two steps or more: how far beyond its own pull c leads, 1 to 5; above 1 a step
-        costs twice as much.
-    smoothing_s : float
-        Time constant in seconds of the path between percepts.
-    noise_s : float
-        Time constant in seconds of the slowly walking noise; 0 keeps it fixed.
-    min_confidence : float
-        Below this confidence the neutral frame is shown. Where it is not set, the threshold of the
-        bundle holds, which keeps 80 % of the right percepts of its left-out runs.
-    stale_s : float
-        A percept older than this, in seconds, is no longer shown.
-    seed : int
-        Seed of the noise.
-    threads : int
-        CPU threads of the inference engine.
-    """
-
-    fps: Annotated[float, Field(gt=0, le=240)] = 24.0
-    steps: Literal[1, 2, 4] = 2
-    mode: Literal["z", "c", "zc"] = "zc"
-    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
-    guides: Literal["c", "zc"] = "zc"
-    guidance: Annotated[float, Field(ge=1, le=5)] = 2.0
-    smoothing_s: Seconds = 0.5
-    noise_s: Seconds = 60.0
-    min_confidence: Annotated[float, Field(ge=0, le=1)] = 0.1
-    stale_s: Annotated[float, Field(gt=0)] = 10.0
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     threads: Annotated[int, Field(ge=1, le=64)] = 1
 
 

@@ -1,0 +1,107 @@
+"""Training stage 1 of the large generator: its autoencoder, on cuttings of large pictures."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tqdm import tqdm
+
+from phosphene.stimuli import draw
+from renderer.training.autoencoder import to_bytes, to_unit
+from renderer.training.autoencoder256 import Autoencoder256
+from renderer.training.dataset import TRAINING_SEED, scene_number
+from renderer.training.grids import save_grid
+from renderer.training.progress import (
+    Budget,
+    channels_last,
+    cosine_rate,
+    load_checkpoint,
+    save_checkpoint,
+)
+
+LOG = logging.getLogger(__name__)
+BATCH = 16
+CUT_PX = 128
+SIDE_PX = 256
+TOP_RATE = 1.5e-3
+SAVE_EVERY = 500
+
+
+def large_pictures(n: int, cache: Path) -> npt.NDArray[np.uint8]:
+    """Pictures uint8 (n, 256, 256, 3) of the first `n` training scenes, mapped from disk."""
+    file = cache / f"large_{n}.npy"
+    if not file.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_suffix(".part")
+        shape = (n, SIDE_PX, SIDE_PX, 3)
+        out = np.lib.format.open_memmap(fresh, mode="w+", dtype=np.uint8, shape=shape)
+        for k in tqdm(range(n), desc="rendering scenes", unit="scene", mininterval=2.0):
+            out[k] = draw(scene_number(TRAINING_SEED, k), SIDE_PX)
+        out.flush()
+        fresh.rename(file)
+    pictures: npt.NDArray[np.uint8] = np.load(file, mmap_mode="r")
+    return pictures
+
+
+def train_autoencoder256(
+    pictures: npt.NDArray[np.uint8], budget: Budget, folder: Path, seed: int, half: bool = False
+) -> Autoencoder256:
+    """Fit the autoencoder; goes on from `folder` if a checkpoint lies there.
+
+    It learns from cuttings of half the side: convolutions do not know the difference, and a
+    cutting costs a quarter. `half` computes the forward pass in bfloat16.
+    """
+    torch.manual_seed(seed)
+    model = Autoencoder256()
+    channels_last(model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=TOP_RATE, weight_decay=1e-4)
+    load_checkpoint(folder, budget, {"autoencoder": model}, optimizer)
+    rng = np.random.default_rng([seed, budget.step])
+    model.train()
+    bar = tqdm(initial=budget.step, total=budget.steps, desc="autoencoder", mininterval=5.0)
+    while budget.fraction < 1.0:
+        for group in optimizer.param_groups:
+            group["lr"] = cosine_rate(budget.fraction, budget.step, TOP_RATE)
+        x = to_unit(torch.from_numpy(cuttings(pictures, rng)))
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss = model.loss(x.contiguous(memory_format=torch.channels_last))
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        budget.step += 1
+        bar.update()
+        if budget.step % 50 == 0:
+            bar.set_postfix(loss=f"{loss.item():.4f}", done=f"{budget.fraction:.0%}")
+        if budget.step % SAVE_EVERY == 0:
+            save_checkpoint(folder, budget, {"autoencoder": model}, optimizer)
+    bar.close()
+    save_checkpoint(folder, budget, {"autoencoder": model}, optimizer)
+    report(model.eval(), pictures, folder)
+    return model
+
+
+def cuttings(
+    pictures: npt.NDArray[np.uint8], rng: np.random.Generator, n: int = BATCH
+) -> npt.NDArray[np.uint8]:
+    """Cut `n` squares at random places out of random pictures: uint8 (n, 128, 128, 3)."""
+    room = pictures.shape[1] - CUT_PX + 1
+    out = np.empty((n, CUT_PX, CUT_PX, 3), np.uint8)
+    for k in range(n):
+        which, y, x = rng.integers(len(pictures)), rng.integers(room), rng.integers(room)
+        out[k] = pictures[which, y : y + CUT_PX, x : x + CUT_PX]
+    return out
+
+
+@torch.no_grad()
+def report(model: Autoencoder256, pictures: npt.NDArray[np.uint8], folder: Path) -> None:
+    """Save a sheet of pictures and their reconstructions; log the error."""
+    shown = torch.from_numpy(np.asarray(pictures[:8]))
+    again = to_bytes(model.decoder(model.encoder(to_unit(shown))))
+    save_grid([shown.numpy(), again.numpy()], folder / "autoencoder.png", zoom=1)
+    error = (again.float() - shown.float()).square().mean()
+    LOG.info("autoencoder: PSNR %.1f dB on 8 pictures", float(10 * torch.log10(255.0**2 / error)))
