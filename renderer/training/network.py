@@ -43,23 +43,25 @@ class LocalFrame(nn.Module):
 
     grid: Tensor
 
-    def __init__(self, side: int = 16) -> None:
+    def __init__(self, side: int = 16, waves: tuple[float, ...] = (1.0, 2.0)) -> None:
         super().__init__()
+        self.waves = waves
+        self.channels = 4 + 4 * len(waves)
         axis = (torch.arange(side) + 0.5) * (2.0 / side) - 1.0
         grid = torch.stack([axis.expand(side, side), -axis[:, None].expand(side, side)])
         self.register_buffer("grid", grid[None].contiguous(), persistent=False)
 
     def forward(self, c: Tensor, has_c: Tensor) -> Tensor:
-        """Channels (n, N_PLACE, 16, 16); those of the thing are 0 where c is not given."""
+        """Channels (n, channels, side, side); those of the thing are 0 where c is not given."""
         place = c[:, 10:12, None, None] * PLACE_LIMIT
         size = (_SIZE_MID + _SIZE_HALF * c[:, 12]).clamp(min=SIZE_RANGE[0] / 2)
         tilt = c[:, 13] * TILT_LIMIT_RAD
-        away = (self.grid - place) / size[:, None, None, None]  # (n, 2, 16, 16)
+        away = (self.grid - place) / size[:, None, None, None]  # (n, 2, side, side)
         cos, sin = tilt.cos()[:, None, None], tilt.sin()[:, None, None]
         u = away[:, 0] * cos + away[:, 1] * sin
         v = away[:, 1] * cos - away[:, 0] * sin
         local = torch.stack([u, v], dim=1).clamp(-2.5, 2.5)
-        waves = [f(k * math.pi * local) for k in (1.0, 2.0) for f in (torch.sin, torch.cos)]
+        waves = [f(k * math.pi * local) for k in self.waves for f in (torch.sin, torch.cos)]
         thing = torch.cat([local, *waves], dim=1) * has_c[:, None, None, None]
         return torch.cat([thing, self.grid.expand(c.shape[0], -1, -1, -1)], dim=1)
 

@@ -1,0 +1,220 @@
+"""Training stage 2 of the large generator: the flow map on the latents of 256x256 pictures.
+
+Flow matching first, then with self-consistency (`renderer.training.flowmap`). Half of the samples
+have no z: painting from c alone is the harder task. There the smallest steps learn to follow the
+guided velocity (classifier-free guidance, Ho and Salimans 2022, eq. 6), and longer steps inherit
+it, so that no second evaluation is needed when painting (as in shortcut models, Frans et al. 2024).
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from renderer.training import corruption, flowmap
+from renderer.training.autoencoder import to_bytes
+from renderer.training.autoencoder256 import Autoencoder256
+from renderer.training.flowmap import STEP_SIZES, TARGET_LIMIT, Condition, Velocity
+from renderer.training.grids import save_grid
+from renderer.training.network256 import FlowMapNet256
+from renderer.training.progress import (
+    Budget,
+    MovingAverage,
+    channels_last,
+    cosine_rate,
+    load_checkpoint,
+    save_checkpoint,
+)
+from renderer.training.team import Team
+
+LOG = logging.getLogger(__name__)
+BATCHES = (32, 64)
+"""Samples per step up to, and from, `GROWTH` on: early steps gain little from a large batch."""
+GROWTH = 0.3
+TOP_RATE = 1.2e-3
+PHASE_A = 0.5
+"""Share of the training that is pure flow matching."""
+SAVE_EVERY = 250
+DROP_Z, DROP_C, DROP_BOTH = 0.45, 0.12, 0.05
+CLEAN_C = 0.3
+FOLDED_GUIDANCE = 2.0
+
+
+def make_condition(low: Tensor, c: Tensor, rng: torch.Generator) -> Condition:
+    """Corrupted and often missing conditions: low (n, 4, 16, 16), c (n, C_DIM)."""
+    n = len(low)
+    draw = torch.rand(4, n, generator=rng)
+    either = (draw[2] >= DROP_BOTH).float()
+    has_z, has_c = (draw[0] >= DROP_Z).float() * either, (draw[1] >= DROP_C).float() * either
+    noisy = corruption.corrupt_c(c, rng)
+    told = torch.where(draw[3][:, None] < CLEAN_C, c, noisy)
+    return Condition(corruption.corrupt_z(low, rng), has_z, told, has_c)
+
+
+def as_velocity(net: FlowMapNet256, half: bool) -> Velocity:
+    """Return the network as a function of (z_t, t, h, condition), in bfloat16 where `half`."""
+
+    def u(z_t: Tensor, t: Tensor, h: Tensor, condition: Condition) -> Tensor:
+        with torch.autocast(z_t.device.type, torch.bfloat16, enabled=half):
+            result: Tensor = net(z_t, t, h, *condition)
+        return result.float()
+
+    return u
+
+
+def velocity_loss(u: Velocity, x: Tensor, condition: Condition, rng: torch.Generator) -> Tensor:
+    """Flow matching with evenly spread times: E |u(z_t, t, 0) - (e - x)|^2."""
+    n = x.shape[0]
+    t = (torch.arange(n) + torch.rand(n, generator=rng)) / n
+    e = torch.randn(x.shape, generator=rng)
+    at = t[:, None, None, None]
+    z_t = (1.0 - at) * x + at * e
+    return (u(z_t, t, torch.zeros(n), condition) - (e - x)).square().mean()
+
+
+def shortcut_loss(
+    u: Velocity, teacher: Velocity, x: Tensor, condition: Condition, rng: torch.Generator
+) -> Tensor:
+    """Self-consistency: one step of length h should land where two of length h / 2 land."""
+    n = x.shape[0]
+    sizes = torch.tensor(STEP_SIZES)
+    h = sizes[torch.randint(len(STEP_SIZES), (n,), generator=rng)]
+    n_slots = (1.0 / h).round()
+    slot = (torch.rand(n, generator=rng) * n_slots).floor().clamp(max=n_slots - 1)
+    t = 1.0 - slot * h
+    e = torch.randn(x.shape, generator=rng)
+    at = t[:, None, None, None]
+    z_t = (1.0 - at) * x + at * e
+    half = h / 2
+    smallest = h <= STEP_SIZES[-1]
+    asked = torch.where(smallest, torch.zeros(n), half)
+    c_alone = smallest & (condition.has_c > 0) & (condition.has_z == 0)
+    with torch.no_grad():
+        first = guided(teacher, z_t, t, asked, condition, c_alone)
+        z_mid = z_t - half[:, None, None, None] * first
+        second = guided(teacher, z_mid, t - half, asked, condition, c_alone)
+        target = ((first + second) / 2).clamp(-TARGET_LIMIT, TARGET_LIMIT)
+    return (u(z_t, t, h, condition) - target).square().mean()
+
+
+def guided(
+    teacher: Velocity, z: Tensor, t: Tensor, h: Tensor, condition: Condition, which: Tensor
+) -> Tensor:
+    """Velocity, for the samples `which` (n,) led `FOLDED_GUIDANCE` times as far towards c."""
+    u = teacher(z, t, h, condition)
+    if bool(which.any()):
+        nothing = Condition(*(torch.zeros_like(field[which]) for field in condition))
+        without = teacher(z[which], t[which], h[which], nothing)
+        u[which] = without + FOLDED_GUIDANCE * (u[which] - without)
+    return u
+
+
+def batch_loss(
+    u: Velocity,
+    teacher: Velocity,
+    batch: tuple[Tensor, Tensor, Tensor],
+    rng: torch.Generator,
+    both: bool,
+) -> Tensor:
+    """Flow matching on the whole batch, or on half of it with self-consistency on the rest."""
+    x, low, c = batch
+    condition = make_condition(low, c, rng)
+    if not both:
+        return velocity_loss(u, x, condition, rng)
+    middle = len(x) // 2
+    plain = velocity_loss(u, x[:middle], condition.part(0, middle), rng)
+    jump = shortcut_loss(u, teacher, x[middle:], condition.part(middle, len(x)), rng)
+    return 0.5 * (plain + jump)
+
+
+def train_generator256(
+    data: dict[str, Tensor],
+    autoencoder: Autoencoder256,
+    budget: Budget,
+    folder: Path,
+    seed: int,
+    team: Team,
+    half: bool = False,
+) -> FlowMapNet256:
+    """Fit the generator and return its moving average; goes on from a checkpoint in `folder`.
+
+    Parameters
+    ----------
+    data : dict
+        ``z`` (n, 4, 32, 32), ``low`` (n, 4, 16, 16) and ``c`` (n, C_DIM) of the same scenes.
+    autoencoder : Autoencoder256
+        Paints the sheets of samples.
+    budget, folder, seed, team
+        As for `renderer.training.generator_stage.train_generator`.
+    half : bool
+        Compute in bfloat16 where possible.
+    """
+    torch.manual_seed(seed)
+    net, shadow = FlowMapNet256(), FlowMapNet256()
+    channels_last(net)
+    channels_last(shadow)
+    average = MovingAverage(net, shadow)
+    networks: dict[str, torch.nn.Module] = {"net": net, "average": shadow}
+    optimizer = torch.optim.AdamW(net.parameters(), lr=TOP_RATE, weight_decay=1e-3)
+    load_checkpoint(folder, budget, networks, optimizer)
+    rng = torch.Generator().manual_seed(seed + 7919 * budget.step + 104_729 * team.rank)
+    u, teacher = as_velocity(net, half), as_velocity(shadow, half)
+    bar = tqdm(
+        initial=budget.step,
+        total=budget.steps,
+        desc="generator",
+        mininterval=10.0,
+        disable=not team.leads,
+    )
+    smooth = 0.0
+    while (fraction := team.agree(budget.fraction)) < 1.0:
+        for group in optimizer.param_groups:
+            group["lr"] = cosine_rate(fraction, budget.step, TOP_RATE)
+        size = BATCHES[fraction >= GROWTH] // team.size
+        chosen = torch.randint(len(data["z"]), (size,), generator=rng)
+        batch = (data["z"][chosen], data["low"][chosen], data["c"][chosen])
+        loss = batch_loss(u, teacher, batch, rng, fraction >= PHASE_A)
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        team.average_gradients(net)
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        average.update(budget.step)
+        budget.step += 1
+        bar.update()
+        smooth = loss.item() if smooth == 0.0 else 0.98 * smooth + 0.02 * loss.item()
+        if not team.leads:
+            continue
+        if budget.step % 50 == 0:
+            LOG.info("step %d loss %.4f done %.1f %%", budget.step, smooth, 100 * fraction)
+        if budget.step % SAVE_EVERY == 0:
+            save_checkpoint(folder, budget, networks, optimizer)
+            sample_sheet(shadow, autoencoder, data, folder / f"samples_{budget.step:06d}.png")
+    bar.close()
+    if team.leads:
+        save_checkpoint(folder, budget, networks, optimizer)
+        sample_sheet(shadow, autoencoder, data, folder / "samples_last.png")
+    return shadow
+
+
+@torch.no_grad()
+def sample_sheet(
+    net: FlowMapNet256, autoencoder: Autoencoder256, data: dict[str, Tensor], file: Path, n: int = 8
+) -> None:
+    """Rows: originals, then noisy z and c, c alone, z alone; each in 1 and in 4 steps."""
+    rng = torch.Generator().manual_seed(1)
+    x, c = data["z"][:n], data["c"][:n]
+    noise = torch.randn(x.shape, generator=rng)
+    z_low = corruption.corrupt_z(data["low"][:n], rng)
+    one, zero = torch.ones(n), torch.zeros(n)
+    rows = [to_bytes(autoencoder.decoder(x)).numpy()]
+    for has_z, has_c in ((one, one), (zero, one), (one, zero)):
+        condition = Condition(z_low, has_z, c, has_c)
+        for steps in (1, 4):
+            made = flowmap.sample(as_velocity(net, False), noise, condition, steps)
+            rows.append(to_bytes(autoencoder.decoder(made)).numpy())
+    save_grid(rows, file, zoom=1)

@@ -1,0 +1,84 @@
+"""The large flow map u(z_t, t, h, z_low, c) on latents of 256x256 pictures.
+
+As `renderer.training.network`, on a 4x32x32 latent. The network works on patches of 2x2 latent
+pixels (16x16x16), which costs a quarter of working on the pixels themselves; the low-level latent
+of "world-64" has that very grid, so it enters as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import diffusers
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from phosphene.stimuli.space import C_DIM
+from renderer.training.autoencoder256 import Z_CHANNELS
+from renderer.training.network import N_TOKENS, STEP_DIM, TOKEN_DIM, LocalFrame, sinusoids
+
+PATCH = 2
+SIDE = 16
+WAVES = (1.0, 2.0, 4.0)
+"""Half periods of the local coordinates; the finest tells places within one patch apart."""
+
+
+class FlowMapNet256(nn.Module):
+    """Predicts the average velocity of the flow from noise (t = 1) to data (t = 0)."""
+
+    def __init__(self, channels: tuple[int, int] = (96, 128)) -> None:
+        super().__init__()
+        self.frame = LocalFrame(SIDE, WAVES)
+        make_unet: Any = diffusers.UNet2DConditionModel
+        patch = Z_CHANNELS * PATCH**2
+        self.unet: nn.Module = make_unet(
+            sample_size=SIDE,
+            in_channels=patch + Z_CHANNELS + 1 + self.frame.channels,
+            out_channels=patch,
+            layers_per_block=1,
+            block_out_channels=channels,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            mid_block_type="UNetMidBlock2DCrossAttn",
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=TOKEN_DIM,
+            attention_head_dim=4,  # diffusers takes this as the number of heads, here of 32
+            norm_num_groups=16,
+            time_cond_proj_dim=STEP_DIM,
+            class_embed_type="projection",
+            projection_class_embeddings_input_dim=C_DIM + 1,
+            resnet_time_scale_shift="scale_shift",
+        )
+        self.tokens = nn.Sequential(
+            nn.Linear(C_DIM, 128), nn.SiLU(), nn.Linear(128, N_TOKENS * TOKEN_DIM)
+        )
+        self.no_tokens = nn.Parameter(0.02 * torch.randn(1, N_TOKENS * TOKEN_DIM))
+
+    def forward(
+        self,
+        z_t: Tensor,  # (n, 4, 32, 32) partly noisy latent
+        t: Tensor,  # (n,) time, 1 is noise, 0 is data
+        h: Tensor,  # (n,) length of the step, 0 asks for the instantaneous velocity
+        z_low: Tensor,  # (n, 4, 16, 16) latent of world-64 decoded from the brain
+        has_z: Tensor,  # (n,) 1 where z_low is given, else 0
+        c: Tensor,  # (n, C_DIM) embedding decoded from the brain
+        has_c: Tensor,  # (n,) 1 where c is given, else 0
+    ) -> Tensor:
+        """Average velocity, (n, 4, 32, 32)."""
+        patches = functional.pixel_unshuffle(z_t, PATCH)  # (n, 16, 16, 16)
+        given = has_z[:, None, None, None]
+        mask = given.expand(-1, 1, SIDE, SIDE)
+        where = self.frame(c, has_c)  # (n, 16, 16, 16)
+        x = torch.cat([patches, z_low * given, mask, where], dim=1)  # (n, 37, 16, 16)
+        known = has_c[:, None]
+        flat = self.tokens(c * known) * known + self.no_tokens * (1.0 - known)
+        tokens = flat.reshape(-1, N_TOKENS, TOKEN_DIM)
+        u: Tensor = self.unet(
+            x,
+            1000.0 * t,
+            tokens,
+            class_labels=torch.cat([c * known, known], dim=1),
+            timestep_cond=sinusoids(h, STEP_DIM),
+            return_dict=False,
+        )[0]
+        return functional.pixel_shuffle(u, PATCH)
