@@ -16,7 +16,15 @@ import onnxruntime as ort
 
 from phosphene.errors import BundleError, ConfigError, InputError, check_all, problem
 
-__all__ = ["CPU", "Engine", "OnnxEngine", "TensorSpec", "check_inputs", "choose_providers"]
+__all__ = [
+    "CPU",
+    "Engine",
+    "GraphEngine",
+    "OnnxEngine",
+    "TensorSpec",
+    "check_inputs",
+    "choose_providers",
+]
 
 Array = npt.NDArray[Any]
 CPU = "CPUExecutionProvider"
@@ -75,6 +83,50 @@ class Engine(Protocol):
         ...
 
 
+class GraphEngine:
+    """What all engines share: what goes in and out, and the check of what goes in.
+
+    A subclass sets `_inputs` and `_outputs` and computes in `_compute`.
+    """
+
+    _inputs: tuple[TensorSpec, ...] = ()
+    _outputs: tuple[TensorSpec, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What `run` needs."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What `run` gives."""
+        return self._outputs
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Compute all outputs.
+
+        Parameters
+        ----------
+        inputs : Mapping of str to array
+            One array per input, of its exact dtype and shape.
+
+        Returns
+        -------
+        dict of str to array
+            One array per output.
+
+        Raises
+        ------
+        InputError
+            Naming every input that is missing, unknown or of another shape or dtype.
+        """
+        check_inputs(self._inputs, inputs)
+        return self._compute(inputs)
+
+    def _compute(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        raise NotImplementedError
+
+
 def choose_providers(
     wanted: Sequence[str], available: Sequence[str]
 ) -> tuple[tuple[str, ...], str]:
@@ -102,7 +154,7 @@ def choose_providers(
     return (*chosen, CPU), line
 
 
-class OnnxEngine:
+class OnnxEngine(GraphEngine):
     """An ONNX graph in ONNX Runtime.
 
     With one thread on the CPU the same input gives the same bits, whatever ran before.
@@ -150,39 +202,11 @@ class OnnxEngine:
         self._outputs = tuple(_spec(node) for node in self._session.get_outputs())
         self._output_names = [spec.name for spec in self._outputs]
 
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` needs."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` gives."""
-        return self._outputs
-
     def describe(self) -> str:
         """Return one line: which engine, on what, with how many threads."""
         return f"ONNX Runtime {ort.__version__}, {self._choice}, {self._threads} thread(s)"
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Compute all outputs.
-
-        Parameters
-        ----------
-        inputs : Mapping of str to array
-            One array per input, of its exact dtype and shape.
-
-        Returns
-        -------
-        dict of str to array
-            One array per output.
-
-        Raises
-        ------
-        InputError
-            Naming every input that is missing, unknown or of another shape or dtype.
-        """
-        check_inputs(self._inputs, inputs)
+    def _compute(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         values = self._session.run(self._output_names, dict(inputs))
         return dict(zip(self._output_names, values, strict=True))
 

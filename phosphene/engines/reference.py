@@ -8,13 +8,13 @@ from typing import Any
 import onnx
 from onnx.reference import ReferenceEvaluator
 
-from phosphene.engine import Array, TensorSpec, check_inputs
+from phosphene.engine import Array, GraphEngine, TensorSpec
 from phosphene.errors import BundleError, problem
 
 __all__ = ["ReferenceEngine", "specs_of"]
 
 
-class ReferenceEngine:
+class ReferenceEngine(GraphEngine):
     """An ONNX graph in onnx's own evaluator; to compare others with, not for live runs.
 
     Parameters
@@ -38,23 +38,11 @@ class ReferenceEngine:
                 problem("graph", f"{len(graph)} bytes", "an ONNX graph", "Export it anew.")
             ) from error
 
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` needs."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """What `run` gives."""
-        return self._outputs
-
     def describe(self) -> str:
         """Return one line: which engine, on what, with how many threads."""
         return f"onnx {onnx.__version__} reference, numpy"
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Compute all outputs from all inputs, by name; InputError names every wrong input."""
-        check_inputs(self._inputs, inputs)
+    def _compute(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         names = [spec.name for spec in self._outputs]
         values = self._evaluator.run(names, dict(inputs))
         return dict(zip(names, values, strict=True))
