@@ -151,7 +151,7 @@ def _gpu() -> Finding:
     reasons = {name: why_not_here(name) for name in ENGINES if name != "auto"}
     able = ", ".join(name for name, reason in reasons.items() if reason is None)
     not_able = "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
-    text = f"decoder.engine can be {able}" + (f" (not {not_able})" if not_able else "")
+    text = f"engines that work here: {able}" + (f" (not {not_able})" if not_able else "")
     if shutil.which("nvidia-smi") is None:
         return Finding("ok", f"no NVIDIA GPU; {text}")
     if reasons["cuda"] is not None:

@@ -10,21 +10,23 @@ import onnxruntime as ort
 
 from phosphene.engine import Engine, OnnxEngine
 from phosphene.engines.half import half_precision
+from phosphene.engines.openvino import OpenVinoEngine, why_no_openvino
 from phosphene.engines.reference import ReferenceEngine
 from phosphene.engines.tensorrt import TensorRtEngine, build_plan, tensorrt_module
 from phosphene.errors import ConfigError, PhospheneError
 
 __all__ = ["ENGINES", "EngineName", "Precision", "open_engine", "why_not_here"]
 
-EngineName = Literal["auto", "cpu", "cuda", "tensorrt", "tensorrt-file", "reference"]
+EngineName = Literal["auto", "cpu", "cuda", "tensorrt", "tensorrt-file", "openvino", "reference"]
 """The engines:
 
 - ``cpu``, ``cuda``, ``tensorrt``: ONNX Runtime with that execution provider;
 - ``tensorrt-file``: an engine that TensorRT or TensorRT-RTX builds from the graph at the start;
+- ``openvino``: OpenVINO on the CPU, where it is installed, for networks of convolutions;
 - ``reference``: numpy, operator by operator, to compare with;
 - ``auto``: the CPU, where a window of 10,000 voxels takes less than a copy to the GPU is worth.
 """
-Precision = Literal["fp32", "fp16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 ENGINES: tuple[str, ...] = get_args(EngineName)
 _PROVIDERS = {
     "cuda": ("CUDAExecutionProvider",),
@@ -45,7 +47,7 @@ def why_not_here(name: str) -> str | None:
         except ConfigError:
             return "neither tensorrt nor tensorrt_rtx is installed"
         return _no_driver()
-    return None
+    return why_no_openvino() if name == "openvino" else None
 
 
 def _no_driver() -> str | None:
@@ -72,7 +74,8 @@ def open_engine(
     name : str
         See `EngineName`.
     precision : str
-        ``fp16`` computes the large matrices in half precision (`phosphene.engines.half`).
+        ``fp16`` computes the large matrices in half precision (`phosphene.engines.half`); ``bf16``
+        is OpenVINO's; ``auto`` is bf16 with OpenVINO where the processor has it, else fp32.
     threads : int
         CPU threads.
     tell : Callable
@@ -87,8 +90,13 @@ def open_engine(
     if name == "reference":
         return ReferenceEngine(used)
     missing = why_not_here(name)
+    if precision == "bf16" and (name != "openvino" or missing):
+        tell(f"engine {name}: bf16 is OpenVINO's alone; fp32 takes its place")
     if missing is None:
         try:
+            if name == "openvino":
+                inner = "auto" if precision == "fp16" else precision
+                return OpenVinoEngine(used, threads, inner)
             if name == "tensorrt-file":
                 return TensorRtEngine(build_plan(used))
             engine = OnnxEngine(used, threads, _PROVIDERS.get(name, ()))
