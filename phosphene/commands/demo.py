@@ -7,14 +7,21 @@ import tempfile
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from phosphene.bundle import Bundle
+from phosphene.bundle import Bundle, Expectation
 from phosphene.commands.base import CliCommand
 from phosphene.commands.fit import run_module
-from phosphene.commands.options import add_output_options, gui_arguments, headless, validated
+from phosphene.commands.options import (
+    add_output_options,
+    add_painting_options,
+    gui_arguments,
+    headless,
+    painting,
+    validated,
+)
 from phosphene.consent import Consent
 from phosphene.errors import ConfigError, problem
 from phosphene.run import RunOptions, check_out, run_chain
@@ -46,9 +53,13 @@ def demo_programme(seed: int, seconds: float, *, eeg: bool) -> Programme:
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the session")
-    parser.add_argument("--fps", type=float, default=24.0, help="frames per second")
     parser.add_argument("--seed", type=int, default=0, help="seed of participant, clips and noise")
     parser.add_argument("--eeg", action="store_true", help="32-channel EEG instead of the scanner")
+    parser.add_argument(
+        "--bundle", type=Path,
+        help="decoder of an earlier demo with this seed, which saves calibrating anew",
+    )  # fmt: skip
+    add_painting_options(parser)
     add_output_options(parser)
     parser.set_defaults(out=Path("out/demo"))
 
@@ -63,6 +74,16 @@ def _calibrated(folder: Path, seed: int, modality: str) -> Path:
     )
     run_module("decoder.fit", [str(data), "--out", str(bundle)])
     return bundle
+
+
+def _decoder(arguments: argparse.Namespace, folder: Path) -> Path:
+    """Return the synthetic participant's bundle: fitted now, or that of an earlier demo."""
+    modality: Literal["fmri", "eeg"] = "eeg" if arguments.eeg else "fmri"
+    if arguments.bundle is None:
+        return _calibrated(folder, arguments.seed, modality)
+    own = Expectation(person=f"pilot-{arguments.seed}", modality=modality)
+    # It may lie in the very folder that is set aside when this demo begins to record.
+    return Bundle.load(arguments.bundle, own).write(folder / "bundle")
 
 
 def _source(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -96,7 +117,7 @@ def _session(arguments: argparse.Namespace, folder: Path, person: str, bundle: P
             "source": _source(arguments, folder),
             "acquisition": {"fmri": {"tr_s": TR_S}},
             "decoder": {"bundle": bundle},
-            "renderer": {"fps": arguments.fps, "seed": arguments.seed},
+            "renderer": painting(arguments),
             "recorder": {"out": arguments.out.resolve()},
         },
     )
@@ -121,11 +142,11 @@ def _run(arguments: argparse.Namespace) -> int:
             problem("--seconds", arguments.seconds, "30 or more", "Shorter runs show nothing yet.")
         )
     # What is wrong with the options is told before half a minute of calibration.
-    validated(RendererSettings, {"fps": arguments.fps, "seed": arguments.seed})
+    validated(RendererSettings, painting(arguments))
     check_out(arguments.out.resolve().parent)
     with tempfile.TemporaryDirectory(prefix="phosphene-demo-") as name:
         folder = Path(name)
-        bundle = _calibrated(folder, arguments.seed, "eeg" if arguments.eeg else "fmri")
+        bundle = _decoder(arguments, folder)
         person = Bundle.load(bundle).manifest.person
         programme = demo_programme(
             arguments.seed + SESSION_SEED_STEP, arguments.seconds, eeg=arguments.eeg

@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from phosphene.errors import ConfigError, problem
 from phosphene.run import has_display
-from phosphene.session import explain
+from phosphene.session import RendererSettings, explain
 
-__all__ = ["add_output_options", "gui_arguments", "headless", "pairs", "table", "validated"]
+__all__ = [
+    "add_output_options",
+    "add_painting_options",
+    "gui_arguments",
+    "headless",
+    "painting",
+    "pairs",
+    "table",
+    "validated",
+]
 
 Model = TypeVar("Model", bound=BaseModel)
+_PAINTING: dict[str, tuple[Callable[[str], Any], str]] = {
+    "model": (str, "what paints: world-256, world-64 or diffusers:FOLDER"),
+    "engine": (str, "what computes it"),
+    "precision": (str, "how exactly it computes"),
+    "threads": (int, "threads that paint"),
+    "fps": (float, "frames per second"),
+    "steps": (int, "denoising steps"),
+    "mode": (str, "what conditions the pictures"),
+    "strength": (float, "zc: how far z is noised before c denoises it, 0 to 1"),
+}
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +47,34 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--screenshot-after", type=float, default=20.0, help="seconds until the screenshot"
     )
+
+
+def add_painting_options(parser: argparse.ArgumentParser) -> None:
+    """Add the renderer's settings that are asked for most; `painting` reads them.
+
+    None of them has a default of its own: what is not given stays as `RendererSettings` has it.
+    """
+    held = RendererSettings.model_fields
+    for name, (kind, words) in _PAINTING.items():
+        choices = get_args(held[name].annotation) or None
+        parser.add_argument(
+            f"--{name}", type=kind, choices=choices, metavar=None if choices else name.upper(),
+            help=f"{words} (default: {held[name].default})", default=argparse.SUPPRESS,
+        )  # fmt: skip
+    parser.add_argument(
+        "--renderer", type=table, default={}, metavar="JSON", help="all other settings of "
+        "painting, as in a session's table [renderer]: JSON or its file, for instance "
+        "'{\"path\": \"hold\"}'",
+    )  # fmt: skip
+
+
+def painting(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the renderer's settings that the options of `add_painting_options` give.
+
+    A seed of the command, where it has one, is that of the noise, too.
+    """
+    given = {name: getattr(arguments, name, None) for name in (*_PAINTING, "seed")}
+    return {**arguments.renderer, **{k: v for k, v in given.items() if v is not None}}
 
 
 def headless(arguments: argparse.Namespace) -> bool:

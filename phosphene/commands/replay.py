@@ -13,8 +13,10 @@ from phosphene.bundle import Bundle, sha256_hex
 from phosphene.commands.base import CliCommand
 from phosphene.commands.options import (
     add_output_options,
+    add_painting_options,
     gui_arguments,
     headless,
+    painting,
     pairs,
     table,
     validated,
@@ -78,12 +80,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--acquisition", type=table, default={}, metavar="JSON", help="settings "
                         "of the cleaning, as in a session's table [acquisition]: JSON or its file, "
                         "for instance '{\"eeg\": {\"notch_hz\": 60}}'")  # fmt: skip
-    parser.add_argument("--fps", type=float, default=24.0, help="frames per second")
-    parser.add_argument("--steps", type=int, default=2, help="denoising steps: 1, 2 or 4")
-    parser.add_argument("--mode", choices=("z", "c", "zc"), default="zc", help="what conditions")
-    parser.add_argument("--strength", type=float, default=1.0,
-                        help="zc: how far z is noised before c denoises it, 0 to 1")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="seed of the renderer's noise")
+    add_painting_options(parser)
     add_output_options(parser)
 
 
@@ -198,13 +196,7 @@ def _run(arguments: argparse.Namespace) -> int:
             },
             "acquisition": _acquisition(arguments),
             "decoder": {"bundle": arguments.bundle and arguments.bundle.resolve()},
-            "renderer": {
-                "fps": arguments.fps,
-                "steps": arguments.steps,
-                "mode": arguments.mode,
-                "strength": arguments.strength,
-                "seed": arguments.seed,
-            },
+            "renderer": painting(arguments),
             "recorder": {"out": arguments.out and arguments.out.resolve()},
         },
     )

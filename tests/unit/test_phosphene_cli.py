@@ -16,7 +16,7 @@ from msgspec import structs
 from phosphene.cli import main
 from phosphene.commands.demo import demo_programme
 from phosphene.commands.fit import person_in
-from phosphene.commands.options import pairs
+from phosphene.commands.options import add_painting_options, painting, pairs, validated
 from phosphene.commands.replay import REPLAY, _acquisition, person_of, speed_of
 from phosphene.consent import Consent, Scope
 from phosphene.dataset import PreparedData, PreparedMeta, TimedEvent, read_prepared, write_prepared
@@ -25,6 +25,7 @@ from phosphene.errors import ConfigError, InputError, check_all, problem
 from phosphene.messages import Message, RunStart, encode
 from phosphene.recorder.writer import RecordingFile
 from phosphene.run import _wrap_up, check_out, set_aside
+from phosphene.session import RendererSettings
 from phosphene.supervisor import Outcome
 
 
@@ -140,6 +141,29 @@ def test_all_problems_are_told_together() -> None:
         check_all(lines, InputError, "thing")
     assert all(line in str(caught.value) for line in lines)
     check_all([], InputError, "thing")
+
+
+def options_of(*given: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_painting_options(parser)
+    return parser.parse_args(given)
+
+
+def test_only_the_settings_of_painting_that_are_given_are_set() -> None:
+    assert painting(options_of()) == {}, "so that bundle and session have their say"
+    given = options_of(
+        "--model", "world-64", "--engine", "cpu", "--precision", "fp32", "--steps", "4",
+        "--threads", "2", "--fps", "30", "--mode", "c", "--strength", "0.4",
+        "--renderer", '{"path": "hold", "steps": 1}',
+    )  # fmt: skip
+    held = validated(RendererSettings, painting(given))
+    assert (held.model, held.engine, held.precision) == ("world-64", "cpu", "fp32")
+    assert (held.steps, held.threads, held.fps) == (4, 2, 30.0), "options stand above the table"
+    assert (held.mode, held.strength, held.path) == ("c", 0.4, "hold")
+    assert "min_confidence" not in held.model_fields_set
+    with pytest.raises(ConfigError, match="threads"):
+        validated(RendererSettings, painting(options_of("--threads", "0")))
+    assert painting(argparse.Namespace(renderer={}, seed=3)) == {"seed": 3}
 
 
 @pytest.mark.parametrize("eeg", [False, True])
