@@ -51,6 +51,10 @@ class Consent(BaseModel):
         What is allowed.
     expires : datetime
         End of validity; a date alone means the end of that day, UTC.
+    sealed : bool
+        Brain data and pictures may be recorded only sealed.
+    retention_days : int or None
+        Longest time that a recording may be kept, in days.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +62,8 @@ class Consent(BaseModel):
     person: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
     scopes: frozenset[Scope]
     expires: datetime
+    sealed: bool = False
+    retention_days: int | None = Field(default=None, ge=1, le=36_500)
 
     @field_validator("expires", mode="before")
     @classmethod

@@ -10,6 +10,7 @@ The tree::
     ├── ConsentError       consent is missing, expired or for somebody else
     ├── MessageError       bytes on the bus are not what their header says
     ├── RecordingError     a recording cannot be written or read
+    │   └── SealError          a seal cannot be opened, or was broken
     ├── NodeError          a node did not start, answer or stop in time
     │   └── ToldError          a process failed and has told why itself
     └── CausalityError     something later than the present was used
@@ -29,6 +30,7 @@ __all__ = [
     "NodeError",
     "PhospheneError",
     "RecordingError",
+    "SealError",
     "ToldError",
     "TruncatedError",
     "check_all",
@@ -66,6 +68,10 @@ class MessageError(PhospheneError):
 
 class RecordingError(PhospheneError):
     """A recording cannot be written or read."""
+
+
+class SealError(RecordingError):
+    """A sealed recording or a key cannot be opened, or was altered."""
 
 
 class NodeError(PhospheneError):

@@ -99,10 +99,17 @@ class RecorderSettings(_Settings):
         Folder for recording and report.
     images : bool
         Record frames too (needs the scope ``record_images``).
+    seal : tuple of Path
+        Public keys of data stewards; with any, only these can open the recording.
+    retention_days : int or None
+        Days after which ``phosphene purge`` erases the recording; None: 30 where frames are
+        recorded, else never. A shorter time in the consent wins.
     """
 
     out: Path | None = None
     images: bool = True
+    seal: tuple[Path, ...] = ()
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
 
 
 class ResultSettings(_Settings):
@@ -187,6 +194,8 @@ def _absolute(value: Any, base: Path) -> Any:
         moved = {k: _absolute(v, base) for k, v in held.items()}
         # What the file does not set stays unset: a bundle may have a say in it.
         return value.model_copy(update={k: v for k, v in moved.items() if v is not held[k]})
+    if isinstance(value, tuple):
+        return tuple(_absolute(v, base) for v in value) if value else value
     if isinstance(value, dict):
         moved = {k: _absolute(v, base) for k, v in value.items()}
         return value if all(moved[k] is value[k] for k in value) else moved

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ def _versions() -> dict[str, str]:
     }
 
 
-def start_facts(plan: Plan, part: int) -> dict[str, str]:
+def start_facts(plan: Plan, part: int, keep_until: datetime | None = None) -> dict[str, str]:
     """Gather what a reader of the recording must know, in words; the plan's own facts win.
 
     Parameters
@@ -35,6 +36,8 @@ def start_facts(plan: Plan, part: int) -> dict[str, str]:
         The run.
     part : int
         Number of the file within the folder.
+    keep_until : datetime or None
+        When the recording is to be erased.
     """
     session, consent = plan.session, plan.consent
     renderer = session.renderer
@@ -49,6 +52,7 @@ def start_facts(plan: Plan, part: int) -> dict[str, str]:
         "consent_person": consent.person if consent else "",
         "consent_scopes": " ".join(sorted(consent.scopes)) if consent else "",
         "consent_expires": consent.expires.isoformat() if consent else "",
+        "keep_until": keep_until.isoformat() if keep_until else "",
         "record_images": str(session.recorder.images).lower(),
         "programme": plan.programme,
     }

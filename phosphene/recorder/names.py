@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["FINISHED", "UNFINISHED", "finished_name", "next_free", "number_of", "recordings_in"]
+__all__ = [
+    "FINISHED",
+    "SEALED",
+    "UNFINISHED",
+    "finished_name",
+    "is_unfinished",
+    "next_free",
+    "number_of",
+    "recordings_in",
+]
 
-FINISHED, UNFINISHED = ".mcap", ".mcap.part"
-_NAME = re.compile(r"^recording(?:-(\d{3,}))?\.mcap(?:\.part)?$")
+FINISHED, SEALED, UNFINISHED = ".mcap", ".sealed", ".part"
+_NAME = re.compile(r"^recording(?:-(\d{3,}))?\.mcap(?:\.sealed)?(?:\.part)?$")
 
 
 def number_of(path: Path) -> int | None:
@@ -21,24 +30,29 @@ def recordings_in(folder: Path) -> list[Path]:
     """Return the recording files of a folder in order, finished or not.
 
     Where a recording exists both finished and unfinished (its repair was cut short), the finished
-    one counts.
+    one counts; where it exists both ordinary and sealed, the ordinary one.
     """
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         number = number_of(path)
-        if number is not None and (number not in found or path.suffix == FINISHED):
+        if number is not None and (number not in found or is_unfinished(found[number])):
             found[number] = path
     return [found[n] for n in sorted(found)]
 
 
 def finished_name(path: Path) -> Path:
     """Return the name that an unfinished recording gets when it is complete."""
-    return path.with_name(path.name.removesuffix(UNFINISHED) + FINISHED)
+    return path.with_name(path.name.removesuffix(UNFINISHED))
 
 
-def next_free(folder: Path) -> Path:
+def is_unfinished(path: Path) -> bool:
+    """Return whether a recording's name says that it was not finished."""
+    return path.name.endswith((FINISHED + UNFINISHED, FINISHED + SEALED + UNFINISHED))
+
+
+def next_free(folder: Path, *, sealed: bool = False) -> Path:
     """Return the name for a new, unfinished recording after all that exist."""
     numbers = [number_of(p) or 0 for p in recordings_in(folder)]
     number = max(numbers, default=0) + 1
     stem = "recording" if number == 1 else f"recording-{number:03d}"
-    return folder / (stem + UNFINISHED)
+    return folder / (stem + FINISHED + (SEALED if sealed else "") + UNFINISHED)

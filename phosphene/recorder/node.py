@@ -25,7 +25,8 @@ from phosphene.recorder.gaps import GapWatch
 from phosphene.recorder.names import next_free, number_of
 from phosphene.recorder.recover import recover_all
 from phosphene.recorder.scribe import Scribe
-from phosphene.recorder.writer import RecordingFile
+from phosphene.recorder.writer import RecordingFile, create
+from phosphene.seal.retention import keep_until, seal_for
 
 __all__ = ["RecorderNode", "scope_for"]
 
@@ -76,7 +77,9 @@ class RecorderNode:
     Raises
     ------
     ConfigError
-        If the folder cannot be written.
+        If the folder cannot be written, or the consent demands a seal and there is no key.
+    SealError
+        If a steward's public key cannot be read.
     """
 
     def __init__(
@@ -108,8 +111,11 @@ class RecorderNode:
                 problem("recorder.out", str(out), allowed, f"{error.strerror}: choose another.")
             ) from error
         recover_all(out, alive=lambda: context.beat({}))
-        path = next_free(out)
-        file = RecordingFile(path, open_file) if open_file else RecordingFile(path)
+        settings, begun = plan.session.recorder, self._wall()
+        path = next_free(out, sealed=bool(settings.seal))
+        part = number_of(path) or 1
+        seal = seal_for(settings, plan.consent, plan.run, part, begun)
+        file = RecordingFile(path, open_file or create, seal)
         now = context.clock.now()
         start = context.message(
             RunStart,
@@ -117,8 +123,8 @@ class RecorderNode:
             person=plan.session.person,
             mode=plan.mode,
             modality=plan.session.modality,
-            t_wall=self._wall().timestamp(),
-            facts=start_facts(plan, number_of(path) or 1),
+            t_wall=begun.timestamp(),
+            facts=start_facts(plan, part, keep_until(settings, plan.consent, begun)),
         )
         file.note("phosphene.start", metadata_of(start.header))
         file.add(start, encode(start))

@@ -25,11 +25,13 @@ from mcap.stream_reader import CRCValidationError, breakup_chunk
 from mcap.writer import MCAP0_MAGIC
 from PIL import Image
 
-from phosphene.errors import RecordingError
+from phosphene.errors import RecordingError, SealError
 from phosphene.messages import Frame, Message, RunStart, decode
 from phosphene.recorder.framing import unpack
 from phosphene.recorder.names import finished_name, recordings_in
 from phosphene.recorder.writer import PICTURE_TOPIC
+from phosphene.seal.opening import open_recording
+from phosphene.seal.reader import seal_trouble
 
 __all__ = ["RecordingReader", "parts_of", "read_run", "records_of", "start_of"]
 
@@ -43,7 +45,7 @@ _KINDS: dict[int, Any] = {
     Opcode.ATTACHMENT: Attachment,
     Opcode.DATA_END: DataEnd,
 }
-_DAMAGE = (CRCValidationError, McapError, RuntimeError, ValueError, struct.error)
+_DAMAGE = (CRCValidationError, McapError, RuntimeError, ValueError, struct.error, SealError)
 
 
 class Ending:
@@ -82,15 +84,25 @@ def records_of(file: BinaryIO, ending: Ending) -> Iterator[Any]:
     """
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
+    yield from _records(file, size, ending)
+    whole, damage = seal_trouble(file)
+    ending.complete = ending.complete and whole
+    ending.damage = ending.damage or damage
+
+
+def _records(file: BinaryIO, size: int, ending: Ending) -> Iterator[Any]:
     magic = file.read(len(MCAP0_MAGIC))
     if not MCAP0_MAGIC.startswith(magic):
         raise RecordingError("this is not an MCAP file")
     ending.read_bytes = file.tell()
-    while len(head := file.read(_HEAD_BYTES)) == _HEAD_BYTES:
-        opcode, length = head[0], int.from_bytes(head[1:], "little")
-        if length > size - file.tell():
-            return
+    while True:
         try:
+            head = file.read(_HEAD_BYTES)
+            if len(head) < _HEAD_BYTES:
+                return
+            opcode, length = head[0], int.from_bytes(head[1:], "little")
+            if length > size - file.tell():
+                return
             found = _parse(opcode, file.read(length))
         except _DAMAGE as error:
             ending.damage = f"record at byte {ending.read_bytes}: {error}"
@@ -149,7 +161,7 @@ class RecordingReader:
         topics: dict[int, str] = {}
         frame: Frame | None = None
         try:
-            with _present(self.path).open("rb") as file:
+            with open_recording(_present(self.path)) as file:
                 for record in records_of(file, self.ending):
                     if isinstance(record, Channel):
                         topics[record.id] = record.topic

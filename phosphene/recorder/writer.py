@@ -1,8 +1,8 @@
 """One recording file: MCAP, flushed often, a valid prefix at every moment.
 
-The file is named ``.mcap.part`` until it is finished. What has been flushed survives the death of
-the process; `sync` makes it survive the loss of power. When the disk fills up the file is cut
-back to its last flush and closed as a short but valid recording.
+The file is named ``.mcap.part``, sealed ``.mcap.sealed.part``, until it is finished. What has been
+flushed survives the death of the process; `sync` makes it survive the loss of power. When the disk
+fills up the file is cut back to its last flush and closed as a short but valid recording.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from PIL import Image
 
 from phosphene.errors import ConfigError, RecordingError, problem
 from phosphene.messages import Message, topic_of
+from phosphene.recorder.disk import disk_for
 from phosphene.recorder.framing import ENCODING, pack
 from phosphene.recorder.names import finished_name
+from phosphene.seal.writer import Seal
 
-__all__ = ["PICTURE_TOPIC", "RecordingFile"]
+__all__ = ["PICTURE_TOPIC", "RecordingFile", "create"]
 
 PROFILE = "phosphene"
 PICTURE_TOPIC = "/frames"
@@ -37,7 +39,7 @@ JPEG_QUALITY = 90
 CHUNK_BYTES = 2**20
 
 
-def _open(path: Path) -> BinaryIO:
+def create(path: Path) -> BinaryIO:
     """Create a file without buffer, for its owner only."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
 
@@ -65,6 +67,8 @@ class RecordingFile:
         Name of the unfinished file; it must not exist.
     open_file : Callable
         Opens it for writing without buffer.
+    seal : Seal or None
+        Given: nothing but what the stewards' keys open reaches the disk.
 
     Raises
     ------
@@ -74,7 +78,12 @@ class RecordingFile:
         If there is no room for its first bytes.
     """
 
-    def __init__(self, path: Path, open_file: Callable[[Path], BinaryIO] = _open) -> None:
+    def __init__(
+        self,
+        path: Path,
+        open_file: Callable[[Path], BinaryIO] = create,
+        seal: Seal | None = None,
+    ) -> None:
         self.path = path
         try:
             self._file = open_file(path)
@@ -85,15 +94,19 @@ class RecordingFile:
             ) from error  # fmt: skip
         # The lock tells a repair that somebody is still writing; it ends with the process.
         fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        stream: Any = _Whole(self._file)
-        self._writer: Any = Writer(stream, chunk_size=CHUNK_BYTES, compression=CompressionType.LZ4)
         self._channels: dict[str, int] = {}
         try:
+            self._disk = disk_for(self._file, seal)
+            stream: Any = self._disk
+            self._writer: Any = Writer(
+                stream, chunk_size=CHUNK_BYTES, compression=CompressionType.LZ4
+            )
             self._writer.start(profile=PROFILE)
+            self._disk.flush()
         except OSError as error:
             self._file.close()
             raise RecordingError(f"recording {path}: cannot be begun: {error.strerror}") from error
-        self._good = self._file.tell()
+        self._disk.mark()
 
     def add(self, message: Message, frames: Sequence[Any]) -> None:
         """Add one message with its frames as they came from the bus: topic, header, buffers.
@@ -114,7 +127,7 @@ class RecordingFile:
     def flush(self) -> None:
         """Hand everything to the operating system."""
         self._writer.flush()
-        self._good = self._file.tell()
+        self._disk.mark()
 
     def sync(self) -> None:
         """Wait until everything flushed is on the disk."""
@@ -123,6 +136,7 @@ class RecordingFile:
     def finish(self) -> Path:
         """Write the index, give the file its final name and return it."""
         self._writer.finish()
+        self._disk.finish()
         return self._close()
 
     def cut_short(self) -> Path:
@@ -136,11 +150,8 @@ class RecordingFile:
         end = struct.pack("<BQI", Opcode.DATA_END, 4, 0)
         end += struct.pack("<BQQQI", Opcode.FOOTER, 20, 0, 0, 0)
         try:
-            self._file.truncate(self._good)
-            self._file.seek(self._good)
-            _Whole(self._file).write(end + MCAP0_MAGIC)
+            self._disk.cut_back(end + MCAP0_MAGIC)
         except OSError:
-            self._file.truncate(self._good)
             self._file.close()
             return self.path
         return self._close()
@@ -181,26 +192,6 @@ class RecordingFile:
         self._writer.add_message(
             self._channels[topic], at, data, at, sequence=header.seq & 0xFFFFFFFF
         )
-
-
-class _Whole:
-    """An unbuffered file whose every write is complete or fails."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def write(self, data: bytes) -> int:
-        view = memoryview(data)
-        while view:
-            written = self._file.write(view)
-            view = view[written:]
-        return len(data)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def flush(self) -> None:
-        """Nothing is held back here."""
 
 
 def _schema(header: type) -> bytes:
