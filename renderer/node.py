@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Protocol
 
 import zmq
-from pydantic import ValidationError
 
 from phosphene.bundle import Bundle
-from phosphene.bus import Publisher, Pusher, Subscriber
-from phosphene.errors import ConfigError
-from phosphene.messages import Command, Credit, Frame, FrameInfo, Message, Percept
+from phosphene.errors import ConfigError, PhospheneError, problem
+from phosphene.messages import Command
 from phosphene.node import NodeContext
-from phosphene.session import RendererSettings, explain
+from phosphene.session import RendererSettings
+from renderer.cores import Cores
 from renderer.desk import Desk
 from renderer.frameclock import FrameClock, Tick
+from renderer.inlet import Inlet
+from renderer.outlet import Outlet
 from renderer.pacing import Lead
-from renderer.painter import open_painter, warm_up
-from renderer.studio import Picture, Seen, Studio
+from renderer.painter import Painter, open_painter, warm_up
+from renderer.studio import Picture, Studio
+from renderer.wishes import RELOADS, needs_loading, wished, worded
 
-__all__ = ["RendererNode", "build"]
+__all__ = ["Loader", "RendererNode", "build"]
 
 NEAR_S = 0.004
-# A frame this many periods behind its due time counts as late.
-LATE_PERIODS = 0.5
+
+
+class Loader(Protocol):
+    """Loads another painter in the background while the old one goes on."""
+
+    def begin(self, settings: RendererSettings) -> None:
+        """Begin to load what `settings` name; a load that is still going on is given up."""
+        ...
+
+    def take(self) -> Painter | PhospheneError | None:
+        """Return the painter once it is there and warm, or why it cannot be; else None."""
+        ...
 
 
 class RendererNode:
@@ -40,203 +50,189 @@ class RendererNode:
         The core, already warm.
     model : str
         Identity of the generator, for every frame's record.
+    loader : Loader, optional
+        Gets other painters; without one the model stays as it is.
+    cores : Cores, optional
+        Cores of this process.
     """
 
-    def __init__(self, context: NodeContext, studio: Studio, model: str) -> None:
+    def __init__(
+        self,
+        context: NodeContext,
+        studio: Studio,
+        model: str,
+        loader: Loader | None = None,
+        cores: Cores | None = None,
+    ) -> None:
         self._context, self._studio, self._model = context, studio, model
-        plan = context.plan
-        self._lossless = plan.lossless
-        self._percepts = Subscriber(context.zmq, [context.endpoint("decoder")], [b"percept"])
-        self._out = Publisher(context.zmq, context.endpoint("renderer"), block=plan.lossless)
-        self._records = Pusher(
-            context.zmq,
-            context.endpoint("records"),
-            block=plan.lossless,
-            alive=lambda: context.beat(self.counts()),
-        )
-        self._acks = Pusher(context.zmq, context.endpoint("render-acks"))
+        self._loader, self._cores = loader, cores or Cores()
+        self._wanted = studio.settings
+        self._lossless = context.plan.lossless
+        self._inlet = Inlet(context)
+        self._outlet = Outlet(context, lambda: context.beat(self.counts()))
         self._desk = Desk(context, self.command)
         self._clock: FrameClock | None = None
-        self._lead = Lead(0.6 / plan.session.renderer.fps)
+        self._lead = Lead(studio.settings.fps)
         self._asked_s = 0.0
-        self._last_seq = -1
-        self._waiting: deque[Message] = deque()
-        self._counts = dict.fromkeys(
-            ("percepts", "percepts_missed", "frames", "frames_late", "frames_neutral"), 0
-        )
 
     def sockets(self) -> Sequence[zmq.Socket[bytes]]:
         """Wake on percepts and wishes."""
-        return [self._percepts.socket, self._desk.socket]
+        return [self._inlet.socket, self._desk.socket]
 
     def due_s(self) -> float | None:
         """Return when the next frame has to be begun."""
-        if self._waiting:
+        if self._inlet.waits:
             return self._context.clock.now()
         if self._lossless or self._clock is None:
             return None
-        return self._clock.next_due_s - self._lead.seconds
+        return self._begin_s(self._clock)
 
     def counts(self) -> Mapping[str, int]:
         """Return the counters."""
-        return {**self._counts, "records_dropped": self._records.dropped}
+        return {**self._inlet.counts(), **self._outlet.counts()}
 
     def done(self) -> bool:
         """Return False: the renderer has always another frame."""
         return False
 
+    def close(self) -> None:
+        """Close the sockets."""
+        for part in (self._inlet, self._outlet, self._desk):
+            part.close()
+
+    # ---- wishes --------------------------------------------------------------------------------
+
     def command(self, command: Command) -> str:
         """Obey ``go``, ``set`` (any renderer setting, live) and ``status``."""
         if command.action == "go":
-            rate_hz = self._studio.settings.fps
-            self._clock = FrameClock(rate_hz, self._context.clock.now() + 1 / rate_hz)
+            self._start_clock()
             return "rendering"
         if command.action == "set":
             return self._set(command.arguments)
         if command.action == "status":
-            return self._status()
+            return worded(self._studio.settings)
         known = "go, set, status, stop"
         raise ConfigError(f"renderer: unknown command {command.action!r}; allowed: {known}")
 
-    def _status(self) -> str:
-        held = self._studio.settings.model_dump(mode="json")
-        return ", ".join(f"{name}={value}" for name, value in held.items())
-
     def _set(self, arguments: Mapping[str, str]) -> str:
-        values = {**self._studio.settings.model_dump(mode="json"), **arguments}
-        try:
-            settings = RendererSettings.model_validate(values, strict=False)
-        except ValidationError as error:
-            raise ConfigError("renderer: " + "; ".join(explain(error))) from error
-        if settings.fps != self._studio.settings.fps:
-            self._clock = FrameClock(settings.fps, self._context.clock.now() + 1 / settings.fps)
-            self._lead = Lead(0.6 / settings.fps)
-        self._studio.change(settings)
+        old, wanted = self._studio.settings, wished(self._wanted, arguments)
+        loads = needs_loading(self._wanted, wanted)
+        if loads and self._loader is None:
+            given = ", ".join(f"{k}={v}" for k, v in arguments.items())
+            cure = "Set it in the session file."
+            raise ConfigError(problem("setting", given, "what needs no other model", cure))
+        self._cores.keep_to(wanted.cores)
+        self._wanted = wanted
+        # What paints stays what it is until the other painter is there.
+        held = {name: getattr(old, name) for name in RELOADS}
+        self._studio.change(wanted.model_copy(update=held))
+        if wanted.fps != old.fps:
+            self._lead.retime(wanted.fps)
+            if self._clock is not None:
+                self._start_clock()
         done = "set " + ", ".join(f"{k}={v}" for k, v in arguments.items())
         complaint = self._studio.complaint() if "mode" in arguments else None
-        if complaint is not None:
+        if loads and self._loader is not None:
+            self._loader.begin(wanted)
+            done += "; loading, the old one paints until then"
+        elif complaint is not None:
             done += f"; {complaint}"
         # Into terminal and log: who looks at the pictures later has to know.
         self._context.tell(done)
         return done
 
-    def close(self) -> None:
-        """Close the sockets."""
-        for socket in (self._percepts, self._out, self._records, self._acks, self._desk):
-            socket.close()
+    def _exchange(self) -> None:
+        """Go on with another painter, once one is there."""
+        arrived = None if self._loader is None else self._loader.take()
+        if arrived is None:
+            return
+        held = self._studio.settings
+        if isinstance(arrived, PhospheneError):
+            back = {name: getattr(held, name) for name in RELOADS}
+            self._wanted = self._wanted.model_copy(update=back)
+            self._context.tell(f"it stays with model {held.model}: {arrived}")
+            return
+        self._studio.repaint(arrived)
+        self._lead.forget()
+        self._studio.change(self._wanted)
+        self._model = arrived.model
+        complaint = self._studio.complaint()
+        told = f"painting with model {self._wanted.model}, {arrived.size_px} pixels"
+        self._context.tell(told if complaint is None else f"{told}; {complaint}")
+
+    # ---- work ----------------------------------------------------------------------------------
 
     def step(self) -> None:
         """Answer wishes, take in percepts; render what is due."""
         self._desk.serve()
-        self._waiting.extend(self._percepts.receive())
+        self._exchange()
         if self._lossless:
-            # One at a time, so that beats and commands are never far apart.
-            if self._waiting:
-                self._see(self._waiting.popleft())
+            self._still()
             return
-        while self._waiting:
-            self._see(self._waiting.popleft())
+        self._see()
         if self._clock is None:
             return
+        begin_s = self._begin_s(self._clock)
+        if begin_s - self._context.clock.now() >= NEAR_S:
+            return
+        self._context.clock.wait_until(begin_s)
+        # What came in the last moment is in this frame, not in the next.
+        self._see()
         now = self._context.clock.now()
-        # A lead that shrinks (cheap neutral frames after a stall) never turns the clock back.
-        self._asked_s = max(self._asked_s, now + self._lead.seconds)
+        # A lead that shrinks (cheap frames after a stall) never turns the clock back.
+        reachable_s = max(self._clock.next_due_s, now + self._lead.seconds)
+        self._asked_s = max(self._asked_s, reachable_s)
         tick = self._clock.poll(self._asked_s)
         if tick is not None:
             self._frame(tick, now)
-        elif self._clock.next_due_s - self._lead.seconds - now < NEAR_S:
-            self._context.clock.wait_until(self._clock.next_due_s - self._lead.seconds)
 
-    # ---- percepts ------------------------------------------------------------------------------
-
-    def _see(self, message: Message) -> None:
-        header: Percept = message.header
-        if header.seq > self._last_seq + 1 and self._last_seq >= 0:
-            self._counts["percepts_missed"] += header.seq - self._last_seq - 1
-        self._last_seq = header.seq
-        self._counts["percepts"] += 1
-        seen = Seen(
-            header.seq,
-            header.index,
-            header.confidence,
-            header.t_acquired,
-            header.t_sent,
-            self._context.clock.now(),
-            message.arrays.get("z"),
-            message.arrays.get("c"),
-        )
-        if self._lossless:
-            self._still(seen, header.t_data)
-        else:
+    def _see(self) -> None:
+        seen = self._inlet.newest()
+        if seen is not None:
             self._studio.see(seen)
 
-    def _still(self, seen: Seen, t_data_s: float) -> None:
+    def _still(self) -> None:
+        """One percept at a time, so that beats and commands are never far apart."""
+        arrived = self._inlet.next()
+        if arrived is None:
+            return
+        seen, t_data_s = arrived
         begun = self._context.clock.now()
         picture = self._studio.still(seen, t_data_s)
-        self._publish(picture, Tick(self._counts["frames"], begun, 0.0, 0), begun)
-        self._acks.send(
-            self._context.message(
-                Credit,
-                t_acquired=seen.t_acquired,
-                stream="percept",
-                count=seen.seq + 1,
-                epoch=str(os.getpid()),
-            )
-        )
-
-    # ---- frames --------------------------------------------------------------------------------
+        cost_s = self._context.clock.now() - begun
+        self._publish(picture, Tick(self._outlet.frames, begun, 0.0, 0), cost_s)
+        self._inlet.acknowledge(seen)
 
     def _frame(self, tick: Tick, begun: float) -> None:
         picture = self._studio.picture(tick.due_s)
-        self._lead.learn(self._context.clock.now() - begun)
+        cost_s = self._context.clock.now() - begun
+        if picture.state == "picture":
+            self._lead.learn(cost_s)
         # Early work waits for its moment, so that frames come evenly.
         self._context.clock.wait_until(tick.due_s)
-        self._publish(picture, tick, begun)
+        self._publish(picture, tick, cost_s)
 
-    def _publish(self, picture: Picture, tick: Tick, begun: float) -> None:
-        now = self._context.clock.now()
-        late = not self._lossless and now - tick.due_s > LATE_PERIODS / self._studio.settings.fps
-        self._counts["frames"] += 1
-        self._counts["frames_late"] += tick.skipped + int(late)
-        self._counts["frames_neutral"] += int(picture.state == "neutral")
-        facts = self._facts(picture, tick, begun, now, late=late)
-        percept = picture.percept
-        t_acquired = now if percept is None else percept.t_acquired
-        self._out.send(
-            self._context.message(
-                Frame,
-                t_acquired=t_acquired,
-                arrays={"picture": picture.pixels},
-                dims={"picture": ("y", "x", "rgb")},
-                **facts,
-            )
+    def _publish(self, picture: Picture, tick: Tick, cost_s: float) -> None:
+        settings = self._studio.settings
+        self._outlet.publish(
+            picture, tick, cost_s, fps=settings.fps, seed=settings.seed, model=self._model
         )
-        self._records.send(self._context.message(FrameInfo, t_acquired=t_acquired, **facts))
 
-    def _facts(
-        self, picture: Picture, tick: Tick, begun: float, now: float, *, late: bool
-    ) -> dict[str, Any]:
-        percept = picture.percept
-        return {
-            "t_due": tick.due_s,
-            "t_rendered": now,
-            "late": late,
-            "skipped": tick.skipped,
-            "render_ms": 1000 * (now - begun),
-            "state": picture.state,
-            "percept_seq": -1 if percept is None else percept.seq,
-            "percept_index": -1 if percept is None else percept.index,
-            "confidence": 0.0 if percept is None else percept.confidence,
-            "age_s": 0.0 if percept is None else now - percept.t_acquired,
-            "t_percept": 0.0 if percept is None else percept.t_sent,
-            "seed": self._studio.settings.seed,
-            "model": self._model,
-        }
+    def _start_clock(self) -> None:
+        """Have the first frame due one period from now."""
+        rate_hz = self._studio.settings.fps
+        self._clock = FrameClock(rate_hz, self._context.clock.now() + 1 / rate_hz)
+        self._asked_s = 0.0
+
+    def _begin_s(self, clock: FrameClock) -> float:
+        return clock.next_due_s - self._lead.seconds
 
 
 def build(context: NodeContext) -> RendererNode:
     """Load what paints, paint a few pictures to warm it up, and make the node."""
     settings, path = context.plan.session.renderer, context.plan.session.decoder.bundle
+    cores = Cores()
+    cores.keep_to(settings.cores)  # before the engine makes its threads
     bundle = None if path is None else Bundle.load(path)
     painter = open_painter(bundle, settings.threads)
     context.beat({}, force=True)
@@ -245,4 +241,4 @@ def build(context: NodeContext) -> RendererNode:
     complaint = studio.complaint()
     if complaint is not None:
         context.tell(complaint)
-    return RendererNode(context, studio, painter.model)
+    return RendererNode(context, studio, painter.model, cores=cores)

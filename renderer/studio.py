@@ -11,8 +11,9 @@ import numpy.typing as npt
 from phosphene.session import RendererSettings
 from renderer.generator import Mode
 from renderer.neutral import neutral_frame
+from renderer.noise import WalkingNoise
 from renderer.painter import Painter
-from renderer.smoothing import PerceptSmoother, WalkingNoise
+from renderer.paths import ConditionPath
 
 __all__ = ["Mode", "Painter", "Picture", "Seen", "Studio"]
 
@@ -62,19 +63,26 @@ class Studio:
     painter : Painter
         The generator.
     settings : RendererSettings
-        Mode, steps, smoothing, noise, thresholds.
+        Mode, steps, path, noise, thresholds.
     start_s : float
         Start of the run on the clock that `picture` is asked on, in seconds.
     """
 
     def __init__(self, painter: Painter, settings: RendererSettings, start_s: float) -> None:
-        self._painter, self._start_s = painter, start_s
-        self._neutral = neutral_frame(painter.size_px)
+        self._start_s = start_s
         self._percept: Seen | None = None
         self.settings = settings
-        self._asked_s, self._noise_time = start_s, 0.0
-        self._smoother = PerceptSmoother(settings.smoothing_s)
-        self._noise = WalkingNoise(settings.seed, tau_s=_pace(settings))
+        self._asked_s = self._switched_s = start_s
+        self._noise_time = 0.0
+        self._path = ConditionPath(settings.path, settings.smoothing_s)
+        self.repaint(painter)
+
+    def repaint(self, painter: Painter) -> None:
+        """Go on with another painter; percept and path stay, the noise is drawn in its shape."""
+        self._painter = painter
+        self._neutral = neutral_frame(painter.size_px)
+        self._noise = self._new_noise()
+        self._last: Array | None = None
 
     def change(self, settings: RendererSettings) -> None:
         """Take new settings in the middle of a run.
@@ -82,26 +90,38 @@ class Studio:
         Percept, path and noise go on from where they are; only another seed makes a new noise.
         """
         old, self.settings = self.settings, settings
-        if settings.smoothing_s != old.smoothing_s:
-            self._smoother.retime(self._asked_s, settings.smoothing_s)
+        if (settings.path, settings.smoothing_s) != (old.path, old.smoothing_s):
+            self._switched_s = self._asked_s
+            self._path.switch(self._asked_s, settings.path, settings.smoothing_s)
         if settings.seed != old.seed:
-            self._noise = WalkingNoise(settings.seed, tau_s=_pace(settings))
+            self._noise = self._new_noise()
         elif settings.noise_s != old.noise_s:
             self._noise.retime(self._noise_time, _pace(settings))
 
     def complaint(self) -> str | None:
-        """Say what the painter cannot do of what is set; None if it can."""
-        if self.settings.mode in self._painter.modes:
-            return None
-        limits = self._painter.limits()
-        if self.settings.mode == "zc" and "z" in self._painter.modes:
-            return f"{limits}; mode zc shows the picture of z, to which c adds nothing"
-        return limits
+        """Say what cannot be done of what is set; None if all can."""
+        s = self.settings
+        if s.mode not in self._painter.modes:
+            limits = self._painter.limits()
+            if s.mode == "zc" and "z" in self._painter.modes:
+                return f"{limits}; mode zc shows the picture of z, to which c adds nothing"
+            return limits
+        if s.warm_start > 0 and not self._painter.noise_shape:
+            return "nothing is denoised here: warm_start changes nothing"
+        if s.warm_start > 0 and s.mode == "zc" and s.strength < 1:
+            return "strength below 1 starts from z: warm_start changes nothing while z and c come"
+        return None
 
     def see(self, percept: Seen) -> None:
-        """Take in the newest percept."""
-        self._percept = percept
-        self._smoother.set_target(percept.t_arrived, percept.z, percept.c)
+        """Take in the newest percept.
+
+        After neutral frames the path begins at it: there is no picture to come from, and what was
+        not worth showing must not colour what is.
+        """
+        before, self._percept = self._percept, percept
+        if before is None or not self._worth_showing(before, percept.t_arrived):
+            self._path.reset()
+        self._path.set_target(max(percept.t_arrived, self._switched_s), percept.z, percept.c)
 
     def picture(self, t_s: float) -> Picture:
         """Paint the frame that is due at `t_s` seconds.
@@ -110,28 +130,39 @@ class Studio:
         """
         percept = self._percept
         if percept is None or not self._worth_showing(percept, t_s):
-            return Picture(self._neutral, "neutral", percept)
-        self._asked_s = max(t_s, percept.t_arrived)
+            return self._nothing(percept)
+        self._asked_s = max(t_s, percept.t_arrived, self._switched_s)
         self._noise_time = t_s - self._start_s
-        z, c = self._smoother.at(self._asked_s)
-        noise = self._noise.at(self._noise_time)
-        return self._paint(z, c, noise, percept)
+        z, c = self._path.at(self._asked_s)
+        return self._paint(z, c, self._noise.at(self._noise_time), percept, self._last)
 
     def still(self, percept: Seen, t_data_s: float) -> Picture:
         """Paint one percept by itself, as a function of the data only (replay at full speed)."""
         self._percept = percept
         if percept.confidence < self.settings.min_confidence:
-            return Picture(self._neutral, "neutral", percept)
+            return self._nothing(percept)
         self._noise_time = t_data_s
-        return self._paint(percept.z, percept.c, self._noise.at(t_data_s), percept)
+        return self._paint(percept.z, percept.c, self._noise.at(t_data_s), percept, None)
 
-    def _paint(self, z: Array | None, c: Array | None, noise: Array, percept: Seen) -> Picture:
-        mode = self._possible_mode(z, c)
+    def _paint(
+        self, z: Array | None, c: Array | None, noise: Array, percept: Seen, last: Array | None
+    ) -> Picture:
+        """Paint a condition, from noise or from the `last` latent, noised."""
+        mode, s = self._possible_mode(z, c), self.settings
         if mode is None:
-            return Picture(self._neutral, "neutral", percept)
-        s = self.settings
-        pixels = self._painter.render(z, c, noise, s.steps, mode, s.strength, s.guides, s.guidance)
+            return self._nothing(percept)
+        how = (s.steps, mode, s.strength, s.guides, s.guidance)
+        if last is None or s.warm_start == 0.0 or (mode == "zc" and s.strength < 1):
+            pixels = self._painter.render(z, c, noise, *how)
+        else:
+            warm = 1.0 - s.warm_start
+            pixels = self._painter.render(z, c, noise, *how, start=last, start_t=warm)
+        self._last = self._painter.latent if s.warm_start > 0 else None
         return Picture(pixels, "picture", percept)
+
+    def _nothing(self, percept: Seen | None) -> Picture:
+        self._last = None
+        return Picture(self._neutral, "neutral", percept)
 
     def _possible_mode(self, z: Array | None, c: Array | None) -> Mode | None:
         """Return the wanted mode, reduced to the conditions there are; None if unpaintable."""
@@ -151,6 +182,10 @@ class Studio:
     def _worth_showing(self, percept: Seen, t_s: float) -> bool:
         fresh = t_s - percept.t_arrived <= self.settings.stale_s
         return fresh and percept.confidence >= self.settings.min_confidence
+
+    def _new_noise(self) -> WalkingNoise:
+        settings = self.settings
+        return WalkingNoise(settings.seed, self._painter.noise_shape, _pace(settings))
 
 
 def _pace(settings: RendererSettings) -> float | None:

@@ -194,7 +194,7 @@ def test_the_encoder_refuses_other_pictures(encoder: WorldEncoder) -> None:
 
 def test_the_runtime_core_needs_no_torch() -> None:
     code = (
-        "import sys, renderer.generator, renderer.frameclock, renderer.smoothing, renderer.neutral,"
+        "import sys, renderer.generator, renderer.frameclock, renderer.noise, renderer.neutral,"
         "phosphene.stimuli.encoder; sys.exit(any(m in sys.modules for m in ('torch','diffusers')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

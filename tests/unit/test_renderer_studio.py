@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from phosphene.session import RendererSettings
+from renderer.frameclock import FrameClock
 from renderer.neutral import neutral_frame
 from renderer.pacing import Lead
 from renderer.studio import Mode, Seen, Studio
@@ -17,12 +20,15 @@ class Recorder:
 
     size_px = 64
     model = "m"
+    noise_shape: tuple[int, ...] = (4, 16, 16)
+    latent: Array | None = None
 
     def __init__(self, modes: tuple[Mode, ...] = ("z", "c", "zc")) -> None:
         self.modes = modes
         self.calls: list[tuple[Array | None, Array | None, int, Mode]] = []
         self.noises: list[Array] = []
         self.strengths: list[float] = []
+        self.starts: list[tuple[Array | None, float]] = []
 
     def render(
         self,
@@ -34,7 +40,11 @@ class Recorder:
         strength: float = 1.0,
         guides: str = "zc",
         guidance: float = 1.0,
+        start: Array | None = None,
+        start_t: float = 1.0,
     ) -> npt.NDArray[np.uint8]:
+        self.starts.append((start, start_t))
+        self.latent = np.full(self.noise_shape, len(self.calls), np.float32)
         self.calls.append((z, c, steps, mode))
         self.noises.append(noise)
         self.strengths.append(strength)
@@ -115,15 +125,26 @@ def test_settings_change_without_losing_the_percept() -> None:
     assert painter.calls[-1][2:] == (4, "c")
 
 
-def test_the_lead_rises_quickly_and_falls_slowly() -> None:
-    lead = Lead(0.02)
-    for _ in range(10):
+def test_the_lead_follows_what_frames_cost_and_not_a_single_slow_one() -> None:
+    lead = Lead(40.0)
+    assert lead.seconds == pytest.approx(0.002)
+    for _ in range(32):
         lead.learn(0.01)
-    assert 0.0115 < lead.seconds < 0.0125
-    lead.learn(0.001)
-    assert lead.seconds > 0.0115
-    lead.learn(1.0)
-    assert lead.seconds == 0.02
+    lead.learn(0.02)
+    assert lead.seconds == pytest.approx(0.012)
+    for _ in range(4):
+        lead.learn(0.015)
+    assert lead.seconds == pytest.approx(0.017)
+    for _ in range(32):
+        lead.learn(0.001)
+    assert lead.seconds == pytest.approx(0.003)
+    for _ in range(32):
+        lead.learn(1.0)
+    assert lead.seconds == pytest.approx(2.0 / 40)
+    lead.retime(10.0)
+    assert lead.seconds == pytest.approx(0.2)
+    lead.forget()
+    assert lead.seconds == pytest.approx(0.002)
 
 
 def test_a_switch_moves_neither_noise_nor_path() -> None:
@@ -180,3 +201,100 @@ def test_the_neutral_frame_has_the_size_of_the_pictures() -> None:
     painter.size_px = 28
     picture = Studio(painter, RendererSettings(), 0.0).picture(0.0)
     assert picture.pixels.shape == (28, 28, 3)
+
+
+def test_warm_start_begins_with_the_last_picture_and_never_with_one_before_neutral_frames() -> None:
+    scene, painter = studio(warm_start=0.4)
+    scene.see(seen())
+    scene.picture(0.1)
+    scene.picture(0.2)
+    assert painter.starts[0] == (None, 1.0)
+    start, start_t = painter.starts[1]
+    assert start is not None
+    assert start[0, 0, 0] == 0.0
+    assert start_t == pytest.approx(0.6)
+    assert scene.picture(50.0).state == "neutral"
+    scene.see(seen(t=51.0))
+    scene.picture(51.0)
+    assert painter.starts[2] == (None, 1.0)
+    scene.still(seen(t=51.0), 1.0)
+    assert painter.starts[3] == (None, 1.0), "one percept alone is a function of the data only"
+    scene.change(scene.settings.model_copy(update={"warm_start": 0.0}))
+    scene.picture(51.2)
+    assert painter.starts[4] == (None, 1.0)
+
+
+def test_where_z_is_the_start_warm_start_is_refused_in_words() -> None:
+    scene, painter = studio(warm_start=0.4, strength=0.5)
+    scene.see(seen())
+    scene.picture(0.1)
+    scene.picture(0.2)
+    assert painter.starts == [(None, 1.0)] * 2
+    assert "warm_start changes nothing" in str(scene.complaint())
+    painter.noise_shape = ()
+    scene.change(RendererSettings(warm_start=0.4))
+    assert "nothing is denoised" in str(scene.complaint())
+
+
+def test_what_was_not_worth_showing_does_not_colour_the_next_picture() -> None:
+    scene, _ = studio(min_confidence=0.5, smoothing_s=5.0)
+    scene.see(seen(0.2))
+    scene.see(seen(1.0, t=1.0, confidence=0.1))
+    assert scene.picture(2.0).state == "neutral"
+    scene.see(seen(0.6, t=3.0))
+    assert scene.picture(3.0).pixels[0, 0, 0] == 60
+
+
+@pytest.mark.parametrize("path", ["smooth", "hold", "slerp"])
+def test_another_way_between_percepts_goes_on_from_the_picture_that_is_shown(path: str) -> None:
+    scene, _ = studio(path="slerp")
+    for t in (0.0, 1.0, 2.0):
+        scene.see(seen(float(t % 2), t=t))
+    here = scene.picture(2.5)
+    assert here.pixels[0, 0, 0] == 50
+    scene.change(scene.settings.model_copy(update={"path": path}))
+    assert scene.picture(2.5).pixels[0, 0, 0] == 50
+    # A percept that came between the last frame's begin and its due time is not the past.
+    scene.see(seen(1.0, t=2.49))
+    assert scene.picture(2.5).state == "picture"
+    later = scene.picture(9.0).pixels[0, 0, 0]
+    assert later >= 99
+
+
+def test_another_painter_goes_on_with_percept_and_path() -> None:
+    scene, _ = studio(warm_start=0.5)
+    scene.see(seen(0.5))
+    scene.picture(0.1)
+    larger = Recorder()
+    larger.size_px, larger.noise_shape = 256, (4, 32, 32)
+    scene.repaint(larger)
+    assert scene.picture(0.2).pixels[0, 0, 0] == 50
+    assert larger.noises[0].shape == (4, 32, 32)
+    assert larger.starts == [(None, 1.0)]
+    assert scene.picture(99.0).pixels.shape == (256, 256, 3)
+
+
+def test_nothing_is_kept_of_frames_that_are_gone() -> None:
+    class Forgetful(Recorder):
+        def render(self, *_: object, **__: object) -> npt.NDArray[np.uint8]:
+            self.latent = np.zeros(self.noise_shape, np.float32)
+            return np.zeros((64, 64, 3), np.uint8)
+
+    scene = Studio(Forgetful(), RendererSettings(path="slerp", warm_start=0.3, noise_s=2.0), 0.0)
+    lead, clock = Lead(24.0), FrameClock(24.0, 0.0)
+
+    def frames(first: int, last: int) -> None:
+        for k in range(first, last):
+            if k % 40 == 0:
+                scene.see(seen(k / 2000, t=k / 24))
+            assert clock.poll(k / 24) is not None
+            scene.picture(k / 24)
+            lead.learn(0.001 * (k % 7))
+
+    frames(0, 200)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    frames(200, 2200)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 40_000, "two noises and two percepts, not one for each frame"

@@ -1,0 +1,96 @@
+"""Where frames go out, each with the facts that tell how old and how late it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from phosphene.bus import Publisher, Pusher
+from phosphene.messages import Frame, FrameInfo
+from phosphene.node import NodeContext
+from renderer.frameclock import Tick
+from renderer.studio import Picture
+
+__all__ = ["Outlet"]
+
+# A frame this many periods behind its due time counts as late.
+LATE_PERIODS = 0.5
+
+
+class Outlet:
+    """Publishes frames and records the facts about them.
+
+    Frames between two percepts say so: they carry the number of the same percept, and an age that
+    grows.
+
+    Parameters
+    ----------
+    context : NodeContext
+        The shell.
+    alive : Callable
+        Called while a blocking send waits; False gives up.
+    """
+
+    def __init__(self, context: NodeContext, alive: Callable[[], bool]) -> None:
+        self._context = context
+        self._lossless = context.plan.lossless
+        self._out = Publisher(context.zmq, context.endpoint("renderer"), block=self._lossless)
+        self._records = Pusher(
+            context.zmq, context.endpoint("records"), block=self._lossless, alive=alive
+        )
+        self._counts = dict.fromkeys(("frames", "frames_late", "frames_neutral"), 0)
+
+    @property
+    def frames(self) -> int:
+        """How many frames went out."""
+        return self._counts["frames"]
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the counters."""
+        return {**self._counts, "records_dropped": self._records.dropped}
+
+    def publish(
+        self, picture: Picture, tick: Tick, cost_s: float, *, fps: float, seed: int, model: str
+    ) -> None:
+        """Send a frame that took `cost_s` seconds to paint."""
+        now = self._context.clock.now()
+        late = not self._lossless and now - tick.due_s > LATE_PERIODS / fps
+        self._counts["frames"] += 1
+        self._counts["frames_late"] += tick.skipped + int(late)
+        self._counts["frames_neutral"] += int(picture.state == "neutral")
+        facts = _facts(picture, tick, cost_s, now, late=late) | {"seed": seed, "model": model}
+        percept = picture.percept
+        t_acquired = now if percept is None else percept.t_acquired
+        frame = self._context.message(
+            Frame,
+            t_acquired=t_acquired,
+            arrays={"picture": picture.pixels},
+            dims={"picture": ("y", "x", "rgb")},
+            **facts,
+        )
+        self._out.send(frame)
+        self._records.send(self._context.message(FrameInfo, t_acquired=t_acquired, **facts))
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._out.close()
+        self._records.close()
+
+
+def _facts(
+    picture: Picture, tick: Tick, cost_s: float, now: float, *, late: bool
+) -> dict[str, Any]:
+    percept = picture.percept
+    return {
+        "t_due": tick.due_s,
+        "t_rendered": now,
+        "late": late,
+        "skipped": tick.skipped,
+        "render_ms": 1000 * cost_s,
+        "state": picture.state,
+        "percept_seq": -1 if percept is None else percept.seq,
+        "percept_index": -1 if percept is None else percept.index,
+        "confidence": 0.0 if percept is None else percept.confidence,
+        "age_s": 0.0 if percept is None else now - percept.t_acquired,
+        "t_percept": 0.0 if percept is None else percept.t_sent,
+    }

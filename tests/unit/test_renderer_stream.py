@@ -1,0 +1,293 @@
+"""The loop of the renderer node against an injected clock, without sockets between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from phosphene.bus import Puller, RunFolder
+from phosphene.clock import FakeClock
+from phosphene.errors import BundleError, ConfigError
+from phosphene.messages import Command
+from phosphene.node import NodeContext
+from phosphene.plan import Plan
+from phosphene.session import RendererSettings
+from renderer.node import RendererNode
+from renderer.studio import Seen, Studio
+
+FPS = 24.0
+
+
+class Costly:
+    """A painter that takes `cost_s` on the injected clock."""
+
+    modes = ("z", "c", "zc")
+    size_px = 16
+    noise_shape = (2,)
+
+    def __init__(self, clock: FakeClock, costs_s: Iterator[float], model: str = "m") -> None:
+        self._clock, self._costs_s, self.model = clock, costs_s, model
+        self.latent = np.zeros(2, np.float32)
+        self.renders = 0
+
+    def limits(self) -> str:
+        return "all is painted"
+
+    def render(self, *_: object, **__: object) -> npt.NDArray[np.uint8]:
+        self.renders += 1
+        self._clock.advance(next(self._costs_s))
+        return np.zeros((16, 16, 3), np.uint8)
+
+
+class Percepts:
+    """An inlet from which the newest percept that has arrived can be had."""
+
+    waits = False
+
+    def __init__(self, clock: FakeClock, arrivals_s: list[float]) -> None:
+        self._clock, self.coming_s, self._seq = clock, arrivals_s, 0
+
+    def counts(self) -> dict[str, int]:
+        return {}
+
+    def newest(self) -> Seen | None:
+        seen = None
+        while self.coming_s and self.coming_s[0] <= self._clock.now():
+            t = self.coming_s.pop(0)
+            seen = Seen(self._seq, 0, 1.0, t, t, t, None, np.ones(3, np.float32))
+            self._seq += 1
+        return seen
+
+
+class Frames:
+    """An outlet that keeps what was told of each frame."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock, self.sent = clock, []  # type: tuple[FakeClock, list[SimpleNamespace]]
+
+    @property
+    def frames(self) -> int:
+        return len(self.sent)
+
+    def counts(self) -> dict[str, int]:
+        return {}
+
+    def publish(self, picture: Any, tick: Any, cost_s: float, **facts: Any) -> None:
+        seq = -1 if picture.percept is None else picture.percept.seq
+        self.sent.append(
+            SimpleNamespace(
+                state=picture.state, seq=seq, due_s=tick.due_s, index=tick.index,
+                skipped=tick.skipped, out_s=self._clock.now(), cost_s=cost_s, **facts,
+            )
+        )  # fmt: skip
+
+
+class Rig:
+    """A node whose percepts and frames are injected."""
+
+    def __init__(self, tmp_path: Path, **settings: Any) -> None:
+        source = {"kind": "recording", "path": "x"}
+        plan = Plan.model_validate(
+            {
+                "run": "r", "folder": RunFolder.create("t", tmp_path).path, "mode": "replay",
+                "session": {"person": "p", "modality": "fmri", "source": source},
+            }
+        )  # fmt: skip
+        self.clock = FakeClock(10.0)
+        self.context = NodeContext("renderer", plan, self.clock)
+        self._records = Puller(self.context.zmq, self.context.endpoint("records"))
+        self.costs_s: list[float] = [0.01]
+        self.loader = Loads()
+        self.painter = Costly(self.clock, self._costs())
+        chosen = RendererSettings.model_validate({"mode": "c", "fps": FPS, **settings})
+        studio = Studio(self.painter, chosen, 10.0)  # type: ignore[arg-type]
+        self.node = RendererNode(self.context, studio, "m", self.loader)
+        self.node._inlet.close()
+        self.node._outlet.close()
+        self.percepts, self.frames = Percepts(self.clock, []), Frames(self.clock)
+        self.node._inlet, self.node._outlet = self.percepts, self.frames  # type: ignore[assignment]
+        self.percepts.close = self.frames.close = lambda: None  # type: ignore[attr-defined]
+
+    def _costs(self) -> Iterator[float]:
+        k = 0
+        while True:
+            yield self.costs_s[k % len(self.costs_s)]
+            k += 1
+
+    def ask(self, action: str = "set", **arguments: str) -> str:
+        return self.node.command(
+            Command(run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="gui", id="1",
+                    action=action, arguments=arguments)
+        )  # fmt: skip
+
+    def run(self, for_s: float) -> None:
+        """Drive the node as its shell does: awake for percepts and for what is due."""
+        end_s = self.clock.now() + for_s
+        while self.clock.now() < end_s:
+            due_s = self.node.due_s()
+            assert due_s is not None
+            wake_s = min([due_s, *self.percepts.coming_s[:1]])
+            self.clock.wait_until(wake_s)
+            self.node.step()
+
+    def close(self) -> None:
+        self.node.close()
+        self._records.close()
+        self.context.close()
+
+
+class Loads:
+    """A loader that is done when the test says so."""
+
+    def __init__(self) -> None:
+        self.begun: list[RendererSettings] = []
+        self.ready: Any = None
+
+    def begin(self, settings: RendererSettings) -> None:
+        self.begun.append(settings)
+
+    def take(self) -> Any:
+        ready, self.ready = self.ready, None
+        return ready
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(tmp_path)
+    yield made
+    made.close()
+
+
+def first_shown(rig: Rig, arrivals_s: list[float]) -> npt.NDArray[np.float64]:
+    """Seconds from the arrival of each percept to the first frame with it."""
+    delays = []
+    for seq, arrived_s in enumerate(arrivals_s):
+        out_s = next(f.out_s for f in rig.frames.sent if f.seq == seq)
+        delays.append(out_s - arrived_s)
+    return np.array(delays)
+
+
+@pytest.mark.parametrize("cost_s", [0.002, 0.010, 0.0175])
+def test_a_percept_is_shown_within_one_and_a_half_intervals(rig: Rig, cost_s: float) -> None:
+    rng = np.random.default_rng(0)
+    rig.costs_s = list(cost_s * rng.uniform(0.9, 1.1, 97))
+    arrivals = list(10.2 + np.cumsum(rng.uniform(0.1, 0.4, 400)))
+    rig.percepts.coming_s = list(arrivals)
+    rig.ask("go")
+    rig.run(110.0)
+    delays = first_shown(rig, arrivals) * FPS
+    assert np.percentile(delays, 99) <= 1.5
+    assert delays.min() >= cost_s * 0.9 * FPS - 1e-6, "never before it can have been painted"
+    sent = rig.frames.sent
+    assert [f.index for f in sent] == list(range(len(sent))), "one frame for each due time"
+    assert max(f.out_s - f.due_s for f in sent[30:]) < 0.001
+    assert rig.painter.renders == sum(f.state == "picture" for f in sent)
+
+
+def test_frames_that_cannot_be_in_time_are_skipped_and_counted_and_no_backlog_grows(
+    rig: Rig,
+) -> None:
+    rig.costs_s = [0.06]  # 1.44 periods
+    rig.percepts.coming_s = list(np.arange(10.0, 30.0, 0.01))
+    rig.ask("go")
+    rig.run(20.0)
+    sent = rig.frames.sent
+    assert len(sent) == pytest.approx(20 / 0.06, rel=0.05)
+    assert sent[-1].index + 1 == len(sent) + sum(f.skipped for f in sent)
+    late_s = np.array([f.out_s - f.due_s for f in sent])
+    assert late_s[-50:].max() < 1 / FPS
+    # 100 percepts a second come in: what is shown is the newest at the frame's begin.
+    behind = [f.out_s - (10.0 + 0.01 * f.seq) for f in sent[5:]]
+    assert max(behind) < 0.06 + 0.011 + 1 / FPS
+
+
+def test_neutral_frames_come_at_the_same_rate(rig: Rig) -> None:
+    rig.percepts.coming_s = [15.0]
+    rig.ask("go")
+    rig.run(20.0)
+    sent = rig.frames.sent
+    np.testing.assert_allclose(np.diff([f.out_s for f in sent]), 1 / FPS, atol=0.009)
+    states = [f.state for f in sent]
+    assert states.index("picture") == pytest.approx(5 * FPS, abs=2)
+    assert {f.state for f in sent if f.out_s < 15.0} == {"neutral"}
+
+
+def test_a_percept_that_comes_while_the_node_waits_for_the_begin_is_in_that_frame(
+    rig: Rig,
+) -> None:
+    rig.ask("go")
+    rig.clock.wait_until(10.0 + 1 / FPS - 0.005)
+    rig.percepts.coming_s = [10.0 + 1 / FPS - 0.004]
+    rig.node.step()
+    assert [(f.index, f.seq) for f in rig.frames.sent] == [(0, 0)]
+
+
+def test_the_rate_switches_live_without_a_burst_or_a_hole(rig: Rig) -> None:
+    rig.percepts.coming_s = [10.0]
+    rig.ask("go")
+    rig.run(2.0)
+    at = len(rig.frames.sent)
+    assert rig.ask(fps="60") == "set fps=60"
+    rig.run(2.0)
+    gaps = np.diff([f.out_s for f in rig.frames.sent[at:]])
+    np.testing.assert_allclose(gaps, 1 / 60, atol=1e-6)
+    assert sum(f.skipped for f in rig.frames.sent[at:]) == 0
+    assert rig.frames.sent[at].out_s - rig.frames.sent[at - 1].out_s <= 2 / 24
+    assert rig.frames.sent[-1].fps == 60
+
+
+def test_every_setting_of_the_stream_switches_live_and_is_told_back(rig: Rig) -> None:
+    wishes = {
+        "steps": "4", "strength": "0.5", "guidance": "1.5", "guides": "c", "seed": "3",
+        "path": "slerp", "smoothing_s": "0.25", "warm_start": "0.3", "noise_s": "0",
+        "min_confidence": "0.2", "stale_s": "4.0", "cores": "none",
+    }  # fmt: skip
+    for name, value in wishes.items():
+        rig.ask(**{name: value})
+    status = dict(pair.split("=") for pair in rig.ask("status").split(", "))
+    told = {name: status[name] for name in wishes}
+    assert {k: v for k, v in told.items() if k != "noise_s"} == {
+        k: v for k, v in wishes.items() if k != "noise_s"
+    }
+    assert float(told["noise_s"]) == 0.0
+    assert not rig.loader.begun
+
+
+def test_another_model_is_loaded_while_the_old_one_paints(rig: Rig) -> None:
+    rig.percepts.coming_s = list(np.arange(10.0, 20.0, 0.5))
+    rig.ask("go")
+    assert "the old one paints until then" in rig.ask(model="world-256", seed="5")
+    rig.ask(threads="2")
+    assert [s.model for s in rig.loader.begun] == ["world-256", "world-256"]
+    assert rig.loader.begun[-1].threads == 2
+    rig.run(1.0)
+    assert {f.model for f in rig.frames.sent} == {"m"}
+    assert "model=world-64" in rig.ask("status")
+    assert "seed=5" in rig.ask("status")
+    rig.loader.ready = Costly(rig.clock, rig._costs(), "new")
+    rig.run(1.0)
+    assert rig.frames.sent[-1].model == "new"
+    assert "model=world-256" in rig.ask("status")
+    np.testing.assert_allclose(np.diff([f.out_s for f in rig.frames.sent]), 1 / FPS, atol=0.009)
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_old_one(rig: Rig) -> None:
+    rig.ask(model="diffusers:nowhere")
+    rig.loader.ready = BundleError("no such folder")
+    rig.node.step()
+    assert rig.context.note == "it stays with model world-64: no such folder"
+    rig.ask(model="world-256")
+    assert rig.loader.begun[-1].model == "world-256"
+
+
+def test_without_a_loader_the_model_stays(rig: Rig) -> None:
+    rig.node._loader = None
+    with pytest.raises(ConfigError, match="session file"):
+        rig.ask(model="world-256")
+    assert "model=world-64" in rig.ask("status")
