@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 DEMO_OPTIONS ?= --seconds 60 --out out/demo
 DATA ?= ../shared/data
 
-.PHONY: demo test unit system lint format evaluate evaluate-chain evaluate-eeg evaluate-reconstruction bench-fmri bench-eeg bench-decoder doctor clean libraries help
+.PHONY: demo test unit system lint format evaluate evaluate-chain evaluate-eeg evaluate-reconstruction bench-fmri bench-eeg bench-decoder bench-render bench-stream bench-gpu doctor clean libraries help
 
 help:
 	@echo "make demo      set up and run the chain on a synthetic participant"
@@ -20,6 +20,9 @@ help:
 	@echo "make bench-fmri  speed and accuracy of fMRI on DATA, beside a peer; write docs/benchmarks-fmri.md"
 	@echo "make bench-eeg   latency, losses and processor time of EEG, beside a peer; write docs/benchmarks-eeg.md"
 	@echo "make bench-decoder  time and memory of fitting and decoding, beside peers; write docs/benchmarks-decoder.md"
+	@echo "make bench-render  speed, evenness, lag and memory of the renderer, beside peers; write docs/benchmarks-render.md"
+	@echo "make bench-stream  smoothness, sharpness and lag of the ways between percepts; write docs/benchmarks-stream.md"
+	@echo "make bench-gpu     build engines, check parity and measure on a GPU; skipped where there is none"
 	@echo "make doctor    check this machine"
 
 libraries:
@@ -89,6 +92,16 @@ bench-eeg: libraries $(VENV)/.bench
 # 5 minutes; BENCH_OPTIONS=--quick takes one
 bench-decoder: $(VENV)/.develop
 	@$(BIN)/python -m tests.benchmarks.bench_decoder --out docs/benchmarks-decoder.md $(BENCH_OPTIONS)
+
+# 12 minutes; BENCH_OPTIONS="--only memory" takes a quarter of an hour more, BENCH_OPTIONS=--quick four
+bench-render: libraries $(VENV)/.develop
+	@$(BIN)/python -m tests.benchmarks.bench_render --out docs/benchmarks-render.md $(BENCH_OPTIONS)
+
+bench-stream: $(VENV)/.develop
+	@$(BIN)/python -m tests.benchmarks.bench_stream --out docs/benchmarks-stream.md $(BENCH_OPTIONS)
+
+bench-gpu: $(VENV)/.develop
+	@$(BIN)/python -m tests.benchmarks.bench_gpu $(BENCH_OPTIONS)
 
 bench-fmri: libraries $(VENV)/.bench
 	@$(BIN)/python -m tests.benchmarks.bench_fmri --data $(DATA) --out docs/benchmarks-fmri.md
