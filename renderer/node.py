@@ -234,7 +234,7 @@ def build(context: NodeContext) -> RendererNode:
     cores = Cores()
     cores.keep_to(settings.cores)  # before the engine makes its threads
     bundle = None if path is None else Bundle.load(path)
-    painter = open_painter(bundle, settings.threads)
+    painter = open_painter(bundle, settings, context.tell)
     context.beat({}, force=True)
     warm_up(painter, bundle, settings)
     studio = Studio(painter, settings, context.clock.now())

@@ -17,16 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 from tqdm import tqdm
 
 from phosphene.bundle import Bundle
 from phosphene.errors import ConfigError, InputError, PhospheneError, problem
-from renderer.generator import MAX_GUIDANCE, MAX_STEPS, Generator
-from renderer.painter import SpacePainter, open_painter
+from phosphene.session import RendererSettings, explain
+from renderer.asked import MAX_GUIDANCE, MAX_STEPS
+from renderer.painter import open_painter
 from renderer.painting import HOW, How, Percepts, Wanted, paint, paintable
+from renderer.protocol import Painter
 
 __all__ = ["main", "parse", "read_percepts"]
 
+MODEL = "world-64"
 ALL: tuple[Wanted, ...] = ("z", "c", "zc")
 
 
@@ -50,6 +54,19 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=defaults.steps, help="steps, 1 to 64")
     parser.add_argument("--seed", type=int, default=defaults.seed, help="seed of the noise")
     parser.add_argument("--bundle", type=Path, help="bundle whose space the percepts are in")
+    parser.add_argument(
+        "--model",
+        default=MODEL,
+        help="world-64 (the default, which the published "
+        "evaluations were made with), world-256, diffusers:FOLDER_OR_HUB_ID",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("cpu", "auto", "openvino", "torch", "cuda"),
+        default="cpu",
+        help="what computes; cpu gives the same bits everywhere",
+    )
+    parser.add_argument("--size", type=int, help="side of the pictures; else the model's own")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args(arguments)
 
@@ -92,7 +109,8 @@ def _paint(given: argparse.Namespace) -> None:
         raise ConfigError(problem("paint", how, allowed, "Mend these."))
     percepts, named = read_percepts(given.percepts)
     path: Path | None = given.bundle or named
-    painter = open_painter(None if path is None else Bundle.load(path), given.threads)
+    bundle = None if path is None else Bundle.load(path)
+    painter = open_painter(bundle, _settings(given), lambda line: print(line, file=sys.stderr))
     wanted: tuple[Wanted, ...] = ALL if given.mode == "all" else (given.mode,)
     left_out: dict[str, str] = {}
     if given.mode == "all":
@@ -107,7 +125,20 @@ def _paint(given: argparse.Namespace) -> None:
     _write(given.out, {**made, "facts": np.array(_facts(painter, how, left_out))})
 
 
-def _facts(painter: Generator | SpacePainter, how: How, left_out: dict[str, str]) -> str:
+def _settings(given: argparse.Namespace) -> RendererSettings:
+    values = {
+        "model": given.model,
+        "engine": given.engine,
+        "size_px": given.size,
+        "threads": given.threads,
+    }
+    try:
+        return RendererSettings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("paint: " + "; ".join(explain(error))) from error
+
+
+def _facts(painter: Painter, how: How, left_out: dict[str, str]) -> str:
     facts = {
         "steps": how.steps,
         "strength": how.strength,

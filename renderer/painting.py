@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from phosphene.errors import ConfigError, InputError, check_all, problem
-from renderer.generator import Generator, Guides, Mode
-from renderer.painter import Painter, SpacePainter
+from renderer.asked import Guides, Mode
+from renderer.protocol import Painter
 
 __all__ = ["HOW", "How", "Percepts", "paint", "paintable", "row_noise"]
 
@@ -104,7 +104,7 @@ def paintable(percepts: Percepts, painter: Painter, wanted: Sequence[Wanted]) ->
 
 
 def paint(
-    painter: Generator | SpacePainter,
+    painter: Painter,
     percepts: Percepts,
     wanted: Sequence[Wanted],
     how: How,
@@ -114,7 +114,7 @@ def paint(
 
     Parameters
     ----------
-    painter : Generator or SpacePainter
+    painter : Painter
         What paints.
     percepts : Percepts
         What was decoded.
@@ -152,9 +152,7 @@ def paint(
     return made
 
 
-def _one(
-    painter: Generator | SpacePainter, percepts: Percepts, kind: Wanted, how: How, row: int
-) -> Pictures:
+def _one(painter: Painter, percepts: Percepts, kind: Wanted, how: How, row: int) -> Pictures:
     z = None if percepts.z is None else percepts.z[row]
     c = None if percepts.c is None else percepts.c[row]
     if kind == "plain" and z is not None:
