@@ -23,11 +23,11 @@ from decoder.images.head import PictureHead, fit_pictures
 from decoder.images.painter import PainterSettings
 from decoder.images.reconstruct import PictureSettings
 from decoder.settings import FitSettings
-from decoder.torch_engine import TorchEngine
 from phosphene.bundle import Bundle
 from phosphene.commands.fit import add_model_option
 from phosphene.engine import OnnxEngine
 from phosphene.errors import ConfigError
+from renderer.torch_engine import TorchEngine
 
 Array = npt.NDArray[Any]
 TRIALS, TEST, SIDE = 48, 12, 10

@@ -64,7 +64,7 @@ def strange() -> Floats:
 
 @pytest.mark.parametrize("rows", [ROWS, strange()], ids=["own", "strange"])
 def test_engines_agree_in_single_precision(rows: Floats) -> None:
-    torch_engine = pytest.importorskip("decoder.torch_engine", reason="needs torch")
+    torch_engine = pytest.importorskip("renderer.torch_engine", reason="needs torch")
     scale = max(1.0, float(np.abs(rows).max()) / 10)
     engines = [OnnxEngine(GRAPH), torch_engine.TorchEngine(GRAPH)]
     if rows is ROWS:  # the reference takes logarithms of probabilities that are 0
@@ -75,7 +75,7 @@ def test_engines_agree_in_single_precision(rows: Floats) -> None:
 
 
 def test_half_precision_agrees_to_a_hundredth() -> None:
-    torch_engine = pytest.importorskip("decoder.torch_engine", reason="needs torch")
+    torch_engine = pytest.importorskip("renderer.torch_engine", reason="needs torch")
     half = half_precision(GRAPH, least=12)
     kinds = {i.data_type for i in onnx.load_from_string(half).graph.initializer}
     assert onnx.TensorProto.FLOAT16 in kinds
@@ -131,7 +131,7 @@ def test_wrong_inputs_and_graphs_are_refused() -> None:
         ReferenceEngine(b"not a graph")
 
 
-@pytest.mark.parametrize("name", ["cuda", "tensorrt", "tensorrt-file"])
+@pytest.mark.parametrize("name", ["cuda", "tensorrt", "tensorrt-file", "torch"])
 def test_missing_engine_gives_the_cpu_and_one_line(
     name: choose.EngineName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
