@@ -28,6 +28,10 @@ class LargeSettings(BaseModel):
     stream_batch : bool
         Denoise several frames at several noise levels in one call: more frames per second, each
         ``steps - 1`` frames later.
+    residual : str
+        For models that are guided by what they say of the empty prompt: ask for it at each step
+        (``full``, 2 x steps evaluations), at the first alone (``onetime``, steps + 1), or take what
+        was started from in its place (``self``, steps).
     skip_similar : float
         Cosine similarity of conditions above which the last picture is shown again; 1 never skips.
     """
@@ -39,6 +43,7 @@ class LargeSettings(BaseModel):
     tiny: str | None = None
     adapter: str | None = None
     stream_batch: bool = False
+    residual: Literal["full", "onetime", "self"] = "full"
     skip_similar: Annotated[float, Field(ge=0, le=1)] = 1.0
 
 
