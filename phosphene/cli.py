@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from types import FrameType
 
 from phosphene.commands import (
+    audit,
     bundle,
     demo,
     doctor,
@@ -19,9 +20,13 @@ from phosphene.commands import (
     evaluate,
     files,
     fit,
+    keys,
     live,
     paint,
+    purge,
     replay,
+    unseal,
+    verify,
 )
 from phosphene.commands.base import CliCommand
 from phosphene.errors import PhospheneError, ToldError
@@ -43,6 +48,11 @@ def _commands(wanted: str) -> list[CliCommand]:
         files.INFO,
         files.RECOVER,
         files.REPORT,
+        keys.KEYS,
+        unseal.UNSEAL,
+        verify.VERIFY,
+        purge.PURGE,
+        audit.AUDIT,
     ]
     # Provided commands load their whole package, about a second: only where they are asked for.
     if wanted in {command.name for command in own}:

@@ -48,6 +48,8 @@ class Plan(BaseModel):
         JSON of the synthetic participant's stimulus programme; empty otherwise.
     facts : dict
         Words and hashes for the run's start document.
+    audit : Path or None
+        Folder of the audit log; None keeps none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +66,7 @@ class Plan(BaseModel):
     out: Path | None = None
     programme: str = ""
     facts: dict[str, str] = {}
+    audit: Path | None = None
 
     @property
     def lossless(self) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phosphene.commands.base import CliCommand
+from phosphene.commands.keys import add_key_options, unlocking
 from phosphene.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,16 +18,19 @@ __all__ = ["INFO", "RECOVER", "REPORT"]
 
 def _file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="recording (.mcap or .mcap.part), or its folder")
+    add_key_options(parser)
 
 
 def _file_or_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", type=Path, help="recording (.mcap or .mcap.part), its folder, or a bundle"
     )
+    add_key_options(parser)
 
 
 def _folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="output folder of a run")
+    add_key_options(parser)
 
 
 def _existing(path: Path) -> Path:
@@ -38,28 +42,42 @@ def _existing(path: Path) -> Path:
 def _info(arguments: argparse.Namespace) -> int:
     from phosphene.bundle import Bundle
     from phosphene.bundle_store import MANIFEST, PHOS
+    from phosphene.commands.verify import sealed_words
     from phosphene.describe import describe_bundle
     from phosphene.recorder.info import info
+    from phosphene.recorder.names import recordings_in
+    from phosphene.seal.opening import is_unlocked, sealed_header
 
     where = _existing(arguments.file)
     if where.suffix == PHOS or (where / MANIFEST).is_file():
         print(describe_bundle(Bundle.load(where)))
     else:
-        print(info(where))
+        with unlocking(arguments, where):
+            for path in recordings_in(where) if where.is_dir() else [where]:
+                if not is_unlocked(path):
+                    print(f"{path}: sealed; its content needs --key")
+                    print("\n".join(f"  {line}" for line in sealed_words(sealed_header(path))))
+                    return 0
+            print(info(where))
     return 0
 
 
 def _recover(arguments: argparse.Namespace) -> int:
-    from phosphene.recorder.names import recordings_in
+    from phosphene.recorder.names import is_unfinished, recordings_in
     from phosphene.recorder.recover import recover, recover_all
+    from phosphene.seal.opening import is_unlocked
 
     where = _existing(arguments.file)
     if where.is_dir() and not recordings_in(where):
         raise InputError(f"{where}: holds no recording (recording.mcap or recording.mcap.part)")
-    repaired = recover_all(where) if where.is_dir() else [recover(where)]
+    with unlocking(arguments, where):
+        repaired = recover_all(where) if where.is_dir() else [recover(where)]
+        locked = [p for p in recordings_in(where) if is_unfinished(p) and not is_unlocked(p)]
+    for path in locked:
+        print(f"{path}: sealed; its repair needs --key")
     for result in repaired:
         print(result if result.messages else _nothing_in(result))
-    if not repaired:
+    if not repaired and not locked:
         print(f"{where}: nothing to repair")
     return 1 if any(result.messages == 0 for result in repaired) else 0
 
@@ -73,7 +91,11 @@ def _nothing_in(result: Recovered) -> str:
 def _report(arguments: argparse.Namespace) -> int:
     from phosphene.report import build
 
-    print(f"report: {build(_existing(arguments.folder))}")
+    where = _existing(arguments.folder)
+    with unlocking(arguments, where):
+        print(f"report: {build(where)}")
+    if arguments.key is not None:
+        print("this report is not sealed: whoever reads the disk reads it")
     return 0
 
 

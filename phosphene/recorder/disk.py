@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO, Protocol
 
+from phosphene.seal.header import Header
 from phosphene.seal.writer import Seal, SealedDisk, write_all
 
 __all__ = ["Disk", "PlainDisk", "disk_for"]
@@ -14,6 +15,10 @@ class Disk(Protocol):
 
     A mark stands behind the last byte that is known to be good; `cut_back` ends the file there.
     """
+
+    @property
+    def header(self) -> Header | None:
+        """Header of a sealed file; None of an ordinary one."""
 
     def write(self, data: bytes) -> int:
         """Take bytes, all or none."""
@@ -42,6 +47,8 @@ class PlainDisk:
     file : binary file
         Open for writing without buffer.
     """
+
+    header: None = None
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -14,8 +14,9 @@ import msgspec
 from phosphene.errors import RecordingError, problem
 from phosphene.messages import RunStart, RunStop
 from phosphene.plan import SINKS, Plan
+from phosphene.seal.header import Header
 
-__all__ = ["StopFacts", "metadata_of", "start_facts"]
+__all__ = ["StopFacts", "audit_facts", "metadata_of", "start_facts"]
 
 Status = Literal["success", "abort", "fail"]
 PACKAGES = ("phosphene", "numpy", "onnxruntime", "mcap", "pyzmq")
@@ -62,6 +63,20 @@ def start_facts(plan: Plan, part: int, keep_until: datetime | None = None) -> di
         # Only where somebody said so: the default is no measurement of the mains.
         facts["mains_hz"] = f"{eeg.notch_hz:g}"
     return facts | _versions() | plan.facts
+
+
+def audit_facts(header: Header | None, part: int) -> dict[str, str]:
+    """Return what the audit log says of a new recording; None has no seal."""
+    facts = {"part": str(part), "sealed": str(header is not None).lower()}
+    if header is None:
+        return facts
+    sealed = {
+        "recording": header.core.id,
+        "header": header.digest.hex(),
+        "stewards": " ".join(header.fingerprints),
+        "keep_until": header.core.keep_until,
+    }
+    return facts | sealed
 
 
 class StopFacts(msgspec.Struct, frozen=True):

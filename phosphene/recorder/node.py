@@ -20,12 +20,13 @@ from phosphene.errors import ConfigError, MessageError, NodeError, RecordingErro
 from phosphene.messages import Command, Message, RunStart, RunStop, decode, encode
 from phosphene.node import NodeContext
 from phosphene.recorder.backlog import Backlog
-from phosphene.recorder.documents import StopFacts, metadata_of, start_facts
+from phosphene.recorder.documents import StopFacts, audit_facts, metadata_of, start_facts
 from phosphene.recorder.gaps import GapWatch
-from phosphene.recorder.names import next_free, number_of
+from phosphene.recorder.names import is_unfinished, next_free, number_of
 from phosphene.recorder.recover import recover_all
 from phosphene.recorder.scribe import Scribe
 from phosphene.recorder.writer import RecordingFile, create
+from phosphene.seal.places import note
 from phosphene.seal.retention import keep_until, seal_for
 
 __all__ = ["RecorderNode", "scope_for"]
@@ -116,6 +117,7 @@ class RecorderNode:
         part = number_of(path) or 1
         seal = seal_for(settings, plan.consent, plan.run, part, begun)
         file = RecordingFile(path, open_file or create, seal)
+        self._tell_audit("recording begun", **audit_facts(file.header, part))
         now = context.clock.now()
         start = context.message(
             RunStart,
@@ -130,6 +132,13 @@ class RecorderNode:
         file.add(start, encode(start))
         file.flush()
         return Scribe(file, self._backlog, context.clock.now)
+
+    def _tell_audit(self, what: str, **facts: str) -> None:
+        """Write a line of the audit log; a log that fails is told, and keeps nothing from going."""
+        if self._plan.audit is not None and (
+            why := note(what, folder=self._plan.audit, run=self._plan.run, **facts)
+        ):
+            self._context.note = why
 
     # ---- what the shell asks for ----------------------------------------------------------------
 
@@ -200,6 +209,9 @@ class RecorderNode:
             )
             self._scribe.finish(stop, metadata_of(stop.header))
             self._context.note = self._scribe.failure
+            left = self._scribe.result
+            state = "finished" if left is not None and not is_unfinished(left) else "cut off"
+            self._tell_audit(f"recording {state}", messages=str(self._scribe.written))
         self._records.close()
 
     # ---- messages --------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from phosphene.recorder.writer import CHUNK_BYTES, PROFILE
 from phosphene.seal.opening import is_sealed, is_unlocked, open_recording, sealed_header
 from phosphene.seal.writer import Seal
 
-__all__ = ["Recovered", "recover", "recover_all"]
+__all__ = ["Recovered", "being_written", "recover", "recover_all"]
 
 BEAT_EVERY = 200
 
@@ -166,12 +166,13 @@ def recover_all(folder: Path, alive: Callable[[], object] = lambda: None) -> lis
     """
     repaired = []
     for path in recordings_in(folder):
-        if is_unfinished(path) and not _busy(path) and is_unlocked(path):
+        if is_unfinished(path) and not being_written(path) and is_unlocked(path):
             repaired.append(recover(path, alive))
     return repaired
 
 
-def _busy(path: Path) -> bool:
+def being_written(path: Path) -> bool:
+    """Return whether a recorder has a recording open."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

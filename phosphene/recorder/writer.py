@@ -29,6 +29,7 @@ from phosphene.messages import Message, topic_of
 from phosphene.recorder.disk import disk_for
 from phosphene.recorder.framing import ENCODING, pack
 from phosphene.recorder.names import finished_name
+from phosphene.seal.header import Header
 from phosphene.seal.writer import Seal
 
 __all__ = ["PICTURE_TOPIC", "RecordingFile", "create"]
@@ -107,6 +108,11 @@ class RecordingFile:
             self._file.close()
             raise RecordingError(f"recording {path}: cannot be begun: {error.strerror}") from error
         self._disk.mark()
+
+    @property
+    def header(self) -> Header | None:
+        """Header of a sealed recording; None of an ordinary one."""
+        return self._disk.header
 
     def add(self, message: Message, frames: Sequence[Any]) -> None:
         """Add one message with its frames as they came from the bus: topic, header, buffers.

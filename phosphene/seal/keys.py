@@ -26,11 +26,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from phosphene.errors import ConfigError, SealError, problem
 
-__all__ = ["LEAST_PASSPHRASE", "StewardKey", "fingerprint", "load_public", "public_part"]
+__all__ = ["COST", "LEAST_PASSPHRASE", "StewardKey", "fingerprint", "load_public", "public_part"]
 
 LEAST_PASSPHRASE = 10
 _KIND = "phosphene steward key 1"
-_COST, _MOST_COST = 2**17, 2**20
+COST, _MOST_COST = 2**17, 2**20
 _SECRET_BYTES, _SALT_BYTES, _NONCE_BYTES = 32, 16, 12
 
 
@@ -78,7 +78,7 @@ class StewardKey:
         return self.private.public_key().public_bytes_raw()
 
     def save(
-        self, private_file: Path, public_file: Path, passphrase: str, cost: int = _COST
+        self, private_file: Path, public_file: Path, passphrase: str, cost: int | None = None
     ) -> None:
         """Write both keys, each into a file that must not exist; both for their owner only.
 
@@ -88,8 +88,8 @@ class StewardKey:
             Encrypted private key (JSON), and public key (PEM, SubjectPublicKeyInfo).
         passphrase : str
             At least `LEAST_PASSPHRASE` characters.
-        cost : int
-            Cost of scrypt, a power of two; the default takes 128 MiB and about half a second.
+        cost : int or None
+            Cost of scrypt, a power of two; None, or `COST`, takes 128 MiB and about half a second.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class StewardKey:
         for path in (private_file, public_file):
             if path.exists():
                 raise ConfigError(f"{path}: exists already and is never overwritten")
-        _create(private_file, _encrypted(self, passphrase, cost).encode())
+        _create(private_file, _encrypted(self, passphrase, cost or COST).encode())
         key = X25519PublicKey.from_public_bytes(self.public)
         _create(public_file, key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
