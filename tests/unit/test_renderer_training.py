@@ -10,13 +10,13 @@ from phosphene.stimuli import C_DIM, draw, embed
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 pytest.importorskip("diffusers", reason="the train extra is not installed")
 
-from renderer.quality import score  # noqa: E402
 from renderer.training import corruption, flowmap  # noqa: E402
 from renderer.training.autoencoder import Autoencoder, to_bytes, to_unit  # noqa: E402
 from renderer.training.dataset import HELD_OUT_SEED, TRAINING_SEED, render_set  # noqa: E402
 from renderer.training.dataset import scene_number as number  # noqa: E402
 from renderer.training.flowmap import Condition  # noqa: E402
-from renderer.training.judge import JUDGE_SEED, Reading  # noqa: E402
+from renderer.training.frechet import FEATURE_SEED  # noqa: E402
+from renderer.training.judge import JUDGE_SEED  # noqa: E402
 from renderer.training.progress import (  # noqa: E402
     Budget,
     MovingAverage,
@@ -94,9 +94,8 @@ def test_corrupted_conditions_range_from_untouched_to_hopeless() -> None:
 
 
 def test_sets_of_scenes_share_nothing_and_are_kept(tmp_path: Path) -> None:
-    assert len({TRAINING_SEED, HELD_OUT_SEED, JUDGE_SEED}) == 3
-    sets = [{number(s, k) for k in range(50)} for s in (TRAINING_SEED, HELD_OUT_SEED, JUDGE_SEED)]
-    assert not (sets[0] & sets[1] or sets[0] & sets[2] or sets[1] & sets[2])
+    seeds = (TRAINING_SEED, HELD_OUT_SEED, JUDGE_SEED, FEATURE_SEED)
+    assert len({number(s, k) for s in seeds for k in range(50)}) == 4 * 50
     pictures, c = render_set(TRAINING_SEED, 5, tmp_path)
     again, c_again = render_set(TRAINING_SEED, 5, tmp_path)
     np.testing.assert_array_equal(pictures, again)
@@ -174,20 +173,3 @@ def test_the_moving_average_follows_the_weights() -> None:
         average.update(step)
     torch.testing.assert_close(shadow.weight, model.weight, atol=1e-4, rtol=0)
     assert not shadow.weight.requires_grad
-
-
-def test_scores_of_a_perfect_and_of_a_blind_reader() -> None:
-    c = np.stack([embed(number(HELD_OUT_SEED, k)) for k in range(400)])
-    truth = Reading(
-        c[:, :8].argmax(axis=1),
-        np.arctan2(c[:, 9], c[:, 8]).astype(float) / (2 * np.pi) % 1.0,
-        c[:, 10:12].astype(float),
-    )
-    perfect = score(truth, c)
-    assert perfect.accuracy == 1.0
-    assert perfect.shuffled == pytest.approx(0.125, abs=0.06)
-    assert perfect.hue == pytest.approx(0.0, abs=1e-6)
-    assert perfect.place == pytest.approx(0.0, abs=1e-6)
-    blind = Reading(np.zeros(400, np.int64), np.full(400, 0.5), np.zeros((400, 2)))
-    assert score(blind, c).accuracy == pytest.approx(0.125, abs=0.06)
-    assert score(blind, c).hue == pytest.approx(0.25, abs=0.04)
