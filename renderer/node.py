@@ -20,7 +20,8 @@ from renderer.outlet import Outlet
 from renderer.pacing import Lead
 from renderer.painter import Painter, open_painter, warm_up
 from renderer.studio import Picture, Studio
-from renderer.wishes import RELOADS, needs_loading, wished, worded
+from renderer.swap import PainterSwap
+from renderer.wishes import needs_loading, wished, worded
 
 __all__ = ["Loader", "RendererNode", "build"]
 
@@ -28,14 +29,26 @@ NEAR_S = 0.004
 
 
 class Loader(Protocol):
-    """Loads another painter in the background while the old one goes on."""
+    """Loads another painter in the background while the old one goes on; `renderer.swap`."""
+
+    def held(self, wanted: RendererSettings) -> tuple[str, ...]:
+        """Name the settings that have to stay as they are until another painter is there."""
+        ...
 
     def begin(self, settings: RendererSettings) -> None:
         """Begin to load what `settings` name; a load that is still going on is given up."""
         ...
 
+    def give_up(self) -> None:
+        """Forget what is being loaded."""
+        ...
+
     def take(self) -> Painter | PhospheneError | None:
         """Return the painter once it is there and warm, or why it cannot be; else None."""
+        ...
+
+    def close(self) -> None:
+        """Give up, and end."""
         ...
 
 
@@ -99,6 +112,8 @@ class RendererNode:
         """Close the sockets."""
         for part in (self._inlet, self._outlet, self._desk):
             part.close()
+        if self._loader is not None:
+            self._loader.close()
 
     # ---- wishes --------------------------------------------------------------------------------
 
@@ -116,23 +131,18 @@ class RendererNode:
 
     def _set(self, arguments: Mapping[str, str]) -> str:
         old, wanted = self._studio.settings, wished(self._wanted, arguments)
-        loads = needs_loading(self._wanted, wanted)
-        if loads and self._loader is None:
-            given = ", ".join(f"{k}={v}" for k, v in arguments.items())
-            cure = "Set it in the session file."
-            raise ConfigError(problem("setting", given, "what needs no other model", cure))
+        held = self._held(wanted, arguments)
         self._cores.keep_to(wanted.cores)
         self._wanted = wanted
-        # What paints stays what it is until the other painter is there.
-        held = {name: getattr(old, name) for name in RELOADS}
-        self._studio.change(wanted.model_copy(update=held))
+        # What has to be loaded for stays as it is until the other painter is there.
+        self._studio.change(wanted.model_copy(update={k: getattr(old, k) for k in held}))
         if wanted.fps != old.fps:
             self._lead.retime(wanted.fps)
             if self._clock is not None:
                 self._start_clock()
         done = "set " + ", ".join(f"{k}={v}" for k, v in arguments.items())
         complaint = self._studio.complaint() if "mode" in arguments else None
-        if loads and self._loader is not None:
+        if held and self._loader is not None:
             self._loader.begin(wanted)
             done += "; loading, the old one paints until then"
         elif complaint is not None:
@@ -141,18 +151,28 @@ class RendererNode:
         self._context.tell(done)
         return done
 
+    def _held(self, wanted: RendererSettings, arguments: Mapping[str, str]) -> tuple[str, ...]:
+        """Name what has to wait for another painter."""
+        if self._loader is not None:
+            self._loader.give_up()
+            return self._loader.held(wanted)
+        if needs_loading(self._wanted, wanted):
+            given = ", ".join(f"{k}={v}" for k, v in arguments.items())
+            cure = "Set it in the session file."
+            raise ConfigError(problem("setting", given, "what needs no other model", cure))
+        return ()
+
     def _exchange(self) -> None:
         """Go on with another painter, once one is there."""
         arrived = None if self._loader is None else self._loader.take()
         if arrived is None:
             return
-        held = self._studio.settings
         if isinstance(arrived, PhospheneError):
-            back = {name: getattr(held, name) for name in RELOADS}
-            self._wanted = self._wanted.model_copy(update=back)
-            self._context.tell(f"it stays with model {held.model}: {arrived}")
+            self._wanted = self._studio.settings
+            self._context.tell(f"it stays with model {self._wanted.model}: {arrived}")
             return
-        self._studio.repaint(arrived)
+        if arrived is not self._studio.painter:
+            self._studio.repaint(arrived)
         self._lead.forget()
         self._studio.change(self._wanted)
         self._model = arrived.model
@@ -241,4 +261,10 @@ def build(context: NodeContext) -> RendererNode:
     complaint = studio.complaint()
     if complaint is not None:
         context.tell(complaint)
-    return RendererNode(context, studio, painter.model, cores=cores)
+    swap = PainterSwap(
+        painter,
+        settings,
+        lambda wanted: open_painter(bundle, wanted, context.tell),
+        lambda made, wanted: warm_up(made, bundle, wanted),
+    )
+    return RendererNode(context, studio, painter.model, swap, cores)

@@ -77,6 +77,11 @@ class Studio:
         self._path = ConditionPath(settings.path, settings.smoothing_s)
         self.repaint(painter)
 
+    @property
+    def painter(self) -> Painter:
+        """What paints now."""
+        return self._painter
+
     def repaint(self, painter: Painter) -> None:
         """Go on with another painter; percept and path stay, the noise is drawn in its shape."""
         self._painter = painter
