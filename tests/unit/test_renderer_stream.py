@@ -20,6 +20,7 @@ from phosphene.plan import Plan
 from phosphene.session import RendererSettings
 from renderer.node import RendererNode
 from renderer.studio import Seen, Studio
+from renderer.wishes import RELOADS, needs_loading
 
 FPS = 24.0
 
@@ -148,6 +149,15 @@ class Loads:
     def __init__(self) -> None:
         self.begun: list[RendererSettings] = []
         self.ready: Any = None
+
+    def held(self, wanted: RendererSettings) -> tuple[str, ...]:
+        return RELOADS if needs_loading(RendererSettings(), wanted) else ()
+
+    def give_up(self) -> None:
+        self.begun.clear()
+
+    def close(self) -> None:
+        pass
 
     def begin(self, settings: RendererSettings) -> None:
         self.begun.append(settings)
