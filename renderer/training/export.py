@@ -13,12 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from phosphene.engine import OnnxEngine
-from phosphene.stimuli.space import C_DIM
+from phosphene.stimuli.space import C_DIM, Z_SHAPE
 from renderer.training.autoencoder import Autoencoder, to_bytes, to_unit
 from renderer.training.network import FlowMapNet
 
 LOG = logging.getLogger(__name__)
 OPSET = 20
+GREY_LEVEL = 1.0
+"""Pictures may differ by this where rounding falls apart."""
 
 
 class _EncodeBytes(nn.Module):
@@ -31,12 +33,15 @@ class _EncodeBytes(nn.Module):
         return z
 
 
-class _DecodeBytes(nn.Module):
+class DecodeBytes(nn.Module):
+    """Latents to uint8 pictures (n, height, width, 3)."""
+
     def __init__(self, decoder: nn.Module) -> None:
         super().__init__()
         self.decoder = decoder
 
     def forward(self, z: Tensor) -> Tensor:
+        """Decode and round."""
         return to_bytes(self.decoder(z))
 
 
@@ -49,22 +54,30 @@ def export_autoencoder(model: Autoencoder, encoder_file: Path, decoder_file: Pat
     """Write `encoder_file` (uint8 pictures to z) and `decoder_file` (z to uint8 pictures)."""
     model.eval()
     pictures = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
-    _export(_EncodeBytes(model.encoder), {"pictures": pictures}, "z", encoder_file)
-    _export(_DecodeBytes(model.decoder), {"z": torch.randn(2, 4, 16, 16)}, "pictures", decoder_file)
+    encode, decode = _EncodeBytes(model.encoder), DecodeBytes(model.decoder)
+    export_graph(encode, {"pictures": pictures}, "z", encoder_file, allowed=1e-3)
+    z = torch.randn(2, 4, 16, 16)
+    export_graph(decode, {"z": z}, "pictures", decoder_file, allowed=GREY_LEVEL)
 
 
 def export_generator(net: FlowMapNet, file: Path) -> None:
     """Write one evaluation of u as a graph; the loop over steps stays outside."""
-    example = {
-        "z_t": torch.randn(2, 4, 16, 16),
+    # float16 storage moves u by about 0.001
+    example = flow_example((4, 16, 16))
+    export_graph(net.eval(), example, "u", file, allowed=2e-2, halve=True)
+
+
+def flow_example(latent: tuple[int, int, int]) -> dict[str, Tensor]:
+    """Two samples of what a flow map takes, with latents of this shape."""
+    return {
+        "z_t": torch.randn(2, *latent),
         "t": torch.tensor([1.0, 0.5]),
         "h": torch.tensor([1.0, 0.25]),
-        "z_low": torch.randn(2, 4, 16, 16),
+        "z_low": torch.randn(2, *Z_SHAPE),
         "has_z": torch.tensor([1.0, 0.0]),
         "c": torch.randn(2, C_DIM),
         "has_c": torch.tensor([0.0, 1.0]),
     }
-    _export(net.eval(), example, "u", file)
 
 
 def halve_weights(model: onnx.ModelProto, smallest: int = 256) -> None:
@@ -91,8 +104,41 @@ def halve_weights(model: onnx.ModelProto, smallest: int = 256) -> None:
     graph.node.extend(casts + nodes)
 
 
-def _export(module: nn.Module, example: dict[str, Tensor], output: str, file: Path) -> None:
-    """Export with a free batch size and compare ONNX Runtime with torch before keeping the file."""
+def export_graph(
+    module: nn.Module,
+    example: dict[str, Tensor],
+    output: str,
+    file: Path,
+    allowed: float,
+    halve: bool = False,
+) -> float:
+    """Export with a free batch size; keep the file only if ONNX Runtime computes what torch does.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        What to export.
+    example : dict
+        Two samples of each input, by name.
+    output : str
+        Name of the output.
+    file : pathlib.Path
+        Where to.
+    allowed : float
+        Largest difference between ONNX Runtime and torch.
+    halve : bool
+        Store weights as float16.
+
+    Returns
+    -------
+    float
+        The largest difference found.
+
+    Raises
+    ------
+    RuntimeError
+        There is no graph, or it computes something else.
+    """
     batch = torch.export.Dim("batch", min=1, max=256)
     file.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
@@ -113,21 +159,28 @@ def _export(module: nn.Module, example: dict[str, Tensor], output: str, file: Pa
     for node in model.graph.node:  # traces of the exporting machine's files do not belong here
         node.doc_string = ""
         del node.metadata_props[:]
-    if output == "u":
+    if halve:
         halve_weights(model)
-    onnx.save_model(model, file)
-    engine = OnnxEngine(file.read_bytes())
-    # one sample at a time, which also shows that the batch size stayed free
-    got = np.concatenate(
-        [engine.run({k: v[i : i + 1].numpy() for k, v in example.items()})[output] for i in (0, 1)]
-    )
-    with torch.no_grad():
-        wanted = module(*example.values()).numpy()
-    error = float(np.abs(got.astype(np.float64) - wanted).max())
-    # one grey level where rounding falls apart; float16 storage moves u by about 0.001
-    allowed = {"pictures": 1.0, "z": 1e-3, "u": 2e-2}[output]
+    content = model.SerializeToString(deterministic=True)
+    error = largest_error(module, content, example, output)
     if error > allowed:
         raise RuntimeError(
             f"{file.name}: ONNX Runtime is {error} away from torch; allowed {allowed}"
         )
-    LOG.info("%s: %.2f MB, largest error %.1e", file.name, file.stat().st_size / 1e6, error)
+    file.write_bytes(content)
+    LOG.info("%s: %.2f MB, largest error %.1e", file.name, len(content) / 1e6, error)
+    return error
+
+
+@torch.no_grad()
+def largest_error(
+    module: nn.Module, content: bytes, example: dict[str, Tensor], output: str
+) -> float:
+    """Largest difference between a graph in ONNX Runtime and the module it was made from."""
+    engine = OnnxEngine(content)
+    # one sample at a time, which also shows that the batch size stayed free
+    got = np.concatenate(
+        [engine.run({k: v[i : i + 1].numpy() for k, v in example.items()})[output] for i in (0, 1)]
+    )
+    wanted = module(*example.values()).numpy()
+    return float(np.abs(got.astype(np.float64) - wanted).max())

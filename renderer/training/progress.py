@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,27 @@ from torch import Tensor, nn
 class Budget:
     """End of a training, by steps or by minutes of computing, whichever was given.
 
-    Minutes count over all resumed runs; time in between does not count.
+    Minutes count over all resumed runs; time in between does not count. They are those of `clock`
+    (in seconds): of the wall, or of the processor where machines are shared.
     """
 
-    def __init__(self, steps: int | None, minutes: float | None) -> None:
+    def __init__(
+        self,
+        steps: int | None,
+        minutes: float | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         if (steps is None) == (minutes is None):
             raise ValueError("give either --steps or --minutes")
         self.steps, self.minutes = steps, minutes
         self.step, self.spent_s = 0, 0.0
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock()
 
     @property
     def elapsed_s(self) -> float:
         """Seconds of computing so far, earlier runs included."""
-        return self.spent_s + time.monotonic() - self._started
+        return self.spent_s + self._clock() - self._started
 
     @property
     def fraction(self) -> float:

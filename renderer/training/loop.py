@@ -1,0 +1,94 @@
+"""The loop that a training stage in one process is: rate, loss, step, checkpoint, sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from renderer.training.progress import Budget, cosine_rate, load_checkpoint, save_checkpoint
+
+CLIP = 1.0
+SMOOTH = 0.98
+
+
+def descend(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> Tensor:
+    """Take one step down; return the norm that the gradient had before it was clipped."""
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+    optimizer.step()
+    return norm
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give all weights this learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+@dataclass
+class Stage:
+    """One stage of training.
+
+    Parameters
+    ----------
+    name : str
+        Shown before the progress bar.
+    networks : dict
+        Everything the checkpoint keeps; the first one is trained.
+    optimizer : torch.optim.Optimizer
+        Of the first network.
+    top_rate : float
+        Learning rate at its top (`renderer.training.progress.cosine_rate`).
+    loss : callable
+        From how much of the training is done (0 to 1) to the loss of a fresh batch.
+    after : callable
+        Called after each step with the number of steps before it and the gradient's norm.
+    sheet : callable
+        Called with a file name for a sheet of samples at each checkpoint.
+    save_every : int
+        Steps from checkpoint to checkpoint.
+    """
+
+    name: str
+    networks: dict[str, nn.Module]
+    optimizer: torch.optim.Optimizer
+    top_rate: float
+    loss: Callable[[float], Tensor]
+    after: Callable[[int, Tensor], None] = lambda step, norm: None
+    sheet: Callable[[Path], None] = lambda file: None
+    save_every: int = 500
+
+    def resume(self, budget: Budget, folder: Path) -> bool:
+        """Go on from the checkpoint in `folder`, if there is one."""
+        return load_checkpoint(folder, budget, self.networks, self.optimizer)
+
+    def run(self, budget: Budget, folder: Path) -> None:
+        """Train until the budget is spent; the last checkpoint and sheet show the end."""
+        network = next(iter(self.networks.values()))
+        bar = tqdm(initial=budget.step, total=budget.steps, desc=self.name, mininterval=5.0)
+        smooth: float | None = None
+        while (fraction := budget.fraction) < 1.0:
+            set_rate(self.optimizer, cosine_rate(fraction, budget.step, self.top_rate))
+            loss = self.loss(fraction)
+            norm = descend(network, self.optimizer, loss)
+            self.after(budget.step, norm)
+            budget.step += 1
+            bar.update()
+            if budget.step % 50 == 0:  # reading a loss waits for the device
+                now = loss.item()
+                smooth = now if smooth is None else SMOOTH * smooth + (1 - SMOOTH) * now
+                bar.set_postfix(loss=f"{smooth:.4f}", done=f"{fraction:.0%}")
+            if budget.step % self.save_every == 0:
+                self._keep(budget, folder, f"samples_{budget.step:06d}.png")
+        bar.close()
+        self._keep(budget, folder, "samples_last.png")
+
+    def _keep(self, budget: Budget, folder: Path, sheet: str) -> None:
+        save_checkpoint(folder, budget, self.networks, self.optimizer)
+        self.sheet(folder / sheet)
