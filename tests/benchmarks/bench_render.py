@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,17 +55,22 @@ class Effort:
     lag_s: float = 30.0
     frames: int = 100_000
     node_s: float = 60.0
+    threads: tuple[int, ...] = (2, 1)
+    settings: int | None = None
 
 
-QUICK = Effort(rounds=1, stretch_s=0.5, live_s=12.0, starts=1, lag_s=5.0, frames=400, node_s=10.0)
+QUICK = Effort(
+    rounds=1, stretch_s=0.3, live_s=10.0, starts=1, lag_s=5.0, frames=400, node_s=10.0,
+    threads=(2,), settings=1,
+)  # fmt: skip
 
 
-def specs(graph: Path) -> list[dict[str, Any]]:
+def specs(graph: Path, threads_of: Sequence[int] = (2, 1)) -> list[dict[str, Any]]:
     """Return every process of the part ``alone``, ours and the peers'."""
     has_openvino = importlib.util.find_spec("openvino") is not None
     engines = [pair for pair in ENGINES if pair[0] == "cpu" or has_openvino]
     found: list[dict[str, Any]] = []
-    for threads in (2, 1):
+    for threads in threads_of:
         for engine, precision in engines:
             how = {"engine": engine, "precision": precision, "threads": threads}
             runs = (1, "zc"), *(() if (engine, precision) == ENGINES[1] else (*USUAL[1:], *MODES))
@@ -100,7 +105,7 @@ def alone(effort: Effort) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="ph-bench-") as where:
         graph = Path(where) / "reference.onnx"
         process("bench_render_peers", str(graph), 2)
-        todo = specs(graph)
+        todo = specs(graph, effort.threads)
         with tqdm(total=effort.rounds * len(todo), unit="process") as bar:
             for _ in range(effort.rounds):
                 for spec in todo:
@@ -152,12 +157,17 @@ def ours() -> dict[str, dict[str, Any]]:
     return found
 
 
+def chosen(effort: Effort) -> list[tuple[str, dict[str, Any]]]:
+    """Return the settings of `ours`, or the first of them only."""
+    return list(ours().items())[: effort.settings]
+
+
 def running(effort: Effort) -> list[dict[str, Any]]:
     """Run the demo with each setting."""
     with tempfile.TemporaryDirectory(prefix="ph-bench-") as where:
         bundle = live.calibrated(Path(where))
         rows = []
-        for name, renderer in tqdm(ours().items(), desc="demo", unit="run"):
+        for name, renderer in tqdm(chosen(effort), desc="demo", unit="run"):
             held = live.demo(bundle, renderer, effort.live_s)
             rows.append({"name": name, "renderer": renderer, **held})
         return rows
@@ -166,7 +176,7 @@ def running(effort: Effort) -> list[dict[str, Any]]:
 def starting(effort: Effort) -> list[dict[str, Any]]:
     """Start the renderer, change its settings live, and send it percepts at random moments."""
     rows = []
-    for name, renderer in tqdm(ours().items(), desc="start", unit="setting"):
+    for name, renderer in tqdm(chosen(effort), desc="start", unit="setting"):
         row: dict[str, Any] = {"name": name, "renderer": renderer}
         row["start"] = start.starts(renderer, effort.starts)
         if renderer["model"] == "world-256":

@@ -115,8 +115,8 @@ def _alone(rows: list[dict[str, Any]], effort: dict[str, Any]) -> list[str]:
             f"| {row['p50']:.1f} ms ({turns}) | {row['p99']:.1f} ms "
             f"| {row['cpu_ms']:.1f} ms | {_faster(row, rows)} |"
         )
-    versions = sorted({row["line"] for row in rows if row["kind"] != "own"})
-    return [*lines, "", f"Versions: {'; '.join(versions)}."]
+    versions = sorted({row["line"] for row in rows})
+    return [*lines, "", "What has painted, in its own words:", "", *(f"- {v}" for v in versions)]
 
 
 def _who(row: dict[str, Any]) -> str:

@@ -25,27 +25,15 @@ import numpy.typing as npt
 import torch
 from diffusers import FlowMapEulerDiscreteScheduler
 from diffusers.image_processor import VaeImageProcessor
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from renderer.training.autoencoder256 import Autoencoder256
-from renderer.training.network256 import FlowMapNet256
+from renderer.training.stored import load_autoencoder, load_flow
 from tests.benchmarks.bench_render_work import CONDITIONS, conditions
 
 __all__ = ["FlowMapPipeline", "export_reference", "naive_frame", "open_peer"]
 
 Picture = npt.NDArray[np.uint8]
 Paint = Callable[[int], Picture]
-
-
-def load_networks(weights: Path) -> tuple[FlowMapNet256, Autoencoder256]:
-    """Load flow map and autoencoder from the shipped safetensors, in single precision."""
-    flow, autoencoder = FlowMapNet256(), Autoencoder256()
-    for network, name in ((flow, "flow"), (autoencoder, "autoencoder")):
-        held = load_file(weights / f"{name}.safetensors")
-        network.load_state_dict({key: value.float() for key, value in held.items()})
-        network.eval().requires_grad_(False)
-    return flow, autoencoder
 
 
 def condition(k: int, mode: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -118,7 +106,9 @@ def naive_frame(
 def open_peer(kind: str, threads: int, weights: str) -> tuple[str, Callable[[int, str], Paint]]:
     """Open a peer; return its name with versions, and what makes its painter of steps and mode."""
     torch.set_num_threads(threads)
-    flow, autoencoder = load_networks(Path(weights))
+    held = Path(weights)
+    flow = load_flow(held / "flow.safetensors")
+    decoder = load_autoencoder(held / "autoencoder.safetensors").decoder
     noise = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     ready = {mode: [condition(k, mode) for k in range(CONDITIONS)] for mode in ("z", "c", "zc")}
     versions = f"torch {torch.__version__}"
@@ -126,12 +116,10 @@ def open_peer(kind: str, threads: int, weights: str) -> tuple[str, Callable[[int
 
         def naive(steps: int, mode: str) -> Paint:
             told = ready[mode]
-            return lambda k: naive_frame(
-                flow, autoencoder.decoder, told[k % CONDITIONS], noise, steps
-            )
+            return lambda k: naive_frame(flow, decoder, told[k % CONDITIONS], noise, steps)
 
         return versions, naive
-    pipeline = FlowMapPipeline(flow, autoencoder.decoder, FlowMapEulerDiscreteScheduler())
+    pipeline = FlowMapPipeline(flow, decoder, FlowMapEulerDiscreteScheduler())
 
     def plain(steps: int, mode: str) -> Paint:
         told = ready[mode]

@@ -27,6 +27,8 @@ __all__ = ["CONDITIONS", "conditions", "painter_of", "timed"]
 Array = npt.NDArray[np.float32]
 Paint = Callable[[int], npt.NDArray[np.uint8]]
 """Paints frame k, from percept to uint8 picture."""
+Name = Callable[[], str]
+"""Says what has painted, with versions, once it has painted."""
 CONDITIONS = 16
 WARM_UP, LEAST = 8, 20
 """Frames before the first that counts, and the fewest that count."""
@@ -53,14 +55,21 @@ def timed(paint: Paint, seconds: float) -> dict[str, Any]:
 
 
 def painter_of(spec: dict[str, Any]) -> tuple[Painter, RendererSettings]:
-    """Open the painter that `spec` names, by the door that the node takes."""
+    """Open the painter that `spec` names, by the door that the node takes.
+
+    Another engine that would take the place of the one asked for is an error here.
+    """
+
+    def refuse(line: str) -> None:
+        raise RuntimeError(line)
+
     names = ("model", "engine", "precision", "threads")
     settings = RendererSettings(**{name: spec[name] for name in names if name in spec})
-    return open_painter(None, settings), settings
+    return open_painter(None, settings, refuse), settings
 
 
-def _own(spec: dict[str, Any]) -> tuple[str, Callable[[int, Mode], Paint]]:
-    painter, _ = painter_of(spec)
+def _own(spec: dict[str, Any]) -> tuple[Name, Callable[[int, Mode], Paint]]:
+    painter, settings = painter_of(spec)
     z, c = conditions()
     noise = np.random.default_rng(0).standard_normal(painter.noise_shape, dtype=np.float32)
 
@@ -71,10 +80,14 @@ def _own(spec: dict[str, Any]) -> tuple[str, Callable[[int, Mode], Paint]]:
 
         return paint
 
-    return painter.describe(), of
+    def name() -> str:
+        describe = getattr(painter, "describe", None)
+        return f"{settings.model}: {describe()}" if describe else settings.model
+
+    return name, of
 
 
-def _reference(spec: dict[str, Any]) -> tuple[str, Callable[[int, Mode], Paint]]:
+def _reference(spec: dict[str, Any]) -> tuple[Name, Callable[[int, Mode], Paint]]:
     """Run the random-weight graph as its runtimes come, threads and precision apart."""
     _, c = conditions()
     noise = np.random.default_rng(0).standard_normal((1, 4, 32, 32), dtype=np.float32)
@@ -89,7 +102,7 @@ def _reference(spec: dict[str, Any]) -> tuple[str, Callable[[int, Mode], Paint]]
             {"z": noise, "t": one, "h": one, "c": context[k % CONDITIONS : k % CONDITIONS + 1]}
         )[0]
 
-    return line, of
+    return lambda: line, of
 
 
 def _session(spec: dict[str, Any]) -> tuple[Callable[[dict[str, Array]], Any], str]:
@@ -114,24 +127,23 @@ def _compiled(spec: dict[str, Any]) -> tuple[Callable[[dict[str, Array]], Any], 
     return lambda feed: request.infer(feed)[0].copy(), f"OpenVINO {version}"
 
 
-def _peer(spec: dict[str, Any]) -> tuple[str, Callable[[int, Mode], Paint]]:
+def _peer(spec: dict[str, Any]) -> tuple[Name, Callable[[int, Mode], Paint]]:
     peers = importlib.import_module("tests.benchmarks.bench_render_peers")
-    line: str
     line, of = peers.open_peer(spec["kind"], spec["threads"], spec["weights"])
-    return line, of
+    return lambda: str(line), of
 
 
 def measured(spec: dict[str, Any]) -> dict[str, Any]:
     """Do what `spec` says: its ``runs`` of steps and mode, ``seconds`` each."""
     openers = {"own": _own, "reference": _reference}
     begin_s = time.perf_counter()
-    line, of = openers.get(spec["kind"], _peer)(spec)
+    name, of = openers.get(spec["kind"], _peer)(spec)
     opened_s = time.perf_counter() - begin_s
     rows = [
         {"steps": steps, "mode": mode, **timed(of(steps, mode), spec["seconds"])}
         for steps, mode in spec["runs"]
     ]
-    return {"engine": line, "opened_s": opened_s, "rows": rows}
+    return {"engine": name(), "opened_s": opened_s, "rows": rows}
 
 
 def main(argv: Sequence[str] = ()) -> int:
