@@ -23,6 +23,9 @@ from phosphene.errors import ConfigError
 from phosphene.live_bundle import live_bundle, with_threshold
 from phosphene.plan import Plan
 from phosphene.recorder.names import recordings_in
+from phosphene.seal.opening import is_sealed
+from phosphene.seal.retention import seal_for
+from phosphene.seal.runs import audit_begin, audit_end
 from phosphene.session import Session
 from phosphene.stimuli.encoder import space_hash
 from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
@@ -260,8 +263,11 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     run = uuid.uuid4().hex[:10]
     out = session.recorder.out
     if out is not None:
+        # A seal that is missing or wrong is told before anything else happens.
+        seal_for(session.recorder, options.consent, run, 1, datetime.now(UTC))
         set_aside(out)
         check_out(out)
+    state, head = audit_begin(run, options.mode, session, options.consent)
     folder = RunFolder.create(run)
     specs = _specs(options, session)
     plan = Plan(
@@ -279,7 +285,9 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
             **options.facts,
             "bundle": "" if bundle is None else bundle.digest,
             "space": space_hash(),
+            "audit_head": head,
         },
+        audit=state,
     )
     logs = folder.path if out is None else out / "logs"
     logs.mkdir(exist_ok=True)
@@ -300,6 +308,7 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     if out is not None:
         _wrap_up(out, outcome)
     _tell_outcome(outcome)
+    audit_end(state, run, outcome.status, interrupted=outcome.interrupted)
     reason = _unconsented(options.consent, session.person)
     if bundle is not None and reason is not None:
         print(f"nothing was decoded: {reason}")
@@ -315,6 +324,10 @@ def _open_ended(options: RunOptions, session: Session) -> bool:
 def _wrap_up(out: Path, outcome: Outcome) -> None:
     """Build the report, or clear away the recording of a run that has never begun."""
     if outcome.began:
+        if any(is_sealed(path) for path in recordings_in(out)):
+            print(f"the recording in {out} is sealed; report and preview are made by whoever has "
+                  "the steward's key: phosphene unseal, or phosphene report --key")  # fmt: skip
+            return
         if recordings_in(out):
             print(f"the recording is kept in {out}; preview and report follow", flush=True)
         _report(out)

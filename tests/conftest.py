@@ -29,6 +29,14 @@ def realdata() -> Path:
     return path
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep audit logs of tests, and of processes that they start, out of the user's own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PHOSPHENE_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 def _bound(me: psutil.Process) -> set[str]:
     """Sockets of this process that others can connect to: bound ipc files, listening ports."""
     return {

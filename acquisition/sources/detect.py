@@ -3,7 +3,7 @@
 ==========================  =====================================================================
 what                        how it is known
 ==========================  =====================================================================
-own recording               a file that starts with the MCAP mark, or a folder of `recording*.mcap`
+own recording               a file with the MCAP mark, or sealed, or a folder of `recording*.mcap`
 fMRI, PyMVPA folder         `attributes.txt` (label and run of every volume) beside one 4-D NIfTI
 fMRI, BIDS                  a data set, subject or session with `sub-*_bold.nii[.gz]`; each is a run
 fMRI, NIfTI                 a `.nii` / `.nii.gz` file; of a folder, each 4-D file is a run
@@ -33,6 +33,7 @@ from acquisition.sources.listing import natural
 from acquisition.sources.nifti_series import open_series
 from phosphene.errors import InputError, problem
 from phosphene.recorder.names import recordings_in
+from phosphene.seal.opening import is_sealed
 
 __all__ = ["EEG_ENDINGS", "NIFTI_ENDINGS", "Found", "find_runs"]
 
@@ -86,7 +87,7 @@ def find_runs(path: Path) -> tuple[Found, ...]:
 
 def _of_file(path: Path) -> Found:
     lower = path.name.lower()
-    if _head(path, len(_MCAP_MARK)) == _MCAP_MARK:
+    if _head(path, len(_MCAP_MARK)) == _MCAP_MARK or is_sealed(path):
         return Found("1", "own", path)
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")

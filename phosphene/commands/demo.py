@@ -118,7 +118,10 @@ def _session(arguments: argparse.Namespace, folder: Path, person: str, bundle: P
             "acquisition": {"fmri": {"tr_s": TR_S}},
             "decoder": {"bundle": bundle},
             "renderer": painting(arguments),
-            "recorder": {"out": arguments.out.resolve()},
+            "recorder": {
+                "out": arguments.out.resolve(),
+                "seal": [path.resolve() for path in arguments.seal],
+            },
         },
     )
 
@@ -174,7 +177,8 @@ def _run(arguments: argparse.Namespace) -> int:
         )
         outcome = run_chain(session, options)
         _keep(arguments.out, bundle, options.consent)
-    print(f"see also {arguments.out / 'preview.mp4'}")
+    if (film := arguments.out / "preview.mp4").exists():
+        print(f"see also {film}")
     return 0 if outcome.status == "success" else 1
 
 

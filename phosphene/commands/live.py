@@ -37,15 +37,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_output_options(parser)
 
 
-def _with_out(session: Session, out: Path | None) -> Session:
-    if out is None:
-        return session
-    recorder = session.recorder.model_copy(update={"out": out.resolve()})
+def _with_out(session: Session, out: Path | None, seal: list[Path]) -> Session:
+    changes: dict[str, object] = {} if out is None else {"out": out.resolve()}
+    if seal:
+        changes["seal"] = tuple(path.resolve() for path in seal)
+    recorder = session.recorder.model_copy(update=changes)
     return session.model_copy(update={"recorder": recorder})
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    session = _with_out(load_session(arguments.session), arguments.out)
+    session = _with_out(load_session(arguments.session), arguments.out, arguments.seal)
     lsl_session = arguments.lsl_session or ("default" if session.source.source_ids else "")
     looked = (arguments.session, lsl_session or "default", arguments.wait, arguments.without)
     if arguments.check:

@@ -41,6 +41,9 @@ _PAINTING: dict[str, tuple[Callable[[str], Any], str]] = {
 def add_output_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of recording and window."""
     parser.add_argument("--out", type=Path, help="folder for recording and report; none: no record")
+    parser.add_argument("--seal", type=Path, action="append", default=[], metavar="PUB",
+                        help="public key of a data steward who alone can open the recording; may "
+                        "be repeated")  # fmt: skip
     parser.add_argument("--headless", action="store_true", help="no window, even with a display")
     parser.add_argument("--participant-screen", help="name of the participant's screen")
     parser.add_argument("--screenshot", type=Path, help="save a picture of the window (PNG)")

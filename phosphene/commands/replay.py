@@ -11,6 +11,7 @@ from mcap.writer import MCAP0_MAGIC
 
 from phosphene.bundle import Bundle, sha256_hex
 from phosphene.commands.base import CliCommand
+from phosphene.commands.keys import add_key_options, unlocking
 from phosphene.commands.options import (
     add_output_options,
     add_painting_options,
@@ -28,6 +29,7 @@ from phosphene.messages import RunStart
 from phosphene.recorder.names import recordings_in
 from phosphene.recorder.reader import parts_of, start_of
 from phosphene.run import RunOptions, run_chain
+from phosphene.seal.opening import is_sealed
 from phosphene.session import FmriSettings, Session
 
 __all__ = ["REPLAY", "modality_of", "own_start", "person_of", "speed_of", "split_of"]
@@ -83,6 +85,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the renderer's noise")
     add_painting_options(parser)
     add_output_options(parser)
+    add_key_options(parser)
 
 
 def _consent(arguments: argparse.Namespace) -> Consent | None:
@@ -94,7 +97,7 @@ def own_start(recording: Path, run: str | None) -> RunStart | None:
     """Return the start document of a recording of our own; None for all others."""
     if recording.is_file():
         with recording.open("rb") as file:
-            own = file.read(len(MCAP0_MAGIC)) == MCAP0_MAGIC
+            own = file.read(len(MCAP0_MAGIC)) == MCAP0_MAGIC or is_sealed(recording)
     else:
         own = bool(recordings_in(recording))
     return start_of(parts_of(recording, run)[0]) if own else None
@@ -179,6 +182,28 @@ def _facts(arguments: argparse.Namespace, bundle: Bundle | None) -> dict[str, st
 def _run(arguments: argparse.Namespace) -> int:
     if not arguments.recording.exists():
         raise InputError(f"recording {arguments.recording}: does not exist")
+    _stay_sealed(arguments)
+    with unlocking(arguments, arguments.recording):
+        return _replay(arguments)
+
+
+def _stay_sealed(arguments: argparse.Namespace) -> None:
+    """Refuse to put what was sealed on the disk again without a seal.
+
+    Raises
+    ------
+    ConfigError
+        If the replay of a sealed recording would be recorded openly.
+    """
+    where: Path = arguments.recording
+    files = [where] if where.is_file() else recordings_in(where)
+    if arguments.out is not None and not arguments.seal and any(map(is_sealed, files)):
+        allowed = "a data steward's public key, where a sealed recording is replayed with --out"
+        cure = "Seal the new recording, or leave --out away."
+        raise ConfigError(problem("--seal", "none", allowed, cure))
+
+
+def _replay(arguments: argparse.Namespace) -> int:
     bundle = None if arguments.bundle is None else Bundle.load(arguments.bundle)
     consent = _consent(arguments)
     own = own_start(arguments.recording, arguments.run)
@@ -197,7 +222,10 @@ def _run(arguments: argparse.Namespace) -> int:
             "acquisition": _acquisition(arguments),
             "decoder": {"bundle": arguments.bundle and arguments.bundle.resolve()},
             "renderer": painting(arguments),
-            "recorder": {"out": arguments.out and arguments.out.resolve()},
+            "recorder": {
+                "out": arguments.out and arguments.out.resolve(),
+                "seal": [path.resolve() for path in arguments.seal],
+            },
         },
     )
     options = RunOptions(

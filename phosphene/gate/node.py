@@ -17,6 +17,7 @@ import zmq
 from phosphene.bus import Publisher, Puller, Pusher, Subscriber
 from phosphene.clock import wall_time_s
 from phosphene.errors import MessageError, NodeError, problem
+from phosphene.gate.diary import GateDiary
 from phosphene.gate.door import SinkDoor, addressed
 from phosphene.gate.policy import RECORDER_SINK, STREAM_SINK, GatePolicy
 from phosphene.gate.results import ResultsDoor
@@ -93,6 +94,7 @@ class GateNode:
         self._plan = context.plan
         self._blank_file = context.plan.folder / BLANK_FILE
         self.policy = _policy(context.plan, self._blank_file)
+        self._diary = GateDiary(context.plan.audit, context.plan.run)
         self._counts: Counter[str] = Counter()
         self._to_record: deque[Message] = deque()
         self._recorded_beats: dict[str, tuple[str, float]] = {}
@@ -167,6 +169,7 @@ class GateNode:
             if socket is not None:
                 socket.close()
         self._control.close()
+        self._diary.close()
 
     def command(self, command: Command) -> str:
         """Obey ``blank`` (argument reason), ``unblank``, ``status`` or ``go``."""
@@ -182,6 +185,8 @@ class GateNode:
             raise NodeError(
                 problem("command", command.action, "blank, unblank, status, go", "Send one.")
             )
+        if command.action in ("blank", "unblank"):
+            self._diary.order(command.action)
         self._send_views(self._context.clock.now())
         return self._status()
 
@@ -280,6 +285,7 @@ class GateNode:
         wall = self._wall()
         for door in self._told:
             verdict = self.policy.verdict(door.sink, now, wall)
+            self._diary.view(door.sink, verdict)
             message, changed = door.tell(verdict, self._plan.run, now)
             if changed or now - door.recorded_s >= RECORD_STATE_S:
                 door.recorded_s = now
@@ -289,11 +295,15 @@ class GateNode:
     def _send_grant(self, now: float) -> None:
         wall = self._wall()
         decode_allowed, reason = self.policy.may_decode(wall)
+        scopes = self.policy.scopes(wall)
+        self._diary.grant(scopes, decode=decode_allowed)
+        if self._diary.failure:
+            self._context.note = self._diary.failure
         grant = self._context.message(
             Grant,
             t_acquired=now,
             person=self._plan.session.person,
-            scopes=self.policy.scopes(wall),
+            scopes=scopes,
             decode=decode_allowed,
             reason=reason,
         )

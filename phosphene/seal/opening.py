@@ -16,6 +16,7 @@ from typing import BinaryIO
 from phosphene.errors import SealError
 from phosphene.seal.header import MAGIC, Header
 from phosphene.seal.keys import StewardKey
+from phosphene.seal.passphrase import VARIABLE
 from phosphene.seal.reader import SealedReader, header_of
 
 __all__ = [
@@ -139,11 +140,11 @@ def unlocked(paths: Sequence[Path], key: StewardKey | None) -> Iterator[None]:
                 lent.append(f"{header.core.id}:{header.open(key).hex()}")
             except SealError as error:
                 raise SealError(f"{path}: {error}") from error
-    before = os.environ.get(KEYS_VARIABLE)
+    # Processes that are started meanwhile need no passphrase, and get none.
+    before = {name: os.environ.pop(name, None) for name in (KEYS_VARIABLE, VARIABLE)}
     os.environ[KEYS_VARIABLE] = " ".join(lent)
     try:
         yield
     finally:
         del os.environ[KEYS_VARIABLE]
-        if before is not None:
-            os.environ[KEYS_VARIABLE] = before
+        os.environ.update({name: value for name, value in before.items() if value is not None})

@@ -24,7 +24,7 @@ from phosphene.seal.writer import Seal, SealedDisk
 KEY, OTHER = StewardKey.new(), StewardKey.new()
 MADE = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 PARTS = [bytes([65 + k]) * (40 + 7 * k) for k in range(6)]
-EXAMPLES = settings(max_examples=60)
+EXAMPLES = settings(max_examples=40)
 
 
 def sealed(
