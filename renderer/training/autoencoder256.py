@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from renderer.training.autoencoder import ResidualBlock
 
@@ -79,13 +80,16 @@ class Autoencoder256(nn.Module):
         self.decoder = Decoder256(width)
 
     def loss(self, x: Tensor, latent_noise: float = 0.05) -> Tensor:
-        """Error of pixels and of their differences, decoded from slightly noisy latents.
+        """Error of pixels, of their means over latent pixels and of their differences.
 
-        The noise makes the decoder smooth, because generated latents are never exact.
+        Decoded from slightly noisy latents: the noise makes the decoder smooth, because generated
+        latents are never exact. Without the means it learns outlines and no colours.
         """
         z = self.encoder(x)
         y = self.decoder(z + latent_noise * torch.randn_like(z))
         error = y.float() - x
+        means = functional.avg_pool2d(error, DOWN)
+        coarse = means.abs().mean() + 2.0 * means.square().mean()
         edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
-        total: Tensor = error.abs().mean() + error.square().mean() + edges
+        total: Tensor = error.abs().mean() + error.square().mean() + 2.0 * coarse + edges
         return total

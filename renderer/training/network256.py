@@ -1,8 +1,9 @@
 """The large flow map u(z_t, t, h, z_low, c) on latents of 256x256 pictures.
 
-As `renderer.training.network`, on a 4x32x32 latent. The network works on patches of 2x2 latent
-pixels (16x16x16), which costs a quarter of working on the pixels themselves; the low-level latent
-of "world-64" has that very grid, so it enters as it is.
+As `renderer.training.network`, on a 4x32x32 latent. The UNet works on patches of 2x2 latent pixels
+(16x16x16), which costs a quarter of working on the pixels themselves. Beside the noisy latent it
+sees two drafts of the picture, each made by a small network that is trained before: the atlas from
+c (`renderer.training.atlas`), and what z shows as it stands (`renderer.training.low`).
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from phosphene.stimuli.scene import N_STYLES
 from phosphene.stimuli.space import C_DIM
+from renderer.training.atlas import Atlas
 from renderer.training.autoencoder256 import Z_CHANNELS
+from renderer.training.low import LowNet
 from renderer.training.network import N_TOKENS, STEP_DIM, TOKEN_DIM, LocalFrame, sinusoids
 
 PATCH = 2
 SIDE = 16
 WAVES = (1.0, 2.0, 4.0)
-"""Half periods of the local coordinates; the finest tells places within one patch apart."""
+"""Half periods of the local coordinates that the UNet sees itself."""
 
 
 class FlowMapNet256(nn.Module):
@@ -30,11 +34,14 @@ class FlowMapNet256(nn.Module):
     def __init__(self, channels: tuple[int, int] = (96, 128)) -> None:
         super().__init__()
         self.frame = LocalFrame(SIDE, WAVES)
+        self.atlas = Atlas()
+        self.low = LowNet()
         make_unet: Any = diffusers.UNet2DConditionModel
         patch = Z_CHANNELS * PATCH**2
+        drafts = (N_STYLES + 1) * patch
         self.unet: nn.Module = make_unet(
             sample_size=SIDE,
-            in_channels=patch + Z_CHANNELS + 1 + self.frame.channels,
+            in_channels=patch + drafts + Z_CHANNELS + 1 + self.frame.channels,
             out_channels=patch,
             layers_per_block=1,
             block_out_channels=channels,
@@ -69,7 +76,11 @@ class FlowMapNet256(nn.Module):
         given = has_z[:, None, None, None]
         mask = given.expand(-1, 1, SIDE, SIDE)
         where = self.frame(c, has_c)  # (n, 16, 16, 16)
-        x = torch.cat([patches, z_low * given, mask, where], dim=1)  # (n, 37, 16, 16)
+        drafts = torch.cat(
+            [self.atlas(c, has_c), self.low(z_low) * given], dim=1
+        )  # (n, 28, 32, 32)
+        drafts = functional.pixel_unshuffle(drafts, PATCH)  # (n, 112, 16, 16)
+        x = torch.cat([patches, drafts, z_low * given, mask, where], dim=1)  # (n, 149, 16, 16)
         known = has_c[:, None]
         flat = self.tokens(c * known) * known + self.no_tokens * (1.0 - known)
         tokens = flat.reshape(-1, N_TOKENS, TOKEN_DIM)
