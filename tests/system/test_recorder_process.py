@@ -23,23 +23,33 @@ from phosphene.messages import Beat, Command, Features, Message, RunStop, decode
 from phosphene.plan import Plan
 from phosphene.recorder.info import contents
 from phosphene.recorder.reader import RecordingReader, read_run
+from phosphene.recorder.recover import recover_all
+from phosphene.seal.keys import StewardKey
+from phosphene.seal.opening import unlocked
+from phosphene.seal.verify import State, verify_sealed
 
 
 class Run:
     """A recorder process, and this test as its supervisor and its sender."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seal: tuple[Path, ...] = ()) -> None:
         self.out = folder / "out"
         consent = Consent(
             person="p01", scopes=frozenset(Scope), expires=datetime.now(UTC) + timedelta(hours=1)
         )
         source = {"kind": "recording", "path": "x"}
+        session = {
+            "person": "p01",
+            "modality": "fmri",
+            "source": source,
+            "recorder": {"seal": [str(path) for path in seal]},
+        }
         plan = Plan.model_validate(
             {
                 "run": "r",
                 "folder": folder,
                 "mode": "live",
-                "session": {"person": "p01", "modality": "fmri", "source": source},
+                "session": session,
                 "nodes": ("recorder",),
                 "consent": consent,
                 "out": self.out,
@@ -179,3 +189,34 @@ def test_a_signal_to_stop_still_finishes_the_file(run: Run) -> None:
     (path,) = run.out.iterdir()
     assert path.name == "recording.mcap"
     assert list(read_run(path))[-1].header.exit_status == "abort"
+
+
+def test_a_killed_recorder_leaves_a_sealed_prefix_that_only_the_steward_repairs() -> None:
+    key = StewardKey.new()
+    with tempfile.TemporaryDirectory(prefix="ph-") as path:
+        folder = Path(path)
+        key.save(folder / "s.key", folder / "s.pub", "correct horse battery", cost=2**4)
+        run = Run(folder, (folder / "s.pub",))
+        try:
+            run.stream(1.5)
+            killed_s = time.monotonic()
+            run.process.send_signal(signal.SIGKILL)
+            run.process.wait(5)
+        finally:
+            run.close()
+        (part,) = run.out.iterdir()
+        assert part.name == "recording.mcap.sealed.part"
+        # what the arrays hold, and what every header says
+        pattern = np.full(200, 7, np.float32).tobytes()
+        assert not any(trace in part.read_bytes() for trace in (pattern, b"features", b"p01"))
+        assert verify_sealed(part).state is verify_sealed(part, key).state is State.CUT
+        assert recover_all(run.out) == []
+        with unlocked([part], key):
+            (repaired,) = recover_all(run.out)
+        with unlocked([repaired.path], key):
+            kept = [m for m in RecordingReader(repaired.path) if isinstance(m.header, Features)]
+        assert [m.header.seq for m in kept] == list(range(len(kept))), "an exact prefix"
+        assert all((m.arrays["x"] == m.header.seq).all() for m in kept)
+        assert killed_s - kept[-1].header.t_sent <= 0.5
+        assert verify_sealed(repaired.path).state is State.WHOLE
+        assert pattern not in repaired.path.read_bytes()

@@ -20,6 +20,7 @@ from phosphene.errors import ConfigError, RecordingError
 from phosphene.messages import (
     Beat,
     Command,
+    Event,
     Features,
     Frame,
     Message,
@@ -34,6 +35,9 @@ from phosphene.node import NodeContext
 from phosphene.plan import Plan
 from phosphene.recorder.node import RecorderNode
 from phosphene.recorder.reader import RecordingReader, read_run
+from phosphene.seal.keys import StewardKey
+from phosphene.seal.opening import sealed_header, unlocked
+from phosphene.seal.verify import State, verify_sealed
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -244,8 +248,11 @@ def failing_open(after: int) -> Callable[[Path], BinaryIO]:
     return opener
 
 
-def test_a_full_disk_ends_the_recording_but_not_the_recorder(folder: Path) -> None:
-    with bench(make_plan(folder), open_file=failing_open(30_000)) as b:
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_full_disk_ends_the_recording_but_not_the_recorder(folder: Path, sealed: bool) -> None:
+    key = StewardKey.new()
+    plan = sealed_plan(folder, [stewards_file(folder, key)]) if sealed else make_plan(folder)
+    with bench(plan, open_file=failing_open(30_000)) as b:
         scribe = b.node._scribe
         assert scribe is not None
         for _ in range(400):
@@ -259,14 +266,17 @@ def test_a_full_disk_ends_the_recording_but_not_the_recorder(folder: Path) -> No
         while scribe._backlog._items or not scribe.failure:
             b.node.step()
         b.node.step()
-        part = folder / "out" / "recording.mcap.part"
+        part = folder / "out" / f"recording.mcap{'.sealed' if sealed else ''}.part"
         assert b.context.note == f"recording {part} ended: No space left on device"
         b.one_of_each()
         assert b.node.counts()["received"] == b.sent
     counts = b.node.counts()
     assert counts["lost"] + counts["written"] == counts["received"]
     left = next((folder / "out").glob("recording.mcap*"))
-    assert len(list(RecordingReader(left))) == counts["written"] + 1, "and the start document"
+    with unlocked([left], key):
+        reader = RecordingReader(left)
+        assert len(list(reader)) == counts["written"] + 1, "and the start document"
+    assert reader.ending.complete
 
 
 def test_a_slow_disk_costs_counted_messages_and_never_holds_up_a_live_run(folder: Path) -> None:
@@ -302,3 +312,53 @@ def test_strangers_on_the_records_socket_are_counted_and_survived(folder: Path) 
         b.send(Command, id="1", action="stop")
         assert b.node.counts()["malformed"] == 2
     assert topics(folder) == ["runstart", "runstop"]
+
+
+def stewards_file(folder: Path, key: StewardKey) -> Path:
+    key.save(folder / "s.key", folder / "s.pub", "correct horse battery", cost=2**4)
+    return folder / "s.pub"
+
+
+def sealed_plan(folder: Path, seal: list[Path], **consent: Any) -> Plan:
+    source = {"kind": "recording", "path": "x"}
+    recorder = {"seal": seal, "retention_days": 90}
+    session = {"person": "p01", "modality": "fmri", "source": source, "recorder": recorder}
+    fields: dict[str, Any] = {"person": "p01", "scopes": frozenset(Scope)}
+    fields["expires"] = NOW + timedelta(hours=1)
+    return make_plan(folder, session=session, consent=Consent(**fields, **consent),
+                     audit=folder / "state")  # fmt: skip
+
+
+def test_a_sealed_run_leaves_nothing_readable_but_its_audit_log(folder: Path) -> None:
+    key = StewardKey.new()
+    plan = sealed_plan(folder, [stewards_file(folder, key)], retention_days=7)
+    with bench(plan) as b:
+        b.one_of_each()
+        b.send(Event, t_data=1.0, label="CANARYWREN", stream="m")
+        b.send(Beat, pid=1, state="running", counts={}, note="CANARYWREN")
+        during = [p.read_bytes() for p in (folder / "out").iterdir()]
+    (final,) = (folder / "out").iterdir()
+    assert final.name == "recording.mcap.sealed"
+    contents = [*during, final.read_bytes(), (folder / "state" / "audit.jsonl").read_bytes()]
+    for trace in (b"CANARYWREN", b"p01", b"percept", b"JFIF", b"MCAP0"):
+        assert not any(trace in content for content in contents), trace
+    assert verify_sealed(final, key).state is State.WHOLE
+    header = sealed_header(final)
+    assert header.keep_until == NOW + timedelta(days=7), "the person's own, shorter time"
+    with unlocked([final], key):
+        topics = {topic_of(m.header) for m in RecordingReader(final)}
+        start = next(iter(RecordingReader(final))).header
+    assert {b"features", b"percept", b"frame", b"event", b"runstop"} <= topics
+    assert start.facts["keep_until"] == header.core.keep_until
+    lines = [json.loads(li) for li in (folder / "state" / "audit.jsonl").read_text().splitlines()]
+    begun, finished = (e["facts"] for e in lines if e["what"].startswith("recording"))
+    assert (begun["recording"], begun["header"]) == (header.core.id, header.digest.hex())
+    assert int(finished["messages"]) == b.node.counts()["written"]
+
+
+def test_a_consent_to_sealed_recordings_only_is_kept(folder: Path) -> None:
+    context = NodeContext("recorder", sealed_plan(folder, [], sealed=True), MonotonicClock())
+    with pytest.raises(ConfigError, match=r"recorder\.seal.*sealed recordings only"):
+        RecorderNode(context, lambda: NOW)
+    context.close()
+    assert not list((folder / "out").glob("*"))
