@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 from phosphene.bundle import Bundle
@@ -24,11 +25,14 @@ from phosphene.errors import BundleError, ConfigError, InputError, problem
 from phosphene.stimuli.encoder import decoder_bytes
 from renderer.generator import WEIGHTS
 from renderer.graph import StartKind, compose
+from renderer.world256 import WEIGHTS_256
 
 __all__ = ["BUILD_ENGINE", "graphs_of"]
 
 MODELS = ("world-256", "world-64")
+PARTS = ("flow", "decoder", "low")
 STARTS: tuple[StartKind, ...] = ("given", "low")
+"""Where a picture in steps begins: at noise or the last picture, or at what z stands for."""
 BUILT = "tensorrt-file"
 USUAL = {BUILT: "fp16", "cuda": "fp16", "tensorrt": "fp16", "openvino": "bf16"}
 Graph = tuple[str, bytes]
@@ -55,11 +59,10 @@ def graphs_of(what: str, steps: tuple[int, ...] = (1, 2, 4)) -> Iterator[Graph]:
         yield "world-64-flow", _read(WEIGHTS / "generator.onnx")
         yield "world-64-decoder", decoder_bytes()
     elif what == "world-256":
-        parts = [_read(WEIGHTS / what / f"{name}.onnx") for name in ("flow", "decoder", "low")]
-        for count in steps:
-            for start in STARTS:
-                label = f"world-256-{count}-step{'s' if count > 1 else ''}-{start}"
-                yield label, compose(parts[0], parts[1], parts[2], count, start)
+        flow, decoder, low = (_read(WEIGHTS_256 / f"{name}.onnx") for name in PARTS)
+        yield "world-256-plain", compose(flow, decoder, low, 1, "plain")
+        for start, count in product(STARTS, steps):
+            yield f"world-256-{start}-{count}", compose(flow, decoder, low, count, start)
     elif path.suffix == ".onnx":
         yield path.stem, _read(path)
     elif path.is_dir() or path.suffix == PHOS:

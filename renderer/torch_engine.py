@@ -9,7 +9,7 @@ entry points ``phosphene.engines``, since a default installation has no torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from torch import Tensor
 from phosphene.engine import Array, GraphEngine
 from phosphene.engines.reference import specs_of
 from phosphene.errors import BundleError, check_all, problem
+from renderer.large.work import Captured
 from renderer.torch_operators import OPERATORS, Operator
 
 __all__ = ["TorchEngine", "open_torch"]
@@ -30,7 +31,6 @@ _PRODUCTS = ("Conv", "Gemm", "MatMul")
 """Computed in the asked-for precision; what follows stays in it."""
 _EXACT = ("Exp", "Log", "LogSoftmax", "Pow", "ReduceSum", "ReduceMean", "Softplus", "Reciprocal")
 """Sums and logarithms: always in 32 bits."""
-WARM_RUNS = 3
 
 Values = dict[str, Tensor]
 
@@ -50,10 +50,7 @@ class _Plan:
 
     steps: list[_Step]
     constants: Values
-    graph: Any = None
-    """The captured CUDA graph, with the arrays that it reads and writes."""
-    given: Values = field(default_factory=dict)
-    results: Values = field(default_factory=dict)
+    captured: Captured | None = None
 
 
 def open_torch(graph: bytes, precision: str = "fp32", threads: int = 1) -> TorchEngine:
@@ -158,68 +155,56 @@ class TorchEngine(GraphEngine):
     def _results(self, plan: _Plan, given: Values) -> Values:
         if not self._capture:
             return self._walk(plan, given)
-        if plan.graph is None:
-            self._record(plan, given)
-        for name, value in given.items():
-            plan.given[name].copy_(value)
-        plan.graph.replay()
-        return plan.results
+        names, tensors = list(given), list(given.values())
+        if plan.captured is None:
 
-    def _record(self, plan: _Plan, given: Values) -> None:
-        plan.given = {name: value.clone() for name, value in given.items()}
-        stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(WARM_RUNS):
-                self._walk(plan, plan.given)
-        torch.cuda.current_stream().wait_stream(stream)
-        captured = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(captured):
-            plan.results = self._walk(plan, plan.given)
-        plan.graph = captured
+            def function(now: list[Tensor]) -> list[Tensor]:
+                made = self._walk(plan, dict(zip(names, now, strict=True)))
+                return [made[spec.name] for spec in self._outputs]
+
+            plan.captured = Captured(function, tensors)
+        made = plan.captured(tensors)
+        return {spec.name: value for spec, value in zip(self._outputs, made, strict=True)}
 
     def _planned(self, given: Values) -> _Plan:
         """Run once; keep the steps that depend on the inputs' values, and what they need."""
         values, varying, steps = {**self._held, **given}, set(given), []
+        constants: Values = {}
         for step in self._steps:
-            values.update(self._done(step, values))
-            if step.kind != "Shape" and varying.intersection(step.inputs):
-                varying.update(step.outputs)
-                steps.append(step)
-        needed = {name for step in steps for name in step.inputs}
-        needed |= {spec.name for spec in self._outputs}
-        constants = {name: values[name] for name in needed - varying if name}
-        return self._moved(_Plan(steps, constants))
+            taken = self._taken(step, values)
+            values.update(_results_of(step, taken))
+            if step.kind == "Shape" or not varying.intersection(step.inputs):
+                continue
+            varying.update(step.outputs)
+            fixed = {
+                f"{step.outputs[0]}/{k}": self._placed(step, k, value)
+                for k, value in enumerate(taken)
+                if value is not None and step.inputs[k] not in varying
+            }
+            constants.update(fixed)
+            inputs = (f"{step.outputs[0]}/{k}" for k in range(len(step.inputs)))
+            named = (a if a in fixed else b for a, b in zip(inputs, step.inputs, strict=True))
+            steps.append(replace(step, inputs=tuple(named)))
+        unmoved = {s.name: values[s.name] for s in self._outputs if s.name not in varying}
+        return _Plan(steps, {**constants, **unmoved})
 
-    def _moved(self, plan: _Plan) -> _Plan:
-        """Bring weights into the precision, form and place in which they are used each time."""
-        for step in plan.steps:
-            for k, name in enumerate(step.inputs):
-                value = plan.constants.get(name)
-                if value is None:
-                    continue
-                if step.kind == "Gather" and k == 1:
-                    plan.constants[name] = value.to(self._device)
-                elif step.kind == "Conv" and value.ndim == 4:
-                    form = torch.channels_last
-                    plan.constants[name] = value.to(self._precision, memory_format=form)
-                elif step.kind in _PRODUCTS and value.is_floating_point():
-                    plan.constants[name] = value.to(self._precision)
-        return plan
+    def _placed(self, step: _Step, k: int, value: Tensor) -> Tensor:
+        """Bring a constant into the place and form in which it is used each time."""
+        if step.kind == "Gather" and k == 1:
+            return value.to(self._device)
+        if step.kind == "Conv" and value.ndim == 4:
+            return value.contiguous(memory_format=torch.channels_last)
+        return value
 
     def _walk(self, plan: _Plan, given: Values) -> Values:
         values = {**plan.constants, **given}
         for step in plan.steps:
-            values.update(self._done(step, values))
+            values.update(_results_of(step, self._taken(step, values)))
         return {name: values[name].to(kind) for name, kind in self._kinds.items()}
 
-    def _done(self, step: _Step, values: Values) -> Values:
+    def _taken(self, step: _Step, values: Values) -> list[Tensor | None]:
         given = [values[name] if name else None for name in step.inputs]
-        if self._precision != torch.float32:
-            given = self._in_precision(step.kind, given)
-        result = step.function(*given, **step.attributes)
-        results = result if isinstance(result, tuple) else (result,)
-        return dict(zip(step.outputs, results, strict=True))
+        return given if self._precision == torch.float32 else self._in_precision(step.kind, given)
 
     def _in_precision(self, kind: str, given: list[Tensor | None]) -> list[Tensor | None]:
         """Half precision begins at a product and is handed on; other inputs follow it."""
@@ -232,3 +217,9 @@ class TorchEngine(GraphEngine):
     def _tensor(self, array: Array) -> Tensor:
         held = torch.from_numpy(np.array(array))
         return held.to(self._device) if held.is_floating_point() else held
+
+
+def _results_of(step: _Step, given: list[Tensor | None]) -> Values:
+    result = step.function(*given, **step.attributes)
+    results = result if isinstance(result, tuple) else (result,)
+    return dict(zip(step.outputs, results, strict=True))
