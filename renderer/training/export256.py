@@ -24,6 +24,7 @@ from renderer.training.export import (
     flow_example,
     sha256_of,
 )
+from renderer.training.generator256_stage import FOLDED_GUIDANCE
 from renderer.training.low import LowNet
 from renderer.training.network256 import FlowMapNet256
 from renderer.training.stored import round_to_half, save_autoencoder, save_flow, unet_config
@@ -103,6 +104,7 @@ def describe(
         "space": {"id": "world-64", "sha256": space_hash()},
         "size_px": 256,
         "latent": list(LATENT),
+        "guidance": FOLDED_GUIDANCE,  # up to here the painter needs one evaluation a step
         "files": {name: sha256_of(target / name) for name in FILES},
         "parameters": {
             name: sum(p.numel() for p in network.parameters())
