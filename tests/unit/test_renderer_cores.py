@@ -86,5 +86,5 @@ def test_settings_of_large_models_are_named_with_a_point_and_go_with_the_model()
     [({"model": "world-256"}, True), ({"threads": 2}, True), ({"steps": 4}, False)],
 )
 def test_what_another_painter_is_needed_for(change: dict[str, object], loads: bool) -> None:
-    old = RendererSettings()
+    old = RendererSettings(model="world-64")
     assert needs_loading(old, old.model_copy(update=change)) is loads

@@ -12,11 +12,12 @@ from decoder.spaces.pixels import Pixels
 from phosphene.bundle import Bundle
 from phosphene.engine import OnnxEngine
 from phosphene.errors import BundleError, ConfigError, InputError
+from phosphene.session import RendererSettings
 from phosphene.stimuli import C_DIM, Z_SHAPE
 from phosphene.stimuli.encoder import decoder_bytes, space_hash
 from renderer.generator import WEIGHTS, Generator
 from renderer.paint import main, read_percepts
-from renderer.painter import SpacePainter, open_painter
+from renderer.painter import Painter, SpacePainter, open_painter
 from renderer.painting import How, Percepts, paint, paintable
 
 
@@ -74,10 +75,10 @@ def test_a_space_without_a_generator_paints_z_and_says_what_it_cannot(percepts: 
 
 
 def test_the_bundle_says_what_paints() -> None:
-    def opened(bundle: OfSpace) -> Generator | SpacePainter:
-        return open_painter(bundle)  # type: ignore[arg-type]
+    def opened(bundle: OfSpace | None) -> Painter:
+        return open_painter(bundle, RendererSettings(model="world-64"))  # type: ignore[arg-type]
 
-    assert open_painter(None).modes == ("z", "c", "zc")
+    assert opened(None).modes == ("z", "c", "zc")
     assert isinstance(opened(OfSpace(space_hash(), None)), Generator)
     small = opened(OfSpace("0" * 64, Pixels(8).graph()))
     assert (small.modes, small.size_px) == (("z",), 8)
