@@ -16,7 +16,7 @@ __all__ = ["FORMS", "open_space"]
 
 FORMS = (
     f"{SPACE_ID}, pixels:SIDE[:grey], taef2:FOLDER[@SIDE], diffusers:FOLDER_OR_ID[@SIDE], "
-    "clip:FOLDER_OR_ID, prototypes[:NAME+NAME...], z=SPACE,c=SPACE"
+    "clip:FOLDER_OR_ID, prompt:FOLDER_OR_ID, prototypes[:NAME+NAME...], z=SPACE,c=SPACE"
 )
 LARGEST_PX = 512
 SIDE_PX = 64
@@ -67,6 +67,11 @@ def _single(spec: str, threads: int, local_files_only: bool) -> Space:
         from decoder.spaces.clip import open_clip
 
         return join(None, open_clip(rest, local_files_only))
+    if rest and kind == "prompt":
+        need("torch")
+        from decoder.spaces.prompt import open_prompt
+
+        return join(None, open_prompt(rest, local_files_only))
     raise ConfigError(problem("space", spec, FORMS, "See docs/how-to/target-spaces.md."))
 
 

@@ -108,8 +108,8 @@ class StreamBatch:
         """One call: estimates (n, C, H, W) with the condition, and without it where needed."""
         alone = [k for k, f in enumerate(flights) if f.guide is not None and f.blind is None]
         places = [*range(len(flights)), *alone]
-        aways = [flight.guide.away for flight in (flights[k] for k in alone) if flight.guide]
-        conditions = [*(flight.condition for flight in flights), *aways]
+        others = [flight.guide.away for flight in (flights[k] for k in alone) if flight.guide]
+        conditions = [*(flight.condition for flight in flights), *others]
         rows = table.rows[places].T[:, :, None, None, None]  # (6, calls, 1, 1, 1)
         x = torch.cat([flights[k].x for k in places])
         made = estimate(self._unet, x, rows, table.times[places], join(*conditions))

@@ -22,6 +22,7 @@ from phosphene.stimuli import CATEGORIES, SPACE_ID
 from phosphene.stimuli.encoder import space_hash
 from phosphene.stimuli.space import C_DIM, CODE_SHARPNESS
 from renderer.large.condition import Condition
+from renderer.large.files import read_json
 from renderer.large.pipeline import Pipeline
 from renderer.large.unclip import open_labels
 from renderer.large.words import Prompts, encode_prompts, has_words, phrase
@@ -98,7 +99,11 @@ def open_teller(pipeline: Pipeline, bundle: Bundle | None) -> Told | None:
         away = replace(empty, label=torch.zeros(1, 2 * c_dim))
         tell = lambda c: replace(empty, label=labels(_row(c)))  # noqa: E731
         return Told(c_dim, tell, away)
-    if kind == "prompt" and _tokens(pipeline, c_dim):
+    count = _tokens(pipeline, c_dim)
+    # Vectors that came with the data say nothing of what they are but by their length.
+    if (kind == "prompt" and count) or (
+        kind == "vectors" and words and count == _longest(pipeline)
+    ):
         return _by_hidden_states(pipeline, c_dim, words)
     return None
 
@@ -183,6 +188,12 @@ def _pooled_width(pipeline: Pipeline) -> int:
         return 0
     sizes = 6 * int(pipeline.config.addition_time_embed_dim)
     return int(pipeline.config.projection_class_embeddings_input_dim) - sizes
+
+
+def _longest(pipeline: Pipeline) -> int:
+    """Tokens of a prompt."""
+    file = pipeline.folder.path / "text_encoder" / "config.json"
+    return int(read_json(file, "text_encoder").get("max_position_embeddings", 77))
 
 
 def _tokens(pipeline: Pipeline, c_dim: int) -> int:

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
-import torch
 import transformers
 
 SIDE = 32
 """Side of the pictures in pixels: latents of 16 x 16."""
 WORDS = ["<|startoftext|>", "<|endoftext|>", *"abcdefghijklmnopqrstuvwxyz"]
-TOKENS, WIDTH = 6, 16
+TOKENS, WIDTH = 24, 16
 SD = {
     "beta_schedule": "scaled_linear",
     "beta_start": 0.00085,
     "beta_end": 0.012,
+    "steps_offset": 1,
 }
 TURBO = {**SD, "timestep_spacing": "trailing"}
 
@@ -112,7 +112,3 @@ def save_pipeline(
     name = "StableDiffusionXLPipeline" if words == 2 else "StableDiffusionPipeline"
     (folder / "model_index.json").write_text(json.dumps({"_class_name": name}))
     return folder
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
