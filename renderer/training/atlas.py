@@ -60,4 +60,5 @@ def atlas_loss(atlas: Atlas, z: Tensor, c: Tensor, style: Tensor) -> Tensor:
     n = len(z)
     drawn = atlas(c, torch.ones(n, device=z.device)).reshape(n, N_STYLES, *z.shape[1:])
     own = drawn[torch.arange(n), style]  # (n, 4, 32, 32)
-    return (own.float() - z).square().mean()
+    error: Tensor = (own.float() - z).square().mean()
+    return error

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from renderer.training import corruption, flowmap
+from renderer.training.atlas import Atlas, atlas_loss
 from renderer.training.autoencoder import to_bytes
 from renderer.training.autoencoder256 import Autoencoder256
 from renderer.training.flowmap import STEP_SIZES, TARGET_LIMIT, Condition, Velocity
 from renderer.training.grids import save_grid
+from renderer.training.low import LowNet
 from renderer.training.network256 import FlowMapNet256
 from renderer.training.progress import (
     Budget,
@@ -42,6 +45,7 @@ SAVE_EVERY = 250
 DROP_Z, DROP_C, DROP_BOTH = 0.45, 0.12, 0.05
 CLEAN_C = 0.3
 FOLDED_GUIDANCE = 2.0
+ATLAS_WEIGHT = 0.3
 
 
 def make_condition(low: Tensor, c: Tensor, rng: torch.Generator) -> Condition:
@@ -131,9 +135,17 @@ def batch_loss(
     return 0.5 * (plain + jump)
 
 
+class Drafts(NamedTuple):
+    """The two small networks that are trained before."""
+
+    atlas: Atlas
+    low: LowNet
+
+
 def train_generator256(
     data: dict[str, Tensor],
     autoencoder: Autoencoder256,
+    drafts: Drafts,
     budget: Budget,
     folder: Path,
     seed: int,
@@ -145,9 +157,12 @@ def train_generator256(
     Parameters
     ----------
     data : dict
-        ``z`` (n, 4, 32, 32), ``low`` (n, 4, 16, 16) and ``c`` (n, C_DIM) of the same scenes.
+        ``z`` (n, 4, 32, 32), ``low`` (n, 4, 16, 16), ``c`` (n, C_DIM) and ``style`` (n,) int64 of
+        the same scenes.
     autoencoder : Autoencoder256
         Paints the sheets of samples.
+    drafts : Drafts
+        What the network starts with; goes on learning within it.
     budget, folder, seed, team
         As for `renderer.training.generator_stage.train_generator`.
     half : bool
@@ -155,6 +170,8 @@ def train_generator256(
     """
     torch.manual_seed(seed)
     net, shadow = FlowMapNet256(), FlowMapNet256()
+    net.atlas.load_state_dict(drafts.atlas.state_dict())
+    net.low.load_state_dict(drafts.low.state_dict())
     channels_last(net)
     channels_last(shadow)
     average = MovingAverage(net, shadow)
@@ -178,6 +195,9 @@ def train_generator256(
         chosen = torch.randint(len(data["z"]), (size,), generator=rng)
         batch = (data["z"][chosen], data["low"][chosen], data["c"][chosen])
         loss = batch_loss(u, teacher, batch, rng, fraction >= PHASE_A)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            drawn = atlas_loss(net.atlas, batch[0], batch[2], data["style"][chosen])
+        loss = loss + ATLAS_WEIGHT * drawn
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         team.average_gradients(net)
