@@ -16,9 +16,11 @@ from renderer.cores import Cores
 from renderer.desk import Desk
 from renderer.frameclock import FrameClock, Tick
 from renderer.inlet import Inlet
+from renderer.inworld import open_bounds
 from renderer.outlet import Outlet
 from renderer.pacing import Lead
 from renderer.painter import Painter, open_painter, warm_up
+from renderer.patience import patiently
 from renderer.studio import Picture, Studio
 from renderer.swap import PainterSwap
 from renderer.wishes import needs_loading, wished, worded
@@ -87,6 +89,7 @@ class RendererNode:
         self._clock: FrameClock | None = None
         self._lead = Lead(studio.settings.fps)
         self._asked_s = 0.0
+        self._told: set[str] = set()
 
     def sockets(self) -> Sequence[zmq.Socket[bytes]]:
         """Wake on percepts and wishes."""
@@ -141,7 +144,8 @@ class RendererNode:
             if self._clock is not None:
                 self._start_clock()
         done = "set " + ", ".join(f"{k}={v}" for k, v in arguments.items())
-        complaint = self._studio.complaint() if "mode" in arguments else None
+        asked = {"mode", "warm_start"} & set(arguments)
+        complaint = self._studio.complaint() if asked else None
         if held and self._loader is not None:
             self._loader.begin(wanted)
             done += "; loading, the old one paints until then"
@@ -234,6 +238,9 @@ class RendererNode:
 
     def _publish(self, picture: Picture, tick: Tick, cost_s: float) -> None:
         settings = self._studio.settings
+        if picture.reason and picture.reason not in self._told:
+            self._told.add(picture.reason)
+            self._context.tell(f"no decode: {picture.reason}; such percepts stay neutral")
         self._outlet.publish(
             picture, tick, cost_s, fps=settings.fps, seed=settings.seed, model=self._model
         )
@@ -254,10 +261,15 @@ def build(context: NodeContext) -> RendererNode:
     cores = Cores()
     cores.keep_to(settings.cores)  # before the engine makes its threads
     bundle = None if path is None else Bundle.load(path)
-    painter = open_painter(bundle, settings, context.tell)
-    context.beat({}, force=True)
-    warm_up(painter, bundle, settings)
-    studio = Studio(painter, settings, context.clock.now())
+
+    def loaded() -> Painter:
+        made = open_painter(bundle, settings, context.tell)
+        warm_up(made, bundle, settings)
+        return made
+
+    painter = patiently(loaded, lambda: context.beat({}))
+    bounds = open_bounds(None if bundle is None else bundle.manifest.target.sha256)
+    studio = Studio(painter, settings, context.clock.now(), bounds)
     complaint = studio.complaint()
     if complaint is not None:
         context.tell(complaint)
