@@ -17,6 +17,7 @@ from renderer.painter import Painter
 from renderer.paths import ConditionPath
 from renderer.studio import Seen, Studio
 from tests.benchmarks.bench_stream_world import (
+    CLIP_S,
     Numbers,
     Percepts,
     Pictures,
@@ -200,13 +201,18 @@ def best_lag(truth: Sequence[Numbers], shown: Sequence[Numbers]) -> tuple[float,
 
 
 def delayed_r(truth: Sequence[Numbers], shown: Sequence[Numbers], delay: int) -> float:
-    """Correlation of places, x and y each less its mean over the programme."""
+    """Correlation of places, x and y each less its mean over the clip.
+
+    The first seconds of a clip are left out, so that a cut (which every way follows well) counts
+    for none and every delay is judged on the same frames.
+    """
     pairs = []
-    most = round(MOST_LAG_S * FPS)
+    first, clip = round(MOST_LAG_S * FPS), round(CLIP_S * FPS)
     for true, seen in zip(truth, shown, strict=True):
-        # the same frames for every delay
-        a, b = true[most - delay : len(true) - delay], seen[most:]
-        pairs.append(np.stack([(a - a.mean(0)).ravel(), (b - b.mean(0)).ravel()]))
+        for begin in range(0, len(true), clip):
+            rows = np.arange(begin + first, min(begin + clip, len(true)))
+            a, b = true[rows - delay], seen[rows]
+            pairs.append(np.stack([(a - a.mean(0)).ravel(), (b - b.mean(0)).ravel()]))
     both = np.concatenate(pairs, axis=1)
     return float(np.corrcoef(both)[0, 1])
 

@@ -15,7 +15,7 @@ from phosphene.cli import main
 from phosphene.clock import FakeClock
 from phosphene.errors import ConfigError
 from phosphene.manifest import TargetInfo
-from phosphene.messages import Command
+from phosphene.messages import Command, FrameInfo
 from phosphene.node import NodeContext
 from phosphene.plan import Plan
 from phosphene.session import DecoderSettings, RendererSettings
@@ -71,6 +71,42 @@ def test_a_late_cheap_frame_after_costly_ones_never_turns_the_clock_back(tmp_pat
             node._lead.learn(0.001)
         node.step()
         assert node.counts()["frames"] == 1
+    finally:
+        node.close()
+        records.close()
+        context.close()
+
+
+class Grey(NoPainter):
+    def render(self, *_: object, **__: object) -> object:
+        return np.full((64, 64, 3), 90, np.uint8)
+
+
+def test_frames_between_percepts_say_that_they_hold_nothing_new(tmp_path: Path) -> None:
+    clock = FakeClock(10.0)
+    context = NodeContext("renderer", plan_in(tmp_path), clock)
+    records = Puller(context.zmq, context.endpoint("records"))
+    studio = Studio(Grey(), RendererSettings(fps=10.0), clock.now())  # type: ignore[arg-type]
+    node = RendererNode(context, studio, "m")
+    go = Command(run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="s", id="1", action="go")
+    facts: list[FrameInfo] = []
+    try:
+        node.command(go)
+        for seq, t in enumerate((10.0, 11.0)):
+            clock.wait_until(t)
+            z, c = np.zeros((4, 16, 16), np.float32), np.zeros(17, np.float32)
+            studio.see(Seen(seq, 40 + seq, 0.9, t - 5.0, t - 0.1, t, z, c))
+            for _ in range(4):
+                clock.wait_until(clock.now() + 0.099)
+                node.step()
+        while len(facts) < 8 and records.socket.poll(2000):
+            facts += [message.header for message in records.receive()]
+        assert [f.percept_index for f in facts] == [40] * 4 + [41] * 4
+        for first in (0, 4):
+            ages = [f.age_s for f in facts[first : first + 4]]
+            assert ages[0] == pytest.approx(5.1)
+            np.testing.assert_allclose(np.diff(ages), 0.1)
+            assert len({f.t_acquired for f in facts[first : first + 4]}) == 1
     finally:
         node.close()
         records.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -106,7 +107,9 @@ class Rig:
         self.costs_s: list[float] = [0.01]
         self.loader = Loads()
         self.painter = Costly(self.clock, self._costs())
-        chosen = RendererSettings.model_validate({"mode": "c", "fps": FPS, **settings})
+        chosen = RendererSettings.model_validate(
+            {"model": "world-64", "mode": "c", "fps": FPS, **settings}
+        )
         studio = Studio(self.painter, chosen, 10.0)  # type: ignore[arg-type]
         self.node = RendererNode(self.context, studio, "m", self.loader)
         self.node._inlet.close()
@@ -151,10 +154,10 @@ class Loads:
         self.ready: Any = None
 
     def held(self, wanted: RendererSettings) -> tuple[str, ...]:
-        return RELOADS if needs_loading(RendererSettings(), wanted) else ()
+        return RELOADS if needs_loading(RendererSettings(model="world-64"), wanted) else ()
 
     def give_up(self) -> None:
-        self.begun.clear()
+        self.ready = None
 
     def close(self) -> None:
         pass
@@ -267,6 +270,28 @@ def test_every_setting_of_the_stream_switches_live_and_is_told_back(rig: Rig) ->
     }
     assert float(told["noise_s"]) == 0.0
     assert not rig.loader.begun
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux only")
+def test_cores_switch_live_and_those_that_are_not_there_change_nothing(rig: Rig) -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        rig.ask(cores=str(min(allowed)))
+        assert os.sched_getaffinity(0) == {min(allowed)}
+        with pytest.raises(ConfigError, match=r"renderer\.cores"):
+            rig.ask(cores="1023", steps="4")
+        assert os.sched_getaffinity(0) == {min(allowed)}
+        assert "steps=2" in rig.ask("status")
+        rig.ask(cores="none")
+        assert os.sched_getaffinity(0) == allowed
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_what_warm_start_cannot_do_is_told(rig: Rig) -> None:
+    told = rig.ask(warm_start="0.5", mode="zc", strength="0.5")
+    assert "warm_start changes nothing" in told
+    assert rig.ask(strength="1.0") == "set strength=1.0"
 
 
 def test_another_model_is_loaded_while_the_old_one_paints(rig: Rig) -> None:

@@ -28,6 +28,7 @@ class Recorder:
         self.calls: list[tuple[Array | None, Array | None, int, Mode]] = []
         self.noises: list[Array] = []
         self.strengths: list[float] = []
+        self.guided: list[tuple[str, float]] = []
         self.starts: list[tuple[Array | None, float]] = []
 
     def render(
@@ -44,6 +45,7 @@ class Recorder:
         start_t: float = 1.0,
     ) -> npt.NDArray[np.uint8]:
         self.starts.append((start, start_t))
+        self.guided.append((guides, guidance))
         self.latent = np.full(self.noise_shape, len(self.calls), np.float32)
         self.calls.append((z, c, steps, mode))
         self.noises.append(noise)
@@ -123,9 +125,10 @@ def test_a_mode_without_its_condition_shows_nothing() -> None:
 def test_settings_change_without_losing_the_percept() -> None:
     scene, painter = studio(mode="zc", steps=1)
     scene.see(seen())
-    scene.change(RendererSettings(mode="c", steps=4))
+    scene.change(RendererSettings(mode="c", steps=4, guides="c", guidance=3.0))
     assert scene.picture(0.1).state == "picture"
     assert painter.calls[-1][2:] == (4, "c")
+    assert painter.guided[-1] == ("c", 3.0)
 
 
 def test_the_lead_follows_what_frames_cost_and_not_a_single_slow_one() -> None:
