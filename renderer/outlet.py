@@ -15,6 +15,7 @@ __all__ = ["Outlet"]
 
 # A frame this many periods behind its due time counts as late.
 LATE_PERIODS = 0.5
+_COUNTED = ("frames", "frames_late", "frames_neutral", "frames_outside_the_world")
 
 
 class Outlet:
@@ -38,7 +39,7 @@ class Outlet:
         self._records = Pusher(
             context.zmq, context.endpoint("records"), block=self._lossless, alive=alive
         )
-        self._counts = dict.fromkeys(("frames", "frames_late", "frames_neutral"), 0)
+        self._counts = dict.fromkeys(_COUNTED, 0)
 
     @property
     def frames(self) -> int:
@@ -58,6 +59,7 @@ class Outlet:
         self._counts["frames"] += 1
         self._counts["frames_late"] += tick.skipped + int(late)
         self._counts["frames_neutral"] += int(picture.state == "neutral")
+        self._counts["frames_outside_the_world"] += int(bool(picture.reason))
         facts = _facts(picture, tick, cost_s, now, late=late) | {"seed": seed, "model": model}
         percept = picture.percept
         t_acquired = now if percept is None else percept.t_acquired

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from phosphene.session import RendererSettings
 from renderer.generator import Mode
+from renderer.inworld import Bounds, Verdict
 from renderer.neutral import neutral_frame
 from renderer.noise import WalkingNoise
 from renderer.painter import Painter
@@ -48,11 +49,24 @@ class Seen:
 
 @dataclass(frozen=True)
 class Picture:
-    """A finished frame: pixels (height, width, 3) uint8 and the percept behind them, if any."""
+    """A finished frame.
+
+    Attributes
+    ----------
+    pixels : uint8 array (height, width, 3)
+        What is shown.
+    state : {"picture", "neutral"}
+        Whether that is a picture.
+    percept : Seen or None
+        The percept behind it.
+    reason : str
+        Why a percept that is there and sure enough is not painted: it lies outside the world.
+    """
 
     pixels: npt.NDArray[np.uint8]
     state: Literal["picture", "neutral"]
     percept: Seen | None
+    reason: str = ""
 
 
 class Studio:
@@ -66,10 +80,19 @@ class Studio:
         Mode, steps, path, noise, thresholds.
     start_s : float
         Start of the run on the clock that `picture` is asked on, in seconds.
+    bounds : Bounds, optional
+        Limits of the world that percepts have to keep to; without them all are painted.
     """
 
-    def __init__(self, painter: Painter, settings: RendererSettings, start_s: float) -> None:
-        self._start_s = start_s
+    def __init__(
+        self,
+        painter: Painter,
+        settings: RendererSettings,
+        start_s: float,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._start_s, self._bounds = start_s, bounds
+        self._verdict = Verdict("", "")
         self._percept: Seen | None = None
         self.settings = settings
         self._asked_s = self._switched_s = start_s
@@ -124,8 +147,10 @@ class Studio:
         not worth showing must not colour what is.
         """
         before, self._percept = self._percept, percept
-        if before is None or not self._worth_showing(before, percept.t_arrived):
+        shown = before is not None and self._worth_showing(before, percept.t_arrived)
+        if not shown or self._outside():
             self._path.reset()
+        self._judge(percept)
         self._path.set_target(max(percept.t_arrived, self._switched_s), percept.z, percept.c)
 
     def picture(self, t_s: float) -> Picture:
@@ -136,6 +161,8 @@ class Studio:
         percept = self._percept
         if percept is None or not self._worth_showing(percept, t_s):
             return self._nothing(percept)
+        if reason := self._outside():
+            return self._nothing(percept, reason)
         self._asked_s = max(t_s, percept.t_arrived, self._switched_s)
         self._noise_time = t_s - self._start_s
         z, c = self._path.at(self._asked_s)
@@ -144,8 +171,11 @@ class Studio:
     def still(self, percept: Seen, t_data_s: float) -> Picture:
         """Paint one percept by itself, as a function of the data only (replay at full speed)."""
         self._percept = percept
+        self._judge(percept)
         if percept.confidence < self.settings.min_confidence:
             return self._nothing(percept)
+        if reason := self._outside():
+            return self._nothing(percept, reason)
         self._noise_time = t_data_s
         return self._paint(percept.z, percept.c, self._noise.at(t_data_s), percept, None)
 
@@ -165,9 +195,17 @@ class Studio:
         self._last = self._painter.latent if s.warm_start > 0 else None
         return Picture(pixels, "picture", percept)
 
-    def _nothing(self, percept: Seen | None) -> Picture:
+    def _nothing(self, percept: Seen | None, reason: str = "") -> Picture:
         self._last = None
-        return Picture(self._neutral, "neutral", percept)
+        return Picture(self._neutral, "neutral", percept, reason)
+
+    def _judge(self, percept: Seen) -> None:
+        if self._bounds is not None:
+            self._verdict = self._bounds.judge(percept.z, percept.c)
+
+    def _outside(self) -> str:
+        """Say why the newest percept is outside the world in what the mode needs of it, or ""."""
+        return self._verdict.reason(self.settings.mode)
 
     def _possible_mode(self, z: Array | None, c: Array | None) -> Mode | None:
         """Return the wanted mode, reduced to the conditions there are; None if unpaintable."""
