@@ -10,15 +10,16 @@ import zmq
 
 from decoder.spaces.pixels import Pixels
 from phosphene.bundle import SPACE_GRAPH, Bundle
-from phosphene.bus import Puller, RunFolder
+from phosphene.bus import Publisher, Puller, RunFolder, Subscriber
 from phosphene.cli import main
 from phosphene.clock import FakeClock
 from phosphene.errors import ConfigError
 from phosphene.manifest import TargetInfo
-from phosphene.messages import Command, FrameInfo
+from phosphene.messages import Command, FrameInfo, Percept
 from phosphene.node import NodeContext
 from phosphene.plan import Plan
 from phosphene.session import DecoderSettings, RendererSettings
+from renderer.inlet import Inlet
 from renderer.node import RendererNode, build
 from renderer.studio import Seen, Studio
 
@@ -110,6 +111,55 @@ def test_frames_between_percepts_say_that_they_hold_nothing_new(tmp_path: Path) 
     finally:
         node.close()
         records.close()
+        context.close()
+
+
+def test_live_the_newest_percept_wins_and_in_replay_each_has_its_turn(tmp_path: Path) -> None:
+    context = NodeContext("decoder", plan_in(tmp_path), FakeClock(10.0))
+    decoder = Publisher(context.zmq, context.endpoint("decoder"))
+    acks = Puller(context.zmq, context.endpoint("render-acks"))
+    inlet, probe = Inlet(context), Subscriber(context.zmq, [context.endpoint("decoder")], [b"p"])
+
+    def send(n: int) -> None:
+        for _ in range(n):
+            decoder.send(
+                context.message(
+                    Percept, t_acquired=1.0, arrays={"c": np.ones(3, np.float32)},
+                    dims={"c": ("c",)}, index=7, t_data=2.5, t_seen=0.0, t_features=0.0,
+                    confidence=0.5, label=None, probabilities={}, bundle="b",
+                )
+            )  # fmt: skip
+            assert probe.socket.poll(2000)
+            assert inlet.socket.poll(2000)
+
+    try:
+        decoder.wait_for_subscribers(b"percept", 2, 2.0)
+        assert inlet.newest() is None
+        send(3)
+        seen = None
+        while seen is None or seen.seq < 2:
+            seen = inlet.newest() or seen
+        assert (seen.index, seen.confidence, seen.t_arrived, seen.z) == (7, 0.5, 10.0, None)
+        context.message(Percept, t_acquired=0.0, index=0, t_data=0.0, t_seen=0.0, t_features=0.0,
+                        confidence=0.5, label=None, probabilities={}, bundle="b")  # fmt: skip
+        send(2)
+        turns: list[int] = []
+        while len(turns) < 2:
+            arrived = inlet.next()
+            if arrived is not None:
+                assert arrived[1] == 2.5
+                inlet.acknowledge(arrived[0])
+                turns.append(arrived[0].seq)
+        assert turns == [4, 5]
+        assert not inlet.waits
+        assert dict(inlet.counts()) == {"percepts": 5, "percepts_missed": 1}
+        counts: list[int] = []
+        while len(counts) < 2 and acks.socket.poll(2000):
+            counts += [message.header.count for message in acks.receive()]
+        assert counts == [5, 6]
+    finally:
+        for part in (inlet, probe, decoder, acks):
+            part.close()
         context.close()
 
 
