@@ -146,15 +146,17 @@ def _lsl() -> Finding:
 
 
 def _gpu() -> Finding:
-    from phosphene.engines.choose import ENGINES, why_not_here
+    from phosphene.engines.choose import ENGINES, why_not_built, why_not_here
 
     reasons = {name: why_not_here(name) for name in ENGINES if name != "auto"}
     able = ", ".join(name for name, reason in reasons.items() if reason is None)
     not_able = "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
-    text = f"engines that work here: {able}" + (f" (not {not_able})" if not_able else "")
+    text = f"run here: {able}" + (f" (not {not_able})" if not_able else "")
+    missing = why_not_built()
+    text += "; engine files are " + (f"not built here: {missing}" if missing else "built here")
     if shutil.which("nvidia-smi") is None:
         return Finding("ok", f"no NVIDIA GPU; {text}")
-    if reasons["cuda"] is not None:
+    if reasons["cuda"] is not None and reasons["torch"] is not None:
         return Finding("warning", f"a GPU, but {text}", 'pip install "phosphene[gpu]"')
     return Finding("ok", text)
 
