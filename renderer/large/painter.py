@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from phosphene.bundle import Bundle
-from phosphene.errors import BundleError, ConfigError, check_all, problem
+from phosphene.errors import BundleError, ConfigError, problem
 from phosphene.session import RendererSettings
-from renderer.generator import MAX_GUIDANCE, MAX_STEPS, Guides, Mode
+from renderer.asked import MAX_STEPS, Array, Asked, Guides, Mode
+from renderer.large.checks import Can, check_asked
 from renderer.large.condition import Condition, guidance_embedding
 from renderer.large.loop import Guide, Table, table_of
 from renderer.large.pipeline import Pipeline, open_pipeline
@@ -25,8 +26,8 @@ from renderer.large.work import Work, Worker
 
 __all__ = ["LargePainter", "load_painter"]
 
-Array = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
+WARM_UPS = 3
 SCHEDULES = 64
 """Schedules that are kept: as many as a moved slider leaves behind, and no more."""
 
@@ -80,6 +81,7 @@ class LargePainter:
         self._shown: Picture | None = None
         self._schedule = lru_cache(SCHEDULES)(self._new_schedule)
         self._orders = lru_cache(MAX_STEPS)(self._new_order)
+        self._limits = self._all_limits()
 
     @property
     def skipped(self) -> int:
@@ -124,7 +126,8 @@ class LargePainter:
             How far c leads beyond its own pull, 1 to 5; of no account for models that were
             distilled without it (`limits` says so).
         start : float32 array `noise_shape`, optional
-            Latent to begin at in place of z or nothing, noised to `start_t`.
+            Latent to begin at where denoising would begin at noise alone, noised to `start_t`; of
+            no account where z is what is begun at.
         start_t : float
             0 keeps `start`, 1 is noise alone.
 
@@ -138,12 +141,19 @@ class LargePainter:
         ConfigError
             With every argument that does not fit.
         """
-        self._check(z, c, noise, steps, mode, (strength, start_t), guidance, start)
+        asked = Asked(z, c, noise, steps, mode, strength, guides, guidance, start, start_t)
+        check_asked(asked, self._can(), self.limits())
         used = (z if "z" in mode else None, c if "c" in mode else None)
         manner = (steps, mode, strength, guidance, start_t)
         if self._filter.same(manner, (*used, noise, start)) and self._shown is not None:
             return self._shown
-        begin, share = self._origin(used[0] if mode != "c" else None, start, strength, start_t)
+        from_z = mode == "z" or (mode == "zc" and strength < 1)
+        if from_z:
+            begin, share = self._origin(z), strength
+        elif start is not None:
+            begin, share = torch.from_numpy(np.ascontiguousarray(start))[None], start_t
+        else:
+            begin, share = None, 1.0
         schedule = None if mode == "z" else self._schedule(steps, round(share, 4))
         if schedule is None:
             latent = torch.zeros(1, *self.noise_shape) if begin is None else begin
@@ -172,8 +182,26 @@ class LargePainter:
         picture: Picture = self._decoded(self._starts.latent(z))[0].cpu().numpy()
         return picture
 
+    def ready(self, settings: RendererSettings) -> bool:
+        """Tell whether frames under these settings can be painted at once."""
+        work = self._example(settings)
+        return work is None or self._stream is not None or self._worker.knows(work)
+
+    @torch.no_grad()
+    def prepare(self, settings: RendererSettings) -> None:
+        """Paint what is thrown away; on a GPU this records what frames will replay."""
+        work = self._example(settings)
+        for _ in range(WARM_UPS):
+            if work is None:
+                self._decoded(torch.zeros(1, *self.noise_shape))
+            else:
+                self._worker.run(work)
+
     def limits(self) -> str:
         """Say what it cannot paint or takes no account of, and why."""
+        return self._limits
+
+    def _all_limits(self) -> str:
         told = []
         if self._told is None:
             what = f"c of {self._space}" if self._space else "a c, which is not decoded"
@@ -186,7 +214,7 @@ class LargePainter:
         if self._pipeline.kind.guided == "no":
             told.append(f"guidance has no effect on {self._pipeline.kind.name}")
         elif self._cannot_guide():
-            told.append("guidance above 1 needs the pipeline's text encoder")
+            told.append("without the pipeline's text encoder guidance has no effect")
         if self._told is not None:
             told.append("z only sets where denoising starts, it guides nothing")
         if self._stream is not None:
@@ -200,15 +228,21 @@ class LargePainter:
         self._filter.forget()
         self.latent = self._shown = None
 
-    def _origin(
-        self, z: Array | None, start: Array | None, strength: float, start_t: float
-    ) -> tuple[Tensor | None, float]:
-        """Latent to begin at, None for nothing, and how far it is noised."""
-        if start is not None:
-            return torch.from_numpy(np.ascontiguousarray(start))[None], start_t
-        if z is None or self._starts is None:
-            return None, 1.0
-        return self._starts.latent(z), strength
+    def _example(self, settings: RendererSettings) -> Work | None:
+        """Work of the form that settings ask for; None where nothing is denoised."""
+        if self._told is None or settings.mode == "z" or not self.modes:
+            return None
+        noise, c = np.zeros(self.noise_shape, np.float32), np.zeros(self._told.c_dim, np.float32)
+        with_z = settings.mode == "zc" and "zc" in self.modes
+        share = settings.strength if with_z else 1.0
+        schedule = self._schedule(settings.steps, round(share, 4))
+        if schedule is None:
+            return None
+        begin = torch.from_numpy(noise)[None] if share < 1 else None
+        return self._work(schedule, begin, share, noise, c, settings.guidance)
+
+    def _origin(self, z: Array | None) -> Tensor | None:
+        return None if z is None or self._starts is None else self._starts.latent(z)
 
     def _work(
         self,
@@ -276,44 +310,14 @@ class LargePainter:
         order = np.random.default_rng([k, count]).permutation(count)
         return torch.from_numpy(order).to(self._pipeline.place.device)
 
+    def _can(self) -> Can:
+        z_shape = None if self._starts is None else self._starts.z_shape
+        c_dim = None if self._told is None else self._told.c_dim
+        return Can(self.modes, self.noise_shape, z_shape, c_dim)
+
     def _cannot_guide(self) -> bool:
         free = self._pipeline.kind.guided == "free"
         return free and self._told is not None and self._told.away is None
-
-    def _check(
-        self,
-        z: Array | None,
-        c: Array | None,
-        noise: Array,
-        steps: int,
-        mode: str,
-        shares: tuple[float, float],
-        guidance: float,
-        start: Array | None,
-    ) -> None:
-        found = _misfit("noise", noise, self.noise_shape)
-        found += [] if start is None else _misfit("start", start, self.noise_shape)
-        if self._starts is not None and z is not None and "z" in mode:
-            found += _misfit("z", z, self._starts.z_shape)
-        if self._told is not None and c is not None and "c" in mode:
-            found += _misfit("c", c, (self._told.c_dim,))
-        for name, share in zip(("strength", "start_t"), shares, strict=True):
-            if not 0 <= share <= 1:
-                found.append(problem(name, share, "0 to 1", "Use 0.8."))
-        if not 1 <= steps <= MAX_STEPS:
-            found.append(problem("steps", steps, f"1 to {MAX_STEPS}", "Use 1, 2 or 4."))
-        if not 1 <= guidance <= MAX_GUIDANCE:
-            found.append(problem("guidance", guidance, f"1 to {MAX_GUIDANCE:g}", "Use 1 for none."))
-        elif guidance > 1 and self._cannot_guide():
-            found.append(problem("guidance", guidance, "1 without a text encoder", "Use 1."))
-        if mode not in self.modes:
-            can = ", ".join(self.modes) or "nothing"
-            found.append(problem("mode", mode, can, f"{self.limits()}."))
-        elif (z is None and "z" in mode) or (c is None and "c" in mode):
-            given = "".join(name for name, v in (("z", z), ("c", c)) if v is not None) or "none"
-            cure = "Show the neutral frame when there is no percept."
-            found.append(problem("conditions", f"{given} with mode {mode}", mode, cure))
-        check_all(found, ConfigError, "LargePainter.render")
 
 
 def load_painter(settings: RendererSettings, bundle: Bundle | None) -> LargePainter:
@@ -331,13 +335,3 @@ def load_painter(settings: RendererSettings, bundle: Bundle | None) -> LargePain
         cure = "Fit the bundle in one of these spaces, or take another pipeline."
         raise BundleError(problem("target space", target, takes(pipeline), cure))
     return painter
-
-
-def _misfit(name: str, value: Array, shape: tuple[int, ...]) -> list[str]:
-    allowed = f"float32 {tuple(shape)}, all finite"
-    if value.dtype != np.float32 or value.shape != tuple(shape):
-        cure = "Check which space the decoder was fitted for."
-        return [problem(name, f"{value.dtype} {value.shape}", allowed, cure)]
-    if not np.isfinite(value).all():
-        return [problem(name, "numbers that are not finite", allowed, "Drop this percept.")]
-    return []

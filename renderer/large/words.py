@@ -18,6 +18,7 @@ __all__ = ["Prompts", "encode_prompts", "has_words", "phrase"]
 ENCODERS = ("text_encoder", "text_encoder_2")
 TOKENIZERS = ("tokenizer", "tokenizer_2")
 _PHRASES = {
+    "rest": "a plain grey background",
     "scrambled": "an abstract texture of random scrambled patches",
     "scrambledpix": "an abstract texture of random scrambled patches",
 }

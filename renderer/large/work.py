@@ -93,6 +93,10 @@ class Worker:
         latent, pictures = self._recorded[form](tensors)
         return latent, pictures
 
+    def knows(self, work: Work) -> bool:
+        """Tell whether work of this form needs no recording first."""
+        return not self._capture or work.form() in self._recorded
+
     def _function(self, work: Work) -> Function:
         def function(tensors: list[Tensor]) -> list[Tensor]:
             w = work.rebuilt(tensors)
@@ -122,7 +126,9 @@ class Captured:
                 function(self._inputs)
         torch.cuda.current_stream().wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph), torch.no_grad():
+        # Another thread may go on painting meanwhile.
+        own = "thread_local"
+        with torch.cuda.graph(self._graph, capture_error_mode=own), torch.no_grad():
             self._outputs = function(self._inputs)
 
     def __call__(self, tensors: list[Tensor]) -> list[Tensor]:

@@ -23,6 +23,7 @@ from renderer.large import open_large  # noqa: E402
 from renderer.large.painter import LargePainter  # noqa: E402
 from renderer.large.starts import Starts, _same  # noqa: E402
 from renderer.large.words import encode_prompts, phrase  # noqa: E402
+from renderer.large.work import Worker  # noqa: E402
 from tests.unit.large_pipelines import (  # noqa: E402
     SD,
     SIDE,
@@ -184,6 +185,8 @@ def test_z_is_noised_to_strength_and_denoised_with_c(painters: dict[str, LargePa
     assert apart[0] < 0.5 * apart[2]
     whole = painter.render(Z, FACE, NOISE, 2, "zc", strength=1.0)
     np.testing.assert_array_equal(whole, painter.render(None, FACE, NOISE, 2, "c"))
+    # Nothing is denoised for z, so a warm start has nothing to say.
+    np.testing.assert_array_equal(painter.render(Z, None, NOISE, 1, "z", start=NOISE), plain)
     # A warm start is the same with another latent in the place of z.
     painter.render(Z, FACE, NOISE, 2, "zc", strength=0.4)
     wanted = painter.latent
@@ -260,6 +263,30 @@ def test_what_would_look_the_same_is_shown_again_and_counted(
     before = painter.skipped
     painter.render(None, c, -NOISE, 2, "c")
     assert painter.skipped == before
+
+
+def test_a_painter_makes_itself_ready_without_showing_anything(
+    painters: dict[str, LargePainter],
+) -> None:
+    painter = again(painters["few-step"])
+    recording: Any = Worker(painter._pipeline.unet, painter._pipeline.coder, capture=True)
+    painter._worker = recording  # as on a GPU, where a form is recorded before it is replayed
+    recorded = []
+    recording._function = lambda work: lambda tensors: recorded.append(work) or tensors[:2]
+    settings = RendererSettings(model="diffusers:x", steps=4, mode="c", guidance=2.0)
+    assert not painter.ready(settings)
+    assert painter.ready(settings.model_copy(update={"mode": "z"}))
+    example: Any = painter._example(settings)
+    recording._recorded[example.form()] = recording._function(example)
+    assert painter.ready(settings)
+    # Strength and guidance are inputs of what was recorded; steps and the mode are not.
+    assert painter.ready(settings.model_copy(update={"guidance": 3.0}))
+    assert not painter.ready(settings.model_copy(update={"guidance": 1.0}))
+    assert not painter.ready(settings.model_copy(update={"steps": 2}))
+    painter.prepare(settings)
+    assert len(recorded) == 3
+    painter.prepare(settings.model_copy(update={"mode": "z"}))
+    assert painter.latent is None
 
 
 def test_a_tiny_decoder_and_another_size_take_the_place_of_the_pipelines_own(
@@ -363,7 +390,7 @@ def test_wrong_arguments_are_told_together(painters: dict[str, LargePainter]) ->
     bad = np.zeros((4, 8, 8), np.float32)
     with pytest.raises(ConfigError, match=r"(?s)5 problem.*noise.*z.*strength.*steps.*guidance"):
         painter.render(bad, FACE, bad, 0, "zc", strength=2.0, guidance=9.0)
-    with pytest.raises(ConfigError, match=r"(?s)conditions.*none"):
+    with pytest.raises(ConfigError, match=r"(?s)conditions.*no c with mode c"):
         painter.render(None, None, NOISE, 1, "c")
     with pytest.raises(ConfigError, match="not finite"):
         painter.render(None, FACE * np.float32(np.nan), NOISE, 1, "c")
