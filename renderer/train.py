@@ -5,8 +5,9 @@ Stages, each resumable by calling the same command again (`all` runs one after t
     python -m renderer.train all --minutes 120 --threads 2 --bf16 --out train
 
     python -m renderer.train autoencoder --minutes 15 --out train
-    python -m renderer.train generator --minutes 90 --out train
     python -m renderer.train low --minutes 3 --out train
+    python -m renderer.train atlas --minutes 4 --out train
+    python -m renderer.train generator --minutes 90 --out train
     python -m renderer.train export --out train
 
 The large run, on one GPU in less than half an hour::
@@ -31,7 +32,7 @@ from renderer.training.notes import Stages
 
 ROOT = Path(__file__).resolve().parent
 MODELS = ("world-256", "world-64")
-SHARES = {"autoencoder": 0.15, "generator": 0.82, "low": 0.03}
+SHARES = {"autoencoder": 0.15, "low": 0.03, "atlas": 0.04, "generator": 0.78}
 """How `all` divides the minutes."""
 NOISY = ("torch.onnx", "onnxscript", "onnx_ir")
 
@@ -40,7 +41,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m renderer.train", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("stage", choices=("autoencoder", "generator", "low", "export", "all"))
+    parser.add_argument("stage", choices=(*SHARES, "export", "all"))
     parser.add_argument("--model", choices=MODELS, default=MODELS[0])
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, help="length of each stage in optimiser steps")
@@ -57,8 +58,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--encoder-folder", type=Path, default=ROOT.parent / "phosphene" / "data")
     options = parser.parse_args(arguments)
     small = options.model == "world-64"
-    if small and (options.stage == "low" or options.device != "cpu"):
-        parser.error("world-64 has no stage low and trains on the CPU only")
+    if small and (options.stage in ("low", "atlas") or options.device != "cpu"):
+        parser.error("world-64 has no stages low and atlas, and trains on the CPU only")
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device cuda: torch finds no GPU here; leave it out to train on the CPU")
     if options.weights is None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from renderer.training import autoencoder256_stage as first_stage
 from renderer.training import generator256_stage as second_stage
+from renderer.training.atlas import atlas_loss
 from renderer.training.autoencoder import to_unit
 from renderer.training.autoencoder256 import Autoencoder256
 from renderer.training.loop import Stage
@@ -86,6 +87,7 @@ def train_generator_on(
     scale: Scale,
     data: dict[str, Tensor],
     autoencoder: Autoencoder256,
+    drafts: second_stage.Drafts,
     budget: Budget,
     folder: Path,
     seed: int,
@@ -94,6 +96,8 @@ def train_generator_on(
     torch.manual_seed(seed)
     net = FlowMapNet256(scale.channels).to(scale.device)
     shadow = FlowMapNet256(scale.channels).to(scale.device)
+    net.atlas.load_state_dict(drafts.atlas.state_dict())
+    net.low.load_state_dict(drafts.low.state_dict())
     channels_last(net)
     channels_last(shadow)
     average = MovingAverage(net, shadow)
@@ -109,7 +113,10 @@ def train_generator_on(
             chosen = torch.randint(len(held["z"]), (scale.batch,), generator=rng)
             batch = (held["z"][chosen], held["low"][chosen], held["c"][chosen])
             both = fraction >= second_stage.PHASE_A
-            return second_stage.batch_loss(u, teacher, batch, rng, both)
+            painted = second_stage.batch_loss(u, teacher, batch, rng, both)
+            with torch.autocast(scale.device.type, torch.bfloat16, enabled=scale.half):
+                drawn = atlas_loss(net.atlas, batch[0], batch[2], held["style"][chosen])
+            return painted + second_stage.ATLAS_WEIGHT * drawn
 
     def sheet(file: Path) -> None:
         painter = FlowMapNet256(scale.channels)

@@ -57,11 +57,15 @@ def render_set(
 
 
 class Large(NamedTuple):
-    """Scenes for the large generator: uint8 (n, 256, 256, 3), uint8 (n, 64, 64, 3), (n, C_DIM)."""
+    """Scenes for the large generator.
+
+    Pictures uint8 (n, 256, 256, 3) and (n, 64, 64, 3), c (n, C_DIM), style int64 (n,).
+    """
 
     pictures: npt.NDArray[np.uint8]
     small: npt.NDArray[np.uint8]
     c: npt.NDArray[np.float32]
+    style: npt.NDArray[np.int64]
 
 
 def draw_large(span: tuple[int, int, int]) -> Large:
@@ -72,6 +76,7 @@ def draw_large(span: tuple[int, int, int]) -> Large:
         np.stack([draw(scene, LARGE_PX) for scene in scenes]),
         np.stack([draw(scene) for scene in scenes]),
         np.stack([embed(scene) for scene in scenes]).astype(np.float32),
+        np.array([scene.style for scene in scenes], np.int64),
     )
 
 

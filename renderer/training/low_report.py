@@ -41,9 +41,7 @@ def enlarged(pictures: Pictures, side: int = LARGE_PX) -> Pictures:
 
 
 @torch.no_grad()
-def compare_low(
-    low: LowNet, autoencoder: Autoencoder256, folder: Path, n: int = N_SCENES
-) -> list[str]:
+def compare_low(low: LowNet, autoencoder: Autoencoder256, folder: Path, n: int) -> list[str]:
     """Markdown table of the two ways; a sheet of pictures goes to `folder`."""
     held: Large = draw_large((HELD_OUT_SEED, 0, n))
     z_low = torch.from_numpy(WorldEncoder().encode(held.small))

@@ -17,21 +17,23 @@ from torch.multiprocessing.spawn import spawn as start_workers
 
 from phosphene.stimuli.encoder import WorldEncoder
 from renderer.training.accelerator import Scale, train_autoencoder_on, train_generator_on
+from renderer.training.atlas import Atlas
 from renderer.training.autoencoder import to_unit
 from renderer.training.autoencoder256 import Autoencoder256
 from renderer.training.autoencoder256_stage import large_pictures, train_autoencoder256
 from renderer.training.dataset import LARGE_PX, TRAINING_SEED, large_chunks
+from renderer.training.drafts_stage import train_atlas, train_low
 from renderer.training.export256 import Networks, export_world256
-from renderer.training.generator256_stage import train_generator256
-from renderer.training.low import LowNet, train_low
-from renderer.training.low_report import compare_low
+from renderer.training.generator256_stage import Drafts, train_generator256
+from renderer.training.low import LowNet
+from renderer.training.low_report import N_SCENES, compare_low
 from renderer.training.network256 import FlowMapNet256
 from renderer.training.notes import Stages, note, told, trained
 from renderer.training.progress import Budget
 from renderer.training.team import Team
 
 LOG = logging.getLogger(__name__)
-MINUTES = {"autoencoder": 15.0, "generator": 90.0, "low": 3.0}
+MINUTES = {"autoencoder": 15.0, "low": 3.0, "atlas": 4.0, "generator": 90.0}
 """How long a stage takes if nobody says otherwise."""
 MAX_PICTURES = 6000
 """The autoencoder sees cuttings of so many scenes: 1.2 GB on the disk."""
@@ -50,19 +52,20 @@ def autoencoder_stage(options: argparse.Namespace) -> None:
 
 
 def generator_stage(options: argparse.Namespace) -> None:
-    """Stage 2: the flow map; on a CPU by `--threads` workers of one thread each."""
+    """Stage 4: the flow map; on a CPU by `--threads` workers of one thread each."""
     autoencoder, data = latents(options)
     if options.device == "cuda":
         budget = Budget(options.steps, options.minutes)
         folder = options.out / "generator"
-        train_generator_on(_scale(options), data, autoencoder, budget, folder, options.seed)
+        scale, start = _scale(options), drafts(options)
+        train_generator_on(scale, data, autoencoder, start, budget, folder, options.seed)
         note(options, "generator", budget)
     elif options.threads == 1:
         _work(0, options, "")
     else:
         with tempfile.TemporaryDirectory() as folder_name:
-            start: Callable[..., object] = start_workers
-            start(_work, (options, f"file://{folder_name}/meeting"), options.threads)
+            spawn: Callable[..., object] = start_workers
+            spawn(_work, (options, f"file://{folder_name}/meeting"), options.threads)
 
 
 def _work(rank: int, options: argparse.Namespace, address: str) -> None:
@@ -72,20 +75,36 @@ def _work(rank: int, options: argparse.Namespace, address: str) -> None:
     autoencoder, data = latents(options)
     budget = Budget(options.steps, options.minutes)
     folder = options.out / "generator"
-    train_generator256(data, autoencoder, budget, folder, options.seed, team, options.bf16)
+    start = drafts(options)
+    train_generator256(data, autoencoder, start, budget, folder, options.seed, team, options.bf16)
     if team.leads:
         note(options, "generator", budget)
     team.close()
 
 
 def low_stage(options: argparse.Namespace) -> None:
-    """Stage 3: from latents of world-64 to those of this model; with its report."""
+    """Stage 2: from latents of world-64 to those of this model; with its report."""
     autoencoder, data = latents(options)
     budget = Budget(options.steps, options.minutes)
-    low = train_low(data, budget, options.out / "low", options.seed)
+    low = train_low(data, budget, options.out / "low", options.seed, options.bf16)
     note(options, "low", budget)
-    for line in compare_low(low, autoencoder, options.out / "low"):
+    for line in compare_low(low, autoencoder, options.out / "low", min(options.scenes, N_SCENES)):
         LOG.info(line)
+
+
+def atlas_stage(options: argparse.Namespace) -> None:
+    """Stage 3: what each style looks like, from c."""
+    _, data = latents(options)
+    budget = Budget(options.steps, options.minutes)
+    train_atlas(data, budget, options.out / "atlas", options.seed, options.bf16)
+    note(options, "atlas", budget)
+
+
+def drafts(options: argparse.Namespace) -> Drafts:
+    """Return what stages 2 and 3 made."""
+    atlas, _ = trained(options.out / "atlas", Atlas(), "atlas")
+    low, _ = trained(options.out / "low", LowNet(), "low")
+    return Drafts(atlas, low)
 
 
 def export_stage(options: argparse.Namespace) -> None:
@@ -93,10 +112,12 @@ def export_stage(options: argparse.Namespace) -> None:
     autoencoder, first = trained(options.out / "autoencoder", Autoencoder256(), "autoencoder")
     flow, second = trained(options.out / "generator", FlowMapNet256(), "average")
     low, third = trained(options.out / "low", LowNet(), "low")
+    _, fourth = trained(options.out / "atlas", Atlas(), "atlas")
     training = {
         "autoencoder": told(options.out / "autoencoder", first),
         "generator": told(options.out / "generator", second),
         "low": told(options.out / "low", third),
+        "atlas": told(options.out / "atlas", fourth),
         "note": options.note,
     }
     export_world256(Networks(autoencoder, flow, low), options.weights, training)
@@ -109,7 +130,8 @@ def latents(options: argparse.Namespace) -> tuple[Autoencoder256, dict[str, Tens
     -------
     autoencoder : Autoencoder256
     data : dict
-        ``z`` (n, 4, 32, 32), ``low`` (n, 4, 16, 16) of world-64 and ``c`` (n, C_DIM).
+        ``z`` (n, 4, 32, 32), ``low`` (n, 4, 16, 16) of world-64, ``c`` (n, C_DIM) and
+        ``style`` (n,) int64.
     """
     autoencoder, made = trained(options.out / "autoencoder", Autoencoder256(), "autoencoder")
     file = options.out / "cache" / f"latents256_{options.scenes}_{made.step}.safetensors"
@@ -129,7 +151,7 @@ def encode_scenes(
     autoencoder: Autoencoder256, base_seed: int, options: argparse.Namespace
 ) -> dict[str, Tensor]:
     """Draw `--scenes` scenes at both sizes and encode them; pictures are not kept."""
-    parts: dict[str, list[Tensor]] = {"z": [], "low": [], "c": []}
+    parts: dict[str, list[Tensor]] = {"z": [], "low": [], "c": [], "style": []}
     encoder = WorldEncoder(options.threads)
     device = torch.device(options.device)
     large = autoencoder.encoder.to(device)
@@ -138,6 +160,7 @@ def encode_scenes(
         parts["z"].append(z.cpu().contiguous())
         parts["low"].append(torch.from_numpy(encoder.encode(chunk.small)))
         parts["c"].append(torch.from_numpy(chunk.c))
+        parts["style"].append(torch.from_numpy(chunk.style))
     large.cpu()
     return {name: torch.cat(several) for name, several in parts.items()}
 
@@ -175,7 +198,8 @@ def _scale(options: argparse.Namespace) -> Scale:
 
 STAGES: Stages = {
     "autoencoder": autoencoder_stage,
-    "generator": generator_stage,
     "low": low_stage,
+    "atlas": atlas_stage,
+    "generator": generator_stage,
     "export": export_stage,
 }
