@@ -30,6 +30,7 @@ from tests.benchmarks.bench_render_work import CONDITIONS, conditions
 __all__ = ["RendererRig", "stamp_of"]
 
 PERSON = "synthetic-bench"
+START_LIMIT_S = 300.0
 
 
 def stamp_of(info: FrameInfo) -> Stamp:
@@ -100,7 +101,7 @@ class RendererRig:
         begin_s = self.clock.now()
         command = [sys.executable, "-m", "renderer", "--plan", str(self._plan_file)]
         self.process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        self.until(lambda: self.state() == "ready", 60)
+        self.until(lambda: self.state() == "ready", START_LIMIT_S)
         ready_s = self.clock.now()
         self.room.send("renderer", "go")
         self.until(lambda: bool(self.infos), 30)
