@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from phosphene.session import RendererSettings
 from renderer.generator import Mode
 from renderer.quality.diversity import Diversity, diversity, pair_distance
 from renderer.quality.held import (
@@ -30,7 +31,6 @@ Array = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Pictures = npt.NDArray[np.uint8]
 MODES: tuple[Mode, ...] = ("zc", "c", "z")
-REFERENCE_MODES: tuple[Mode, ...] = ("c", "zc")
 FEW = (1, 2, 4)
 CLEAN, ROUGH = "clean", "as decoded"
 N_SEEDS = 8
@@ -61,8 +61,7 @@ class Studio:
     readers : Readers
         Nets that read.
     scenes : int
-        Held-out scenes; the first half also with corrupted conditions, in many steps and for
-        Fréchet distances, whose real pictures are those of as many further scenes.
+        Held-out scenes; the real pictures of Fréchet distances are those of as many further ones.
     threads : int
         Threads of the encoder.
     """
@@ -73,16 +72,15 @@ class Studio:
         self.atelier, self.many, self.readers = atelier, many, readers
         self.held = held_out(scenes, atelier.size_px, threads)
         self.styles = styles_of(scenes)
-        self.half = max(scenes // 2, 2)
-        self.rough = corrupted(self.held.part(self.half))
-        real = pictures_of(scenes, self.half, atelier.size_px)
+        self.rough = corrupted(self.held)
+        real = pictures_of(scenes, scenes, atelier.size_px)
         self.real: Floats = features(readers.net, real)
 
     def row(self, name: str, conditions: str, steps: str, pictures: Pictures) -> Row:
-        """Measure pictures of the first held-out scenes, in their order."""
-        wanted = self.held.part(len(pictures))
+        """Measure pictures of the held-out scenes, in their order."""
+        wanted = self.held
         small = score(judged(self.readers.small, pictures), wanted.c).accuracy
-        seen = features(self.readers.net, pictures[: self.half])
+        seen = features(self.readers.net, pictures)
         return Row(
             name,
             conditions,
@@ -109,9 +107,9 @@ class Studio:
     def many_steps(self, mode: Mode, guidance: float = 1.0) -> Row:
         """Measure the network in many steps, on clean conditions."""
         name = mode if guidance == 1.0 else f"{mode}, guidance {guidance:g}"
-        part = self.held.part(self.half)
         label = f"{name}, {STEPS} steps"
-        made = self.many.paint(part, mode, np.arange(self.half), label, guidance=guidance)
+        seeds = np.arange(len(self.held.c))
+        made = self.many.paint(self.held, mode, seeds, label, guidance=guidance)
         return self.row(name, CLEAN, f"{STEPS} (h = 0)", made)
 
     def diversity(self, conditions: int) -> Iterator[tuple[str, Diversity]]:
@@ -154,8 +152,9 @@ def quality_rows(studio: Studio, again: Pictures) -> Iterator[Row]:
         for steps in FEW:
             yield studio.painted(mode, CLEAN, Wish(mode, steps))
     yield studio.as_it_stands(CLEAN)
-    for mode in REFERENCE_MODES:
-        yield studio.many_steps(mode)
+    yield studio.many_steps("zc")
+    yield studio.many_steps("c")
+    yield studio.many_steps("c", RendererSettings().guidance)
     for mode in MODES:
         for steps in FEW:
             yield studio.painted(mode, ROUGH, Wish(mode, steps))

@@ -25,7 +25,7 @@ from renderer.world256 import WEIGHTS_256, World256
 Pictures = npt.NDArray[np.uint8]
 Name = Literal["world-64", "world-256"]
 Kind = Literal["cpu", "openvino"]
-NAMES: tuple[Name, ...] = ("world-64", "world-256")
+NAMES: tuple[Name, ...] = ("world-256", "world-64")
 FOLDERS = {"world-64": WEIGHTS, "world-256": WEIGHTS_256}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from phosphene.stimuli.space import N_CATEGORIES
 from renderer.quality.diversity import Diversity, expected_distinct
@@ -11,6 +13,8 @@ from renderer.quality.measure import CLEAN, N_SEEDS, Row
 from renderer.quality.scores import Score, wilson
 from renderer.training.dataset import HELD_OUT_SEED
 
+NAMES = ("world-256", "world-64")
+NOTES = "notes"
 REQUIRED = {"1": 0.95, "4": 0.98}
 """Category accuracy that is asked of clean conditions, by steps."""
 
@@ -87,6 +91,16 @@ def diversity_table(found: Sequence[tuple[str, Diversity]], conditions: int) -> 
     return lines
 
 
+def picture(sheet: Path, out: Path | None) -> str:
+    """Show the sheet on the page, by its place relative to it."""
+    where = os.path.relpath(sheet, out.parent) if out is not None else str(sheet)
+    return (
+        "One held-out scene of each category: as it is, autoencoded, and painted from clean "
+        "conditions and from conditions as decoded.\n\n"
+        f"![Rows of pictures]({Path(where).as_posix()})"
+    )
+
+
 def rate(accuracy: float, n: int) -> str:
     """Accuracy with its interval."""
     low, high = wilson(accuracy, n)
@@ -94,15 +108,19 @@ def rate(accuracy: float, n: int) -> str:
 
 
 def with_section(page: str, model: str, lines: Sequence[str]) -> str:
-    """Put the section of a model into a page, in place of its old one; others stay as they are."""
+    """Put the section of a model into a page, in place of its old one.
+
+    Sections of other models stay as they are, and so does what somebody wrote between
+    ``<!-- notes -->`` and ``<!-- end -->``, which comes first.
+    """
     sections = dict(_SECTION.findall(page))
     sections[model] = "\n".join(lines).strip("\n")
-    names = sorted(sections, key=lambda name: -int(name.rsplit("-", 1)[1]))
+    names = [name for name in (NOTES, *NAMES) if name in sections]
     parts = [f"<!-- {name} -->\n{sections[name].strip()}\n<!-- end -->" for name in names]
     return "\n\n".join([HEADER, *parts]) + "\n"
 
 
-_SECTION = re.compile(r"<!-- (world-\d+) -->\n(.*?)\n<!-- end -->", re.DOTALL)
+_SECTION = re.compile(r"<!-- ([\w-]+) -->\n(.*?)\n<!-- end -->", re.DOTALL)
 
 
 def _errors(s: Score) -> str:

@@ -21,7 +21,7 @@ def sheet_rows(studio: Studio, model: Model) -> list[tuple[str, Pictures]]:
     """One scene of each category: as it is, autoencoded, from zc, c and z, in many steps."""
     numbers = [k for k in one_of_each(len(CATEGORIES)) if k < len(studio.held.c)]
     clean = picked(studio.held, numbers)
-    rough = picked(studio.rough, [k for k in numbers if k < studio.half])
+    rough = picked(studio.rough, numbers)
     rows = [
         ("original", clean.pictures),
         ("autoencoder", model.autoencoded(clean, studio.atelier, studio.many)),
@@ -34,10 +34,9 @@ def sheet_rows(studio: Studio, model: Model) -> list[tuple[str, Pictures]]:
     for mode in ORDER[:2]:
         name = f"{mode}, {STEPS} steps\n(h = 0)"
         rows.append((name, studio.many.paint(clean, mode, seeds, f"{mode}, {STEPS} steps")))
-    if len(rough.c) == len(clean.c):
-        for mode in ORDER[:2]:
-            name = f"{mode} as decoded,\n4 steps"
-            rows.append((name, studio.atelier.paint(rough, Wish(mode, 4), f"{mode} as decoded")))
+    for mode in ORDER[:2]:
+        name = f"{mode} as decoded,\n4 steps"
+        rows.append((name, studio.atelier.paint(rough, Wish(mode, 4), f"{mode} as decoded")))
     return rows
 
 

@@ -236,6 +236,9 @@ def test_a_run_replaces_only_its_own_section(tmp_path: Path) -> None:
     assert "earlier figures" not in new
     assert new.count("## world-64") == new.count("## world-256") == 1
     assert page.with_section(new, "world-64", ["## world-64", "", "later figures"]) == new
+    noted = page.with_section("<!-- notes -->\nlooked at\n<!-- end -->", "world-64", ["figures"])
+    assert noted.index("# Quality") < noted.index("looked at") < noted.index("figures")
+    assert "(images/x.png)" in page.picture(tmp_path / "images" / "x.png", tmp_path / "page.md")
 
 
 def test_the_sheet_names_its_rows(tmp_path: Path) -> None:
