@@ -89,7 +89,7 @@ def _open(
     """Load an encoder and what it reads: token numbers (n, tokens)."""
     import transformers
 
-    transformers.logging.disable_progress_bar()
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     words, reader = folder / TOKENIZERS[k], folder / ENCODERS[k]
     try:
         tokenizer = transformers.CLIPTokenizer.from_pretrained(words, local_files_only=True)
