@@ -22,7 +22,7 @@ help:
 	@echo "make bench-decoder  time and memory of fitting and decoding, beside peers; write docs/benchmarks-decoder.md"
 	@echo "make bench-render  speed, evenness, lag and memory of the renderer, beside peers; write docs/benchmarks-render.md"
 	@echo "make bench-stream  smoothness, sharpness and lag of the ways between percepts; write docs/benchmarks-stream.md"
-	@echo "make bench-gpu     build engines, check parity and measure on a GPU; skipped where there is none"
+	@echo "make bench-gpu     build engines, check parity and measure on a GPU; write docs/benchmarks-gpu.md; skipped without one"
 	@echo "make doctor    check this machine"
 
 libraries:

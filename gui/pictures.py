@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
 
 from gui.palette import DIM, EDGE, PANEL, TEXT
@@ -79,8 +80,10 @@ class PicturePanel(QWidget):
 
     def set_side(self, side_px: int) -> None:
         """Set the side of the square picture in pixels."""
+        self._side_px = side_px
         self.area.setFixedSize(side_px, side_px)
         self.setMinimumWidth(side_px)
+        self._smooth()
 
     @property
     def shown(self) -> Picture | None:
@@ -95,9 +98,16 @@ class PicturePanel(QWidget):
             height, width = picture.shape[:2]
             self.box.setRange(xRange=(0, width), yRange=(0, height), padding=0)
         self._picture = picture
+        self._smooth()
         # No levels for uint8: the buffer is drawn as it is, without a pass through a lookup table.
         self.item.setImage(picture, levels=None, autoLevels=False)
         self.stack.setCurrentWidget(self.view)
+
+    def _smooth(self) -> None:
+        """Draw whole multiples pixel by pixel; at other sizes pixels would differ in size."""
+        if self._picture is not None:
+            uneven = self._side_px % self._picture.shape[1] != 0
+            self.view.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, uneven)
 
     def show_card(self, words: str) -> None:
         """Show words in place of the picture, which is forgotten."""

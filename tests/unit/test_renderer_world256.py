@@ -9,17 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from phosphene.bus import Puller
+from phosphene.clock import FakeClock
 from phosphene.engine import Array, Engine, OnnxEngine
 from phosphene.errors import ConfigError, InputError
+from phosphene.messages import Command
+from phosphene.node import NodeContext
 from phosphene.session import RendererSettings
 from phosphene.stimuli import prototype
 from renderer import painter as painters
 from renderer.asked import Mode
 from renderer.generator import Generator, seeded_noise
+from renderer.node import RendererNode
 from renderer.painter import Prepared, open_painter, warm_up
 from renderer.resized import Resized, resize
+from renderer.studio import Seen, Studio
 from renderer.swap import PainterSwap
 from renderer.world256 import Variant, World256, variants
+from tests.unit.test_renderer_node import plan_in
 from tests.unit.tiny_world256 import write_world256
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -187,7 +194,7 @@ def test_settings_choose_model_size_and_engine(
 ) -> None:
     monkeypatch.setattr(painters, "World256", lambda open_graph: World256(folder, 1, open_graph))
     cpu = {"engine": "cpu"}
-    small = open_painter(None, RendererSettings.model_validate(cpu))
+    small = open_painter(None, RendererSettings.model_validate({"model": "world-64", **cpu}))
     assert isinstance(small, Generator)
     large = open_painter(None, RendererSettings.model_validate({"model": "world-256", **cpu}))
     assert isinstance(large, World256) and large.size_px == 256
@@ -229,7 +236,7 @@ class Slow:
 def test_a_swap_loads_in_a_thread_and_the_newest_wish_wins() -> None:
     may_load = threading.Event()
     asked: list[str] = []
-    settings = RendererSettings()
+    settings = RendererSettings(model="world-64")
 
     def opened(wanted: RendererSettings) -> Slow:
         asked.append(wanted.model)
@@ -260,6 +267,57 @@ def test_a_swap_loads_in_a_thread_and_the_newest_wish_wins() -> None:
     swap.give_up()
     swap.close()
     assert swap.take() is None
+
+
+def test_a_running_node_takes_another_model_and_more_steps(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(painters, "World256", lambda open_graph: World256(folder, 1, open_graph))
+    settings = RendererSettings.model_validate({"engine": "cpu", "mode": "z"})
+    context = NodeContext("renderer", plan_in(tmp_path), FakeClock(10.0))
+    records = Puller(context.zmq, context.endpoint("records"))
+    swap = PainterSwap(
+        Generator(), settings, lambda wanted: open_painter(None, wanted),
+        lambda made, wanted: warm_up(made, None, wanted),
+    )  # fmt: skip
+    studio = Studio(Generator(), settings, 10.0)
+    node = RendererNode(context, studio, "m", swap)
+
+    def ask(**arguments: str) -> str:
+        said = node.command(
+            Command(run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="gui", id="1",
+                    action="set", arguments=arguments)
+        )  # fmt: skip
+        if swap._thread is not None:
+            swap._thread.join(10)
+        return said
+
+    try:
+        said = ask(model="world-256", seed="3")
+        assert said == "set model=world-256, seed=3; loading, the old one paints until then"
+        assert (studio.settings.model, studio.settings.seed) == ("world-64", 3)
+        assert studio.painter.size_px == 64
+        node.step()
+        assert (studio.settings.model, studio.painter.size_px) == ("world-256", 256)
+        assert context.note == "painting with model world-256, 256 pixels"
+        assert "loading" in ask(steps="4") and studio.settings.steps == 2
+        node.step()
+        assert studio.settings.steps == 4
+        assert ask(steps="2") == "set steps=2", "that graph is still there"
+        studio.see(Seen(0, 0, 1.0, 10.0, 10.0, 10.0, Z, C))
+        assert studio.picture(10.1).pixels.shape == (256, 256, 3)
+        ask(model="diffusers:/nowhere")
+        node.step()
+        assert "it stays with model world-256" in context.note
+        assert studio.settings.model == "world-256"
+        assert "model=world-256" in node.command(
+            Command(run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="gui", id="2",
+                    action="status")
+        )  # fmt: skip
+    finally:
+        node.close()
+        records.close()
+        context.close()
 
 
 def taken(swap: PainterSwap) -> object:
