@@ -26,7 +26,7 @@ Kind = Literal["smooth", "hold", "slerp"]
 INTERVALS = 5
 SHORTEST_S = 0.001
 FIRST_INTERVAL_S = 1.0
-TURNS_Z = False
+TURNS_Z = True
 """Whether ``slerp`` turns z too, instead of leading it along a straight line."""
 
 

@@ -34,13 +34,13 @@ MOST_LAG_S = 3.0
 class Mode:
     """A way to make a stream: its name and the settings that differ from the plainest.
 
-    `fresh` draws other noise for every frame and `sphere` turns z too; neither can be set.
+    `fresh` draws other noise for every frame and `straight` turns c alone; neither can be set.
     """
 
     name: str
     settings: tuple[tuple[str, Any], ...] = ()
     fresh: bool = False
-    sphere: bool = False
+    straight: bool = False
     main: bool = False
 
     def of(self, **others: Any) -> RendererSettings:
@@ -59,8 +59,8 @@ MODES: tuple[Mode, ...] = (
     _mode("smooth 0.25 s", path="smooth", smoothing_s=0.25),
     _mode("smooth 0.5 s", path="smooth", smoothing_s=0.5, main=True),
     _mode("smooth 1 s", path="smooth", smoothing_s=1.0),
-    _mode("slerp, z straight", path="slerp", main=True),
-    Mode("slerp, z on the sphere", (("path", "slerp"),), sphere=True),
+    _mode("slerp", path="slerp", main=True),
+    Mode("slerp, z straight", (("path", "slerp"),), straight=True),
     _mode("smooth 0.5 s, noise walks 30 s", path="smooth", smoothing_s=0.5, noise_s=30.0),
     _mode(
         "smooth 0.5 s, noise walks 60 s", path="smooth", smoothing_s=0.5, noise_s=60.0, main=True
@@ -107,7 +107,7 @@ def stream(
     settings = mode.of(steps=steps)
     chosen: Any = Fresh(painter) if mode.fresh else painter
     studio = Studio(chosen, settings, 0.0)
-    studio._path = ConditionPath(settings.path, settings.smoothing_s, turns_z=mode.sphere)
+    studio._path = ConditionPath(settings.path, settings.smoothing_s, turns_z=not mode.straight)
     return figures(_pictures(studio, percepts, frames), reader)
 
 

@@ -65,13 +65,18 @@ def test_the_lag_of_a_delayed_place_is_found() -> None:
     assert r == pytest.approx(1.0, abs=1e-6)
 
 
-def test_the_rule_takes_little_lag_then_little_jerk_then_what_follows_the_present() -> None:
+def test_the_rule_takes_little_lag_then_little_jerk_and_keeps_a_default_as_good() -> None:
+    usual = page.default_mode()
+    assert usual is not None
     rows = [
         row(page.TRUE, 0.0, 0.0, 1.0), row(page.HOLD, 0.02, 0.7, 0.9), row("late", 0.001, 1.3, 0.6),
-        row("even", 0.01, 1.1, 0.80), row("as even", 0.0109, 1.0, 0.85),
-        row("less even", 0.012, 0.8, 0.89),
+        row("even", 0.01, 1.1, 0.80), row("less even", 0.012, 0.8, 0.89),
     ]  # fmt: skip
-    assert page.choose(rows).name == "as even"
+    assert page.most_even(rows).name == "even"
+    assert "none of these" in page.verdict(rows)
+    assert "stands" in page.verdict([*rows, row(usual.name, 0.0109, 1.0, 0.8)])
+    assert "beaten" in page.verdict([*rows, row(usual.name, 0.0111, 1.0, 0.8)])
+    assert "beaten" in page.verdict([*rows, row(usual.name, 0.0101, 1.3, 0.8)])
 
 
 def test_a_stream_of_clean_percepts_lags_more_when_smooth_and_a_page_says_so(
