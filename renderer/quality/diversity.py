@@ -6,6 +6,7 @@ one c and several seeds should differ as much as scenes of the world with that c
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -38,18 +39,15 @@ class Diversity(NamedTuple):
     styles: float
 
 
-def pair_distance(features: Floats) -> float:
+def pair_distance(features: Floats | npt.NDArray[np.float32]) -> float:
     """Mean Euclidean distance of two different rows of (n, d); 0 if there is only one."""
-    if len(features) < 2:
-        return 0.0
-    apart = features[:, None] - features[None]
-    distance = np.sqrt((apart**2).sum(axis=2))
-    return float(distance.sum() / (len(features) * (len(features) - 1)))
+    pairs = [np.linalg.norm(a - b) for a, b in combinations(features, 2)]
+    return float(np.mean(pairs)) if pairs else 0.0
 
 
 def pixel_distance(pictures: Pictures) -> float:
     """Mean root-mean-square difference of two different pictures, in grey levels."""
-    flat = pictures.reshape(len(pictures), -1).astype(np.float64)
+    flat = pictures.reshape(len(pictures), -1).astype(np.float32)
     return pair_distance(flat) / float(np.sqrt(flat.shape[1]))
 
 
