@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -215,6 +217,16 @@ def test_settings_choose_model_size_and_engine(
     assert other.describe().startswith("ONNX Runtime") and not lines
 
 
+def test_large_pipelines_are_opened_by_their_own_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = RendererSettings.model_validate({"model": "diffusers:x"})
+    part = SimpleNamespace(open_large=lambda asked, bundle: (asked, bundle))
+    monkeypatch.setitem(sys.modules, "renderer.large", part)
+    assert open_painter(None, settings.model_copy(update={"size_px": None})) == (settings, None)
+    monkeypatch.setitem(sys.modules, "renderer.large", None)
+    with pytest.raises(ConfigError, match=r"phosphene\[train\]"):
+        open_painter(None, settings)
+
+
 def test_sizes_are_areas_below_and_lanczos_above() -> None:
     checks = np.zeros((4, 4, 3), np.uint8)
     checks[::2, ::2] = checks[1::2, 1::2] = 200
@@ -269,11 +281,15 @@ def test_a_swap_loads_in_a_thread_and_the_newest_wish_wins() -> None:
     assert swap.take() is None
 
 
+def lacking(**_arguments: object) -> Generator:
+    raise InputError("no weights")
+
+
 def test_a_running_node_takes_another_model_and_more_steps(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(painters, "World256", lambda open_graph: World256(folder, 1, open_graph))
-    settings = RendererSettings.model_validate({"engine": "cpu", "mode": "z"})
+    settings = RendererSettings.model_validate({"model": "world-64", "engine": "cpu", "mode": "z"})
     context = NodeContext("renderer", plan_in(tmp_path), FakeClock(10.0))
     records = Puller(context.zmq, context.endpoint("records"))
     swap = PainterSwap(
@@ -306,9 +322,10 @@ def test_a_running_node_takes_another_model_and_more_steps(
         assert ask(steps="2") == "set steps=2", "that graph is still there"
         studio.see(Seen(0, 0, 1.0, 10.0, 10.0, 10.0, Z, C))
         assert studio.picture(10.1).pixels.shape == (256, 256, 3)
-        ask(model="diffusers:/nowhere")
+        monkeypatch.setattr(painters, "Generator", lacking)
+        ask(model="world-64")
         node.step()
-        assert "it stays with model world-256" in context.note
+        assert context.note == "it stays with model world-256: no weights"
         assert studio.settings.model == "world-256"
         assert "model=world-256" in node.command(
             Command(run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="gui", id="2",
