@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -20,7 +21,7 @@ from renderer.training.accelerator import Scale, train_autoencoder_on, train_gen
 from renderer.training.atlas import Atlas
 from renderer.training.autoencoder import to_unit
 from renderer.training.autoencoder256 import Autoencoder256
-from renderer.training.autoencoder256_stage import large_pictures, train_autoencoder256
+from renderer.training.autoencoder256_stage import train_autoencoder256
 from renderer.training.dataset import LARGE_PX, TRAINING_SEED, large_chunks
 from renderer.training.drafts_stage import train_atlas, train_low
 from renderer.training.export256 import Networks, export_world256
@@ -165,13 +166,11 @@ def encode_scenes(
     return {name: torch.cat(several) for name, several in parts.items()}
 
 
-def _pictures(
-    n: int, options: argparse.Namespace
-) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Pictures of the first `n` scenes, drawn by several processes the first time."""
+def _pictures(n: int, options: argparse.Namespace) -> npt.NDArray[np.uint8]:
+    """Pictures uint8 (n, 256, 256, 3) of the first `n` scenes, drawn once, mapped from the disk."""
     cache: Path = options.out / "cache"
     file = cache / f"large_{n}.npy"
-    if not file.exists() and _workers(options) > 1:
+    if not file.exists():
         cache.mkdir(parents=True, exist_ok=True)
         fresh = file.with_suffix(".part")
         shape = (n, LARGE_PX, LARGE_PX, 3)
@@ -182,7 +181,8 @@ def _pictures(
             at += len(chunk.c)
         kept.flush()
         fresh.replace(file)
-    return large_pictures(n, cache)
+    pictures: npt.NDArray[np.uint8] = np.load(file, mmap_mode="c")  # torch wants it writable
+    return pictures
 
 
 def _workers(options: argparse.Namespace) -> int:
