@@ -65,7 +65,9 @@ class DecoderSettings(_Settings):
     """
 
     bundle: Path | None = None
-    engine: Literal["auto", "cpu", "cuda", "tensorrt", "tensorrt-file", "reference"] = "auto"
+    engine: Literal[
+        "auto", "cpu", "openvino", "cuda", "tensorrt", "tensorrt-file", "torch", "reference"
+    ] = "auto"
     precision: Literal["fp32", "fp16"] = "fp32"
     threads: Annotated[int, Field(ge=1, le=64)] = 1
 

@@ -216,7 +216,9 @@ class TorchEngine(GraphEngine):
 
     def _tensor(self, array: Array) -> Tensor:
         held = torch.from_numpy(np.array(array))
-        return held.to(self._device) if held.is_floating_point() else held
+        # Shapes and places stay on the CPU.
+        numbers = held.is_floating_point() or held.dtype == torch.uint8
+        return held.to(self._device) if numbers else held
 
 
 def _results_of(step: _Step, given: list[Tensor | None]) -> Values:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from phosphene.engine import CPU, Array, GraphEngine, OnnxEngine, TensorSpec
-from phosphene.engines.shapes import fixed_shapes, shapes_of
+from phosphene.engine import CPU, Array, GraphEngine, TensorSpec
+from phosphene.engines.reference import specs_of
+from phosphene.engines.shapes import fixed_shapes, read_graph, shapes_of
 from phosphene.errors import BundleError, ConfigError, PhospheneError, problem
 
 __all__ = ["PROVIDERS", "BoundEngine", "open_gpu", "provider_options"]
@@ -96,10 +97,9 @@ class BoundEngine(GraphEngine):
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        fixed = fixed_shapes(graph)
         try:
-            self._session = ort.InferenceSession(
-                fixed_shapes(graph), options, providers=list(providers)
-            )
+            self._session = ort.InferenceSession(fixed, options, providers=list(providers))
         except Exception as error:  # the runtime's error classes share no base but Exception
             raise BundleError(
                 problem("graph", str(error)[:200], "one that loads", "Use engine cpu.")
@@ -108,8 +108,7 @@ class BoundEngine(GraphEngine):
         if self.provider != providers[0][0]:
             got = f"{self.provider} started"
             raise ConfigError(problem("provider", got, providers[0][0], "Use engine cpu."))
-        plain = OnnxEngine(fixed_shapes(graph))
-        self._inputs, self._outputs = plain.inputs, plain.outputs
+        self._inputs, self._outputs = specs_of(read_graph(fixed))
         self._device = device
         self._bind()
         self._words = f"ONNX Runtime {ort.__version__}, runs on {self.provider}, bound to {device}"

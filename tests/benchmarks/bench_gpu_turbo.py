@@ -16,12 +16,16 @@ __all__ = ["TINY", "turbo_rows"]
 
 MODEL = "SD-Turbo 512x512"
 TINY: dict[str, Any] = {
-    "sample_size": 16, "block_out_channels": (32, 64), "attention_head_dim": (1, 2),
+    "sample_size": 8, "block_out_channels": (32, 64), "attention_head_dim": (1, 2),
     "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
     "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"), "layers_per_block": 1,
     "cross_attention_dim": 32,
 }  # fmt: skip
-"""For dry runs: the same kinds of blocks, on pictures of 128 pixels."""
+"""For dry runs: the same kinds of blocks, on pictures of 16 pixels."""
+TINY_CODER: dict[str, Any] = {
+    "encoder_block_out_channels": (8, 8), "decoder_block_out_channels": (8, 8),
+    "num_encoder_blocks": (1, 1), "num_decoder_blocks": (1, 1),
+}  # fmt: skip
 ALLOWED_GREY = 4
 """Grey levels between a captured or compiled picture and the eager one, on average."""
 Frame = Callable[[], Any]
@@ -33,20 +37,19 @@ class Turbo:
     Parameters
     ----------
     device : str
-        ``cuda``, or ``cpu`` for a dry run.
-    other : dict
-        Changes to the architecture.
+        ``cuda``, or ``cpu`` for a dry run, which is tiny.
     """
 
-    def __init__(self, device: str, other: dict[str, Any]) -> None:
+    def __init__(self, device: str) -> None:
         from renderer.large.architectures import build_sd_turbo, build_tiny_coder, turbo_work
         from renderer.large.work import Worker
 
         torch.manual_seed(0)
         self.device, self.capture = device, device == "cuda"
         dtype = torch.float16 if self.capture else torch.float32
-        self.unet: Any = build_sd_turbo(device, dtype, **other)
-        self.coder = build_tiny_coder(device, dtype)
+        unet, coder = ({}, {}) if self.capture else (TINY, TINY_CODER)
+        self.unet: Any = build_sd_turbo(device, dtype, **unet)
+        self.coder = build_tiny_coder(device, dtype, **coder)
         self.work = turbo_work(self.unet, 1, device)
         self._worker = Worker
 
@@ -89,7 +92,7 @@ class Turbo:
         pipe.set_progress_bar_config(disable=True)
         width = int(self.unet.config.cross_attention_dim)
         words = torch.randn(1, 77, width, device=self.device, dtype=self.unet.dtype)
-        side = int(self.unet.config.sample_size) * 8
+        side = int(self.unet.config.sample_size) * self.coder.cell_px
 
         def frame() -> Any:
             made = pipe(
@@ -105,11 +108,10 @@ def turbo_rows(
     device: str, timer: Callable[[], Timer], left_s: Callable[[], float], compile_s: float = 150.0
 ) -> Iterator[Row]:
     """Measure all ways; the compiled one only where enough time is left."""
-    other = {} if device == "cuda" else TINY
     model = MODEL if device == "cuda" else "SD-Turbo, tiny (dry run)"
     before = memory_mib()
     try:
-        turbo = Turbo(device, other)
+        turbo = Turbo(device)
         eager = turbo.eager()
         wanted = eager()
     except Exception as error:  # diffusers may be missing, or the GPU too small

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from phosphene.engines import bound, built, choose
 from phosphene.engines.bound import BoundEngine, open_gpu, provider_options
 from phosphene.engines.built import Builder, in_precision, parity_of
 from phosphene.engines.cache import EngineCache, cache_folder
-from phosphene.engines.device import NONE, Device
+from phosphene.engines.device import NONE, Device, device_here
 from phosphene.engines.engine_file import (
     NOT_CHECKED,
     EngineFile,
@@ -140,8 +141,27 @@ def test_torch_engine_agrees_on_every_operator(precision: str) -> None:
     assert found.agrees, found.text
     two = {k: np.concatenate([v, v]) for k, v in fixed_inputs(engine.inputs).items()}
     assert engine.run(two)["picture"].shape == (2, 32, 32, 6)
+
+
+@pytest.mark.skipif(
+    not entry_points(group=choose.GROUP), reason="runs from a checkout that is not installed"
+)
+def test_torch_is_found_by_its_name() -> None:
+    pytest.importorskip("torch", reason="needs torch")
     assert choose.why_not_here("torch") is None
     assert "torch" in choose.open_engine(NETWORK, "torch", "fp32").describe()
+
+
+@pytest.mark.skipif(device_here() == NONE, reason="needs a GPU")
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_captured_graph_replays_with_new_inputs(precision: str) -> None:
+    torch_engine = pytest.importorskip("renderer.torch_engine", reason="needs torch")
+    engine = torch_engine.TorchEngine(NETWORK, "cuda", precision)
+    yardstick, inputs = OnnxEngine(NETWORK), fixed_inputs(engine.inputs)
+    for k in range(3):
+        now = {name: (value * (1 + k)).astype(value.dtype) for name, value in inputs.items()}
+        found = compare(engine, yardstick, now, precision)
+        assert found.agrees, found.text
 
 
 @pytest.mark.parametrize(
@@ -172,7 +192,7 @@ def test_cut_off_and_changed_files_are_refused(tmp_path: Path) -> None:
         path.write_bytes(whole[:size])
         with pytest.raises(BundleError, match="build-engine"):
             read_engine_file(path, MADE, ADA)
-    for place in range(0, len(whole), 7):
+    for place in range(0, len(whole), 29):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(BundleError):
             read_engine_file(path, MADE, ADA)
