@@ -10,7 +10,7 @@ import numpy as np
 from phosphene.bundle import SPACE_GRAPH, Bundle
 from phosphene.engine import Engine
 from phosphene.engines.choose import open_engine, why_not_here
-from phosphene.errors import BundleError, problem
+from phosphene.errors import BundleError, ConfigError, problem
 from phosphene.session import RendererSettings
 from phosphene.stimuli import C_DIM, Z_SHAPE
 from phosphene.stimuli.encoder import space_hash
@@ -66,14 +66,12 @@ def open_painter(
         If a large pipeline cannot be opened.
     """
     if settings.model.startswith(LARGE):
-        # Large pipelines take torch, which a default installation does not have.
-        large = importlib.import_module("renderer.large")
-        painter: Painter = large.open_large(settings, bundle)
+        painter = _large(bundle, settings)
     else:
         painter = _small(bundle, settings, graph_opener(settings, tell))
-    if settings.size_px in (None, painter.size_px):
+    if settings.size_px is None or settings.size_px == painter.size_px:
         return painter
-    return Resized(painter, settings.size_px or painter.size_px)
+    return Resized(painter, settings.size_px)
 
 
 def graph_opener(settings: RendererSettings, tell: Tell = lambda _line: None) -> OpenGraph:
@@ -104,6 +102,17 @@ def warm_up(painter: Painter, bundle: Bundle | None, settings: RendererSettings)
     c, noise = np.zeros(C_DIM, np.float32), seeded_noise(settings.seed, painter.noise_shape)
     for mode in painter.modes[:1] * WARM_UP_FRAMES:
         painter.render(z, c, noise, settings.steps, mode)
+
+
+def _large(bundle: Bundle | None, settings: RendererSettings) -> Painter:
+    """Open a large pipeline: it takes torch, which is an extra."""
+    try:
+        part = importlib.import_module("renderer.large")
+        painter: Painter = part.open_large(settings, bundle)
+    except ImportError as error:
+        cure = 'pip install "phosphene[train]"'
+        raise ConfigError(problem("model", str(error), "what is installed", cure)) from error
+    return painter
 
 
 def _small(bundle: Bundle | None, settings: RendererSettings, opened: OpenGraph) -> Painter:

@@ -58,6 +58,20 @@ def test_prototypes_and_typical_codes_of_every_category_are_painted() -> None:
             assert WORLD.judge(None, c).reason("zc") == "", name
 
 
+@pytest.mark.parametrize(
+    ("names", "p", "painted"),
+    [(("face", "house"), 0.55, True), (CATEGORIES, 0.3, True), (CATEGORIES, 0.16, False)],
+)
+def test_what_bundles_of_labels_send_is_painted_once_there_is_a_choice(
+    names: tuple[str, ...], p: float, painted: bool
+) -> None:
+    """Such bundles send typical codes, weighted by the probabilities of their categories."""
+    rest = (1 - p) / (len(names) - 1)
+    for best in names:
+        c = sum((p if name == best else rest) * typical(name) for name in names)
+        assert (WORLD.judge(None, np.asarray(c, np.float32)).c == "") == painted, best
+
+
 def test_nonsense_is_refused_with_its_reason(scenes: tuple[Floats, Floats]) -> None:
     z = scenes[0][0]
     level = np.concatenate([np.full(8, 0.4, np.float32), scenes[1][0, 8:]])
