@@ -13,6 +13,7 @@ from acquisition.sources.xdf_write import write_xdf
 from phosphene.commands.base import CliCommand
 from phosphene.consent import consent_beside, load_consent
 from phosphene.errors import ConfigError, InputError
+from phosphene.seal.places import note
 
 __all__ = ["EXPORT"]
 
@@ -48,6 +49,8 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{written}: exists already and is not overwritten; choose another --out")
     else:
         write_xdf(eeg, written, seen.source_id)
+    if why := note("exported", run=start.run, format=arguments.format):
+        print(why)
     print(f"{written}: {len(eeg.data)} samples of {len(eeg.channel_names)} channels, "
           f"{len(eeg.markers)} markers")  # fmt: skip
     return 0

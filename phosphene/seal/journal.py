@@ -68,11 +68,11 @@ class Journal:
         closed = False
         while not closed:
             lines, closed = self._take(sign_at_s)
+            now_s = self._clock.now()
             try:
                 self._log = self._log or self._open_log()
                 for what, facts in lines:
                     self._log.add(what, **facts)
-                now_s = self._clock.now()
                 if lines and sign_at_s is None:
                     sign_at_s = now_s + self._checkpoint_s
                 if sign_at_s is not None and (closed or now_s >= sign_at_s):
