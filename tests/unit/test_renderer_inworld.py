@@ -75,7 +75,7 @@ def test_what_bundles_of_labels_send_is_painted_once_there_is_a_choice(
 def test_nonsense_is_refused_with_its_reason(scenes: tuple[Floats, Floats]) -> None:
     z = scenes[0][0]
     level = np.concatenate([np.full(8, 0.4, np.float32), scenes[1][0, 8:]])
-    two = (prototype("face") + prototype("house")) / 2
+    two = ((prototype("face") + prototype("house")) / 2).astype(np.float32)
     for c, reason in (
         (np.zeros(C_DIM, np.float32), "undecided"),
         (level, "undecided"),
@@ -87,7 +87,7 @@ def test_nonsense_is_refused_with_its_reason(scenes: tuple[Floats, Floats]) -> N
     assert WORLD.judge(z, two).c == "", "a choice between two is a choice"
     for wrong, reason in (
         (noise(1, *Z_SHAPE), "rough against coarse"),
-        (3 * z, "strength"),
+        ((3 * z).astype(np.float32), "strength"),
         (np.full(Z_SHAPE, 0.5, np.float32), "rough against coarse"),
         (np.zeros(Z_SHAPE, np.float32), "says nothing"),
         (np.full(Z_SHAPE, np.inf, np.float32), "not finite"),
