@@ -145,7 +145,8 @@ def main() -> int:
         work.mkdir(parents=True, exist_ok=True)
         bench = Bench(work)
         runs = sum(len(job.modes) * len(job.seeds) for job in chosen)
-        with tqdm[Any](total=runs, unit="run") as bar:
+        bar: tqdm[Any] = tqdm(total=runs, unit="run")
+        with bar:
             for job in chosen:
                 bench.measure(job, bar)
         parts = [bench.part(job) for job in chosen]
