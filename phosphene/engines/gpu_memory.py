@@ -50,6 +50,8 @@ class Gpu:
         held = np.ascontiguousarray(array)
         pointer = held.ctypes.data_as(ctypes.c_void_p)
         size = ctypes.c_size_t(held.nbytes)
+        # The thread that runs an engine may not be the one that has opened it.
+        self._call("cuCtxSetCurrent", self._context)
         # Not asynchronous: the array may be gone when the call returns.
         self._call("cuMemcpyHtoD_v2", ctypes.c_uint64(address), pointer, size)
 
