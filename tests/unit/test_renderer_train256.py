@@ -14,16 +14,23 @@ diffusers = pytest.importorskip("diffusers", reason="the train extra is not inst
 
 from phosphene.engine import OnnxEngine  # noqa: E402
 from renderer import train  # noqa: E402
-from renderer.training import flowmap, generator256_stage, recipes  # noqa: E402
+from renderer.quality.readers import Readers  # noqa: E402
+from renderer.training import (  # noqa: E402
+    compare_report,
+    flowmap,
+    generator256_stage,
+    recipes,
+)
 from renderer.training.accelerator import Scale, train_generator_on  # noqa: E402
 from renderer.training.atlas import Atlas  # noqa: E402
 from renderer.training.autoencoder256 import Autoencoder256  # noqa: E402
-from renderer.training.compare import train_recipe  # noqa: E402
+from renderer.training.compare import CHANNELS, train_recipe  # noqa: E402
 from renderer.training.compare_report import CELLS, KINDS, STEPS, Row, write_report  # noqa: E402
 from renderer.training.dataset import TRAINING_SEED, large_chunks, scene_number  # noqa: E402
 from renderer.training.export import export_graph, flow_example, sha256_of  # noqa: E402
 from renderer.training.flowmap import Condition  # noqa: E402
 from renderer.training.generator256_stage import Drafts, as_velocity  # noqa: E402
+from renderer.training.judge import Judge  # noqa: E402
 from renderer.training.low import LowNet, mildly_corrupted  # noqa: E402
 from renderer.training.network256 import FlowMapNet256  # noqa: E402
 from renderer.training.notes import told, trained  # noqa: E402
@@ -257,7 +264,9 @@ def test_other_recipes_have_no_loss_at_the_true_flow_map(loss: recipes.Loss) -> 
     assert loss(wrong, wrong, many, given, rng).item() > 0.2
 
 
-def test_recipes_get_the_same_processor_time_and_go_on(tmp_path: Path) -> None:
+def test_recipes_get_the_same_processor_time_and_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     z, c = torch.randn(40, 4, 16, 16), torch.randn(40, C_DIM)
     for name in ("fm", "shortcut"):
         train_recipe(name, 0, z, c, 0.01, tmp_path / name)
@@ -265,6 +274,16 @@ def test_recipes_get_the_same_processor_time_and_go_on(tmp_path: Path) -> None:
         assert steps >= 1
         train_recipe(name, 0, z, c, 0.01, tmp_path / name)  # spent: no further step
         assert len(np.load(tmp_path / name / "norms.npy")) == steps
+    untrained = Judge(64).eval()
+    readers = Readers(untrained, untrained, untrained)
+    monkeypatch.setattr(compare_report, "open_readers", lambda size_px, kept: readers)
+    row = compare_report.measure("fm", 0, tmp_path / "fm", 4, CHANNELS)
+    assert row.steps >= 1
+    assert row.cpu_s >= 0.01
+    assert set(row.cells) == {f"{kind}-{steps}" for kind in KINDS for steps in STEPS}
+    assert all(len(cell) == len(CELLS) and np.isfinite(cell).all() for cell in row.cells.values())
+    write_report([row], 0.01, 4, tmp_path / "page.md")
+    assert recipes.RECIPES["fm"].title in (tmp_path / "page.md").read_text("utf-8")
 
 
 def test_the_report_names_every_recipe_and_its_controls(tmp_path: Path) -> None:
