@@ -236,6 +236,37 @@ def test_sizes_are_areas_below_and_lanczos_above() -> None:
     assert resize(checks, 4) is checks
 
 
+def test_what_frames_are_painted_with_is_neither_run_nor_dropped_by_a_preparation(
+    folder: Path,
+) -> None:
+    """Engines serve one caller at a time: a second one would get, or spoil, its answer."""
+    opened: list[OnnxEngine] = []
+
+    class Watched(OnnxEngine):
+        def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+            assert all(engine is not self for engine in frames_with)
+            return super().run(inputs)
+
+    def open_graph(graph: bytes) -> Engine:
+        opened.append(Watched(graph))
+        return opened[-1]
+
+    frames_with: list[Engine] = []
+    painter = World256(folder, open_graph=open_graph)
+    now = RendererSettings(mode="zc", strength=0.5, guidance=3.0, steps=1)
+    painter.prepare(now)
+    frames_with += opened
+    painter.prepare(now)
+    for steps in (2, 4, 2, 4):
+        painter.prepare(now.model_copy(update={"steps": steps, "mode": "c"}))
+        painter.prepare(now.model_copy(update={"steps": steps, "mode": "z"}))
+        frames_with.clear()
+        painter.render(Z, C, NOISE, 1, "zc", 0.5)
+        painter.render(Z, None, NOISE, 1, "z")
+        frames_with += opened[:2]
+    assert painter.ready(now) and len(opened) == 2 + 4
+
+
 class Slow:
     """A painter that is opened when it is let."""
 
