@@ -134,8 +134,10 @@ class RendererNode:
 
     def _set(self, arguments: Mapping[str, str]) -> str:
         old, wanted = self._studio.settings, wished(self._wanted, arguments)
-        held = self._held(wanted, arguments)
+        self._refuse(wanted, arguments)
+        # Before anything else changes: it may be refused, and what is being loaded still comes then.
         self._cores.keep_to(wanted.cores)
+        held = self._held(wanted)
         self._wanted = wanted
         # What has to be loaded for stays as it is until the other painter is there.
         self._studio.change(wanted.model_copy(update={k: getattr(old, k) for k in held}))
@@ -155,16 +157,20 @@ class RendererNode:
         self._context.tell(done)
         return done
 
-    def _held(self, wanted: RendererSettings, arguments: Mapping[str, str]) -> tuple[str, ...]:
-        """Name what has to wait for another painter."""
-        if self._loader is not None:
-            self._loader.give_up()
-            return self._loader.held(wanted)
-        if needs_loading(self._wanted, wanted):
+    def _refuse(self, wanted: RendererSettings, arguments: Mapping[str, str]) -> None:
+        """Refuse what cannot be done in this run."""
+        _refuse_delay(wanted, lossless=self._lossless)
+        if self._loader is None and needs_loading(self._wanted, wanted):
             given = ", ".join(f"{k}={v}" for k, v in arguments.items())
             cure = "Set it in the session file."
             raise ConfigError(problem("setting", given, "what needs no other model", cure))
-        return ()
+
+    def _held(self, wanted: RendererSettings) -> tuple[str, ...]:
+        """Name what has to wait for another painter; what is being loaded is given up."""
+        if self._loader is None:
+            return ()
+        self._loader.give_up()
+        return self._loader.held(wanted)
 
     def _exchange(self) -> None:
         """Go on with another painter, once one is there."""
@@ -255,9 +261,17 @@ class RendererNode:
         return clock.next_due_s - self._lead.seconds
 
 
+def _refuse_delay(settings: RendererSettings, *, lossless: bool) -> None:
+    """At full speed each percept has its own frame: none may come some frames later."""
+    if lossless and settings.large.stream_batch:
+        cure = "Leave it out, or replay at the speed of the recording."
+        raise ConfigError(problem("renderer.large.stream_batch", True, "false at full speed", cure))
+
+
 def build(context: NodeContext) -> RendererNode:
     """Load what paints, paint a few pictures to warm it up, and make the node."""
     settings, path = context.plan.session.renderer, context.plan.session.decoder.bundle
+    _refuse_delay(settings, lossless=context.plan.lossless)
     cores = Cores()
     cores.keep_to(settings.cores)  # before the engine makes its threads
     bundle = None if path is None else Bundle.load(path)

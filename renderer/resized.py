@@ -12,7 +12,7 @@ from PIL import Image
 
 from phosphene.session import RendererSettings
 from renderer.asked import Array, Guides, Mode
-from renderer.protocol import Painter, Prepared
+from renderer.protocol import Painter, Prepared, Resettable
 
 __all__ = ["Resized", "resize"]
 
@@ -93,3 +93,8 @@ class Resized:
         """Make ready for frames under these settings."""
         if isinstance(self._painter, Prepared):
             self._painter.prepare(settings)
+
+    def reset(self) -> None:
+        """Forget earlier frames."""
+        if isinstance(self._painter, Resettable):
+            self._painter.reset()

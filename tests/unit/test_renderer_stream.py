@@ -288,6 +288,25 @@ def test_cores_switch_live_and_those_that_are_not_there_change_nothing(rig: Rig)
         os.sched_setaffinity(0, allowed)
 
 
+def test_a_refused_wish_does_not_end_what_is_being_loaded(rig: Rig) -> None:
+    rig.ask(model="world-256")
+    rig.loader.ready = new = Costly(rig.clock, rig._costs(), "new")
+    with pytest.raises(ConfigError, match=r"renderer\.cores"):
+        rig.ask(cores="1023")
+    rig.node.step()
+    assert rig.node._studio.painter is new
+
+
+def test_at_full_speed_no_frame_may_come_later_than_its_percept(rig: Rig) -> None:
+    rig.node._lossless = True
+    with pytest.raises(ConfigError, match="stream_batch"):
+        rig.ask(**{"model": "diffusers:x", "large.stream_batch": "true"})
+    assert not rig.loader.begun
+    rig.node._lossless = False
+    rig.ask(**{"model": "diffusers:x", "large.stream_batch": "true"})
+    assert rig.loader.begun[-1].large.stream_batch
+
+
 def test_what_warm_start_cannot_do_is_told(rig: Rig) -> None:
     told = rig.ask(warm_start="0.5", mode="zc", strength="0.5")
     assert "warm_start changes nothing" in told
