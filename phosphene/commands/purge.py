@@ -35,7 +35,10 @@ def _run(arguments: argparse.Namespace) -> int:
     chosen, blocked = [], False
     for found in candidates(arguments.where):
         wanted = arguments.now or found.due(now)
-        if found.obstacle and (wanted or found.keep_until is None):
+        if found.obstacle and arguments.now and found.unreadable:
+            print(f"{found.path}: {found.obstacle}")
+            chosen.append(found)
+        elif found.obstacle and (wanted or found.keep_until is None):
             print(f"{found.path}: {found.obstacle}")
             blocked = True
         elif wanted:
@@ -46,8 +49,10 @@ def _run(arguments: argparse.Namespace) -> int:
     elif arguments.dry_run:
         print(f"{len(chosen)} would be erased")
     elif arguments.yes or _agreed(len(chosen)):
-        for found in chosen:
-            _erase(found, "asked for" if arguments.now else "time is over")
+        why = "asked for" if arguments.now else "time is over"
+        # One that cannot be erased keeps none of the others.
+        erased = [_erase(found, why) for found in chosen]
+        blocked = blocked or not all(erased)
     return 1 if blocked else 0
 
 
@@ -64,11 +69,19 @@ def _agreed(count: int) -> bool:
     return input(f"erase {count} recording(s) for ever? type erase: ").strip() == "erase"
 
 
-def _erase(found: Candidate, why: str) -> None:
+def _erase(found: Candidate, why: str) -> bool:
+    from phosphene.errors import SealError
     from phosphene.seal.places import note
     from phosphene.seal.purge import erase
 
-    gone = erase(found)
+    try:
+        gone = erase(found)
+    except OSError as error:
+        print(f"{found.path}: NOT erased: {error.strerror}")
+        return False
+    except SealError as error:
+        print(error)
+        return False
     beside = f" and {len(gone) - 1} files beside it" if len(gone) > 1 else ""
     print(f"{found.path}: erased{beside}")
     if trouble := note(
@@ -80,6 +93,7 @@ def _erase(found: Candidate, why: str) -> None:
         files=str(len(gone)),
     ):
         print(trouble)
+    return True
 
 
 PURGE = CliCommand("purge", "erase recordings whose time is over", _configure, _run)
