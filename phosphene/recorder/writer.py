@@ -188,7 +188,7 @@ class RecordingFile:
                 schema_id=register_schema(self._writer, CompressedImage),
             )
         picture = CompressedImage(
-            frame_id="world-64", format="jpeg", data=jpeg(message.arrays["picture"])
+            frame_id="frame", format="jpeg", data=jpeg(message.arrays["picture"])
         )
         picture.timestamp.FromNanoseconds(time_ns(message.header.t_sent))
         self._store(PICTURE_TOPIC, message.header, picture.SerializeToString())
