@@ -135,7 +135,7 @@ class RendererNode:
     def _set(self, arguments: Mapping[str, str]) -> str:
         old, wanted = self._studio.settings, wished(self._wanted, arguments)
         self._refuse(wanted, arguments)
-        # Before anything else changes: it may be refused, and what is being loaded still comes then.
+        # First, as it may be refused: what is being loaded then still comes.
         self._cores.keep_to(wanted.cores)
         held = self._held(wanted)
         self._wanted = wanted
