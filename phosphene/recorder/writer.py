@@ -29,6 +29,7 @@ from phosphene.messages import Message, topic_of
 from phosphene.recorder.disk import disk_for
 from phosphene.recorder.framing import ENCODING, pack
 from phosphene.recorder.names import finished_name
+from phosphene.seal.erase import sync_folder
 from phosphene.seal.header import Header
 from phosphene.seal.writer import Seal
 
@@ -77,6 +78,11 @@ class RecordingFile:
         If the file cannot be created.
     RecordingError
         If there is no room for its first bytes.
+
+    Attributes
+    ----------
+    unsure : str
+        Why the finished file's name may not outlive a power cut; empty where it does.
     """
 
     def __init__(
@@ -86,6 +92,7 @@ class RecordingFile:
         seal: Seal | None = None,
     ) -> None:
         self.path = path
+        self.unsure = ""
         try:
             self._file = open_file(path)
         except OSError as error:
@@ -167,6 +174,13 @@ class RecordingFile:
         final = finished_name(self.path)
         self.path.rename(final)
         self._file.close()
+        try:
+            sync_folder(final.parent)
+        except OSError as error:
+            # The recording is whole; to begin its end anew (`cut_short`) would only harm it.
+            self.unsure = (
+                f"recording {final}: its new name may not outlive a power cut: {error.strerror}"
+            )
         return final
 
     def _put(self, topic: str, message: Message, data: bytes) -> None:
