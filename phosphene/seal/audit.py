@@ -25,7 +25,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from phosphene.errors import SealError
 
-__all__ = ["CHECKPOINT", "AuditLog", "Entry", "Head", "read_head", "read_heads", "troubles_in"]
+__all__ = [
+    "CHECKPOINT",
+    "AuditLog",
+    "Entry",
+    "Head",
+    "newest_time",
+    "read_head",
+    "read_heads",
+    "troubles_in",
+]
 
 CHECKPOINT = "checkpoint"
 _DOMAIN = b"phosphene audit checkpoint 1\0"
@@ -237,6 +246,27 @@ def _end_of(file: BinaryIO) -> tuple[Head, bool]:
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
     return Head(0, _FIRST), cut
+
+
+def newest_time(path: Path) -> datetime | None:
+    """Return when a log's last readable line was written; None where it has none with a zone.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        lines = file.read().splitlines()
+    for line in reversed(lines):
+        try:
+            at = datetime.fromisoformat(msgspec.json.decode(line, type=Entry).at)
+        except (msgspec.DecodeError, ValueError):
+            continue  # a line cut off, or the middle of one
+        if at.tzinfo is not None:
+            return at
+    return None
 
 
 def troubles_in(
