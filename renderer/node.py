@@ -244,6 +244,7 @@ class RendererNode:
 
     def _publish(self, picture: Picture, tick: Tick, cost_s: float) -> None:
         settings = self._studio.settings
+        self._outlet.painted_with(self._studio.painter, settings)
         if picture.reason and picture.reason not in self._told:
             self._told.add(picture.reason)
             self._context.tell(f"no decode: {picture.reason}; such percepts stay neutral")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from phosphene.session import RendererSettings
 from renderer.asked import Array, Guides, Mode
 
-__all__ = ["Painter", "Prepared", "Resettable"]
+__all__ = ["Described", "Painter", "Prepared", "Resettable"]
 
 
 class Painter(Protocol):
@@ -85,4 +85,13 @@ class Resettable(Protocol):
 
     def reset(self) -> None:
         """Forget earlier frames, as after a neutral one."""
+        ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A painter that can say what computes its frames."""
+
+    def describe(self) -> str:
+        """Return one line: which engine, on what, how exactly."""
         ...

@@ -12,7 +12,7 @@ from PIL import Image
 
 from phosphene.session import RendererSettings
 from renderer.asked import Array, Guides, Mode
-from renderer.protocol import Painter, Prepared, Resettable
+from renderer.protocol import Described, Painter, Prepared, Resettable
 
 __all__ = ["Resized", "resize"]
 
@@ -84,6 +84,10 @@ class Resized:
     def limits(self) -> str:
         """Say which modes it cannot paint, and why."""
         return self._painter.limits()
+
+    def describe(self) -> str:
+        """Say what computes the frames."""
+        return self._painter.describe() if isinstance(self._painter, Described) else ""
 
     def ready(self, settings: RendererSettings) -> bool:
         """Tell whether frames under these settings can be painted at once."""

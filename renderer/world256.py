@@ -168,7 +168,9 @@ class World256:
 
     def describe(self) -> str:
         """Say what computes the frames."""
-        return next(iter(self._engines.values())).describe() if self._engines else "not loaded"
+        with self._table:  # another thread may be adding a graph
+            engine = next(iter(self._engines.values()), None)
+        return "not loaded" if engine is None else engine.describe()
 
     def _compiled(self, key: Variant, *, warm: bool = False) -> Engine:
         engine = self._known(key)

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from phosphene.report.pictures import Pair
 
-__all__ = ["LABEL", "png_bytes", "strip"]
+__all__ = ["LABEL", "full_size", "png_bytes", "strip"]
 
 LABEL = "generated from brain data"
 SIDE_PX = 118
@@ -58,6 +58,23 @@ def strip(pairs: Sequence[Pair]) -> npt.NDArray[np.uint8] | None:
     foot = f"seen (above), decoded (below) with confidence; {LABEL}"
     drawing.text((2, rows * cell[1]), foot, fill=INK, font=font)
     return np.asarray(image)
+
+
+def full_size(pairs: Sequence[Pair]) -> list[tuple[str, npt.NDArray[np.uint8]]]:
+    """Return seen beside decoded as recorded, with words, where the strip shows them smaller.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        In time order.
+    """
+    found = []
+    for pair in pairs:
+        if max(pair.decoded.shape[:2]) > SIDE_PX:
+            seen = [] if pair.seen is None else [pair.seen]
+            words = f"{pair.label} {pair.t_seen_s:.0f} s, decoded with {pair.confidence:.2f}"
+            found.append((words, np.concatenate([*seen, pair.decoded], axis=1)))
+    return found
 
 
 def _draw_pair(
