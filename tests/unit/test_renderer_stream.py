@@ -154,10 +154,24 @@ class Loads:
 
     def __init__(self) -> None:
         self.begun: list[RendererSettings] = []
+        self.made: list[RendererSettings] = []
         self.ready: Any = None
+        self.ripe: Any = False
+        self.unready: tuple[str, ...] = ()
 
-    def held(self, wanted: RendererSettings) -> tuple[str, ...]:
-        return RELOADS if needs_loading(RendererSettings(model="world-64"), wanted) else ()
+    def refuse(self, old: RendererSettings, new: RendererSettings) -> None:
+        if new.engine == "cuda":
+            raise ConfigError("engine: no GPU")
+
+    def later(self, old: RendererSettings, wanted: RendererSettings) -> tuple[str, ...]:
+        return (*(RELOADS if needs_loading(old, wanted) else ()), *self.unready)
+
+    def prepare(self, settings: RendererSettings) -> None:
+        self.made.append(settings)
+
+    def prepared(self) -> Any:
+        ripe, self.ripe = self.ripe, False
+        return ripe
 
     def give_up(self) -> None:
         self.ready = None
@@ -338,9 +352,61 @@ def test_a_model_that_cannot_be_loaded_leaves_the_old_one(rig: Rig) -> None:
     rig.ask(model="diffusers:nowhere")
     rig.loader.ready = BundleError("no such folder")
     rig.node.step()
-    assert rig.context.note == "it stays with model world-64: no such folder"
+    told = "it stays with model world-64: no such folder; taken back: model=diffusers:nowhere"
+    assert rig.context.note == told + "; all else that was set holds"
     rig.ask(model="world-256")
     assert rig.loader.begun[-1].model == "world-256"
+
+
+def test_what_a_painter_that_does_not_come_was_not_needed_for_holds(rig: Rig) -> None:
+    before = rig.node._studio.settings
+    asked = {"model": "diffusers:nowhere", "threads": "3", "large.residual": "self"}
+    assert "loading" in rig.ask(**asked)
+    cheap = {"steps": "4", "mode": "z", "strength": "0.6", "guides": "c", "guidance": "1.5",
+             "path": "hold", "smoothing_s": "0.1", "seed": "7", "fps": "12"}  # fmt: skip
+    for name, value in cheap.items():
+        assert rig.ask(**{name: value}) == f"set {name}={value}", "at once"
+        now = str(getattr(rig.node._studio.settings, name))
+        assert now.removesuffix(".0") == value, "the old painter has it already"
+    pending = "; loading model=diffusers:nowhere, threads=3, large.residual=self, not yet taken"
+    assert rig.ask("status").endswith(pending)
+    rig.loader.ready = BundleError("no such folder")
+    rig.node.step()
+    for lost in ("model=diffusers:nowhere", "threads=3", "large.residual=self"):
+        assert lost in rig.context.note
+    assert all(name not in rig.context.note for name in ("steps", "strength", "guides"))
+    now = rig.node._studio.settings
+    assert (now.model, now.threads, now.large) == (before.model, before.threads, before.large)
+    assert (now.steps, now.mode, now.strength, now.seed) == (4, "z", 0.6, 7)
+    assert rig.node._wanted == now
+    assert "not yet taken" not in rig.ask("status")
+
+
+def test_what_has_to_be_prepared_comes_alone_and_is_taken_back_alone(rig: Rig) -> None:
+    rig.ask(model="world-256")
+    rig.loader.unready = ("steps",)
+    said = rig.ask(steps="4", mode="z")
+    assert said == ("set steps=4, mode=z; preparing steps=4, painting goes on as before until then")
+    made = rig.loader.made[-1]
+    assert (made.model, made.steps, made.mode) == ("world-64", 4, "z"), "not behind the model"
+    assert "preparing steps=4, not yet taken" in rig.ask("status")
+    rig.loader.ripe = True
+    rig.node.step()
+    assert rig.node._studio.settings.steps == 4
+    rig.ask(steps="1", path="hold")
+    rig.loader.ripe, rig.loader.unready = ConfigError("no memory"), ()
+    rig.node.step()
+    assert "no memory; taken back: steps=1; all else" in rig.context.note
+    assert (rig.node._wanted.steps, rig.node._wanted.path) == (4, "hold")
+    assert rig.loader.begun[-1].model == "world-256", "that is still to come"
+    assert rig.loader.begun[-1].steps == 4
+
+
+def test_what_is_sure_to_fail_is_refused_and_changes_nothing(rig: Rig) -> None:
+    with pytest.raises(ConfigError, match="no GPU"):
+        rig.ask(engine="cuda", steps="4")
+    assert "steps=2" in rig.ask("status")
+    assert not rig.loader.begun
 
 
 def test_without_a_loader_the_model_stays(rig: Rig) -> None:
