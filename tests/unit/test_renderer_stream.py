@@ -58,9 +58,6 @@ class Percepts:
     def counts(self) -> dict[str, int]:
         return {}
 
-    def painted_with(self, painter: Any, settings: Any) -> None:
-        pass
-
     def newest(self) -> Seen | None:
         seen = None
         while self.coming_s and self.coming_s[0] <= self._clock.now():
@@ -82,6 +79,9 @@ class Frames:
 
     def counts(self) -> dict[str, int]:
         return {}
+
+    def painted_with(self, painter: Any, settings: Any) -> None:
+        pass
 
     def publish(self, picture: Any, tick: Any, cost_s: float, **facts: Any) -> None:
         seq = -1 if picture.percept is None else picture.percept.seq
