@@ -94,7 +94,7 @@ def test_without_it_the_cpu_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> 
     lines: list[str] = []
     assert isinstance(open_engine(DECODER, "openvino", "bf16", tell=lines.append), OnnxEngine)
     assert lines == [
-        "engine openvino: bf16 is OpenVINO's alone; fp32 takes its place",
+        "engine openvino: bf16 is OpenVINO's and torch's alone; fp32 takes its place",
         "engine openvino: openvino is not installed; the CPU takes its place",
     ]
     monkeypatch.setattr(openvino.importlib.util, "find_spec", lambda _name: None)
