@@ -114,3 +114,15 @@ assert not [name for name in sys.modules if name.startswith("openvino_telemetry"
 """
     file = Path("phosphene/data/world_decoder.onnx").resolve()
     subprocess.run([sys.executable, "-c", code, str(file)], check=True, timeout=60)
+
+
+def test_several_threads_may_open_the_first_engine_at_once() -> None:
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor as Pool\n"
+        "from phosphene.engines.openvino import why_no_openvino\n"
+        "with Pool(6) as pool:\n"
+        "    waiting = [pool.submit(why_no_openvino) for _ in range(6)]\n"
+        "    print({one.result() for one in waiting})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{None}"
