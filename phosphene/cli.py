@@ -14,6 +14,7 @@ from types import FrameType
 from phosphene.commands import (
     audit,
     bundle,
+    consent,
     demo,
     doctor,
     encode,
@@ -44,6 +45,7 @@ def _commands(wanted: str) -> list[CliCommand]:
         evaluate.EVALUATE,
         encode.ENCODE,
         bundle.BUNDLE,
+        consent.CONSENT,
         doctor.DOCTOR,
         files.INFO,
         files.RECOVER,

@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from phosphene.consent import Consent
-from phosphene.errors import ConfigError
+from phosphene.consent.confirm import Confirmation
+from phosphene.consent.signing import require_consent
+from phosphene.errors import ConfigError, PhospheneError
 from phosphene.session import Session
 
 __all__ = ["SINKS", "Plan"]
@@ -35,7 +37,10 @@ class Plan(BaseModel):
     session : Session
         The validated session.
     consent : Consent or None
-        The consent, already read; None means nothing is allowed.
+        The consent, already read; None means nothing is allowed. One that the session does not
+        take (signature, visit, study) is an error, in every process that reads the plan.
+    confirmation : Confirmation or None
+        That it was confirmed in words at the start.
     nodes : tuple of str
         Names of the nodes that take part; each is bonded to the gate.
     lsl_session : str
@@ -60,6 +65,7 @@ class Plan(BaseModel):
     speed: float | None = 1.0
     session: Session
     consent: Consent | None = None
+    confirmation: Confirmation | None = None
     nodes: tuple[str, ...] = ()
     lsl_session: str = "phosphene"
     watchdog_s: float = 8.0
@@ -67,6 +73,15 @@ class Plan(BaseModel):
     programme: str = ""
     facts: dict[str, str] = {}
     audit: Path | None = None
+
+    @model_validator(mode="after")
+    def _consented(self) -> Self:
+        try:
+            # Whether it may do without any signature was asked when the run was begun.
+            require_consent(self.consent, self.session, "replay")
+        except PhospheneError as error:
+            raise ValueError(str(error)) from error
+        return self
 
     @property
     def lossless(self) -> bool:

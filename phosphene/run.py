@@ -19,7 +19,11 @@ from phosphene.about import write_about
 from phosphene.bundle import Bundle
 from phosphene.bus import RunFolder
 from phosphene.consent import Consent, Scope, why_not
-from phosphene.errors import ConfigError
+from phosphene.consent.confirm import Confirmation, why_unconfirmed
+from phosphene.consent.signing import require_consent
+from phosphene.consent.withdrawal import withdrawal_of
+from phosphene.consent.words import Circumstances
+from phosphene.errors import ConfigError, ConsentError
 from phosphene.live_bundle import live_bundle, with_threshold
 from phosphene.plan import Plan
 from phosphene.recorder.names import recordings_in
@@ -54,6 +58,8 @@ class RunOptions:
         True: no window.
     consent : Consent or None
         The person's consent.
+    confirmation : Confirmation or None
+        That it was confirmed at the start; a live run with a consent needs one.
     tools : sequence of NodeSpec
         Simulated hardware to start once every node is ready.
     programme : str
@@ -76,6 +82,7 @@ class RunOptions:
     speed: float | None = 1.0
     headless: bool = True
     consent: Consent | None = None
+    confirmation: Confirmation | None = None
     tools: Sequence[NodeSpec] = ()
     programme: str = ""
     lsl_session: str = ""
@@ -257,7 +264,10 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         If the output folder cannot be written.
     BundleError
         If the bundle is for another person, modality or target space, or damaged.
+    ConsentError
+        If the session may not rest on the consent, or a live one was not confirmed.
     """
+    _require_consent(session, options)
     bundle = live_bundle(session)
     session = with_threshold(session, bundle)
     run = uuid.uuid4().hex[:10]
@@ -267,7 +277,7 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         seal_for(session.recorder, options.consent, run, 1, datetime.now(UTC))
         set_aside(out)
         check_out(out)
-    state, head = audit_begin(run, options.mode, session, options.consent)
+    state, head = audit_begin(run, options.mode, session, options.consent, options.confirmation)
     folder = RunFolder.create(run)
     specs = _specs(options, session)
     plan = Plan(
@@ -277,6 +287,7 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         speed=options.speed,
         session=session,
         consent=options.consent,
+        confirmation=options.confirmation,
         nodes=tuple(s.name for s in specs if s.kind == "node"),
         lsl_session=options.lsl_session or f"phosphene-{run}",
         out=out,
@@ -313,6 +324,19 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     if bundle is not None and reason is not None:
         print(f"nothing was decoded: {reason}")
     return outcome
+
+
+def _require_consent(session: Session, options: RunOptions) -> None:
+    """Refuse a consent that does not hold here, and a live run that was not confirmed just now."""
+    require_consent(options.consent, session, options.mode)
+    withdrawal = withdrawal_of(options.consent) if options.consent is not None else None
+    if withdrawal is not None:
+        raise ConsentError(f"the session is not started: {withdrawal.words}")
+    if options.mode != "live":
+        return
+    at, now = Circumstances.of(session), datetime.now(UTC)
+    if why := why_unconfirmed(options.consent, at, options.confirmation, now):
+        raise ConsentError(f"the session is not started: {why}")
 
 
 def _open_ended(options: RunOptions, session: Session) -> bool:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from phosphene.errors import ConfigError
+from phosphene.session_consent import ConsentSettings
 from phosphene.session_eeg import EegSettings
 from phosphene.session_fmri import FmriSettings
 from phosphene.session_renderer import RendererSettings
@@ -20,6 +21,7 @@ from phosphene.session_source import SourceSettings
 
 __all__ = [
     "AcquisitionSettings",
+    "ConsentSettings",
     "DecoderSettings",
     "EegSettings",
     "FmriSettings",
@@ -148,7 +150,7 @@ class Session(_Settings):
         Pseudonym.
     modality : str
         ``fmri`` or ``eeg``.
-    source, acquisition, decoder, renderer, gate, recorder, results
+    source, acquisition, decoder, renderer, consent, gate, recorder, results
         One table for each part.
     """
 
@@ -158,6 +160,7 @@ class Session(_Settings):
     acquisition: AcquisitionSettings = AcquisitionSettings()
     decoder: DecoderSettings = DecoderSettings()
     renderer: RendererSettings = RendererSettings()
+    consent: ConsentSettings = ConsentSettings()
     gate: GateSettings = GateSettings()
     recorder: RecorderSettings = RecorderSettings()
     results: ResultSettings = ResultSettings()

@@ -57,12 +57,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--passphrase-fd", type=int, metavar="N", help="file descriptor that the "
                      "passphrase is read from; default: PHOSPHENE_PASSPHRASE, else it is "
                      "asked for")  # fmt: skip
+    new.add_argument("--signing", action="store_true", help="a pair that signs consents, instead "
+                     "of one that recordings are sealed to")  # fmt: skip
     show = actions.add_parser("show", help="tell the fingerprint of a key")
     show.add_argument("file", type=Path, help="private or public key")
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from phosphene.seal.keys import StewardKey, fingerprint, public_part
+    from phosphene.seal.keys import SigningKey, StewardKey, fingerprint, public_part
     from phosphene.seal.passphrase import passphrase
 
     if arguments.action == "show":
@@ -72,13 +74,20 @@ def _run(arguments: argparse.Namespace) -> int:
     if not _NAME.fullmatch(name):
         raise ConfigError(problem("STEWARD", name, "letters, digits, - and _", "Shorten it."))
     private, public = arguments.out / f"{name}.key", arguments.out / f"{name}.pub"
-    key = StewardKey.new()
+    key = SigningKey.new() if arguments.signing else StewardKey.new()
     key.save(private, public, passphrase(private.name, arguments.passphrase_fd, new=True))
+    place = "consent.trusted_keys" if arguments.signing else "recorder.seal"
     print(f"private key: {private} (keep it away from the console, with a copy in a safe place)")
-    print(f"public key:  {public} (recorder.seal of the session file)")
+    print(f"public key:  {public} ({place} of the session file)")
     print(f"fingerprint: {fingerprint(key.public)}")
-    print("without private key and passphrase nobody, you included, opens what is sealed to it")
+    if not arguments.signing:
+        print("without private key and passphrase nobody, you included, opens what is sealed to it")
     return 0
 
 
-KEYS = CliCommand("keys", "make or show a data steward's pair of keys", _configure, _run)
+KEYS = CliCommand(
+    "keys",
+    "make or show a pair of keys: a data steward's, or one that signs consents",
+    _configure,
+    _run,
+)

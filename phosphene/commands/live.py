@@ -14,7 +14,10 @@ from phosphene.commands.preflight import (
     source_is_there,
     streams_are_there,
 )
-from phosphene.consent import load_consent
+from phosphene.consent import LANGUAGES, Consent, load_consent
+from phosphene.consent.confirm import Confirmation, confirm_here
+from phosphene.consent.signing import require_consent
+from phosphene.consent.words import Circumstances
 from phosphene.run import RunOptions, run_chain
 from phosphene.session import Session, load_session
 from phosphene.session_check import require_source, source_findings
@@ -25,6 +28,10 @@ __all__ = ["LIVE"]
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("session", type=Path, help="session file (TOML)")
     parser.add_argument("--consent", type=Path, help="consent file; overrides the session's")
+    parser.add_argument("--confirmed-by", metavar="WHO", help="who has confirmed the consent's "
+                        "words at this start; default: it is asked for")  # fmt: skip
+    parser.add_argument("--language", choices=LANGUAGES, help="of these words; default: that of "
+                        "the consent")  # fmt: skip
     parser.add_argument("--seconds", type=float, help="end after this long")
     parser.add_argument("--lsl-session", default="", help="LSL session id of the "
                         "streams of source_ids; default: default")  # fmt: skip
@@ -45,6 +52,17 @@ def _with_out(session: Session, out: Path | None, seal: list[Path]) -> Session:
     return session.model_copy(update={"recorder": recorder})
 
 
+def _confirmed(
+    session: Session, consent: Consent | None, arguments: argparse.Namespace
+) -> Confirmation | None:
+    """Have the consent confirmed; before that, see that it is one that counts here."""
+    if consent is None:
+        return None
+    require_consent(consent, session, "live")
+    at, by, language = Circumstances.of(session), arguments.confirmed_by, arguments.language
+    return confirm_here(consent, at, by, lambda: datetime.now(UTC), language)
+
+
 def _run(arguments: argparse.Namespace) -> int:
     session = _with_out(load_session(arguments.session), arguments.out, arguments.seal)
     lsl_session = arguments.lsl_session or ("default" if session.source.source_ids else "")
@@ -58,11 +76,13 @@ def _run(arguments: argparse.Namespace) -> int:
         session = reduced(session, arguments.without)
         facts |= {"without": ", ".join(arguments.without)} if arguments.without else {}
     consent_path = arguments.consent or session.gate.consent
+    consent = None if consent_path is None else load_consent(consent_path)
     options = RunOptions(
         mode="live",
         headless=headless(arguments),
         gui_arguments=gui_arguments(arguments),
-        consent=None if consent_path is None else load_consent(consent_path),
+        consent=consent,
+        confirmation=_confirmed(session, consent, arguments),
         programme=arguments.programme.read_text() if arguments.programme else "",
         lsl_session=lsl_session,
         seconds=arguments.seconds,

@@ -16,6 +16,7 @@ import zmq
 from phosphene.bus import Puller
 from phosphene.clock import wall_time_s
 from phosphene.consent import Scope, why_not
+from phosphene.consent.withdrawal import withdrawn_in
 from phosphene.errors import ConfigError, MessageError, NodeError, RecordingError, problem
 from phosphene.messages import Command, Message, RunStart, RunStop, decode, encode
 from phosphene.node import NodeContext
@@ -253,8 +254,9 @@ class RecorderNode:
         if now - self._consent_checked_s >= CONSENT_CHECK_S:
             self._consent_checked_s = now
             wall, person = self._wall(), self._plan.session.person
+            withdrawn = withdrawn_in(self._plan.folder) is not None
             self._allowed = {
-                s: why_not(self._plan.consent, s, person, wall) is None
+                s: not withdrawn and why_not(self._plan.consent, s, person, wall) is None
                 for s in (Scope.RECORD_BRAIN, Scope.RECORD_IMAGES)
             }
         images_off = scope is Scope.RECORD_IMAGES and not self._plan.session.recorder.images
