@@ -279,11 +279,24 @@ class Feedback(Header, frozen=True, tag="feedback"):
     t_data : float
         End of the data used, seconds on the recording's axis.
     score : float
-        Probability of the session's target category; without a target, the confidence.
+        In a run with a protocol the feedback score from 0 to 1, and 0 where `display` is ``none``;
+        otherwise the probability of the session's target category, or without one the confidence.
     label : str or None
         Decoded category.
     confidence : float
         Calibrated probability that the percept identifies the truth.
+    display : str
+        How the score is drawn: ``thermometer``, ``curve`` or ``score``; ``picture`` where the
+        feedback is the frame itself; ``none`` where nothing is to be shown (rest, no score yet).
+        Empty in a run without a protocol.
+    block : int
+        Number of the block that is running; -1 outside of all.
+    block_kind : str
+        ``rest``, ``regulate``, ``task`` or ``feedback``; empty outside of all.
+    block_end_s : float
+        When that block ends, in seconds on the recording's axis.
+    instruction : str
+        What the participant's window says during the block.
     """
 
     index: Count
@@ -291,6 +304,11 @@ class Feedback(Header, frozen=True, tag="feedback"):
     score: float
     label: str | None
     confidence: Annotated[float, Meta(ge=0.0, le=1.0)]
+    display: Literal["", "none", "thermometer", "curve", "score", "picture"] = ""
+    block: int = -1
+    block_kind: Literal["", "rest", "regulate", "task", "feedback"] = ""
+    block_end_s: float = 0.0
+    instruction: str = ""
 
 
 class FrameInfo(Header, frozen=True, tag="frameinfo"):

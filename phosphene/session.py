@@ -16,6 +16,7 @@ from phosphene.errors import ConfigError
 from phosphene.session_consent import ConsentSettings
 from phosphene.session_eeg import EegSettings
 from phosphene.session_fmri import FmriSettings
+from phosphene.session_protocol import ProtocolSettings
 from phosphene.session_renderer import RendererSettings
 from phosphene.session_source import SourceSettings
 
@@ -26,6 +27,7 @@ __all__ = [
     "EegSettings",
     "FmriSettings",
     "GateSettings",
+    "ProtocolSettings",
     "RecorderSettings",
     "RendererSettings",
     "ResultSettings",
@@ -152,6 +154,8 @@ class Session(_Settings):
         ``fmri`` or ``eeg``.
     source, acquisition, decoder, renderer, consent, gate, recorder, results
         One table for each part.
+    protocol : ProtocolSettings or None
+        Blocks and feedback of a neurofeedback run.
     """
 
     person: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
@@ -164,6 +168,7 @@ class Session(_Settings):
     gate: GateSettings = GateSettings()
     recorder: RecorderSettings = RecorderSettings()
     results: ResultSettings = ResultSettings()
+    protocol: ProtocolSettings | None = None
 
     @model_validator(mode="after")
     def _one_mask(self) -> Self:
