@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from phosphene.eeg_flags import ChannelFlag
+from phosphene.marking import LABEL
 from phosphene.quality import FIGURES, region_name
 from phosphene.report.causes import why_no_latency
 from phosphene.report.interruptions import interruptions_of
@@ -80,7 +81,7 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
     data_s = max((q.t_data for q in data.qualities), default=None)
     return {
         "schema": SCHEMA,
-        "label": "generated from brain data",
+        "label": LABEL,
         "run": start.run if start else None,
         "person": start.person if start else None,
         "mode": start.mode if start else None,
