@@ -40,12 +40,18 @@ def steward_key(arguments: argparse.Namespace) -> StewardKey | None:
     return StewardKey.load(arguments.key, passphrase(arguments.key.name, arguments.passphrase_fd))
 
 
-def unlocking(arguments: argparse.Namespace, where: Path) -> AbstractContextManager[None]:
-    """Return a context in which the sealed recordings of a file or folder can be read."""
+def unlocking(
+    arguments: argparse.Namespace, where: Path, *more: Path | None
+) -> AbstractContextManager[None]:
+    """Return a context in which the sealed recordings of a file or folder can be read.
+
+    Sealed files in `more`, such as a bundle, are unlocked by the same key.
+    """
     from phosphene.recorder.names import recordings_in
     from phosphene.seal.opening import unlocked
 
     paths = recordings_in(where) if where.is_dir() else [where]
+    paths += [path for path in more if path is not None]
     return unlocked(paths, steward_key(arguments))
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from phosphene.commands.base import CliCommand
+from phosphene.commands.keys import add_key_options, steward_key
 from phosphene.commands.options import add_output_options, gui_arguments, headless
 from phosphene.commands.preflight import (
     reduced,
@@ -19,6 +20,7 @@ from phosphene.consent.confirm import Confirmation, confirm_here
 from phosphene.consent.signing import require_consent
 from phosphene.consent.words import Circumstances
 from phosphene.run import RunOptions, run_chain
+from phosphene.seal.opening import unlocked
 from phosphene.session import Session, load_session
 from phosphene.session_check import require_source, source_findings
 
@@ -42,6 +44,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         "if this LSL stream is missing; may be given several times")  # fmt: skip
     parser.add_argument("--programme", type=Path, help="stimulus programme of a simulated person")
     add_output_options(parser)
+    add_key_options(parser)
 
 
 def _with_out(session: Session, out: Path | None, seal: list[Path]) -> Session:
@@ -89,7 +92,9 @@ def _run(arguments: argparse.Namespace) -> int:
         unit="volume" if session.modality == "fmri" else "epoch",
         facts=facts,
     )
-    outcome = run_chain(session, options)
+    bundle = session.decoder.bundle
+    with unlocked([bundle] if bundle else [], steward_key(arguments)):
+        outcome = run_chain(session, options)
     return 0 if outcome.status in ("success", "abort") else 1
 
 

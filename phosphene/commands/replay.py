@@ -194,7 +194,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.recording.exists():
         raise InputError(f"recording {arguments.recording}: does not exist")
     _stay_sealed(arguments)
-    with unlocking(arguments, arguments.recording):
+    with unlocking(arguments, arguments.recording, arguments.bundle):
         return _replay(arguments)
 
 
