@@ -13,6 +13,7 @@ from types import FrameType
 
 from phosphene.commands import (
     audit,
+    blind,
     bundle,
     consent,
     demo,
@@ -26,6 +27,7 @@ from phosphene.commands import (
     paint,
     purge,
     replay,
+    unblind,
     unseal,
     verify,
 )
@@ -55,6 +57,8 @@ def _commands(wanted: str) -> list[CliCommand]:
         verify.VERIFY,
         purge.PURGE,
         audit.AUDIT,
+        blind.BLIND,
+        unblind.UNBLIND,
     ]
     # Provided commands load their whole package, about a second: only where they are asked for.
     if wanted in {command.name for command in own}:

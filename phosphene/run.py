@@ -24,6 +24,7 @@ from phosphene.consent.signing import require_consent
 from phosphene.consent.withdrawal import withdrawal_of
 from phosphene.consent.words import Circumstances
 from phosphene.errors import ConfigError, ConsentError
+from phosphene.feedback.facts import facts_of
 from phosphene.live_bundle import live_bundle, with_threshold
 from phosphene.plan import Plan
 from phosphene.recorder.names import recordings_in
@@ -294,6 +295,7 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         programme=options.programme,
         facts={
             **options.facts,
+            **facts_of(session),
             "bundle": "" if bundle is None else bundle.digest,
             "space": space_hash(),
             "audit_head": head,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from phosphene.doctor import Finding
 from phosphene.errors import ConfigError
+from phosphene.feedback.protocol import Protocol
 from phosphene.session import Session
 
 __all__ = ["require_source", "source_findings"]
@@ -40,7 +41,22 @@ def source_findings(session: Session) -> tuple[Finding, ...]:
                 "for NIfTI set acquisition.fmri.tr_s, or put a BIDS sidecar into the folder",
             )
         )
-    return tuple(found)
+    return (*found, *_protocol(session))
+
+
+def _protocol(session: Session) -> list[Finding]:
+    """Lay the blocks out; a run with blocks is refused as long as no gate gives the feedback."""
+    if session.protocol is None:
+        return []
+    try:
+        protocol = Protocol.of(session.protocol)
+    except ConfigError as error:
+        return [Finding("error", str(error), "correct the table [protocol]")]
+    text = (
+        f"protocol: {len(protocol.blocks)} blocks until {protocol.end_s:g} s can be laid out, but "
+        "the gate does not give feedback by blocks in this version"
+    )
+    return [Finding("error", text, "remove the table [protocol] from a session that is to run")]
 
 
 def _place(path: Path, *, folder: bool) -> Finding:

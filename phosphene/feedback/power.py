@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,9 +78,7 @@ class PowerMeter:
         self._bad = False
         self._next: int | None = None
 
-    def add(
-        self, samples: npt.NDArray[np.floating], first_index: int, t_first_s: float
-    ) -> list[PowerStep]:
+    def add(self, samples: npt.NDArray[Any], first_index: int, t_first_s: float) -> list[PowerStep]:
         """Take samples in.
 
         Parameters

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from phosphene.report import crednf
 from phosphene.report.notes import grouped
 from phosphene.report.volumes import FLAGS, in_words
 from phosphene.report.words import COUNTS, STAGES, counter_words
@@ -319,6 +320,7 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
         _notes(s),
         "<h2>Facts</h2>",
         table((), facts, numbers_from=9),
+        crednf.section(s["crednf"]) if s.get("crednf") else "",
     ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -21,7 +21,8 @@ from phosphene.seal.opening import is_sealed, sealed_header
 
 __all__ = ["Candidate", "candidates", "erase"]
 
-COMPANIONS = ("report.*", "preview.mp4", "volumes.csv", "tmap-*.nii.gz", "logs/*.log")
+COMPANIONS = ("report.*", "preview.mp4", "volumes.csv", "tmap-*.nii.gz", "logs/*.log",
+              "*.scores", "*.scores.sealed")  # fmt: skip
 """What a run leaves beside its recordings."""
 
 

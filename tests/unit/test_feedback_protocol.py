@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from phosphene.errors import ConfigError
 from phosphene.feedback.protocol import OUTSIDE, DataClock, Protocol
+from phosphene.session import Session
+from phosphene.session_check import source_findings
 from phosphene.session_protocol import ProtocolSettings
 
 BLOCKS = [
@@ -116,3 +118,21 @@ def test_data_clock_runs_between_messages() -> None:
     still = DataClock(None)
     still.saw(10.0, 100.0)
     assert still.now(500.0) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [(None, "2 blocks until 10 s can be laid out, but the gate does not"), (3, "at least 5")],
+)
+def test_a_run_with_blocks_is_refused_before_it_starts(
+    tmp_path: Path, second: float | None, words: str
+) -> None:
+    rest = {"kind": "rest", "duration_s": 5}
+    given = {
+        "person": "p", "modality": "fmri", "source": {"kind": "folder", "path": tmp_path},
+        "acquisition": {"fmri": {"tr_s": 2}},
+    }  # fmt: skip
+    assert {f.level for f in source_findings(Session.model_validate(given))} == {"ok"}
+    given["protocol"] = {"blocks": [rest, {**rest, "onset_s": second}]}
+    found = source_findings(Session.model_validate(given))
+    assert [f.level for f in found] == ["ok", "error"] and words in found[1].text
