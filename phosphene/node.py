@@ -51,8 +51,8 @@ State = Literal["starting", "ready", "running", "done", "stopped"]
 class Node(Protocol):
     """What the shell drives."""
 
-    def sockets(self) -> Sequence[zmq.Socket[bytes]]:
-        """Return the sockets whose arrival should wake the node."""
+    def sockets(self) -> Sequence[zmq.Socket[bytes] | int]:
+        """Return the sockets, or numbers of open files, whose arrival should wake the node."""
         ...
 
     def due_s(self) -> float | None:

@@ -162,6 +162,8 @@ def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
         NodeSpec("decoder", "decoder"),
         NodeSpec("acquisition", "acquisition"),
     ]
+    if session.stop.present:
+        nodes.insert(2, NodeSpec("stop", "phosphene.stop"))
     if session.results.stream:
         nodes.insert(3, NodeSpec("outlets", "acquisition.results"))
     if session.source.kind != "lsl-eeg":

@@ -16,6 +16,7 @@ from phosphene.errors import ConfigError
 from phosphene.session_consent import ConsentSettings
 from phosphene.session_eeg import EegSettings
 from phosphene.session_fmri import FmriSettings
+from phosphene.session_gate import GateSettings, StopSettings
 from phosphene.session_protocol import ProtocolSettings
 from phosphene.session_renderer import RendererSettings
 from phosphene.session_source import SourceSettings
@@ -33,12 +34,12 @@ __all__ = [
     "ResultSettings",
     "Session",
     "SourceSettings",
+    "StopSettings",
     "explain",
     "load_session",
 ]
 
 Seconds = Annotated[float, Field(ge=0)]
-Level = Annotated[int, Field(ge=0, le=4)]
 
 
 class _Settings(BaseModel):
@@ -74,26 +75,6 @@ class DecoderSettings(_Settings):
     ] = "auto"
     precision: Literal["fp32", "fp16"] = "fp32"
     threads: Annotated[int, Field(ge=1, le=64)] = 1
-
-
-class GateSettings(_Settings):
-    """Settings of the privacy gate.
-
-    Parameters
-    ----------
-    consent : Path or None
-        Consent file; without one nothing is decoded and no frame passes.
-    bond_s : float
-        A heartbeat missing for this many seconds blanks every sink.
-    level_self, level_operator, level_observer : int
-        Abstraction level of each sink: 4 full, 3 at most 32x32, 2 8x8, 1 one colour, 0 blank.
-    """
-
-    consent: Path | None = None
-    bond_s: Annotated[float, Field(ge=0.2, le=5)] = 0.75
-    level_self: Level = 4
-    level_operator: Level = 4
-    level_observer: Level = 0
 
 
 class RecorderSettings(_Settings):
@@ -152,7 +133,7 @@ class Session(_Settings):
         Pseudonym.
     modality : str
         ``fmri`` or ``eeg``.
-    source, acquisition, decoder, renderer, consent, gate, recorder, results
+    source, acquisition, decoder, renderer, consent, gate, stop, recorder, results
         One table for each part.
     protocol : ProtocolSettings or None
         Blocks and feedback of a neurofeedback run.
@@ -166,6 +147,7 @@ class Session(_Settings):
     renderer: RendererSettings = RendererSettings()
     consent: ConsentSettings = ConsentSettings()
     gate: GateSettings = GateSettings()
+    stop: StopSettings = StopSettings()
     recorder: RecorderSettings = RecorderSettings()
     results: ResultSettings = ResultSettings()
     protocol: ProtocolSettings | None = None

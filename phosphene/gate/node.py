@@ -6,76 +6,47 @@ second. A gate that hangs or dies sends no view, and a sink without a fresh view
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import zmq
 
 from phosphene.bus import Publisher, Puller, Pusher, Subscriber
 from phosphene.clock import wall_time_s
-from phosphene.errors import MessageError, NodeError, problem
+from phosphene.consent.withdrawal import withdrawn_in
+from phosphene.errors import MessageError
+from phosphene.gate.beats import RECORD_STATE_S, BeatSieve
+from phosphene.gate.card import carded
+from phosphene.gate.desk import Desk
 from phosphene.gate.diary import GateDiary
 from phosphene.gate.door import SinkDoor, addressed
-from phosphene.gate.policy import RECORDER_SINK, STREAM_SINK, GatePolicy
+from phosphene.gate.keeping import Keeper
+from phosphene.gate.memory import GateMemory
+from phosphene.gate.orders import Orders
+from phosphene.gate.policy import RECORDER_SINK, STREAM_SINK
 from phosphene.gate.results import ResultsDoor
-from phosphene.messages import (
-    Beat,
-    Command,
-    Frame,
-    Grant,
-    Message,
-    Reply,
-    decode,
-    encode,
-    topic_of,
-)
+from phosphene.gate.roles import Role
+from phosphene.gate.rules import COUNTERS, confirms_after_crash, holding, policy_of
+from phosphene.gate.window import end_frozen
+from phosphene.messages import Beat, Command, Event, Frame, Grant, Message, decode, topic_of
 from phosphene.node import NodeContext
-from phosphene.plan import SINKS, Plan
+from phosphene.plan import SINKS
 
 __all__ = ["GateNode"]
 
 VIEW_S = 0.1
 GRANT_S = 0.25
-RECORD_STATE_S = 1.0
-BEAT_TOLD_S = 0.5
 FRAMES_PER_STEP = 16
-MOST_WAITING = 1000
 QUEUE_IN_LOSSLESS = 100_000
-BLANK_FILE = "blanked"
-SUPERVISOR = "supervisor"
+WINDOW, STOP = "gui", "stop"
+HELD_SINK = "observer"
 OUTLETS = "outlets"
-COUNTERS = (
-    "frames_seen",
-    "frames_passed",  # reached at least one viewing sink
-    "frames_blanked",  # no sink was allowed to have it
-    "frames_unwatched",  # allowed, but nobody was there
-    "frames_skipped",  # overtaken by a newer one before it was judged
-    "malformed",
-    "results_passed",
-    "results_blanked",
-)
 
 
 def _utc_now() -> datetime:
     return datetime.fromtimestamp(wall_time_s(), UTC)
-
-
-def _policy(plan: Plan, blank_file: Path) -> GatePolicy:
-    settings = plan.session.gate
-    levels = {
-        "self": settings.level_self,
-        "operator": settings.level_operator,
-        "observer": settings.level_observer,
-        RECORDER_SINK: 4 if plan.out is not None and plan.session.recorder.images else 0,
-        STREAM_SINK: 4 if plan.session.results.stream else 0,
-    }
-    peers = [*(n for n in plan.nodes if n != "gate"), SUPERVISOR]
-    # A blank survives a restart of the gate: only a person takes it back.
-    blanked = blank_file.read_text(encoding="utf-8") if blank_file.is_file() else None
-    return GatePolicy(peers, settings.bond_s, plan.session.person, plan.consent, levels, blanked)
 
 
 class GateNode:
@@ -92,14 +63,21 @@ class GateNode:
     def __init__(self, context: NodeContext, wall: Callable[[], datetime] = _utc_now) -> None:
         self._context, self._wall = context, wall
         self._plan = context.plan
-        self._blank_file = context.plan.folder / BLANK_FILE
-        self.policy = _policy(context.plan, self._blank_file)
+        self._memory = GateMemory(context.plan.folder)
+        self.policy = policy_of(context.plan, self._memory)
         self._diary = GateDiary(context.plan.audit, context.plan.run)
         self._counts: Counter[str] = Counter()
-        self._to_record: deque[Message] = deque()
-        self._recorded_beats: dict[str, tuple[str, float]] = {}
-        self._told_beats: dict[str, tuple[tuple[int, str, str], float]] = {}
+        self._beats = BeatSieve()
+        self._pids: dict[str, int] = {}
+        self._least = context.plan.session.renderer.min_confidence
         self._view_due_s = self._grant_due_s = context.clock.now()
+        self._hold = holding(context.plan)
+        person = context.plan.session.person
+        self._orders = Orders(
+            self.policy, self._hold, self._memory, self._diary, context.clock, person, self._stop
+        )
+        if self._memory.fell:
+            self._came_back("gate")
         self._open()
 
     def _open(self) -> None:
@@ -118,24 +96,31 @@ class GateNode:
         streams = OUTLETS in self._plan.nodes
         self._results = ResultsDoor(context) if streams else None
         self._told = [*self._doors.values(), *([self._results.door] if self._results else [])]
-        self._records: Pusher | None = None
+        self._events: Subscriber | None = None
+        if self.policy.task is not None:
+            self._events = Subscriber(
+                context.zmq, [context.endpoint("acquisition")], [topic_of(Event)]
+            )
+        records: Pusher | None = None
         if "recorder" in self._plan.nodes:
-            self._records = Pusher(
+            records = Pusher(
                 context.zmq,
                 context.endpoint("records"),
                 block=lossless,
                 alive=lambda: self._alive_while_waiting("recorder"),
             )
-        self._control: zmq.Socket[bytes] = context.zmq.socket(zmq.ROUTER)
-        self._control.linger = 200
-        self._control.bind(context.endpoint("gate-control"))
+        stop = self._plan.session.stop
+        withhold_s = stop.withhold_s if stop.present and not lossless else 0.0
+        self._keeper = Keeper(records, withhold_s)
+        self._desk = Desk(context, self._told_to, self._diary.refused)
 
     # ---- what the shell asks for ----------------------------------------------------------------
 
     def sockets(self) -> Sequence[zmq.Socket[bytes]]:
         """Return the sockets whose arrival should wake the node."""
         results = [self._results.socket] if self._results else []
-        return [self._bonds.socket, self._frames.socket, self._control, *results]
+        events = [self._events.socket] if self._events else []
+        return [self._bonds.socket, self._frames.socket, self._desk.socket, *results, *events]
 
     def due_s(self) -> float | None:
         """Return when the next view or grant is due."""
@@ -143,8 +128,12 @@ class GateNode:
 
     def counts(self) -> Mapping[str, int]:
         """Return the counters of frames; each frame seen has one of four fates."""
-        dropped = self._counts["records_dropped"] + (self._records.dropped if self._records else 0)
-        return {name: self._counts[name] for name in COUNTERS} | {"records_dropped": dropped}
+        held = {
+            "records_dropped": self._keeper.dropped,
+            "frames_held": 0 if self._hold is None else len(self._hold),
+        }
+        counts = {name: self._counts[name] for name in COUNTERS}
+        return counts | held | {"malformed": counts["malformed"] + self._desk.malformed}
 
     def done(self) -> bool:
         """Return False: the gate keeps watch until it is told to stop."""
@@ -155,48 +144,91 @@ class GateNode:
         self._watch()
         for message in self._waiting_frames():
             self._judge(message)
+        self._pass_held()
         self._pass_results()
-        self._record_waiting()
+        self._keeper.send(self._context.clock.now())
 
     def close(self) -> None:
         """Tell every sink that nothing comes any more and close the sockets."""
         self.policy.blank("the gate has stopped")
-        self._send_views(self._context.clock.now())
-        self._record_waiting()
+        now = self._context.clock.now()
+        self._send_views(now)
+        self._keeper.send(now, all_of_them=True)
         for door in self._doors.values():
             door.close()
-        for socket in (self._bonds, self._frames, self._grants, self._records, self._results):
+        for socket in (self._bonds, self._frames, self._grants, self._results, self._events):
             if socket is not None:
                 socket.close()
-        self._control.close()
+        self._keeper.close()
+        self._desk.close()
         self._diary.close()
+        self._memory.close()
 
     def command(self, command: Command) -> str:
-        """Obey ``blank`` (argument reason), ``unblank``, ``status`` or ``go``."""
-        if command.action == "blank":
-            reason = command.arguments.get("reason", "") or "blanked by the operator"
-            self._blank_file.touch(mode=0o600)
-            self._blank_file.write_text(reason, encoding="utf-8")
-            self.policy.blank(reason)
-        elif command.action == "unblank":
-            self._blank_file.unlink(missing_ok=True)
-            self.policy.unblank()
-        elif command.action not in ("status", "go"):
-            raise NodeError(
-                problem("command", command.action, "blank, unblank, status, go", "Send one.")
-            )
-        if command.action in ("blank", "unblank"):
-            self._diary.order(command.action)
-        self._send_views(self._context.clock.now())
+        """Obey the supervisor: ``go``, ``status``, and what the operator may ask for."""
+        return self._status() if command.action == "go" else self._told_to(command, "operator")
+
+    def _told_to(self, command: Command, role: Role) -> str:
+        self._orders.obey(command, role)
+        now = self._context.clock.now()
+        self._send_views(now)
+        if command.action != "status":
+            self._send_grant(now)
         return self._status()
+
+    # ---- the participant's stop -----------------------------------------------------------------
+
+    def _hear_stop(self, beat: Beat) -> None:
+        change = self.policy.latch.hear(beat.pid, beat.counts.get("presses", 0))
+        if change == "stopped":
+            self._stopped("device")
+        elif change == "tested":
+            self._diary.stop("tested", "device")
+        self._memory.keep_stop(self.policy.latch.memory)
+
+    def _hear_withdrawal(self) -> None:
+        if not self.policy.withdrawn and (why := withdrawn_in(self._plan.folder)):
+            self.policy.withdraw(why)
+            self._stopped("withdrawal")
+
+    def _stop(self, source: str) -> None:
+        if self.policy.latch.stop():
+            self._stopped(source)
+
+    def _stopped(self, source: str) -> None:
+        """Blank first; then forget what has not reached anybody yet."""
+        now = self._context.clock.now()
+        self._send_views(now)
+        self._send_grant(now)
+        dropped = self._keeper.drop() + (0 if self._hold is None else self._hold.clear())
+        self._diary.stop("stopped", source, dropped)
+        self._end_frozen_window(now)
+
+    def _end_frozen_window(self, now: float) -> None:
+        """End a window that stands still: it cannot blank the screen itself."""
+        pid = self._pids.get(WINDOW, 0)
+        frozen = WINDOW in self._plan.nodes and not self.policy.bonded(WINDOW, now)
+        if pid and frozen and end_frozen(pid):
+            self._pids[WINDOW] = 0
+            self._diary.fell(WINDOW)
+
+    def _came_back(self, node: str) -> None:
+        """Take note that a process fell and is back: in live runs only a person goes on."""
+        if confirms_after_crash(self._plan) and self.policy.blanked is None:
+            self._diary.fell(node)
+            self._orders.blank(f"{node} fell and was started again: unblank to go on")
 
     # ---- signals -------------------------------------------------------------------------------
 
     def _watch(self) -> None:
         """Keep bonds, commands, views and grants going; never waits for anybody."""
         self._take_beats()
-        self._take_commands()
+        self._take_events()
+        self._desk.take()
+        self._hear_withdrawal()
         now = self._context.clock.now()
+        if self.policy.latch.phase == "stopped":
+            self._end_frozen_window(now)
         wall = self._wall()
         changed = any(d.verdict != self.policy.verdict(d.sink, now, wall) for d in self._told)
         if changed or now >= self._view_due_s:
@@ -229,48 +261,24 @@ class GateNode:
             header = message.header
             if isinstance(header, Beat) and header.run == self._plan.run:
                 self.policy.beat(header.producer, header.state, header.t_sent, now)
-                self._record_beat(message, now)
-                self._tell_beat(message, now)
+                if header.pid != self._pids.get(header.producer, header.pid):
+                    self._came_back(header.producer)
+                self._pids[header.producer] = header.pid
+                if header.producer == STOP:
+                    self._hear_stop(header)
+                if self._beats.to_record(header, now):
+                    self._keeper.keep(message)
+                if self._beats.to_tell(header, now):
+                    self._grants.send(message)
 
-    def _record_beat(self, message: Message, now: float) -> None:
-        """Keep one beat a second of each node, and each change of state, for the recording."""
-        header = message.header
-        state, since = self._recorded_beats.get(header.producer, ("", -1.0))
-        if header.state != state or now - since >= RECORD_STATE_S:
-            self._recorded_beats[header.producer] = (header.state, now)
-            self._keep(message)
-
-    def _tell_beat(self, message: Message, now: float) -> None:
-        """Pass beats on to windows: changes of state or note, sentences, else twice a second."""
-        header = message.header
-        news = (header.pid, header.state, header.note)
-        told, since = self._told_beats.get(header.producer, (None, -1.0))
-        if news != told or header.sentences or now - since >= BEAT_TOLD_S:
-            self._told_beats[header.producer] = (news, now)
-            self._grants.send(message)
-
-    def _take_commands(self) -> None:
-        while True:
-            try:
-                identity, *frames = self._control.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            envelope = [identity, b""] if frames[:1] == [b""] else [identity]
-            try:
-                command = decode(frames[len(envelope) - 1 :]).header
-            except MessageError:
-                self._counts["malformed"] += 1
-                continue
-            if isinstance(command, Command):
-                self._control.send_multipart([*envelope, *encode(self._answer(command))])
-
-    def _answer(self, command: Command) -> Message:
-        try:
-            ok, text = True, self.command(command)
-        except NodeError as error:
-            ok, text = False, str(error)
-        now = self._context.clock.now()
-        return self._context.message(Reply, t_acquired=now, id=command.id, ok=ok, text=text)
+    def _take_events(self) -> None:
+        task = self.policy.task
+        if self._events is None or task is None:
+            return
+        read = self._events.socket.recv_multipart
+        while (message := self._received(lambda: read(zmq.NOBLOCK))) is not None:
+            if isinstance(event := message.header, Event):
+                task.event(event.label, event.duration_s, self._context.clock.now())
 
     def _status(self) -> str:
         now, wall = self._context.clock.now(), self._wall()
@@ -289,12 +297,12 @@ class GateNode:
             message, changed = door.tell(verdict, self._plan.run, now)
             if changed or now - door.recorded_s >= RECORD_STATE_S:
                 door.recorded_s = now
-                self._keep(message)
+                self._keeper.keep(message)
         self._view_due_s = now + VIEW_S
 
     def _send_grant(self, now: float) -> None:
         wall = self._wall()
-        decode_allowed, reason = self.policy.may_decode(wall)
+        decode_allowed, reason = self.policy.may_decode(wall, now)
         scopes = self.policy.scopes(wall)
         self._diary.grant(scopes, decode=decode_allowed)
         if self._diary.failure:
@@ -309,7 +317,7 @@ class GateNode:
         )
         self._grants.send(grant)
         if grant.header.seq % round(RECORD_STATE_S / GRANT_S) == 0:
-            self._keep(grant)
+            self._keeper.keep(grant)
         self._grant_due_s = now + GRANT_S
 
     # ---- frames --------------------------------------------------------------------------------
@@ -332,21 +340,44 @@ class GateNode:
 
     def _judge(self, frame: Message) -> None:
         """Send a frame to each sink that may have it, at that sink's level."""
+        header = frame.header
+        if header.state == "picture" and header.confidence < self._least:
+            # The renderer stays neutral by itself; here nothing depends on that.
+            frame = carded(frame)
+            self._counts["frames_carded"] += 1
         allowed = reached = 0
         clock = self._context.clock
         for door in self._doors.values():
             # Asked anew for each sink: a wait at one may have outlived the permission of the next.
             verdict = self.policy.verdict(door.sink, clock.now(), self._wall())
-            if verdict.passing:
-                allowed += 1
-                reached += door.send(frame, verdict.level, clock.now, self._still(door))
+            if not verdict.passing:
+                continue
+            allowed += 1
+            if self._hold is not None and door.sink == HELD_SINK:
+                copy = addressed(frame, HELD_SINK, verdict.level, clock.now())
+                if copy is not None:
+                    self._hold.put(copy, clock.now())
+                continue
+            reached += door.send(frame, verdict.level, clock.now, self._still(door))
         name = "passed" if reached else "unwatched" if allowed else "blanked"
         self._counts[f"frames_{name}"] += 1
         verdict = self.policy.verdict(RECORDER_SINK, clock.now(), self._wall())
         copy = addressed(frame, RECORDER_SINK, verdict.level, clock.now())
         if copy is not None:
-            self._keep(copy)
-            self._record_waiting()
+            self._keeper.withhold(copy, clock.now())
+            self._keeper.send(clock.now())
+
+    def _pass_held(self) -> None:
+        """Send observers what was waited for; once they may see nothing, it is forgotten."""
+        if self._hold is None or not len(self._hold):
+            return
+        clock, door = self._context.clock, self._doors[HELD_SINK]
+        verdict = self.policy.verdict(HELD_SINK, clock.now(), self._wall())
+        if not verdict.passing:
+            self._hold.clear()
+            return
+        for frame in self._hold.due(clock.now()):
+            door.send(frame, verdict.level, clock.now, self._still(door))
 
     def _pass_results(self) -> None:
         """Hand results on to the outlets of other programs while that is allowed."""
@@ -365,16 +396,3 @@ class GateNode:
             return alive and self.policy.verdict(door.sink, now, self._wall()).passing
 
         return still
-
-    def _keep(self, message: Message) -> None:
-        """Queue a message for the recorder; while that one stands still, only so many."""
-        if len(self._to_record) < MOST_WAITING:
-            self._to_record.append(message)
-        else:
-            self._counts["records_dropped"] += 1
-
-    def _record_waiting(self) -> None:
-        while self._to_record:
-            message = self._to_record.popleft()
-            if self._records is not None:
-                self._records.send(message)

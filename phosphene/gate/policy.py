@@ -1,7 +1,8 @@
 """Who may see what, now: the gate's decision, pure and with time injected.
 
-Everything is denied until something allows it. In this order a sink is blanked by the operator, by
-a lost bond, by missing consent, by its own abstraction level.
+Everything is denied until something allows it. In this order a sink is blanked by the participant,
+by the operator, by a lost bond, between blocks of the protocol, by missing consent, by its own
+abstraction level.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from phosphene.consent import Consent, Scope, why_not
+from phosphene.gate.latch import StopLatch
+from phosphene.gate.task import TaskWindow
 
 __all__ = ["DECODE_SCOPES", "RECORDER_SINK", "STREAM_SINK", "GatePolicy", "Verdict"]
 
 RECORDER_SINK = "recorder"
 STREAM_SINK = "stream"
+BETWEEN_BLOCKS = "between blocks of the protocol"
 ALIVE = frozenset({"ready", "running", "done"})
 SINK_SCOPES = {
     "self": Scope.VIEW_SELF,
@@ -76,6 +80,10 @@ class GatePolicy:
         Abstraction level of each sink.
     blanked : str or None
         Reason of an operator's blank that already holds at the start.
+    latch : StopLatch or None
+        The participant's stop; None: nobody has a device, and nothing is waited for.
+    task : TaskWindow or None
+        Blocks of the protocol, outside of which nothing is decoded or shown; None: always.
     """
 
     def __init__(
@@ -86,6 +94,8 @@ class GatePolicy:
         consent: Consent | None,
         levels: Mapping[str, int],
         blanked: str | None = None,
+        latch: StopLatch | None = None,
+        task: TaskWindow | None = None,
     ) -> None:
         self._peers = tuple(dict.fromkeys(peers))
         self._bond_s = bond_s
@@ -94,6 +104,9 @@ class GatePolicy:
         self._bonds: dict[str, _Bond] = {}
         self._wall: datetime | None = None
         self.blanked = blanked
+        self.withdrawn = ""
+        self.latch = latch or StopLatch(demanded=False)
+        self.task = task
 
     def beat(self, node: str, state: str, sent_s: float, now_s: float) -> None:
         """Take in a sign of life.
@@ -116,6 +129,10 @@ class GatePolicy:
     def blank(self, reason: str) -> None:
         """Blank every sink until `unblank`."""
         self.blanked = reason
+
+    def withdraw(self, reason: str) -> None:
+        """Take the consent back: nothing is decoded or shown any more, and nobody undoes that."""
+        self.withdrawn = reason
 
     def unblank(self) -> None:
         """Take the operator's blank back; all other rules stay."""
@@ -141,10 +158,16 @@ class GatePolicy:
         -------
         Verdict
         """
+        if self.withdrawn:
+            return Verdict.blank(self.withdrawn)
+        if why := self.latch.why():
+            return Verdict.blank(why)
         if self.blanked is not None:
             return Verdict.blank(self.blanked)
         if lost := self.lost_bonds(now_s):
             return Verdict.blank(lost)
+        if self.task is not None and not self.task.inside(now_s):
+            return Verdict.blank(BETWEEN_BLOCKS)
         if sink not in SINK_SCOPES:
             return Verdict.blank(f"there is no sink {sink!r}")
         denied = why_not(self._consent, SINK_SCOPES[sink], self._person, self._latest(wall))
@@ -166,15 +189,22 @@ class GatePolicy:
     def scopes(self, wall: datetime) -> tuple[str, ...]:
         """Return the scopes that hold now, in the order of `Scope`."""
         wall = self._latest(wall)
+        if self.withdrawn:
+            return ()
         return tuple(
             s.value for s in Scope if why_not(self._consent, s, self._person, wall) is None
         )
 
-    def may_decode(self, wall: datetime) -> tuple[bool, str]:
+    def may_decode(self, wall: datetime, now_s: float) -> tuple[bool, str]:
         """Return whether decoding is allowed, and the reason in words when it is not.
 
-        Bonds and blanks do not matter here: decoding goes on behind a blank view.
+        Bonds and blanks do not matter here: decoding goes on behind a blank view. The participant's
+        stop does, and so do the blocks of the protocol.
         """
+        if why := self.withdrawn or self.latch.why():
+            return False, f"nothing is decoded: {why}"
+        if self.task is not None and not self.task.inside(now_s):
+            return False, f"nothing is decoded: {BETWEEN_BLOCKS}"
         wall = self._latest(wall)
         streamed = {Scope.STREAM_RESULTS} if self._levels.get(STREAM_SINK) else set()
         scopes = DECODE_SCOPES | streamed

@@ -39,7 +39,7 @@ def make_plan(
         "person": "p01",
         "modality": "fmri",
         "source": {"kind": "recording", "path": "x"},
-        "gate": gate,
+        "gate": {**gate, "observer_release": "live"},
     }
     consent = Consent(person="p01", scopes=scopes, expires=NOW + timedelta(hours=1))
     fields: dict[str, Any] = {"nodes": ("gate", *PEERS), "consent": consent, "out": folder}
@@ -102,7 +102,7 @@ class Bench:
     def ask(self, action: str, **arguments: str) -> Any:
         command = Command(**self.stamp("gui"), id="1", action=action, arguments=arguments)
         self.operator.send_multipart(encode(Message(command)))
-        self.settle(self.gate._control)
+        self.settle(self.gate._desk.socket)
         assert self.operator.poll(2000)
         return decode(self.operator.recv_multipart()).header
 
@@ -124,7 +124,7 @@ class Bench:
         # What the gate sends now comes after all it has recorded.
         mark = f"mark-{next(self._seq)}"
         now = self.clock.now()
-        self.gate._records.send(
+        self.gate._keeper.records.send(
             self.context.message(Reply, t_acquired=now, id=mark, ok=True, text="")
         )
         found: list[Message] = []
