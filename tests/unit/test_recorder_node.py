@@ -154,6 +154,14 @@ def test_consent_decides_what_is_kept(
     assert b.node.counts()["written"] == len(topics(folder)) - 1, "all but the start document"
 
 
+def test_after_a_withdrawal_neither_brain_data_nor_pictures_are_kept(folder: Path) -> None:
+    (folder / "withdrawn").write_text("the consent was withdrawn (participant)")
+    with bench(make_plan(folder)) as b:
+        b.one_of_each()
+    assert topics(folder) == ["runstart", "quality", "beat", "runstop"]
+    assert b.node.counts()["withheld"] == 3
+
+
 def test_no_brain_data_is_kept_once_the_consent_has_expired(folder: Path) -> None:
     with bench(make_plan(folder)) as b:
         b.wall = NOW + timedelta(hours=2)
