@@ -231,6 +231,22 @@ def test_blank_is_latched_answered_and_survives_a_restart_of_the_gate(folder: Pa
         assert len(b.seen("operator")[0]) == 1
 
 
+def test_a_withdrawal_ends_the_views_for_good(folder: Path) -> None:
+    for begun in (False, True):  # the second time a new process of the gate
+        with bench(folder, frozenset(Scope)) as b:
+            b.beat()
+            if not begun:
+                b.frame()
+                assert [len(b.seen(sink)[0]) for sink in SINKS] == [1, 1, 1]
+            (folder / "withdrawn").write_text("the consent was withdrawn (participant)")
+            b.frame()
+            assert b.ask("unblank").ok
+            b.frame()
+            for sink in SINKS:
+                frames, view = b.seen(sink)
+                assert (frames, view.reason) == ([], "the consent was withdrawn (participant)")
+
+
 def test_grants_name_the_scopes_and_end_with_the_consent(folder: Path) -> None:
     with bench(folder, frozenset({Scope.VIEW_SELF, Scope.RECORD_BRAIN})) as b:
         b.gate.step()
