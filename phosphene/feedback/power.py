@@ -103,7 +103,7 @@ class PowerMeter:
         missing = max(0, first_index - self._next)
         found = [] if not missing else self._skip(missing, first_index, t_first_s)
         rows, at_s = rows[known:], t_first_s + known / self._fs_hz
-        good = np.isfinite(rows).all(axis=1)
+        good: npt.NDArray[np.bool_] = np.asarray(np.isfinite(rows).all(axis=1))
         edges = np.flatnonzero(np.diff(good)) + 1
         for part, ok in zip(np.split(rows, edges), good[np.r_[0, edges]] if len(good) else (),
                             strict=False):  # fmt: skip
@@ -125,7 +125,8 @@ class PowerMeter:
         total = np.zeros(len(part))
         for channel in range(part.shape[1]):
             total += filtered[:, channel] ** 2
-        return total / part.shape[1]
+        mean: npt.NDArray[np.float64] = total / part.shape[1]
+        return mean
 
     def _put(
         self, squares: npt.NDArray[np.float64] | None, count: int, at_s: float
