@@ -192,15 +192,16 @@ class Rig:
         while "p01" not in (self.grant.person if self.grant else ""):
             self.turn()
         deadline = time.monotonic() + 20
-        tested_s = self.press()
+        self.press()
         while not self.ask("gate-control", "begin").ok:
             assert time.monotonic() < deadline, "the test press was not seen"
+        begun_s = time.monotonic()
         self.until(OPEN)
         seen = len(self.frames)
         # What follows the test press at once is the bouncing of its contact.
         while {sink for _s, sink in self.frames[seen:]} != set(
             SINKS
-        ) or time.monotonic() - tested_s < 0.1:
+        ) or time.monotonic() - begun_s < 0.1:
             self.turn()
 
     def stopped_within(self, pressed_s: float, limit_s: float = BLANK_WITHIN_S) -> None:
