@@ -25,6 +25,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--after", type=float, default=5.0, metavar="SECONDS", help="when to save it (default 5)"
     )
+    parser.add_argument(
+        "--after-picture", type=float, metavar="SECONDS",
+        help="save it so long after the first decoded picture, whenever that comes",
+    )  # fmt: skip
     return parser
 
 
@@ -41,7 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"gui: {error}", file=sys.stderr)
         return 1
-    options = GuiOptions(arguments.participant_screen, arguments.screenshot, arguments.after)
+    options = GuiOptions(
+        arguments.participant_screen, arguments.screenshot, arguments.after,
+        arguments.after_picture,
+    )  # fmt: skip
     return run(prepare("gui", plan), options)
 
 

@@ -21,6 +21,7 @@ from gui.facts import BLANKED_HERE
 from gui.model import RunModel
 from gui.palette import apply
 from gui.receiver import Receiver
+from gui.shot import Shot
 from gui.window import OperatorWindow
 from phosphene.errors import NodeError
 from phosphene.messages import Command
@@ -44,11 +45,14 @@ class GuiOptions:
         File for a picture of the window.
     after_s : float
         When it is taken, in seconds after the start.
+    after_picture_s : float or None
+        When it is taken, in seconds after the first decoded picture; wins over `after_s`.
     """
 
     participant_screen: str | None = None
     screenshot: Path | None = None
     after_s: float = 5.0
+    after_picture_s: float | None = None
 
 
 class GuiNode:
@@ -122,6 +126,11 @@ class GuiNode:
         going = context.state in ("running", "done")
         self.window.tell_phase(going, self._ended or self._stop_asked)
         self.window.refresh_pictures()
+
+    def decoded(self) -> bool:
+        """Tell whether the operator's view shows a decoded picture, not a neutral frame."""
+        frame = self.model.pictures(self._context.clock.now()).operator.frame
+        return frame is not None and frame.state == "picture"
 
     def counts(self) -> Mapping[str, int]:
         """Return the counters of both sinks."""
@@ -212,8 +221,11 @@ def run(context: NodeContext, options: GuiOptions) -> int:
     turns = _Turns(app, context, node)
     previous, sys.excepthook = sys.excepthook, turns.excepthook
     if options.screenshot is not None:
-        target = options.screenshot
-        QTimer.singleShot(round(options.after_s * 1000), lambda: _grab(node.window, target))
+        shot = Shot(node.window, options.screenshot, node.decoded)
+        if options.after_picture_s is None:
+            shot.after(options.after_s)
+        else:
+            shot.after_picture(options.after_picture_s)
     try:
         app.exec()
     finally:
@@ -222,12 +234,3 @@ def run(context: NodeContext, options: GuiOptions) -> int:
         status = farewell(context, node.counts(), turns.error)
         context.close()
     return status
-
-
-def _grab(window: OperatorWindow, target: Path) -> None:
-    window.refresh_board()
-    # Written aside and renamed, so that whoever waits for the file finds it complete.
-    part = target.with_suffix(".part.png")
-    if not window.grab().save(str(part), "PNG"):
-        raise NodeError(f"screenshot {target}: cannot be written")
-    part.rename(target)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import numpy.typing as npt
-from msgspec import Meta, Struct
+from msgspec import Meta, field
+
+from phosphene.header_base import DTYPES, Array, ArraySpec, Count, Header
 
 __all__ = [
     "DTYPES",
@@ -23,6 +24,7 @@ __all__ = [
     "FrameInfo",
     "Grant",
     "Header",
+    "Painting",
     "Percept",
     "Quality",
     "Regions",
@@ -35,60 +37,6 @@ __all__ = [
     "View",
     "Volume",
 ]
-
-Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Array = npt.NDArray[Any]
-
-DTYPES = frozenset({"|u1", "<i2", "<u2", "<i4", "<i8", "<f4", "<f8"})
-
-
-class ArraySpec(Struct, frozen=True):
-    """Description of one array of a message.
-
-    Attributes
-    ----------
-    name : str
-        Key of the array in `Message.arrays`.
-    dtype : str
-        NumPy type string, one of `DTYPES`.
-    shape : tuple of int
-        Extent of each dimension.
-    dims : tuple of str
-        Name of each dimension, for instance ``("x", "y", "z")``.
-    unit : str
-        Unit of the values; ``"1"`` when they have none.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[Count, ...]
-    dims: tuple[str, ...]
-    unit: str = "1"
-
-
-class Header(Struct, frozen=True, kw_only=True):
-    """Fields that every message has.
-
-    Attributes
-    ----------
-    run : str
-        Identifier of the run.
-    seq : int
-        Number of the message, counted by its producer per topic, from 0.
-    t_acquired : float
-        When the newest brain data behind this message was acquired (LSL clock, seconds).
-    t_sent : float
-        When the message was handed to the bus (LSL clock, seconds).
-    producer : str
-        Name of the node.
-    """
-
-    run: str
-    seq: Count
-    t_acquired: float
-    t_sent: float
-    producer: str
-    arrays: tuple[ArraySpec, ...] = ()
 
 
 class Volume(Header, frozen=True, tag="volume"):
@@ -336,6 +284,28 @@ class Frame(FrameInfo, frozen=True, tag="frame"):
     level: Annotated[int, Meta(ge=0, le=4)] = 4
 
 
+class Painting(Header, frozen=True, tag="painting"):
+    """What paints from now on; sent at the start and after each change.
+
+    Attributes
+    ----------
+    model, weights : str
+        Name of the model as the session gives it, and the beginning of its weights' SHA-256.
+    engine : str
+        What computes it, in one line of the engine's own; empty where nobody can say.
+    size_px : int
+        Side of the frames in pixels.
+    settings : dict of str to str
+        Every setting of the renderer as a text; of folders the name alone.
+    """
+
+    model: str
+    weights: str
+    engine: str
+    size_px: Count
+    settings: dict[str, str]
+
+
 class View(Header, frozen=True, tag="view"):
     """What the gate tells a sink ten times a second: whether it passes frames, and why not."""
 
@@ -372,7 +342,7 @@ class Command(Header, frozen=True, tag="command"):
 
     id: str
     action: str
-    arguments: dict[str, str] = {}
+    arguments: dict[str, str] = field(default_factory=dict)
 
 
 class Reply(Header, frozen=True, tag="reply"):
@@ -412,5 +382,6 @@ class RunStop(Header, frozen=True, tag="runstop"):
 
 AnyHeader = (
     Volume | Samples | Signal | Features | Quality | StatMap | Regions | Event | Percept | Frame
-    | FrameInfo | Feedback | View | Grant | Beat | Command | Reply | Credit | RunStart | RunStop
+    | FrameInfo | Painting | Feedback | View | Grant | Beat | Command | Reply | Credit | RunStart
+    | RunStop
 )  # fmt: skip

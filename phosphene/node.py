@@ -23,6 +23,7 @@ import zmq
 
 from phosphene.bus import Pusher, RunFolder
 from phosphene.clock import Clock, MonotonicClock
+from phosphene.coredumps import no_core_dumps
 from phosphene.discretion import DiscreetLog, Discretion
 from phosphene.errors import BundleError, ConfigError, PhospheneError
 from phosphene.flood import without_ages
@@ -289,6 +290,7 @@ def prepare(name: str, plan: Plan) -> NodeContext:
     NodeContext
         Its ``stopping`` turns True on SIGTERM.
     """
+    no_core_dumps()
     logging.basicConfig(level=logging.INFO, format=f"{name}: %(message)s", stream=sys.stderr)
     context = NodeContext(name, plan, MonotonicClock())
     for handler in logging.getLogger().handlers:

@@ -167,7 +167,7 @@ def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
     if session.results.stream:
         nodes.insert(3, NodeSpec("outlets", "acquisition.results"))
     if session.source.kind != "lsl-eeg":
-        nodes.append(NodeSpec("bridge", "acquisition.bridge"))
+        nodes.append(NodeSpec("bridge", "acquisition.bridge", reads_recording=True))
     return [*nodes, *options.tools]
 
 

@@ -168,6 +168,10 @@ class Generator:
         """Say which modes it cannot paint: it has all."""
         return "every mode is painted"
 
+    def describe(self) -> str:
+        """Say what computes the frames."""
+        return self._flow.describe()
+
     def ready(self, settings: RendererSettings) -> bool:
         """Tell that nothing has to be prepared: each step is a call of its own."""
         return True

@@ -14,6 +14,7 @@ from phosphene.node import NodeContext
 from phosphene.session import RendererSettings
 from renderer.cores import Cores
 from renderer.desk import Desk
+from renderer.foreseen import foresee
 from renderer.frameclock import FrameClock, Tick
 from renderer.inlet import Inlet
 from renderer.inworld import open_bounds
@@ -23,7 +24,7 @@ from renderer.painter import Painter, open_painter, warm_up
 from renderer.patience import patiently
 from renderer.studio import Picture, Studio
 from renderer.swap import PainterSwap
-from renderer.wishes import needs_loading, wished, worded
+from renderer.wishes import HOW, RELOADS, changed, needs_loading, taken_over, wished, worded
 
 __all__ = ["Loader", "RendererNode", "build"]
 
@@ -33,12 +34,24 @@ NEAR_S = 0.004
 class Loader(Protocol):
     """Loads another painter in the background while the old one goes on; `renderer.swap`."""
 
-    def held(self, wanted: RendererSettings) -> tuple[str, ...]:
-        """Name the settings that have to stay as they are until another painter is there."""
+    def refuse(self, old: RendererSettings, new: RendererSettings) -> None:
+        """Refuse at once what is sure to fail when it is loaded."""
+        ...
+
+    def later(self, old: RendererSettings, wanted: RendererSettings) -> tuple[str, ...]:
+        """Name the settings that have to stay as they are in `old` for now."""
         ...
 
     def begin(self, settings: RendererSettings) -> None:
         """Begin to load what `settings` name; a load that is still going on is given up."""
+        ...
+
+    def prepare(self, settings: RendererSettings) -> None:
+        """Begin to make the painter of now ready for `settings`."""
+        ...
+
+    def prepared(self) -> bool | PhospheneError:
+        """Return whether it has become ready, or why it cannot."""
         ...
 
     def give_up(self) -> None:
@@ -128,53 +141,96 @@ class RendererNode:
         if command.action == "set":
             return self._set(command.arguments)
         if command.action == "status":
-            return worded(self._studio.settings)
+            return "; ".join((worded(self._studio.settings), *self._pending()))
         known = "go, set, status, stop"
         raise ConfigError(f"renderer: unknown command {command.action!r}; allowed: {known}")
 
     def _set(self, arguments: Mapping[str, str]) -> str:
-        old, wanted = self._studio.settings, wished(self._wanted, arguments)
-        held = self._held(wanted, arguments)
+        self._exchange()  # what has come belongs to the wishes of before
+        wanted = wished(self._wanted, arguments)
+        self._refuse(wanted, arguments)
+        # First, as it may be refused: what is being loaded then still comes.
         self._cores.keep_to(wanted.cores)
         self._wanted = wanted
-        # What has to be loaded for stays as it is until the other painter is there.
-        self._studio.change(wanted.model_copy(update={k: getattr(old, k) for k in held}))
-        if wanted.fps != old.fps:
-            self._lead.retime(wanted.fps)
-            if self._clock is not None:
-                self._start_clock()
+        self._settle()
         done = "set " + ", ".join(f"{k}={v}" for k, v in arguments.items())
-        asked = {"mode", "warm_start"} & set(arguments)
-        complaint = self._studio.complaint() if asked else None
-        if held and self._loader is not None:
-            self._loader.begin(wanted)
+        names = {name.partition(".")[0] for name in arguments}
+        complaint = self._studio.complaint() if {"mode", "warm_start"} & names else None
+        now = self._studio.settings
+        if changed(now, wanted, names & set(RELOADS)):
             done += "; loading, the old one paints until then"
+        if waiting := changed(now, wanted, names & set(HOW)):
+            done += f"; preparing {waiting}, painting goes on as before until then"
         elif complaint is not None:
             done += f"; {complaint}"
         # Into terminal and log: who looks at the pictures later has to know.
         self._context.tell(done)
         return done
 
-    def _held(self, wanted: RendererSettings, arguments: Mapping[str, str]) -> tuple[str, ...]:
-        """Name what has to wait for another painter."""
+    def _refuse(self, wanted: RendererSettings, arguments: Mapping[str, str]) -> None:
+        """Refuse what cannot be done in this run."""
+        _refuse_delay(wanted, lossless=self._lossless)
         if self._loader is not None:
-            self._loader.give_up()
-            return self._loader.held(wanted)
-        if needs_loading(self._wanted, wanted):
+            self._loader.refuse(self._wanted, wanted)
+        elif needs_loading(self._wanted, wanted):
             given = ", ".join(f"{k}={v}" for k, v in arguments.items())
             cure = "Set it in the session file."
             raise ConfigError(problem("setting", given, "what needs no other model", cure))
-        return ()
+
+    def _settle(self) -> None:
+        """Take what the painter can do at once; have the rest loaded or prepared."""
+        old, wanted = self._studio.settings, self._wanted
+        later = () if self._loader is None else self._loader.later(old, wanted)
+        # What has to be waited for stays as it is until then; nothing else waits for it.
+        now = taken_over(wanted, old, later)
+        self._studio.change(now)
+        if now.fps != old.fps:
+            self._lead.retime(now.fps)
+            if self._clock is not None:
+                self._start_clock()
+        if self._loader is None:
+            return
+        if needs_loading(now, wanted):
+            self._loader.begin(wanted)
+        else:
+            self._loader.give_up()
+        if set(later) & set(HOW):
+            self._loader.prepare(taken_over(wanted, now, RELOADS))
+
+    def _pending(self) -> list[str]:
+        """Say what is set but not yet taken."""
+        now = self._studio.settings
+        asked = (("loading", RELOADS), ("preparing", HOW))
+        found = [(how, changed(now, self._wanted, names)) for how, names in asked]
+        return [f"{how} {what}, not yet taken" for how, what in found if what]
 
     def _exchange(self) -> None:
-        """Go on with another painter, once one is there."""
-        arrived = None if self._loader is None else self._loader.take()
-        if arrived is None:
+        """Go on with what has become ready: more of this painter, or another one."""
+        if self._loader is None:
             return
+        ready = self._loader.prepared()
+        if isinstance(ready, PhospheneError):
+            self._take_back(HOW, "painting goes on as before", ready)
+        elif ready:
+            now = self._studio.settings
+            if what := changed(now, self._wanted, HOW):
+                self._studio.change(taken_over(now, self._wanted, HOW))
+                self._context.tell(f"painting with {what}")
+        arrived = self._loader.take()
         if isinstance(arrived, PhospheneError):
-            self._wanted = self._studio.settings
-            self._context.tell(f"it stays with model {self._wanted.model}: {arrived}")
-            return
+            self._take_back(RELOADS, f"it stays with model {self._studio.settings.model}", arrived)
+        elif arrived is not None:
+            self._repaint(arrived)
+
+    def _take_back(self, names: tuple[str, ...], result: str, error: PhospheneError) -> None:
+        """Give up the settings that could not be had, and no others."""
+        now = self._studio.settings
+        lost = changed(now, self._wanted, names)
+        self._wanted = taken_over(self._wanted, now, names)
+        self._settle()
+        self._context.tell(f"{result}: {error}; taken back: {lost}; all else that was set holds")
+
+    def _repaint(self, arrived: Painter) -> None:
         if arrived is not self._studio.painter:
             self._studio.repaint(arrived)
         self._lead.forget()
@@ -238,6 +294,7 @@ class RendererNode:
 
     def _publish(self, picture: Picture, tick: Tick, cost_s: float) -> None:
         settings = self._studio.settings
+        self._outlet.painted_with(self._studio.painter, settings)
         if picture.reason and picture.reason not in self._told:
             self._told.add(picture.reason)
             self._context.tell(f"no decode: {picture.reason}; such percepts stay neutral")
@@ -255,9 +312,17 @@ class RendererNode:
         return clock.next_due_s - self._lead.seconds
 
 
+def _refuse_delay(settings: RendererSettings, *, lossless: bool) -> None:
+    """At full speed each percept has its own frame: none may come some frames later."""
+    if lossless and settings.large.stream_batch:
+        cure = "Leave it out, or replay at the speed of the recording."
+        raise ConfigError(problem("renderer.large.stream_batch", True, "false at full speed", cure))
+
+
 def build(context: NodeContext) -> RendererNode:
     """Load what paints, paint a few pictures to warm it up, and make the node."""
     settings, path = context.plan.session.renderer, context.plan.session.decoder.bundle
+    _refuse_delay(settings, lossless=context.plan.lossless)
     cores = Cores()
     cores.keep_to(settings.cores)  # before the engine makes its threads
     bundle = None if path is None else Bundle.load(path)
@@ -278,5 +343,6 @@ def build(context: NodeContext) -> RendererNode:
         settings,
         lambda wanted: open_painter(bundle, wanted, context.tell),
         lambda made, wanted: warm_up(made, bundle, wanted),
+        foresee,
     )
     return RendererNode(context, studio, painter.model, swap, cores)

@@ -15,6 +15,8 @@ from phosphene.errors import ConfigError, problem
 
 Array = npt.NDArray[np.float32]
 KNOTS_PER_TAU = 20
+MEMORY_KNOTS = 20 * KNOTS_PER_TAU
+"""Knots after which nothing is left of what the noise was: exp(-20), below what 32 bits tell."""
 
 
 class WalkingNoise:
@@ -62,15 +64,16 @@ class WalkingNoise:
     def at(self, elapsed_s: float) -> Array:
         """Noise `elapsed_s` seconds after the start of the run.
 
-        Going back in time is allowed and starts the walk again, at the cost of walking it.
+        Going back in time is allowed. Wherever it goes, at most `MEMORY_KNOTS` are walked.
         """
         place = self._place(elapsed_s)
         if place <= 0.0:
             return self._fresh(0)
         knot = math.floor(place)
-        if knot < self._knot:
-            self._knot, self._old = 0, self._fresh(0)
-            self._new = self._next(self._old, 1)
+        begin = max(0, knot - MEMORY_KNOTS)
+        if knot < self._knot or begin > self._knot:  # back in time, or so far on that all is new
+            self._knot, self._old = begin, self._fresh(begin)
+            self._new = self._next(self._old, begin + 1)
         while self._knot < knot:
             self._knot += 1
             self._old, self._new = self._new, self._next(self._new, self._knot + 1)

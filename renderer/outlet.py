@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from phosphene.bus import Publisher, Pusher
-from phosphene.messages import Frame, FrameInfo
+from phosphene.messages import Frame, FrameInfo, Painting
 from phosphene.node import NodeContext
+from phosphene.session import RendererSettings
 from renderer.frameclock import Tick
-from renderer.studio import Picture
+from renderer.studio import Painter, Picture
+from renderer.told import told_of
 
 __all__ = ["Outlet"]
 
@@ -40,6 +42,8 @@ class Outlet:
             context.zmq, context.endpoint("records"), block=self._lossless, alive=alive
         )
         self._counts = dict.fromkeys(_COUNTED, 0)
+        self._looked_at: tuple[Painter, RendererSettings] | None = None
+        self._told: dict[str, Any] = {}
 
     @property
     def frames(self) -> int:
@@ -72,6 +76,18 @@ class Outlet:
         )
         self._out.send(frame)
         self._records.send(self._context.message(FrameInfo, t_acquired=t_acquired, **facts))
+
+    def painted_with(self, painter: Painter, settings: RendererSettings) -> None:
+        """Record what paints the next frame, where that is not what was told last."""
+        last = self._looked_at
+        if last is not None and last[0] is painter and last[1] is settings:
+            return
+        self._looked_at = (painter, settings)
+        told = told_of(painter, settings)
+        if told != self._told:
+            self._told = told
+            now = self._context.clock.now()
+            self._records.send(self._context.message(Painting, t_acquired=now, **told))
 
     def close(self) -> None:
         """Close the sockets."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from phosphene.session import RendererSettings
 from renderer.asked import Array, Guides, Mode
 
-__all__ = ["Painter", "Prepared"]
+__all__ = ["Described", "Painter", "Prepared", "Resettable"]
 
 
 class Painter(Protocol):
@@ -76,4 +76,22 @@ class Prepared(Protocol):
 
     def prepare(self, settings: RendererSettings) -> None:
         """Make ready for frames under these settings; may be called in another thread."""
+        ...
+
+
+@runtime_checkable
+class Resettable(Protocol):
+    """A painter that keeps something of earlier frames."""
+
+    def reset(self) -> None:
+        """Forget earlier frames, as after a neutral one."""
+        ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A painter that can say what computes its frames."""
+
+    def describe(self) -> str:
+        """Return one line: which engine, on what, how exactly."""
         ...

@@ -12,7 +12,7 @@ from PIL import Image
 
 from phosphene.session import RendererSettings
 from renderer.asked import Array, Guides, Mode
-from renderer.protocol import Painter, Prepared
+from renderer.protocol import Described, Painter, Prepared, Resettable
 
 __all__ = ["Resized", "resize"]
 
@@ -85,6 +85,10 @@ class Resized:
         """Say which modes it cannot paint, and why."""
         return self._painter.limits()
 
+    def describe(self) -> str:
+        """Say what computes the frames."""
+        return self._painter.describe() if isinstance(self._painter, Described) else ""
+
     def ready(self, settings: RendererSettings) -> bool:
         """Tell whether frames under these settings can be painted at once."""
         return not isinstance(self._painter, Prepared) or self._painter.ready(settings)
@@ -93,3 +97,8 @@ class Resized:
         """Make ready for frames under these settings."""
         if isinstance(self._painter, Prepared):
             self._painter.prepare(settings)
+
+    def reset(self) -> None:
+        """Forget earlier frames."""
+        if isinstance(self._painter, Resettable):
+            self._painter.reset()

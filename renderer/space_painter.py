@@ -100,6 +100,10 @@ class SpacePainter:
         picture: npt.NDArray[np.uint8] = pictures[0]
         return picture
 
+    def describe(self) -> str:
+        """Say what computes the frames."""
+        return "nothing" if self._engine is None else self._engine.describe()
+
     def limits(self) -> str:
         """Say which modes it cannot paint, and why."""
         if self._engine is None:

@@ -15,6 +15,7 @@ from renderer.neutral import neutral_frame
 from renderer.noise import WalkingNoise
 from renderer.painter import Painter
 from renderer.paths import ConditionPath
+from renderer.protocol import Resettable
 
 __all__ = ["Mode", "Painter", "Picture", "Seen", "Studio"]
 
@@ -197,6 +198,8 @@ class Studio:
 
     def _nothing(self, percept: Seen | None, reason: str = "") -> Picture:
         self._last = None
+        if isinstance(self._painter, Resettable):
+            self._painter.reset()  # a picture of before must not come out after a neutral frame
         return Picture(self._neutral, "neutral", percept, reason)
 
     def _judge(self, percept: Seen) -> None:

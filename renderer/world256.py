@@ -28,7 +28,7 @@ __all__ = ["WEIGHTS_256", "Variant", "World256", "variants"]
 
 WEIGHTS_256 = Path(__file__).resolve().parent / "weights" / "world-256"
 HELD = 6
-"""Graphs kept compiled; each holds the weights once."""
+"""Graphs kept compiled, those used last; each holds the weights once."""
 WARM_UP_FRAMES = 2
 
 
@@ -98,7 +98,7 @@ class World256:
         self._parts = {name: files.content(f"{name}.onnx") for name in ("flow", "decoder", "low")}
         self._engines: OrderedDict[Variant, Engine] = OrderedDict()
         self._single: dict[str, Engine] = {}
-        self._compiling = threading.Lock()
+        self._compiling, self._table = threading.Lock(), threading.Lock()
 
     def render(
         self,
@@ -131,7 +131,7 @@ class World256:
             return self._long(way, noise, steps, scale)
         guided = way.kind == "given" and scale > 1
         key = Variant(way.kind, 1 if way.kind == "plain" else steps, guided)
-        engine = self._engines.get(key) or self._compiled(key)
+        engine = self._compiled(key)
         feed = self._feed(way, noise, scale)
         made = engine.run({spec.name: feed[spec.name] for spec in engine.inputs})
         self.latent = made["latent"][0]
@@ -155,18 +155,12 @@ class World256:
         return all(key in self._engines for key in variants(settings, self.description.guidance))
 
     def prepare(self, settings: RendererSettings) -> None:
-        """Compile what frames under these settings need, and run it; may be called in a thread."""
-        one = np.zeros(1, np.float32)
-        z, c = np.zeros((1, *Z_SHAPE), np.float32), np.zeros((1, C_DIM), np.float32)
-        latent = np.zeros((1, *self.noise_shape), np.float32)
-        feed = {
-            "z_low": z, "c": c, "noise": latent, "start": latent, "has_z": one, "has_c": one,
-            "start_t": one + 1, "guidance": one + 1,
-        }  # fmt: skip
+        """Compile what frames under these settings need, and run it; may be called in a thread.
+
+        What is compiled already is left alone: frames may be computed with it at this moment.
+        """
         for key in variants(settings, self.description.guidance):
-            engine = self._compiled(key)
-            for _ in range(WARM_UP_FRAMES):
-                engine.run({spec.name: feed[spec.name] for spec in engine.inputs})
+            self._compiled(key, warm=True)
 
     def graph(self, key: Variant) -> bytes:
         """Return the ONNX graph of a variant, such as `phosphene build-engine` takes."""
@@ -174,17 +168,43 @@ class World256:
 
     def describe(self) -> str:
         """Say what computes the frames."""
-        return next(iter(self._engines.values())).describe() if self._engines else "not loaded"
+        with self._table:  # another thread may be adding a graph
+            engine = next(iter(self._engines.values()), None)
+        return "not loaded" if engine is None else engine.describe()
 
-    def _compiled(self, key: Variant) -> Engine:
-        with self._compiling:
+    def _compiled(self, key: Variant, *, warm: bool = False) -> Engine:
+        engine = self._known(key)
+        if engine is None:
+            with self._compiling:  # one at a time; what is there goes on meanwhile
+                engine = self._known(key)
+                if engine is None:
+                    engine = self._open(self.graph(key))
+                    if warm:
+                        self._warm(engine)
+                    with self._table:
+                        self._engines[key] = engine
+                        if len(self._engines) > HELD:
+                            self._engines.popitem(last=False)
+        return engine
+
+    def _known(self, key: Variant) -> Engine | None:
+        with self._table:
             engine = self._engines.get(key)
-            if engine is None:
-                engine = self._open(self.graph(key))
-                self._engines[key] = engine
-                if len(self._engines) > HELD:
-                    self._engines.popitem(last=False)
+            if engine is not None:
+                self._engines.move_to_end(key)
             return engine
+
+    def _warm(self, engine: Engine) -> None:
+        """Run an engine before anybody else can: some of them serve one caller at a time."""
+        one = np.zeros(1, np.float32)
+        z, c = np.zeros((1, *Z_SHAPE), np.float32), np.zeros((1, C_DIM), np.float32)
+        latent = np.zeros((1, *self.noise_shape), np.float32)
+        feed = {
+            "z_low": z, "c": c, "noise": latent, "start": latent, "has_z": one, "has_c": one,
+            "start_t": one + 1, "guidance": one + 1,
+        }  # fmt: skip
+        for _ in range(WARM_UP_FRAMES):
+            engine.run({spec.name: feed[spec.name] for spec in engine.inputs})
 
     def _feed(self, way: Way, noise: Array, guidance: float) -> dict[str, Array]:
         start = np.zeros(self.noise_shape, np.float32) if way.start is None else way.start

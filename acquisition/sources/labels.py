@@ -19,8 +19,17 @@ from phosphene.errors import InputError, problem
 __all__ = ["REST", "blocks_of", "events_beside", "read_attributes", "read_events", "renamed"]
 
 REST = "rest"
-_ALIASES = {"scrambledpix": "scrambled"}
-"""Names that a public data set uses for categories of the procedural world."""
+_ALIASES = {
+    "faces": "face",
+    "houses": "house",
+    "cats": "cat",
+    "bottles": "bottle",
+    "scissor": "scissors",
+    "shoes": "shoe",
+    "chairs": "chair",
+    "scrambledpix": "scrambled",
+}
+"""Names that public data sets use for categories of the procedural world."""
 _ATTRIBUTES = ("attributes_literal.txt", "attributes.txt")
 
 

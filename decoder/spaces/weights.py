@@ -122,7 +122,7 @@ def _from_hub(place: str, patterns: Sequence[str], local_files_only: bool, subfo
         )
     except Exception as error:  # the hub's errors share no base but Exception
         cure = (
-            "Download it first (huggingface-cli download), or allow it: local_files_only=False."
+            f"Download it first (hf download {place}), or allow it: local_files_only=False."
             if local_files_only
             else "Without a network, give a folder."
         )

@@ -49,7 +49,7 @@ def _show(path: Path, run: str | None) -> int:
     for line in path.read_bytes().splitlines():
         try:
             entry = msgspec.json.decode(line, type=Entry)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             print("a line that cannot be read")
             continue
         if entry.what != CHECKPOINT and run in (None, entry.facts.get("run")):

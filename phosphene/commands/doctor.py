@@ -8,15 +8,16 @@ from pathlib import Path
 from phosphene.commands.base import CliCommand
 from phosphene.commands.preflight import source_is_there, streams_are_there, tell
 from phosphene.doctor import CHECKS
-from phosphene.session import load_session
+from phosphene.session import Session, load_session
+from phosphene.session_look import file_findings, renderer_findings
 
 __all__ = ["DOCTOR"]
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="skip the LSL loopback stream")
-    parser.add_argument("--session", type=Path, help="session file: are its source and "
-                        "its LSL streams there?")  # fmt: skip
+    parser.add_argument("--session", type=Path, help="session file: are its source, "
+                        "LSL streams, model, engine, bundle and consent there?")  # fmt: skip
     parser.add_argument("--lsl-session", default="default", help="LSL session id of the "
                         "streams; default: default")  # fmt: skip
     parser.add_argument("--wait", type=float, default=5.0, help="seconds to wait for them")
@@ -31,10 +32,21 @@ def _run(arguments: argparse.Namespace) -> int:
         tell(check.name, finding)
         worst = max(worst, int(finding.level == "error"))
     if arguments.session is not None:
-        session, looked = arguments.session, (arguments.lsl_session, arguments.wait)
-        there = [source_is_there(load_session(session)), streams_are_there(session, *looked)]
+        path, looked = arguments.session, (arguments.lsl_session, arguments.wait)
+        session = load_session(path)
+        there = [source_is_there(session), _files_are_there(session)]
+        there.append(streams_are_there(path, *looked))
         worst = max(worst, int(not all(there)))
     return worst
+
+
+def _files_are_there(session: Session) -> bool:
+    """Tell of painting, bundle and consent; return whether nothing is wrong."""
+    found = {"renderer": renderer_findings(session.renderer), "files": file_findings(session)}
+    for name, findings in found.items():
+        for finding in findings:
+            tell(name, finding)
+    return all(finding.level != "error" for told in found.values() for finding in told)
 
 
 DOCTOR = CliCommand("doctor", "check this machine", _configure, _run)

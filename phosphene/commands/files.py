@@ -76,10 +76,24 @@ def _recover(arguments: argparse.Namespace) -> int:
     for path in locked:
         print(f"{path}: sealed; its repair needs --key")
     for result in repaired:
+        _tell_audit(result)
         print(result if result.messages else _nothing_in(result))
     if not repaired and not locked:
         print(f"{where}: nothing to repair")
     return 1 if any(result.messages == 0 for result in repaired) else 0
+
+
+def _tell_audit(result: Recovered) -> None:
+    """Write a sealed recording's new header into the audit log: verify asks that log for it."""
+    from phosphene.recorder.documents import audit_facts
+    from phosphene.seal.opening import is_sealed, sealed_header
+    from phosphene.seal.places import note
+
+    if is_sealed(result.path):
+        header = sealed_header(result.path)
+        facts = audit_facts(header, header.core.part)
+        if why := note("recording repaired", None, run=header.core.run, **facts):
+            print(why)
 
 
 def _nothing_in(result: Recovered) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phosphene.commands.base import CliCommand
+from phosphene.coredumps import no_core_dumps
 from phosphene.errors import ConfigError, InputError, problem
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def steward_key(arguments: argparse.Namespace) -> StewardKey | None:
 
     if arguments.key is None:
         return None
+    no_core_dumps()
     if not arguments.key.is_file():
         raise InputError(f"key {arguments.key}: does not exist")
     return StewardKey.load(arguments.key, passphrase(arguments.key.name, arguments.passphrase_fd))
@@ -80,6 +82,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not _NAME.fullmatch(name):
         raise ConfigError(problem("STEWARD", name, "letters, digits, - and _", "Shorten it."))
     private, public = arguments.out / f"{name}.key", arguments.out / f"{name}.pub"
+    no_core_dumps()
     key = SigningKey.new() if arguments.signing else StewardKey.new()
     key.save(private, public, passphrase(private.name, arguments.passphrase_fd, new=True))
     place = "consent.trusted_keys" if arguments.signing else "recorder.seal"

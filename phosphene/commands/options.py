@@ -48,8 +48,14 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--participant-screen", help="name of the participant's screen")
     parser.add_argument("--screenshot", type=Path, help="save a picture of the window (PNG)")
     parser.add_argument(
-        "--screenshot-after", type=float, default=20.0, help="seconds until the screenshot"
-    )
+        "--screenshot-after", type=float, default=20.0, metavar="SECONDS",
+        help="until the screenshot, from the opening of the window (default: 20)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--screenshot-at-picture", type=float, nargs="?", const=0.0, metavar="SECONDS",
+        help="until the screenshot, from the first decoded picture, in place of "
+        "--screenshot-after; without a number: at once. No picture, no screenshot",
+    )  # fmt: skip
 
 
 def add_painting_options(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +99,8 @@ def gui_arguments(arguments: argparse.Namespace) -> tuple[str, ...]:
     if arguments.screenshot:
         shot = str(arguments.screenshot.resolve())
         found += ["--screenshot", shot, "--after", str(arguments.screenshot_after)]
+        if arguments.screenshot_at_picture is not None:
+            found += ["--after-picture", str(arguments.screenshot_at_picture)]
     return tuple(found)
 
 

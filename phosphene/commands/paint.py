@@ -16,14 +16,20 @@ from phosphene.clock import MonotonicClock
 from phosphene.commands.base import CliCommand
 from phosphene.errors import ConfigError, MessageError, NodeError, problem
 from phosphene.messages import Command, Message, Reply, decode, encode
+from phosphene.session import RendererSettings
+from phosphene.setting_words import settings_help
 
 __all__ = ["PAINT", "ask_renderer"]
 
-DEADLINE_MS = 3000
+DEADLINE_S = 15.0
+"""A machine that loads a large model meanwhile may keep the renderer from answering."""
 EXAMPLE = "mode=z, mode=zc strength=0.6"
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    listed = settings_help(RendererSettings).replace("%", "%%")
+    parser.epilog = f"settings, as NAME=VALUE:\n{listed}"
     parser.add_argument(
         "setting", nargs="*",
         help=f"settings of the renderer, for instance {EXAMPLE}; none tells what is set",
@@ -45,7 +51,9 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def ask_renderer(folder: RunFolder, settings: Mapping[str, str]) -> str:
+def ask_renderer(
+    folder: RunFolder, settings: Mapping[str, str], deadline_s: float = DEADLINE_S
+) -> str:
     """Change settings of the renderer of a run, or ask for them; return its answer.
 
     Parameters
@@ -54,6 +62,8 @@ def ask_renderer(folder: RunFolder, settings: Mapping[str, str]) -> str:
         Of the run.
     settings : Mapping of str to str
         Names and values; empty to ask.
+    deadline_s : float
+        How long to wait for the answer, in seconds.
 
     Raises
     ------
@@ -71,8 +81,12 @@ def ask_renderer(folder: RunFolder, settings: Mapping[str, str]) -> str:
         socket.linger = 0
         socket.connect(folder.endpoint("paint-control"))
         socket.send_multipart(encode(Message(command)))
-        if not socket.poll(DEADLINE_MS):
-            raise NodeError(f"the renderer of {folder.path} does not answer; is the run going on?")
+        if not socket.poll(round(deadline_s * 1000)):
+            late = "; it may still take effect: look with `phosphene paint`" if settings else ""
+            raise NodeError(
+                f"the renderer of {folder.path} has not answered for {deadline_s:g} s{late}. "
+                "Is the run going on?"
+            )
         try:
             reply = decode(socket.recv_multipart()).header
         except MessageError as error:

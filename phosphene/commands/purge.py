@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PURGE"]
 
+_CURE = (
+    "Look at the date of this machine; where it is right, say --clock-checked once, or call "
+    "without --yes from a terminal"
+)
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("where", type=Path, help="recording, or folder with all folders below it")
@@ -24,6 +30,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         "participant wants it deleted")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="only tell what would be erased")
     parser.add_argument("--yes", action="store_true", help="do not ask (for a timer)")
+    parser.add_argument("--clock-checked", action="store_true", help="somebody has looked: the "
+                        "date of this machine is right")  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -33,21 +41,34 @@ def _run(arguments: argparse.Namespace) -> int:
         raise InputError(f"{arguments.where}: does not exist")
     now = datetime.fromtimestamp(wall_time_s(), UTC)
     chosen, blocked = [], False
-    for found in candidates(arguments.where):
+    seen = list(candidates(arguments.where))
+    for found in seen:
         wanted = arguments.now or found.due(now)
-        if found.obstacle and (wanted or found.keep_until is None):
+        if found.obstacle and arguments.now and found.unreadable:
+            print(f"{found.path}: {found.obstacle}")
+            chosen.append(found)
+        elif found.obstacle and (wanted or found.keep_until is None):
             print(f"{found.path}: {found.obstacle}")
             blocked = True
         elif wanted:
             print(f"{found.path}: {_words(found)}")
             chosen.append(found)
+    trouble = "" if arguments.now or arguments.clock_checked else _clock(now, seen)
+    if arguments.yes and not arguments.dry_run and not arguments.now and not trouble:
+        # The next one finds in the log what time it was now, also where nothing is due.
+        _tell_log("purge looked")
     if not chosen:
         print("nothing is to be erased")
     elif arguments.dry_run:
         print(f"{len(chosen)} would be erased")
-    elif arguments.yes or _agreed(len(chosen)):
-        for found in chosen:
-            _erase(found, "asked for" if arguments.now else "time is over")
+    elif trouble and arguments.yes:
+        print(f"nothing was erased: {trouble}. {_CURE}")
+        blocked = True
+    elif arguments.yes or _agreed(len(chosen), trouble):
+        why = "asked for" if arguments.now else "time is over"
+        # One that cannot be erased keeps none of the others.
+        erased = [_erase(found, why) for found in chosen]
+        blocked = blocked or not all(erased)
     return 1 if blocked else 0
 
 
@@ -57,29 +78,57 @@ def _words(found: Candidate) -> str:
     return f"run {found.run or 'unknown'}, {kind}, {until}"
 
 
-def _agreed(count: int) -> bool:
+def _clock(now: datetime, seen: Sequence[Candidate]) -> str:
+    """Say why the clock cannot be believed; "" where it can."""
+    from phosphene.seal.places import LOG, state_folder
+    from phosphene.seal.present import clock_trouble, times_of
+
+    try:
+        files = [found.path for found in seen if found.path.is_file()]
+        return clock_trouble(now, times_of(state_folder() / LOG, files))
+    except OSError as error:
+        return f"nothing tells whether the clock is right: {error}"
+
+
+def _tell_log(what: str, **facts: str) -> None:
+    from phosphene.seal.places import note
+
+    if trouble := note(what, None, **facts):
+        print(trouble)
+
+
+def _agreed(count: int, trouble: str) -> bool:
+    if trouble:
+        print(f"{trouble}: is the date right?")
     if not sys.stdin.isatty():
         print("nothing was erased: say --yes, or call from a terminal")
         return False
     return input(f"erase {count} recording(s) for ever? type erase: ").strip() == "erase"
 
 
-def _erase(found: Candidate, why: str) -> None:
-    from phosphene.seal.places import note
+def _erase(found: Candidate, why: str) -> bool:
+    from phosphene.errors import SealError
     from phosphene.seal.purge import erase
 
-    gone = erase(found)
+    try:
+        gone = erase(found)
+    except OSError as error:
+        print(f"{found.path}: NOT erased: {error.strerror}")
+        return False
+    except SealError as error:
+        print(error)
+        return False
     beside = f" and {len(gone) - 1} files beside it" if len(gone) > 1 else ""
     print(f"{found.path}: erased{beside}")
-    if trouble := note(
+    _tell_log(
         "erased",
         why=why,
         run=found.run,
         recording=found.id,
         sealed=str(found.sealed).lower(),
         files=str(len(gone)),
-    ):
-        print(trouble)
+    )
+    return True
 
 
 PURGE = CliCommand("purge", "erase recordings whose time is over", _configure, _run)

@@ -26,6 +26,13 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    try:
+        return _unseal_all(arguments)
+    except OSError as error:
+        raise InputError(f"{error.filename or arguments.out}: {error.strerror}") from error
+
+
+def _unseal_all(arguments: argparse.Namespace) -> int:
     from phosphene.recorder.names import recordings_in
     from phosphene.seal.opening import is_sealed
 
@@ -55,8 +62,8 @@ def _target(path: Path, out: Path) -> Path:
 
 def _unseal(path: Path, target: Path, key: StewardKey) -> int:
     from phosphene.recorder.names import UNFINISHED
+    from phosphene.seal.erase import sync_folder
     from phosphene.seal.keys import fingerprint
-    from phosphene.seal.opening import open_sealed
     from phosphene.seal.places import note
     from phosphene.seal.verify import State, verify_sealed
 
@@ -65,25 +72,56 @@ def _unseal(path: Path, target: Path, key: StewardKey) -> int:
         print(f"{path}: {found.state}; {'; '.join(found.troubles) or 'nobody can open it'}")
         return 1
     whole = found.state is State.WHOLE
-    if not whole and not target.name.endswith(UNFINISHED):
-        target = target.with_name(target.name + UNFINISHED)
+    final = target.with_name(target.name.removesuffix(UNFINISHED))
+    target = final.with_name(final.name + UNFINISHED)
+    for name in (final, target):
+        if name.exists():
+            raise ConfigError(f"{name}: exists already and is never overwritten; choose --out")
     if why := note("unsealed", run=found.header.core.run, part=str(found.header.core.part),
                    recording=found.header.core.id, key=fingerprint(key.public)):  # fmt: skip
         print(why)
-    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open_sealed(path, found.header.open(key)) as source, os.fdopen(handle, "wb") as out:
-        left = found.plain
-        while left and (block := source.read(min(_BLOCK, left))):
-            out.write(block)
-            left -= len(block)
-    if whole and target.name.endswith(UNFINISHED):
-        target = target.rename(target.with_name(target.name.removesuffix(UNFINISHED)))
+    _copy(path, target, found.header.open(key), found.plain)
+    if whole:
+        target = target.rename(final)
+    sync_folder(target.parent)
     print(f"{path}: {found.state}, {found.plain} bytes unsealed to {target}")
     for trouble in found.troubles:
         print(f"  {trouble}")
     if not whole:
         print(f"  only what stands before that; make it complete with: phosphene recover {target}")
     return 0 if whole or not found.troubles else 1
+
+
+def _copy(path: Path, target: Path, content_key: bytes, plain: int) -> None:
+    """Write the plaintext and wait until the disk has it; what fails leaves nothing behind.
+
+    Raises
+    ------
+    PhospheneError
+        If it cannot be read or written whole.
+    """
+    from phosphene.seal.opening import open_sealed
+
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as out, open_sealed(path, content_key) as source:
+            while plain:
+                block = source.read(min(_BLOCK, plain))
+                if not block:
+                    raise InputError(f"{path}: became shorter while it was read; call again")
+                out.write(block)
+                plain -= len(block)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:
+        target.unlink()
+        raise InputError(
+            f"{path}: cannot be unsealed to {target} ({error.strerror}); nothing was left there: "
+            "make room, or choose another --out"
+        ) from error
+    except BaseException:
+        target.unlink()
+        raise
 
 
 UNSEAL = CliCommand("unseal", "make an ordinary recording of a sealed one", _configure, _run)

@@ -28,13 +28,17 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from phosphene.recorder.names import recordings_in
+    from phosphene.recorder.names import number_of
     from phosphene.seal.opening import is_sealed
 
     where: Path = arguments.recording
-    paths = recordings_in(where) if where.is_dir() else [where]
-    if not where.exists() or not paths:
-        raise InputError(f"{where}: {'holds no recording' if where.exists() else 'does not exist'}")
+    # All of them: a file put beside another must not hide it.
+    inside = sorted(where.iterdir()) if where.is_dir() else []
+    paths = [path for path in inside if number_of(path) is not None] or [where]
+    if where.is_dir() and paths == [where]:
+        raise InputError(f"{where}: holds no recording")
+    if not where.exists():
+        raise InputError(f"{where}: does not exist")
     key = steward_key(arguments)
     known = _known(arguments.audit)
     good = True
@@ -58,18 +62,20 @@ def _known(log: Path | None) -> dict[str, str]:
         if log is not None:
             raise InputError(f"audit log {log}: does not exist")
         return {}
-    found = {}
+    found: dict[str, str] = {}
     for line in path.read_bytes().splitlines():
         try:
             facts = msgspec.json.decode(line, type=Entry).facts
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # "phosphene audit verify" tells of it
         if "recording" in facts and "header" in facts:
-            found[facts["recording"]] = facts["header"]
+            # The first line counts: one that is appended later takes nothing back.
+            found.setdefault(facts["recording"], facts["header"])
     return found
 
 
 def _sealed(path: Path, key: StewardKey | None, known: dict[str, str], *, must: bool) -> bool:
+    from phosphene.recorder.names import is_unfinished
     from phosphene.seal.verify import State, verify_sealed
 
     found = verify_sealed(path, key)
@@ -83,8 +89,12 @@ def _sealed(path: Path, key: StewardKey | None, known: dict[str, str], *, must: 
             print(f"  {found.left} bytes behind them are of no use")
     for trouble in found.troubles:
         print(f"  {trouble}")
-    if found.state is State.CUT:
+    if found.state is State.CUT and is_unfinished(path):
         print("  its end marker is missing: phosphene recover --key repairs it")
+    elif found.state is State.CUT:
+        print(
+            "  its end marker is missing, which it had when it got this name: it was cut off later"
+        )
     return _in_log(found, known, must=must) and found.state is State.WHOLE
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import threading
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
@@ -22,6 +23,8 @@ from phosphene.errors import BundleError, ConfigError, PhospheneError, problem
 __all__ = ["OpenVinoEngine", "OpenVinoPrecision", "has_bf16", "why_no_openvino"]
 
 OpenVinoPrecision = Literal["auto", "fp32", "bf16"]
+_LOADING = threading.Lock()
+"""Painters open engines from several threads; half an import looks like a broken installation."""
 _REPORTER = "openvino_telemetry"
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 _DTYPES = {
@@ -48,9 +51,8 @@ def has_bf16() -> bool:
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-@cache
 def _core() -> Any:
-    """Load the library once; it takes half a second.
+    """Load the library once, whichever thread comes first; it takes half a second.
 
     Raises
     ------
@@ -58,9 +60,15 @@ def _core() -> Any:
         If it is not there or does not start.
     """
     try:
-        return _mute_import().Core()
+        with _LOADING:
+            return _loaded()
     except Exception as error:  # its own errors share no base but RuntimeError and ImportError
         raise ConfigError(problem("openvino", str(error), "an installed one", _CURE)) from error
+
+
+@cache
+def _loaded() -> Any:
+    return _mute_import().Core()
 
 
 def _mute_import() -> Any:

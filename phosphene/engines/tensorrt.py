@@ -33,6 +33,10 @@ __all__ = [
 MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 AHEAD = ("8.0", "8.6", "8.9", "12.0")
 """Compute capabilities for which a machine without a GPU builds, of those the version knows."""
+INSTALL = (
+    "Install one of them: pip install tensorrt-rtx-cu13-libs tensorrt-rtx-cu13-bindings (builds "
+    "without a GPU), or pip install tensorrt."
+)
 LICENCE = (
     "TensorRT and TensorRT-RTX are NVIDIA's, under its own licence: not part of Phosphene, not to "
     "be passed on with it, and not for medical, life-support or other life-critical use without "
@@ -58,7 +62,7 @@ def tensorrt_module() -> Any:
             if hasattr(module, "Builder"):
                 return module
     allowed = " or ".join(MODULES[:2])
-    raise ConfigError(problem("TensorRT", "; ".join(found), allowed, "Install one of them."))
+    raise ConfigError(problem("TensorRT", "; ".join(found), allowed, INSTALL))
 
 
 def name_and_version() -> tuple[str, str]:

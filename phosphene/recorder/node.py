@@ -34,7 +34,7 @@ __all__ = ["RecorderNode", "scope_for"]
 
 BRAIN_TOPICS = frozenset({"volume", "samples", "features", "percept", "statmap", "regions"})
 OPEN_TOPICS = frozenset(
-    {"quality", "event", "frameinfo", "view", "grant", "beat", "runstart", "runstop"}
+    {"quality", "event", "frameinfo", "painting", "view", "grant", "beat", "runstart", "runstop"}
 )
 MESSAGES_PER_STEP = 500
 BACKLOG_BYTES = 128 * 2**20

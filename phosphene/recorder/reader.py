@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-import numpy as np
 from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
@@ -23,10 +22,10 @@ from mcap.records import Attachment, Channel, Chunk, DataEnd, Header, MessageInd
 from mcap.records import Message as Record
 from mcap.stream_reader import CRCValidationError, breakup_chunk
 from mcap.writer import MCAP0_MAGIC
-from PIL import Image
 
 from phosphene.errors import RecordingError, SealError
 from phosphene.messages import Frame, Message, RunStart, decode
+from phosphene.recorder.bounds import MOST_RECORD_BYTES, picture_of, unpacked
 from phosphene.recorder.framing import unpack
 from phosphene.recorder.names import finished_name, recordings_in
 from phosphene.recorder.writer import PICTURE_TOPIC
@@ -45,7 +44,15 @@ _KINDS: dict[int, Any] = {
     Opcode.ATTACHMENT: Attachment,
     Opcode.DATA_END: DataEnd,
 }
-_DAMAGE = (CRCValidationError, McapError, RuntimeError, ValueError, struct.error, SealError)
+_DAMAGE = (
+    CRCValidationError,
+    McapError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    SealError,
+)
 
 
 class Ending:
@@ -103,6 +110,8 @@ def _records(file: BinaryIO, size: int, ending: Ending) -> Iterator[Any]:
             opcode, length = head[0], int.from_bytes(head[1:], "little")
             if length > size - file.tell():
                 return
+            if length > MOST_RECORD_BYTES:
+                raise ValueError(f"no record has {length} bytes")
             found = _parse(opcode, file.read(length))
         except _DAMAGE as error:
             ending.damage = f"record at byte {ending.read_bytes}: {error}"
@@ -123,7 +132,7 @@ def _parse(opcode: int, body: bytes) -> list[Any]:
     if stream.count != len(body):
         raise ValueError(f"the record has {len(body)} bytes, its parts {stream.count}")
     if isinstance(record, Chunk):
-        records: list[Any] = breakup_chunk(record, validate_crc=True)
+        records: list[Any] = breakup_chunk(unpacked(record), validate_crc=True)
         return records
     return [record] if isinstance(record, Metadata) else []
 
@@ -196,10 +205,13 @@ def decode_header(data: bytes) -> Frame:
 
 def _with_picture(frame: Frame, data: bytes) -> Message:
     image = CompressedImage.FromString(data)
-    picture = np.asarray(Image.open(io.BytesIO(image.data)))
+    if len(frame.arrays) != 1:
+        raise RecordingError(f"frame {frame.seq}: {len(frame.arrays)} arrays instead of a picture")
     (spec,) = frame.arrays
-    if picture.shape != spec.shape:
-        raise RecordingError(f"frame {frame.seq}: picture {picture.shape}, header {spec.shape}")
+    try:
+        picture = picture_of(image.data, spec.shape)
+    except ValueError as error:
+        raise RecordingError(f"frame {frame.seq}: {error}") from error
     return Message(frame, {spec.name: picture})
 
 

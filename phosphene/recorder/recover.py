@@ -20,6 +20,7 @@ from phosphene.recorder.disk import Disk, disk_for
 from phosphene.recorder.names import finished_name, is_unfinished, recordings_in
 from phosphene.recorder.reader import Ending, records_of
 from phosphene.recorder.writer import CHUNK_BYTES, PROFILE
+from phosphene.seal.erase import erase_keys, sync_folder
 from phosphene.seal.opening import is_sealed, is_unlocked, open_recording, sealed_header
 from phosphene.seal.writer import Seal
 
@@ -93,12 +94,21 @@ def recover(path: Path, alive: Callable[[], object] = lambda: None) -> Recovered
             draft.unlink(missing_ok=True)
             raise RecordingError(f"{path}: {error}") from error
         draft.rename(target)
+        # Only one of both is safe to lose, and only once the other is there for good.
+        sync_folder(target.parent)
         if ending.damage:
             path.rename(path.with_name(path.name + ".damaged"))
         else:
-            path.unlink()
+            _put_away(path)
     lost = 0 if ending.complete else read - ending.read_bytes
     return Recovered(target, messages, lost, ending.damage)
+
+
+def _put_away(path: Path) -> None:
+    """Delete what was repaired; a later purge must not leave its keys in freed blocks."""
+    if is_sealed(path):
+        erase_keys(path)
+    path.unlink()
 
 
 def _seal_again(path: Path) -> Seal | None:

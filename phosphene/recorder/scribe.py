@@ -67,6 +67,7 @@ class Scribe:
             self._flush()
             self.written += 1
             self.result = self._file.finish()
+            self.failure = self._file.unsure
         except OSError as error:
             self._fail(error, 0)
 

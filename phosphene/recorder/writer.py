@@ -30,6 +30,7 @@ from phosphene.messages import Message, topic_of
 from phosphene.recorder.disk import disk_for
 from phosphene.recorder.framing import ENCODING, pack
 from phosphene.recorder.names import finished_name
+from phosphene.seal.erase import sync_folder
 from phosphene.seal.header import Header
 from phosphene.seal.writer import Seal
 
@@ -78,6 +79,11 @@ class RecordingFile:
         If the file cannot be created.
     RecordingError
         If there is no room for its first bytes.
+
+    Attributes
+    ----------
+    unsure : str
+        Why the finished file's name may not outlive a power cut; empty where it does.
     """
 
     def __init__(
@@ -87,6 +93,7 @@ class RecordingFile:
         seal: Seal | None = None,
     ) -> None:
         self.path = path
+        self.unsure = ""
         try:
             self._file = open_file(path)
         except OSError as error:
@@ -168,6 +175,13 @@ class RecordingFile:
         final = finished_name(self.path)
         self.path.rename(final)
         self._file.close()
+        try:
+            sync_folder(final.parent)
+        except OSError as error:
+            # The recording is whole; to begin its end anew (`cut_short`) would only harm it.
+            self.unsure = (
+                f"recording {final}: its new name may not outlive a power cut: {error.strerror}"
+            )
         return final
 
     def _put(self, topic: str, message: Message, data: bytes) -> None:
@@ -189,7 +203,7 @@ class RecordingFile:
                 schema_id=register_schema(self._writer, CompressedImage),
             )
         picture = CompressedImage(
-            frame_id="world-64", format="jpeg", data=jpeg(message.arrays["picture"])
+            frame_id="frame", format="jpeg", data=jpeg(message.arrays["picture"])
         )
         picture.timestamp.FromNanoseconds(time_ns(message.header.t_sent))
         self._store(PICTURE_TOPIC, message.header, picture.SerializeToString())

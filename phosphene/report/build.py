@@ -9,15 +9,15 @@ import msgspec
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from phosphene.marking import Marks, png_bytes
+from phosphene.marking import Marks, labelled, png_bytes
 from phosphene.report import brain, figures
 from phosphene.report.accuracy import Joined, accuracy, join
-from phosphene.report.html import page
+from phosphene.report.html import Picture, page
 from phosphene.report.latency import latencies_ms
 from phosphene.report.load import RunData, frames_of, load
-from phosphene.report.pictures import PictureKeeper, pairs_of
+from phosphene.report.pictures import PictureKeeper, chosen_of, pairs_of
 from phosphene.report.preview import PreviewFilm, film_rate_hz
-from phosphene.report.strip import strip
+from phosphene.report.strip import full_size, strip
 from phosphene.report.summary import split_of, summarise, write_json
 from phosphene.report.truth import Shown, from_events, from_programme
 from phosphene.report.volumes import write_table
@@ -61,9 +61,9 @@ def build(out: Path, truth: Truth | None = None, *, run: str | None = None) -> P
         data = load(out, run)
         shown = _truth(data, truth)
         bar.update()
-        keeper = _pass_frames(data, shown, folder / "preview.mp4")
-        bar.update()
         joined = join(data.percepts, shown)
+        keeper = _pass_frames(data, shown, joined, folder / "preview.mp4")
+        bar.update()
         scores = accuracy(joined, keeper.pictures, split_of(data))
         summary = summarise(data, scores, folder)
         if summary["scan"] is not None:
@@ -74,9 +74,12 @@ def build(out: Path, truth: Truth | None = None, *, run: str | None = None) -> P
         write_json(folder / "report.json", summary)
         bar.update()
         drawn = _drawn(data, joined, shown, keeper)
+        large = full_size(pairs_of(joined, keeper.whole))
+        marks = marks_of(data)
+        whole = [Picture(words, png_bytes(labelled(pair), marks)) for words, pair in large]
         bar.update()
         path = folder / "report.html"
-        path.write_text(page(summary, drawn), encoding="utf-8")
+        path.write_text(page(summary, drawn, whole), encoding="utf-8")
         bar.update()
     return path
 
@@ -97,9 +100,12 @@ def _truth(data: RunData, given: Truth | None) -> list[Shown]:
     return from_programme(msgspec.json.decode(text, type=Programme)) if text else []
 
 
-def _pass_frames(data: RunData, shown: Sequence[Shown], film: Path) -> PictureKeeper:
+def _pass_frames(
+    data: RunData, shown: Sequence[Shown], joined: Sequence[Joined], film: Path
+) -> PictureKeeper:
     """Go once through the recorded pictures: into the film, and the last of each percept kept."""
-    keeper = PictureKeeper()
+    pictured = {frame.t_percept for frame in data.frames if frame.percept_seq >= 0}
+    keeper = PictureKeeper([j.percept.header.t_sent for j in chosen_of(joined, pictured)])
     headers = [m.header for m in data.percepts]
     rate_hz = film_rate_hz(data.fps, [h.t_data for h in headers])
     seen_s = {h.t_sent: h.t_seen for h in headers}

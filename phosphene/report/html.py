@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from phosphene.report import crednf
 from phosphene.report.notes import grouped
+from phosphene.report.painting import painting_rows
 from phosphene.report.volumes import FLAGS, in_words
 from phosphene.report.words import COUNTS, STAGES, counter_words
 
-__all__ = ["STYLE", "inline_image", "page", "table"]
+__all__ = ["STYLE", "Picture", "inline_image", "page", "table"]
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1020px; margin: 2em auto;
@@ -52,6 +53,13 @@ SCORE_NAMES = {
     "label_per_block": "label, per block",
     "auc": "area under the ROC curve",
 }
+
+
+class Picture(NamedTuple):
+    """A PNG file, and what it shows in words."""
+
+    words: str
+    png: bytes
 
 
 def _number(value: Any, digits: int = 3) -> str:
@@ -236,6 +244,16 @@ def _maps(s: Mapping[str, Any]) -> str:
     return table(("contrast", "largest t", "smallest t", "degrees of freedom", "file"), rows)
 
 
+def _painting(s: Mapping[str, Any]) -> str:
+    if s["painting"] is None:
+        return _why("what painted was not recorded")
+    rows, changes = painting_rows(s["painting"])
+    made = table((), rows, numbers_from=9)
+    if not changes:
+        return made + _why("nothing was changed while the run went on")
+    return made + table(("after, s", "changed while the run went on"), changes, numbers_from=9)
+
+
 def _notes(s: Mapping[str, Any]) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in s["notes"])
     return f"<ul>{items}</ul>" if items else _why("nothing")
@@ -267,7 +285,21 @@ def _brain(s: Mapping[str, Any], image: Callable[[str], bytes | None]) -> list[s
     return parts
 
 
-def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str:
+def _whole(pictures: Sequence[Picture]) -> str:
+    """Show pictures at their own size, folded away: the strip shows them smaller."""
+    if not pictures:
+        return ""
+    shown = "".join(
+        f"<p>{escape(words)}<br>{inline_image(png, words, '')}</p>" for words, png in pictures
+    )
+    return f"<details><summary>as recorded: seen, decoded</summary>{shown}</details>"
+
+
+def page(
+    summary: Mapping[str, Any],
+    figures: Mapping[str, bytes | None],
+    pictures: Sequence[Picture] = (),
+) -> str:
     """Make the page.
 
     Parameters
@@ -276,6 +308,8 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
         Made by `phosphene.report.summary.summarise`.
     figures : mapping of str to bytes or None
         PNG files by name: strip, confidence, regions, motion, where, map, latency.
+    pictures : sequence of Picture
+        Those of the strip, at their own size.
 
     Returns
     -------
@@ -297,6 +331,9 @@ def page(summary: Mapping[str, Any], figures: Mapping[str, bytes | None]) -> str
         inline_image(image("strip"), "seen above decoded, in time order", no_pictures),
         "<small>Of each stimulus the percept seen nearest to its middle, in time order; "
         "not chosen by hand.</small>",
+        _whole(pictures),
+        "<h2>Painting</h2>",
+        _painting(s),
         "<h2>Accuracy</h2>",
         _accuracy(s),
         inline_image(image("confidence"), "confidence over time", "no percepts were recorded"),

@@ -19,6 +19,7 @@ from phosphene.messages import (
     FrameInfo,
     Grant,
     Message,
+    Painting,
     Percept,
     Quality,
     Regions,
@@ -76,6 +77,8 @@ class RunData:
         Facts of every frame rendered.
     frames : list of Frame
         Headers of the frames whose pictures were recorded.
+    paintings : list of Painting
+        What painted at the start of each of the renderer's lives, and after each change.
     topics, missing : Counter
         Messages, and missing numbers, of each topic.
     shape : tuple of int
@@ -105,6 +108,7 @@ class RunData:
     events: list[Event] = field(default_factory=list)
     frameinfos: list[FrameInfo] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
+    paintings: list[Painting] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
     scopes: set[str] = field(default_factory=set)
     volumes: set[int] = field(default_factory=set)
@@ -205,6 +209,8 @@ def _take(data: RunData, message: Message) -> None:
             data.frames.append(header)
         case FrameInfo():
             data.frameinfos.append(header)
+        case Painting():
+            data.paintings.append(header)
         case View():
             data.views.append(header)
         case Volume():

@@ -19,12 +19,13 @@ from phosphene.marking import LABEL, Marks, mark_film
 from phosphene.messages import Frame, Message
 from phosphene.report.truth import Shown, shown_at
 
-__all__ = ["ENCODERS", "PreviewFilm", "film_rate_hz"]
+__all__ = ["ENCODERS", "NEUTRAL", "PreviewFilm", "film_rate_hz", "said_of"]
 
 Picture = npt.NDArray[np.uint8]
 ENCODERS = ("libx264", "libopenh264", "mpeg4")
 SCALE = 4
 CAPTION_PX = 24
+NEUTRAL = "neutral: nothing decoded"
 GREY = (110, 110, 110)
 
 
@@ -95,7 +96,7 @@ class PreviewFilm:
         self._begin_s = 0.0
         self._last_pts = -1
         self._side = 0
-        self._words = ""
+        self._words = ("", "")
         self._caption = np.zeros((0, 0, 3), np.uint8)
         self._rate = Fraction(rate_hz).limit_denominator(1000)
         self._container: Any = None
@@ -150,14 +151,18 @@ class PreviewFilm:
     def _canvas(self, header: Frame, decoded: Picture) -> Picture:
         """Put seen and decoded side by side over a caption."""
         side = self._side
-        left, words = self._seen(header, side)
-        if self._words != words:
-            self._words, self._caption = words, _caption(words, side)
+        left, words = self._seen(header, side, max(decoded.shape[:2]))
+        lines = (words, said_of(header))
+        if self._words != lines:
+            self._words, self._caption = lines, _caption(*lines, side)
         pictures = np.concatenate([left, _fitted(decoded, side)], axis=1)
         return np.concatenate([pictures, self._caption])
 
-    def _seen(self, header: Frame, side: int) -> tuple[Picture, str]:
-        """Return what was on show at the time that a frame's percept speaks of."""
+    def _seen(self, header: Frame, side: int, own_px: int) -> tuple[Picture, str]:
+        """Return what was on show at the time that a frame's percept speaks of.
+
+        It is drawn at `own_px`, the size of the frame, so that both are enlarged alike.
+        """
         empty = np.full((side, side, 3), GREY, np.uint8)
         t_s = self._seen_s.get(header.t_percept)
         if t_s is None:
@@ -167,7 +172,7 @@ class PreviewFilm:
             return empty, f"nothing, {t_s:.1f} s"
         words = f"{self._shown[block].label}, {t_s:.1f} s"
         if self._left is None or self._left[0] != t_s:
-            picture = self._shown[block].picture_at(t_s)
+            picture = self._shown[block].picture_at(t_s, own_px)
             self._left = (t_s, empty if picture is None else _fitted(picture, side))
         return self._left[1], words
 
@@ -178,11 +183,23 @@ def _side_of(picture: Picture) -> int:
     return 2 * (longest * (SCALE if longest <= 128 else 1) // 2)
 
 
-def _caption(words: str, side: int) -> Picture:
+def said_of(header: Frame) -> str:
+    """Say what stands on the right: a picture or the neutral frame, and how sure the decoder was.
+
+    Parameters
+    ----------
+    header : Frame
+        Of a recorded frame.
+    """
+    what = NEUTRAL if header.state == "neutral" else LABEL
+    return what if header.percept_seq < 0 else f"{what}, confidence {header.confidence:.2f}"
+
+
+def _caption(words: str, said: str, side: int) -> Picture:
     image = Image.new("RGB", (2 * side, CAPTION_PX), (20, 20, 20))
     drawing = ImageDraw.Draw(image)
     drawing.text((6, 6), f"seen: {words}", fill=(230, 230, 230))
-    drawing.text((side + 6, 6), LABEL, fill=(230, 200, 120))
+    drawing.text((side + 6, 6), said, fill=(230, 200, 120))
     return np.asarray(image)
 
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from phosphene.marking import LABEL
 from phosphene.report.pictures import Pair
 
-__all__ = ["strip"]
+__all__ = ["full_size", "strip"]
 
 SIDE_PX = 118
 GAP_PX = 6
@@ -47,6 +47,23 @@ def strip(pairs: Sequence[Pair]) -> npt.NDArray[np.uint8] | None:
     foot = f"seen (above), decoded (below) with confidence; {LABEL}"
     drawing.text((2, rows * cell[1]), foot, fill=INK, font=font)
     return np.asarray(image)
+
+
+def full_size(pairs: Sequence[Pair]) -> list[tuple[str, npt.NDArray[np.uint8]]]:
+    """Return seen beside decoded as recorded, with words, where the strip shows them smaller.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        In time order.
+    """
+    found = []
+    for pair in pairs:
+        if max(pair.decoded.shape[:2]) > SIDE_PX:
+            seen = [] if pair.seen is None else [pair.seen]
+            words = f"{pair.label} {pair.t_seen_s:.0f} s, decoded with {pair.confidence:.2f}"
+            found.append((words, np.concatenate([*seen, pair.decoded], axis=1)))
+    return found
 
 
 def _draw_pair(

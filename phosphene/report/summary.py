@@ -19,6 +19,7 @@ from phosphene.report.interruptions import interruptions_of
 from phosphene.report.latency import latencies_ms, summary_of
 from phosphene.report.load import RunData
 from phosphene.report.notes import blank_spells, notes_of
+from phosphene.report.painting import painting_of
 from phosphene.report.scan import scan_of
 from phosphene.report.words import figure_words
 
@@ -96,6 +97,7 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
         "data_s": data_s,
         "wall_s": data.last_s - data.first_s if data.topics else None,
         "consent": _consent(data),
+        "painting": painting_of(data),
         "counts": counts_of(data),
         "counters": data.counters(),
         "latency_ms": latency,

@@ -16,6 +16,7 @@ __all__ = ["Shown", "from_events", "from_programme", "shown_at"]
 
 # Onsets and times are sums of floats; a microsecond decides no match.
 EPS_S = 1e-6
+LEAST_PX = 8
 
 
 class _Lasting(msgspec.Struct, frozen=True):
@@ -47,10 +48,10 @@ class Shown:
             return self.clip.scene_at(t_s - self.onset_s)
         return self.clip
 
-    def picture_at(self, t_s: float) -> npt.NDArray[np.uint8] | None:
-        """Return the picture on show at `t_s` seconds, uint8 (64, 64, 3)."""
+    def picture_at(self, t_s: float, size_px: int = 64) -> npt.NDArray[np.uint8] | None:
+        """Return the picture on show at `t_s` seconds, uint8 (size_px, size_px, 3)."""
         scene = self.scene_at(t_s)
-        return None if scene is None else draw(scene)
+        return None if scene is None else draw(scene, max(LEAST_PX, size_px))
 
     @property
     def identity(self) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,12 +25,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from phosphene.errors import SealError
 
-__all__ = ["CHECKPOINT", "AuditLog", "Entry", "Head", "read_head", "read_heads", "troubles_in"]
+__all__ = [
+    "CHECKPOINT",
+    "AuditLog",
+    "Entry",
+    "Head",
+    "newest_time",
+    "read_head",
+    "read_heads",
+    "troubles_in",
+]
 
 CHECKPOINT = "checkpoint"
 _DOMAIN = b"phosphene audit checkpoint 1\0"
 _FIRST = "0" * 64
 _TAIL_BYTES = 65_536
+_LOCK_S, _LOCK_STEP_S = 2.0, 0.02
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,7 +105,7 @@ def read_head(text: str) -> Head:
         If it is something else.
     """
     number, _, digest = text.strip().partition(":")
-    if not number.isdigit() or len(digest) != len(_FIRST):
+    if not number.isdecimal() or len(digest) != len(_FIRST):
         raise SealError(f"head {text!r}: expected NUMBER:HASH as a run tells it at its end")
     return Head(int(number), digest)
 
@@ -111,6 +122,8 @@ def read_heads(path: Path) -> list[Head]:
         return [read_head(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
     except OSError as error:
         raise SealError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SealError(f"{path}: not a list of heads: {error}") from error
 
 
 class AuditLog:
@@ -126,6 +139,11 @@ class AuditLog:
         Returns the present date and time with zone.
     second : Path or None
         Where heads are told as well, best on another disk.
+
+    Attributes
+    ----------
+    trouble : str
+        Why the second place did not take the newest head; empty where it did.
     """
 
     def __init__(
@@ -136,6 +154,7 @@ class AuditLog:
         second: Path | None = None,
     ) -> None:
         self._path, self._key, self._wall, self._second = path, key, wall, second
+        self.trouble = ""
 
     def add(self, what: str, **facts: str) -> Head:
         """Append a line and return the head.
@@ -148,7 +167,7 @@ class AuditLog:
         return self._append(lambda head: Entry(head.n + 1, self._at(), what, facts, head.sha256))
 
     def checkpoint(self) -> Head:
-        """Append a signed checkpoint, and tell the second place.
+        """Append a signed checkpoint, and tell the second place; one that is away stops nothing.
 
         Raises
         ------
@@ -163,8 +182,7 @@ class AuditLog:
 
         head = self._append(signed)
         if self._second is not None:
-            with _private(self._second) as file:
-                file.write(f"{head}\n".encode())
+            self.trouble = _tell(self._second, head)
         return head
 
     def _at(self) -> str:
@@ -172,7 +190,7 @@ class AuditLog:
 
     def _append(self, make: Callable[[Head], Entry]) -> Head:
         with _private(self._path) as file:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            _lock(file)
             head, cut = _end_of(file)
             entry = make(head)
             # The last line was cut off (a full disk, a power cut): it stays, and counts as damage.
@@ -181,6 +199,34 @@ class AuditLog:
             file.flush()
             os.fsync(file.fileno())
         return Head.of(entry.n, line)
+
+
+def _tell(second: Path, head: Head) -> str:
+    try:
+        with _private(second) as file:
+            file.write(f"{head}\n".encode())
+    except OSError as error:
+        return f"the audit log's second place cannot be written: {error}"
+    return ""
+
+
+def _lock(file: BinaryIO) -> None:
+    """Wait for other writers, but not for one that was stopped in the middle of a line.
+
+    Raises
+    ------
+    TimeoutError
+        If it takes too long.
+    """
+    until_s = time.monotonic() + _LOCK_S
+    while True:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= until_s:
+                raise TimeoutError(f"another process holds it for {_LOCK_S:g} s") from None
+        time.sleep(_LOCK_STEP_S)
 
 
 def _private(path: Path) -> BinaryIO:
@@ -197,9 +243,30 @@ def _end_of(file: BinaryIO) -> tuple[Head, bool]:
     for line in reversed(lines[:-1] if cut else lines):
         try:
             return Head.of(msgspec.json.decode(line, type=Entry).n, line), cut
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue
     return Head(0, _FIRST), cut
+
+
+def newest_time(path: Path) -> datetime | None:
+    """Return when a log's last readable line was written; None where it has none with a zone.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        lines = file.read().splitlines()
+    for line in reversed(lines):
+        try:
+            at = datetime.fromisoformat(msgspec.json.decode(line, type=Entry).at)
+        except (msgspec.DecodeError, ValueError):
+            continue  # a line cut off, or the middle of one
+        if at.tzinfo is not None:
+            return at
+    return None
 
 
 def troubles_in(

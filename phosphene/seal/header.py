@@ -15,6 +15,7 @@ one, and that nobody can open. Neither name nor pseudonym of the person stands h
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,6 +48,7 @@ WRAPPED_BYTES = 80
 _MOST_CORE, _MOST_STEWARDS = 65_536, 64
 MOST_HEADER = 2**17
 """More bytes than any header has."""
+_HEX = re.compile("(?:[0-9a-f]{2})*")
 _DOMAIN = b"phosphene sealed recording 1\0"
 # RFC 9180, single shot, base mode
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
@@ -173,7 +175,14 @@ def build(core: Core, content_key: bytes, signer: Ed25519PrivateKey) -> tuple[He
     header : Header
     raw : bytes
         What to write.
+
+    Raises
+    ------
+    SealError
+        If nobody could read it: too many stewards, or facts that are too long.
     """
+    if not 0 < len(core.stewards) <= _MOST_STEWARDS:
+        raise SealError(f"{len(core.stewards)} stewards; a recording has 1 to {_MOST_STEWARDS}")
     public = signer.public_key().public_bytes_raw().hex()
     stewards = [X25519PublicKey.from_public_bytes(bytes.fromhex(k)) for k in core.stewards]
     info = _info(core.id, public)
@@ -181,7 +190,10 @@ def build(core: Core, content_key: bytes, signer: Ed25519PrivateKey) -> tuple[He
     core = msgspec.structs.replace(
         core, signer=public, keys_sha256=hashlib.sha256(wrapped).hexdigest()
     )
-    front = MAGIC + _with_length(msgspec.json.encode(core))
+    encoded = msgspec.json.encode(core)
+    if len(encoded) > _MOST_CORE:
+        raise SealError(f"{len(encoded)} bytes of facts; a recording has at most {_MOST_CORE}")
+    front = MAGIC + _with_length(encoded)
     raw = front + _with_length(wrapped)
     header = Header(
         core, wrapped, len(front) + 4, len(raw) + SIGNATURE_BYTES, hashlib.sha256(front).digest()
@@ -222,16 +234,10 @@ def parse(raw: bytes) -> Header:
 
 def _check(header: Header, raw: bytes, signature: bytes) -> None:
     core = header.core
-    good_lengths = (
-        len(core.id) == 32
-        and len(core.prefix) == 2 * PREFIX_BYTES
-        and len(header.wrapped) == WRAPPED_BYTES * len(core.stewards) > 0
-    )
     try:
-        if not good_lengths:
+        _check_facts(core)
+        if len(header.wrapped) != WRAPPED_BYTES * len(core.stewards):
             raise ValueError("lengths do not fit")
-        if core.keep_until:
-            datetime.fromisoformat(core.keep_until)
         if header.erased:
             return  # the signature covered the keys; the core is bound to every chunk's
         if hashlib.sha256(header.wrapped).hexdigest() != core.keys_sha256:
@@ -241,6 +247,27 @@ def _check(header: Header, raw: bytes, signature: bytes) -> None:
         raise SealError("its header was altered: the signature does not fit") from None
     except ValueError as error:
         raise SealError(f"its header was altered: {error}") from error
+
+
+def _check_facts(core: Core) -> None:
+    """Check what is used, or printed, before or without the signature.
+
+    Raises
+    ------
+    ValueError
+        If a fact is not what a recorder writes.
+    """
+    sizes = [(core.id, 16), (core.prefix, PREFIX_BYTES)]
+    sizes += [(text, 32) for text in (core.signer, core.keys_sha256, *core.stewards)]
+    if not core.stewards or any(
+        len(text) != 2 * size or not _HEX.fullmatch(text) for text, size in sizes
+    ):
+        raise ValueError("lengths do not fit")
+    if not core.run.isprintable():
+        raise ValueError("the run's name cannot be printed")
+    for moment in (core.made, core.keep_until or core.made):
+        if datetime.fromisoformat(moment).tzinfo is None:
+            raise ValueError("a time has no zone")
 
 
 def _info(recording_id: str, signer: str) -> bytes:

@@ -13,11 +13,16 @@ from phosphene.seal.audit import AuditLog
 __all__ = ["Journal"]
 
 CHECKPOINT_S = 60.0
+RETRY_S = 5.0
+_CLOSE_S = 4.0
 _MOST_WAITING = 10_000
 
 
 class Journal:
     """A queue of lines for the audit log.
+
+    What cannot be written is kept and tried again, with the next line or after five seconds. Lines
+    that find the queue full are counted, and their number is written as soon as anything can be.
 
     Parameters
     ----------
@@ -31,7 +36,7 @@ class Journal:
     Attributes
     ----------
     failure : str
-        Why a line could not be written; empty while all could.
+        Why lines wait or are missing; empty while all are written.
     """
 
     def __init__(
@@ -43,50 +48,77 @@ class Journal:
         self._open_log, self._checkpoint_s = open_log, checkpoint_s
         self._clock = clock or MonotonicClock()
         self._log: AuditLog | None = None
-        self._waiting: deque[tuple[str, dict[str, str]]] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[tuple[str, dict[str, str]]] = deque()
+        self._missed = 0
         self._changed = threading.Condition()
-        self._closed = False
+        self._news = self._closed = False
+        self._sign_at_s: float | None = None
         self.failure = ""
-        self._thread = threading.Thread(target=self._run, name="journal")
+        # A disk that hangs must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
     def put(self, what: str, **facts: str) -> None:
         """Queue a line; returns at once."""
         with self._changed:
-            self._waiting.append((what, facts))
+            if len(self._waiting) < _MOST_WAITING:
+                self._waiting.append((what, facts))
+            else:
+                self._missed += 1
+            self._news = True
             self._changed.notify()
 
     def close(self) -> None:
-        """Write what is left and a checkpoint, and end the thread."""
+        """Write what is left and a checkpoint, and end the thread, unless the disk hangs."""
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(_CLOSE_S)
+        if self._thread.is_alive():
+            self.failure = f"the audit log did not take its last lines within {_CLOSE_S:g} s"
 
     def _run(self) -> None:
-        sign_at_s: float | None = None
+        wait_s: float | None = None
         closed = False
         while not closed:
-            lines, closed = self._take(sign_at_s)
-            now_s = self._clock.now()
+            closed = self._wait(wait_s)
             try:
                 self._log = self._log or self._open_log()
-                for what, facts in lines:
-                    self._log.add(what, **facts)
-                if lines and sign_at_s is None:
-                    sign_at_s = now_s + self._checkpoint_s
-                if sign_at_s is not None and (closed or now_s >= sign_at_s):
-                    self._log.checkpoint()
-                    sign_at_s = None
-            except (OSError, SealError) as error:
+                self._write(self._log)
+                self._sign(self._log, at_once=closed)
+                wait_s = self._until_signed_s()
+            except (OSError, SealError, ValueError) as error:
                 self.failure = f"the audit log cannot be written: {error}"
-                sign_at_s = None
+                wait_s = RETRY_S
 
-    def _take(self, until_s: float | None) -> tuple[list[tuple[str, dict[str, str]]], bool]:
-        """Wait for lines, the end or a time; return the lines and whether it is the end."""
-        timeout_s = None if until_s is None else max(0.0, until_s - self._clock.now())
+    def _wait(self, timeout_s: float | None) -> bool:
+        """Wait for a line, the end or a time; return whether it is the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed, timeout_s)
-            lines = list(self._waiting)
-            self._waiting.clear()
-            return lines, self._closed
+            self._changed.wait_for(lambda: self._news or self._closed, timeout_s)
+            self._news = False
+            return self._closed
+
+    def _write(self, log: AuditLog) -> None:
+        """Write what waits; a line leaves the queue once it is in the log."""
+        while self._waiting:
+            what, facts = self._waiting[0]
+            now_s = self._clock.now()
+            log.add(what, **facts)
+            self._waiting.popleft()
+            if self._sign_at_s is None:
+                self._sign_at_s = now_s + self._checkpoint_s
+        with self._changed:
+            missed, self._missed = self._missed, 0
+        if missed:
+            log.add("lines missed", count=str(missed))
+        self.failure = ""
+
+    def _sign(self, log: AuditLog, *, at_once: bool) -> None:
+        if self._sign_at_s is not None and (at_once or self._clock.now() >= self._sign_at_s):
+            log.checkpoint()
+            self._sign_at_s = None
+            self.failure = log.trouble
+
+    def _until_signed_s(self) -> float | None:
+        at_s = self._sign_at_s
+        return None if at_s is None else max(0.0, at_s - self._clock.now())

@@ -208,6 +208,11 @@ def load_public(path: Path) -> bytes:
     key = _pem(path)
     if not isinstance(key, X25519PublicKey):
         raise SealError(f"public key {path}: not an X25519 key; make one with: phosphene keys new")
+    try:
+        X25519PrivateKey.generate().exchange(key)
+    except ValueError:
+        # One of the few points where every exchange gives zeros (RFC 7748, section 6.1).
+        raise SealError(f"public key {path}: of low order, seals nothing") from None
     return key.public_bytes_raw()
 
 

@@ -30,12 +30,18 @@ __all__ = [
 ]
 
 KEYS_VARIABLE = "PHOSPHENE_RECORDING_KEYS"
+_SEALED_NAME = ".mcap.sealed"
 
 
 def is_sealed(path: Path) -> bool:
-    """Return whether a file begins like a sealed recording."""
+    """Return whether a file is a sealed recording, by its name or by how it begins.
+
+    One of that name that begins otherwise is a damaged one, or another put in its place.
+    """
     if not path.is_file():
         return False
+    if _SEALED_NAME in path.name:
+        return True
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,6 +74,8 @@ def machine_key(folder: Path) -> Ed25519PrivateKey:
         raise SealError(f"audit key {path}: cannot be read: {error}") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise SealError(f"audit key {path}: not an Ed25519 key")
+    if not (folder / PUBLIC).exists():
+        _publish(key, folder / PUBLIC)  # whoever made the key did not come that far
     return key
 
 
@@ -108,15 +111,15 @@ def note(what: str, folder: Path | None = None, **facts: str) -> str:
     Returns
     -------
     str
-        Why it could not be written; "" where it was.
+        Why it, or its head at the second place, could not be written; "" where it was.
     """
     try:
         log = audit_in(folder or state_folder())
         log.add(what, **facts)
         log.checkpoint()
-    except (OSError, SealError) as error:
+    except (OSError, SealError, ValueError) as error:
         return f"the audit log cannot be written: {error}"
-    return ""
+    return log.trouble
 
 
 def _make(path: Path, public: Path) -> None:
@@ -126,12 +129,19 @@ def _make(path: Path, public: Path) -> None:
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
     try:
         os.link(draft, path)
     except FileExistsError:
         return  # another process was quicker
     finally:
         draft.unlink()
-    public.write_bytes(
-        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    )
+    _publish(key, public)
+
+
+def _publish(key: Ed25519PrivateKey, public: Path) -> None:
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    draft = public.with_name(f"{public.name}.{os.getpid()}.{threading.get_ident()}")
+    draft.write_bytes(pem)
+    draft.replace(public)

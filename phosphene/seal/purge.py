@@ -7,22 +7,30 @@ recording can only be deleted.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from phosphene.errors import RecordingError, SealError
+from phosphene.errors import PhospheneError, SealError
 from phosphene.recorder.names import number_of, recordings_in
 from phosphene.recorder.reader import start_of
 from phosphene.recorder.recover import being_written
+from phosphene.seal.erase import erase_keys, sync_folder
 from phosphene.seal.opening import is_sealed, sealed_header
 
 __all__ = ["Candidate", "candidates", "erase"]
 
-COMPANIONS = ("report.*", "preview.mp4", "volumes.csv", "tmap-*.nii.gz", "logs/*.log",
-              "*.scores", "*.scores.sealed")  # fmt: skip
+COMPANIONS = (
+    "report.html",
+    "report.json",
+    "preview.mp4",
+    "volumes.csv",
+    "tmap-*.nii.gz",
+    "logs/*.log",
+    "*.scores",
+    "*.scores.sealed",
+)
 """What a run leaves beside its recordings."""
 
 
@@ -44,6 +52,8 @@ class Candidate:
         When its time is over; None for never.
     obstacle : str
         Why it cannot be judged or erased now; empty otherwise.
+    unreadable : bool
+        Whether the only obstacle is that nobody can tell what it is: one of our names, damaged.
     """
 
     path: Path
@@ -52,6 +62,7 @@ class Candidate:
     run: str
     keep_until: datetime | None
     obstacle: str = ""
+    unreadable: bool = False
 
     def due(self, now: datetime) -> bool:
         """Return whether its time is over."""
@@ -59,30 +70,48 @@ class Candidate:
 
 
 def candidates(where: Path) -> Iterator[Candidate]:
-    """Yield the recordings of a file, or of a folder and all below it."""
-    paths = [where] if where.is_file() else sorted(where.rglob("recording*.mcap*"))
-    for path in paths:
-        if path.is_file() and not path.is_symlink():
-            yield _candidate(path)
+    """Yield the recordings of a file, or of a folder and all below it; no link is followed."""
+    if where.is_symlink() and where.is_file():
+        yield _told_only(where, "is a symbolic link; name the file that it leads to")
+        return
+    if where.is_file():
+        yield _candidate(where) or _told_only(where, "is not a recording of ours")
+        return
+    for path in sorted(where.rglob("recording*.mcap*")):
+        if path.is_file() and not path.is_symlink() and (found := _candidate(path)):
+            yield found
 
 
-def _candidate(path: Path) -> Candidate:
-    sealed = is_sealed(path) or ".mcap.sealed" in path.name
+def _candidate(path: Path) -> Candidate | None:
+    """Judge a file; None for one that only has a similar name."""
     try:
-        if sealed:
-            header = sealed_header(path)
-            core, until = header.core, header.keep_until
-            return Candidate(path, True, core.id, core.run, until, _obstacle(path))
-        start = start_of(path)
-        told = "" if start is None else start.facts.get("keep_until", "")
-        until = datetime.fromisoformat(told) if told else None
-        return Candidate(path, False, "", start.run if start else "", until, _obstacle(path))
-    except (RecordingError, ValueError) as error:
-        return Candidate(path, sealed, "", "", None, f"cannot be judged: {error}")
+        if being_written(path):
+            return _judged(path, "is being written")
+        return _judged(path, "")
+    except OSError as error:
+        return _told_only(path, f"cannot be judged: {error.strerror}")
+    except (PhospheneError, ValueError) as error:
+        ours = number_of(path) is not None and not being_written(path)
+        return _told_only(path, f"cannot be judged: {error}", unreadable=ours)
 
 
-def _obstacle(path: Path) -> str:
-    return "is being written" if being_written(path) else ""
+def _told_only(path: Path, obstacle: str, *, unreadable: bool = False) -> Candidate:
+    return Candidate(path, is_sealed(path), "", "", None, obstacle, unreadable)
+
+
+def _judged(path: Path, obstacle: str) -> Candidate | None:
+    if is_sealed(path):
+        header = sealed_header(path)
+        core = header.core
+        return Candidate(path, True, core.id, core.run, header.keep_until, obstacle)
+    start = start_of(path)
+    if start is None and number_of(path) is None:
+        return None
+    told = "" if start is None else start.facts.get("keep_until", "")
+    until = datetime.fromisoformat(told) if told else None
+    if until is not None and until.tzinfo is None:
+        raise ValueError("its time has no zone")
+    return Candidate(path, False, "", start.run if start else "", until, obstacle)
 
 
 def erase(found: Candidate) -> list[Path]:
@@ -98,36 +127,32 @@ def erase(found: Candidate) -> list[Path]:
     OSError
         If a file cannot be written or deleted.
     SealError
-        If it is no recording of ours.
+        If it is no recording of ours, or another one than when it was judged.
     """
     path = found.path
+    if _candidate(path) != found:
+        raise SealError(f"{path}: has changed meanwhile; nothing is erased")
     if number_of(path) is None and "recording" not in path.name:
         raise SealError(f"{path}: not a recording's name; nothing is erased")
-    if found.sealed and found.id:
-        _erase_keys(path)
+    if found.sealed:
+        erase_keys(path)
     gone = [path]
     path.unlink()
     folder = path.parent
     if not recordings_in(folder) and number_of(path) is not None:
-        for pattern in COMPANIONS:
-            for beside in sorted(folder.glob(pattern)):
-                beside.unlink()
-                gone.append(beside)
-    _sync_folder(folder)
+        for beside in _companions(folder):
+            beside.unlink()
+            gone.append(beside)
+    sync_folder(folder)
     return gone
 
 
-def _erase_keys(path: Path) -> None:
-    header = sealed_header(path)
-    with path.open("r+b", buffering=0) as file:
-        file.seek(header.wrapped_at)
-        file.write(bytes(len(header.wrapped)))
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _companions(folder: Path) -> list[Path]:
+    """Return the files that a run left, never what a link leads to outside the folder."""
+    real = folder.resolve()
+    return [
+        beside
+        for pattern in COMPANIONS
+        for beside in sorted(folder.glob(pattern))
+        if beside.is_file() and beside.parent.resolve().is_relative_to(real)
+    ]

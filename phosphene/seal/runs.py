@@ -46,10 +46,13 @@ def audit_begin(
             consent_until=consent.expires.isoformat() if consent else "",
             records="nothing" if out is None else "sealed" if seal else "openly",
         )
-        return folder, str(log.checkpoint())
+        head = log.checkpoint()
     except (OSError, SealError) as error:
         print(f"no audit log is kept: {error}")
         return None, ""
+    if log.trouble:
+        print(log.trouble)
+    return folder, str(head)
 
 
 def audit_end(folder: Path | None, run: str, status: str, *, interrupted: bool) -> None:
@@ -60,5 +63,7 @@ def audit_end(folder: Path | None, run: str, status: str, *, interrupted: bool) 
         log = audit_in(folder)
         log.add("run ended", run=run, status=status, interrupted=str(interrupted).lower())
         print(f"audit log: head {log.checkpoint()}")
+        if log.trouble:
+            print(log.trouble)
     except (OSError, SealError) as error:
         print(f"the end of the run is not in the audit log: {error}")

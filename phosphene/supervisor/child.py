@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from phosphene.seal.opening import KEYS_VARIABLE
+from phosphene.seal.passphrase import VARIABLE as PASSPHRASE_VARIABLE
+
 __all__ = ["Child", "NodeSpec"]
 
 TAIL_LINES = 12
@@ -32,6 +35,8 @@ class NodeSpec:
         Further command-line arguments; a node gets ``--plan FILE`` in front of them.
     environment : mapping
         Variables added to this process's own.
+    reads_recording : bool
+        Whether it reads the recording that is replayed, and gets the keys that were lent for it.
     """
 
     name: str
@@ -39,6 +44,7 @@ class NodeSpec:
     kind: Literal["node", "tool"] = "node"
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    reads_recording: bool = False
 
 
 class Child:
@@ -62,7 +68,7 @@ class Child:
         environment = {
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
-            **os.environ,
+            **_inherited(spec),
             **spec.environment,
         }
         with log_file.open("ab") as log:
@@ -101,3 +107,15 @@ class Child:
         """Return the last lines of its log."""
         lines = self._log_file.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-TAIL_LINES:])
+
+
+def _inherited(spec: NodeSpec) -> dict[str, str]:
+    """Return this process's variables without what opens recordings.
+
+    A process that nobody else's key was given to can neither lose it nor hand it on: only what
+    reads the recording gets that recording's keys, and nothing gets the steward's passphrase.
+    """
+    withheld = (
+        {PASSPHRASE_VARIABLE} if spec.reads_recording else {PASSPHRASE_VARIABLE, KEYS_VARIABLE}
+    )
+    return {name: value for name, value in os.environ.items() if name not in withheld}

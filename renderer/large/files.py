@@ -25,6 +25,7 @@ __all__ = [
     "need",
     "parameters",
     "read_json",
+    "refuse_absent",
     "variant_of",
 ]
 
@@ -165,17 +166,36 @@ def hash_files(files: Iterable[Path], *words: str) -> str:
     return digest.hexdigest()
 
 
-def _downloaded(place: str, what: str) -> Path:
-    """Look a hub id up among what was downloaded."""
+def refuse_absent(place: str, what: str) -> None:
+    """Refuse at once a hub id of which nothing was ever downloaded, or what is none.
+
+    Raises
+    ------
+    InputError
+        With the command that downloads it.
+    """
     if place.startswith((".", "/", "~")) or len(place.split("/")) != 2 or not all(place.split("/")):
         cure = "Correct the path."
         raise InputError(problem(what, place, "a folder that is there, or a hub id", cure))
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    if not (Path(HF_HUB_CACHE) / f"models--{place.replace('/', '--')}").is_dir():
+        raise InputError(_not_here(place, what))
+
+
+def _downloaded(place: str, what: str) -> Path:
+    """Look a hub id up among what was downloaded."""
+    refuse_absent(place, what)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(place, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError, OSError) as error:
-        cure = f"Download it once, before the session: hf download {place}."
-        got = f"{place}, which is neither a folder nor downloaded"
-        raise InputError(problem(what, got, "a folder, or a hub id that is here", cure)) from error
+        raise InputError(_not_here(place, what)) from error
+
+
+def _not_here(place: str, what: str) -> str:
+    cure = f"Download it once, before the session: hf download {place}."
+    got = f"{place}, which is neither a folder nor downloaded"
+    return problem(what, got, "a folder, or a hub id that is here", cure)

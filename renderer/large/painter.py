@@ -83,6 +83,13 @@ class LargePainter:
         self._orders = lru_cache(MAX_STEPS)(self._new_order)
         self._limits = self._all_limits()
 
+    def describe(self) -> str:
+        """Say what computes the frames."""
+        place = self._pipeline.place
+        on_gpu = place.device.type == "cuda"
+        where = torch.cuda.get_device_name(place.device) if on_gpu else "CPU"
+        return f"torch {torch.__version__}, {where}, {str(place.dtype).removeprefix('torch.')}"
+
     @property
     def skipped(self) -> int:
         """Pictures that were shown again because the conditions hardly moved."""

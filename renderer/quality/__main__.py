@@ -13,7 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from phosphene.session import RendererSettings
@@ -26,7 +25,7 @@ from renderer.quality.readers import SMALL_PX, open_readers
 from renderer.quality.scores import chance, psnr_db, score
 from renderer.quality.sheet import save_sheet
 from renderer.training.bounds import bounds_table
-from renderer.training.judge import SCRAMBLED, judged
+from renderer.training.judge import judged
 
 TAKAGI = 0.8
 """Strength of Takagi and Nishimoto (CVPR 2023): 40 of 50 steps."""
@@ -52,7 +51,7 @@ def measure(model: Model, options: argparse.Namespace) -> list[str]:
         lines += [page.picture(options.sheet, options.out), ""]
     lines += page.quality_table(rows, chance(read, studio.held.c), small_px)
     lines += ["", *page.reached(rows), "", "### Several seeds, one condition", ""]
-    lines += [*page.diversity_table(kinds, options.conditions), "", _style_reader(studio)]
+    lines += page.diversity_table(kinds, options.conditions)
     if model.name == "world-64":
         lines += ["", "### Strength, guides and guidance", "", *_variants(studio, small_px)]
     elif options.openvino:
@@ -71,16 +70,6 @@ def _how(studio: Studio, model: Model) -> str:
     return (
         f"{mark}{n} held-out scenes; Fréchet distances to {n} others. Category and attributes are "
         f"read at {side} pixels a side (larger pictures are averaged down to it)."
-    )
-
-
-def _style_reader(studio: Studio) -> str:
-    held = studio.held
-    visible = held.c[:, :8].argmax(axis=1) != SCRAMBLED
-    right = judged(studio.readers.net, held.pictures).style == studio.styles
-    return (
-        f"The feature net reads {np.mean(right[visible]):.2f} of the styles of originals "
-        "(chance 0.17; scrambled pictures, whose style cannot be seen, are left out)."
     )
 
 

@@ -51,6 +51,17 @@ def pixel_distance(pictures: Pictures) -> float:
     return pair_distance(flat) / float(np.sqrt(flat.shape[1]))
 
 
+def nearest(pictures: Pictures, drawn: Pictures) -> Numbers:
+    """Which of the drawn pictures (k, side, side, 3) each picture (n, ...) comes closest to.
+
+    Closest by squared difference, at the side of the drawn ones; larger pictures are averaged.
+    """
+    n, side = len(pictures), drawn.shape[1]
+    step = pictures.shape[1] // side
+    small = pictures.reshape(n, side, step, side, step, 3).mean(axis=(2, 4), dtype=np.float32)
+    return np.array([((drawn - one) ** 2).sum(axis=(1, 2, 3)).argmin() for one in small])
+
+
 def distinct(styles: Numbers) -> int:
     """How many different styles were read."""
     return len(np.unique(styles))

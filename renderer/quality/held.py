@@ -44,11 +44,6 @@ def held_out(n: int, size_px: int, threads: int = 1) -> Held:
     return Held(pictures, WorldEncoder(threads).encode(small), c)
 
 
-def styles_of(n: int) -> npt.NDArray[np.int64]:
-    """Styles of the first `n` held-out scenes."""
-    return np.array([scene_number(HELD_OUT_SEED, k).style for k in range(n)])
-
-
 def pictures_of(first: int, n: int, size_px: int) -> Pictures:
     """Draw the held-out scenes from `first` on, uint8 (n, size_px, size_px, 3)."""
     out = np.empty((n, size_px, size_px, 3), np.uint8)
@@ -77,6 +72,13 @@ def siblings(number: int, n: int, size_px: int) -> Pictures:
         for _ in range(n)
     ]
     return np.stack([draw(other, size_px) for other in others])
+
+
+def in_every_style(number: int) -> Pictures:
+    """Draw a held-out scene in each of the world's styles, uint8 (N_STYLES, 64, 64, 3)."""
+    scene = scene_number(HELD_OUT_SEED, number)
+    styled = [msgspec.structs.replace(scene, style=style) for style in range(N_STYLES)]
+    return np.stack([draw(one, SPACE_PX) for one in styled])
 
 
 def told_c(numbers: list[int], times: int) -> Held:

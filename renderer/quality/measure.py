@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from phosphene.session import RendererSettings
 from renderer.generator import Mode
-from renderer.quality.diversity import Diversity, diversity, pair_distance
+from renderer.quality.diversity import Diversity, diversity, nearest, pair_distance
 from renderer.quality.held import (
     corrupted,
     held_out,
+    in_every_style,
     one_of_each,
     pictures_of,
     siblings,
-    styles_of,
     told_c,
 )
 from renderer.quality.paint import Atelier, Wish
@@ -71,7 +71,6 @@ class Studio:
     ) -> None:
         self.atelier, self.many, self.readers = atelier, many, readers
         self.held = held_out(scenes, atelier.size_px, threads)
-        self.styles = styles_of(scenes)
         self.rough = corrupted(self.held)
         real = pictures_of(scenes, scenes, atelier.size_px)
         self.real: Floats = features(readers.net, real)
@@ -122,7 +121,7 @@ class Studio:
         scale = pair_distance(self.real)
 
         def measured(pictures: Pictures) -> Diversity:
-            return self._diversity(pictures, told.c, scale)
+            return self._diversity(pictures, numbers, told.c, scale)
 
         yield "real scenes with this c", measured(real)
         for steps in (1, 4):
@@ -131,14 +130,16 @@ class Studio:
         made = self.many.paint(told, "c", seeds, f"seeds, {STEPS} steps")
         yield f"c, {STEPS} steps (h = 0)", measured(made)
 
-    def _diversity(self, pictures: Pictures, c: Array, scale: float) -> Diversity:
+    def _diversity(
+        self, pictures: Pictures, numbers: list[int], c: Array, scale: float
+    ) -> Diversity:
         split = range(0, len(pictures), N_SEEDS)
         found = features(self.readers.net, pictures)
-        styles = judged(self.readers.net, pictures).style
+        sets = [pictures[k : k + N_SEEDS] for k in split]
         return diversity(
-            [pictures[k : k + N_SEEDS] for k in split],
+            sets,
             [found[k : k + N_SEEDS] for k in split],
-            [styles[k : k + N_SEEDS] for k in split],
+            [nearest(s, in_every_style(k)) for s, k in zip(sets, numbers, strict=True)],
             c[::N_SEEDS, :8].argmax(axis=1),
             scale,
         )

@@ -80,8 +80,9 @@ def diversity_table(found: Sequence[tuple[str, Diversity]], conditions: int) -> 
     lines = [
         f"{conditions} held-out c, {N_SEEDS} seeds each: mean distance of two pictures of one c, "
         "in the feature net (1 is the distance of two scenes that share nothing) and in grey "
-        "levels; and how many of the six styles (three variants, each mirrored) the feature net "
-        f"reads among the {N_SEEDS}; {N_SEEDS} even draws have {expected_distinct(N_SEEDS):.1f}.",
+        "levels; and to how many of the six styles (three variants, each mirrored) they come "
+        f"closest, drawn with the same c; {N_SEEDS} even draws have "
+        f"{expected_distinct(N_SEEDS):.1f}. Scrambled pictures have no style.",
         "",
         "| pictures | features | pixels | styles |",
         "|---|---|---|---|",

@@ -10,10 +10,8 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
-from phosphene.stimuli import draw
 from renderer.training.autoencoder import to_bytes, to_unit
 from renderer.training.autoencoder256 import Autoencoder256
-from renderer.training.dataset import TRAINING_SEED, scene_number
 from renderer.training.grids import save_grid
 from renderer.training.progress import (
     Budget,
@@ -26,25 +24,8 @@ from renderer.training.progress import (
 LOG = logging.getLogger(__name__)
 BATCH = 16
 CUT_PX = 128
-SIDE_PX = 256
 TOP_RATE = 1.5e-3
 SAVE_EVERY = 500
-
-
-def large_pictures(n: int, cache: Path) -> npt.NDArray[np.uint8]:
-    """Pictures uint8 (n, 256, 256, 3) of the first `n` training scenes, mapped from disk."""
-    file = cache / f"large_{n}.npy"
-    if not file.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_suffix(".part")
-        shape = (n, SIDE_PX, SIDE_PX, 3)
-        out = np.lib.format.open_memmap(fresh, mode="w+", dtype=np.uint8, shape=shape)
-        for k in tqdm(range(n), desc="rendering scenes", unit="scene", mininterval=2.0):
-            out[k] = draw(scene_number(TRAINING_SEED, k), SIDE_PX)
-        out.flush()
-        fresh.rename(file)
-    pictures: npt.NDArray[np.uint8] = np.load(file, mmap_mode="r")
-    return pictures
 
 
 def train_autoencoder256(

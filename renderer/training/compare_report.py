@@ -57,7 +57,8 @@ def measure(name: str, seed: int, folder: Path, n: int, channels: tuple[int, int
     rng = torch.Generator().manual_seed(5)
     noise = torch.randn((n, *Z_SHAPE), generator=rng)
     given = {"clean": wanted, "weak": corrupt_c(wanted, rng)}
-    cells, rows = {}, [held[:12]]
+    shown = min(n, 12)
+    cells, rows = {}, [held[:shown]]
     for kind in KINDS:
         for steps in STEPS:
             made = painted(net, given[kind], noise, steps)
@@ -65,7 +66,7 @@ def measure(name: str, seed: int, folder: Path, n: int, channels: tuple[int, int
                 *_read(readers, made, c[:n]),
                 frechet_distance(features(readers.net, made), real),
             ]
-            rows.append(made[:12])
+            rows.append(made[:shown])
     save_grid(rows, folder / "sheet.png", zoom=1)
     norms = np.load(folder / "norms.npy")
     parameters = sum(p.numel() for p in net.parameters())

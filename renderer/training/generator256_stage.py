@@ -20,7 +20,7 @@ from renderer.training import corruption, flowmap
 from renderer.training.atlas import Atlas, atlas_loss
 from renderer.training.autoencoder import to_bytes
 from renderer.training.autoencoder256 import Autoencoder256
-from renderer.training.flowmap import STEP_SIZES, TARGET_LIMIT, Condition, Velocity
+from renderer.training.flowmap import Condition, Velocity
 from renderer.training.grids import save_grid
 from renderer.training.low import LowNet
 from renderer.training.network256 import FlowMapNet256
@@ -70,50 +70,22 @@ def as_velocity(net: FlowMapNet256, half: bool) -> Velocity:
     return u
 
 
-def velocity_loss(u: Velocity, x: Tensor, condition: Condition, rng: torch.Generator) -> Tensor:
-    """Flow matching with evenly spread times: E |u(z_t, t, 0) - (e - x)|^2."""
-    n = x.shape[0]
-    t = (torch.arange(n) + torch.rand(n, generator=rng)) / n
-    e = torch.randn(x.shape, generator=rng)
-    at = t[:, None, None, None]
-    z_t = (1.0 - at) * x + at * e
-    return (u(z_t, t, torch.zeros(n), condition) - (e - x)).square().mean()
+def led(teacher: Velocity) -> Velocity:
+    """Return `teacher` with guidance: velocities of samples with c alone go further towards c.
 
+    Only velocities themselves (h = 0), from which the shortest jumps are learnt: longer jumps
+    inherit it, and to guide them again would add up.
+    """
 
-def shortcut_loss(
-    u: Velocity, teacher: Velocity, x: Tensor, condition: Condition, rng: torch.Generator
-) -> Tensor:
-    """Self-consistency: one step of length h should land where two of length h / 2 land."""
-    n = x.shape[0]
-    sizes = torch.tensor(STEP_SIZES)
-    h = sizes[torch.randint(len(STEP_SIZES), (n,), generator=rng)]
-    n_slots = (1.0 / h).round()
-    slot = (torch.rand(n, generator=rng) * n_slots).floor().clamp(max=n_slots - 1)
-    t = 1.0 - slot * h
-    e = torch.randn(x.shape, generator=rng)
-    at = t[:, None, None, None]
-    z_t = (1.0 - at) * x + at * e
-    half = h / 2
-    smallest = h <= STEP_SIZES[-1]
-    asked = torch.where(smallest, torch.zeros(n), half)
-    c_alone = smallest & (condition.has_c > 0) & (condition.has_z == 0)
-    with torch.no_grad():
-        first = guided(teacher, z_t, t, asked, condition, c_alone)
-        z_mid = z_t - half[:, None, None, None] * first
-        second = guided(teacher, z_mid, t - half, asked, condition, c_alone)
-        target = ((first + second) / 2).clamp(-TARGET_LIMIT, TARGET_LIMIT)
-    return (u(z_t, t, h, condition) - target).square().mean()
+    def u(z: Tensor, t: Tensor, h: Tensor, condition: Condition) -> Tensor:
+        velocity = teacher(z, t, h, condition)
+        which = (h == 0) & (condition.has_c > 0) & (condition.has_z == 0)
+        if bool(which.any()):
+            nothing = Condition(*(torch.zeros_like(field[which]) for field in condition))
+            without = teacher(z[which], t[which], h[which], nothing)
+            velocity[which] = without + FOLDED_GUIDANCE * (velocity[which] - without)
+        return velocity
 
-
-def guided(
-    teacher: Velocity, z: Tensor, t: Tensor, h: Tensor, condition: Condition, which: Tensor
-) -> Tensor:
-    """Velocity, for the samples `which` (n,) led `FOLDED_GUIDANCE` times as far towards c."""
-    u = teacher(z, t, h, condition)
-    if bool(which.any()):
-        nothing = Condition(*(torch.zeros_like(field[which]) for field in condition))
-        without = teacher(z[which], t[which], h[which], nothing)
-        u[which] = without + FOLDED_GUIDANCE * (u[which] - without)
     return u
 
 
@@ -128,10 +100,11 @@ def batch_loss(
     x, low, c = batch
     condition = make_condition(low, c, rng)
     if not both:
-        return velocity_loss(u, x, condition, rng)
+        return flowmap.velocity_loss(u, x, condition, rng, even=True)
     middle = len(x) // 2
-    plain = velocity_loss(u, x[:middle], condition.part(0, middle), rng)
-    jump = shortcut_loss(u, teacher, x[middle:], condition.part(middle, len(x)), rng)
+    plain = flowmap.velocity_loss(u, x[:middle], condition.part(0, middle), rng, even=True)
+    rest = condition.part(middle, len(x))
+    jump = flowmap.shortcut_loss(u, led(teacher), x[middle:], rest, rng)
     return 0.5 * (plain + jump)
 
 
@@ -227,6 +200,7 @@ def sample_sheet(
 ) -> None:
     """Rows: originals, then noisy z and c, c alone, z alone; each in 1 and in 4 steps."""
     rng = torch.Generator().manual_seed(1)
+    n = min(n, len(data["z"]))
     x, c = data["z"][:n], data["c"][:n]
     noise = torch.randn(x.shape, generator=rng)
     z_low = corruption.corrupt_z(data["low"][:n], rng)

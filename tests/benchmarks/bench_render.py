@@ -49,10 +49,10 @@ class Effort:
     """How long each thing is looked at."""
 
     rounds: int = 2
-    stretch_s: float = 2.5
+    stretch_s: float = 1.6
     live_s: float = 60.0
-    starts: int = 3
-    lag_s: float = 30.0
+    starts: int = 2
+    lag_s: float = 20.0
     frames: int = 100_000
     node_s: float = 60.0
     threads: tuple[int, ...] = (2, 1)

@@ -23,6 +23,7 @@ __all__ = ["core", "node"]
 FPS = 24.0
 SAMPLES = 200
 FRAMES_PER_PERCEPT = 24
+LEAST_PAINTED = 0.99
 
 
 def core(spec: dict[str, Any]) -> dict[str, Any]:
@@ -37,19 +38,20 @@ def core(spec: dict[str, Any]) -> dict[str, Any]:
     every = max(1, frames // SAMPLES)
     at: list[float] = []
     mib: list[float] = []
+    painted = 0
     for k in tqdm(range(frames), desc="memory", mininterval=10.0, unit="frame"):
         t_s = k / FPS
         if k % FRAMES_PER_PERCEPT == 0:
             n = k // FRAMES_PER_PERCEPT
             held = (z[n % CONDITIONS], c[n % CONDITIONS])
             studio.see(Seen(n, n, 1.0, t_s, t_s, t_s, *held))
-        picture = studio.picture(t_s)
-        if k == 0 and picture.state != "picture":
-            raise RuntimeError("nothing was painted")
+        painted += studio.picture(t_s).state == "picture"
         if (k + 1) % every == 0:
             at.append(k + 1)
             mib.append(process.memory_info().rss / 2**20)
-    return {**growth(at, mib), "steps": spec["steps"], "mib": mib, "at": at}
+    if painted < LEAST_PAINTED * frames:
+        raise RuntimeError(f"only {painted} of {frames} frames were painted")
+    return {**growth(at, mib), "painted": painted, "steps": spec["steps"], "mib": mib, "at": at}
 
 
 def node(renderer: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from phosphene.session import RendererSettings
-from phosphene.stimuli import C_DIM, Z_SHAPE
+from phosphene.stimuli import draw, embed, sample_scene
+from phosphene.stimuli.encoder import WorldEncoder
 from renderer.painter import Mode, Painter, open_painter
 from tests.benchmarks.bench_render_stats import timing
 
@@ -34,11 +36,13 @@ WARM_UP, LEAST = 8, 20
 """Frames before the first that counts, and the fewest that count."""
 
 
+@cache
 def conditions(seed: int = 0) -> tuple[Array, Array]:
-    """Draw z (16, 4, 16, 16) and c (16, C_DIM) that frames take in turns."""
+    """Return z (16, 4, 16, 16) and c (16, C_DIM) of scenes of the world, taken in turns."""
     rng = np.random.default_rng(seed)
-    z = rng.standard_normal((CONDITIONS, *Z_SHAPE), dtype=np.float32)
-    return z, rng.uniform(-1, 1, (CONDITIONS, C_DIM)).astype(np.float32)
+    scenes = [sample_scene(rng) for _ in range(CONDITIONS)]
+    z = WorldEncoder().encode(np.stack([draw(scene) for scene in scenes]))
+    return z, np.stack([embed(scene) for scene in scenes]).astype(np.float32)
 
 
 def timed(paint: Paint, seconds: float) -> dict[str, Any]:

@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import numpy as np
+import numpy.typing as npt
+import torch
 import transformers
+
+from phosphene.session import RendererSettings
+from phosphene.session_renderer import LargeSettings
+from phosphene.stimuli import CATEGORIES, category_of
+from renderer.large import open_large
+from renderer.large.painter import LargePainter
+from renderer.large.words import encode_prompts, phrase
+
+Array = npt.NDArray[np.float32]
 
 SIDE = 32
 """Side of the pictures in pixels: latents of 16 x 16."""
@@ -112,3 +124,41 @@ def save_pipeline(
     name = "StableDiffusionXLPipeline" if words == 2 else "StableDiffusionPipeline"
     (folder / "model_index.json").write_text(json.dumps({"_class_name": name}))
     return folder
+
+
+def opened(folder: Path, bundle: Any = None, **large: Any) -> LargePainter:
+    settings = RendererSettings(
+        model=f"diffusers:{folder}", engine="cpu", large=LargeSettings.model_validate(large)
+    )
+    return open_large(settings, bundle)
+
+
+def again(painter: LargePainter, **large: Any) -> LargePainter:
+    """Return another painter of the same open pipeline."""
+    settings = painter._settings.model_copy(update={"large": LargeSettings.model_validate(large)})
+    parts = painter._pipeline, painter._starts, painter._told
+    return LargePainter(*parts, settings, painter._space)
+
+
+class Fitted:
+    """What `open_large` asks of a bundle."""
+
+    def __init__(
+        self,
+        space: str,
+        c_dim: int = 1,
+        z: tuple[tuple[int, int, int], bytes] | None = None,
+        heads: tuple[str, ...] = ("c",),
+    ) -> None:
+        target = {"id": space, "sha256": "0" * 64, "c_dim": c_dim, "z_shape": z and z[0]}
+        self.manifest = type("M", (), {"target": type("T", (), target)(), "heads": heads})()
+        self.payload = {} if z is None else {"space.onnx": z[1]}
+
+
+def embedded(folder: Path, c: Array) -> tuple[Any, Any]:
+    """What the painter should tell the network of a world's c: prompts blended by probability."""
+    sdxl = folder.name == "sdxl"
+    texts = [phrase(name) for name in CATEGORIES]
+    prompts = encode_prompts(folder, texts, sdxl, torch.device("cpu"), torch.float32)
+    mixed = prompts.mixed(torch.from_numpy(category_of(c)[1]))
+    return mixed.tokens, mixed.pooled

@@ -10,7 +10,7 @@ import pytest
 
 from acquisition.simulate.head import slice_times_s
 from acquisition.simulate.mosaic import file_name, make_series, mosaic_bytes
-from acquisition.sources.labels import blocks_of, events_beside
+from acquisition.sources.labels import blocks_of, events_beside, renamed
 from acquisition.sources.own import read_own
 from acquisition.sources.recording import (
     EegRun,
@@ -19,8 +19,10 @@ from acquisition.sources.recording import (
     open_recording,
     runs_of,
 )
+from phosphene.dataset import TimedEvent
 from phosphene.errors import InputError
 from phosphene.messages import Event, Message, Samples, Volume, describe
+from phosphene.stimuli import CATEGORIES
 
 
 def save_nifti(path: Path, shape: tuple[int, ...], tr_s: float = 2.0) -> np.ndarray[Any, Any]:
@@ -40,6 +42,16 @@ def pymvpa(tmp_path: Path) -> Path:
     lines = [f"{label} {run}" for run in (0, 1) for label in labels]
     (tmp_path / "attributes_literal.txt").write_text("\n".join(lines) + "\n")
     return tmp_path
+
+
+def test_names_of_public_data_sets_become_those_of_the_world() -> None:
+    theirs = ["faces", "houses", "cats", "bottles", "scissor", "shoes", "chairs", "scrambledpix"]
+    events = [
+        TimedEvent(run="1", t_s=float(k), duration_s=1.0, label=name)
+        for k, name in enumerate(theirs)
+    ]
+    assert tuple(event.label for event in renamed(events, {})) == CATEGORIES
+    assert renamed(events[:1], {"faces": "portrait"})[0].label == "portrait"
 
 
 def test_pymvpa_runs_are_counted_from_one_and_blocks_become_events(pymvpa: Path) -> None:

@@ -94,7 +94,7 @@ def test_without_it_the_cpu_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> 
     lines: list[str] = []
     assert isinstance(open_engine(DECODER, "openvino", "bf16", tell=lines.append), OnnxEngine)
     assert lines == [
-        "engine openvino: bf16 is OpenVINO's alone; fp32 takes its place",
+        "engine openvino: bf16 is OpenVINO's and torch's alone; fp32 takes its place",
         "engine openvino: openvino is not installed; the CPU takes its place",
     ]
     monkeypatch.setattr(openvino.importlib.util, "find_spec", lambda _name: None)
@@ -114,3 +114,15 @@ assert not [name for name in sys.modules if name.startswith("openvino_telemetry"
 """
     file = Path("phosphene/data/world_decoder.onnx").resolve()
     subprocess.run([sys.executable, "-c", code, str(file)], check=True, timeout=60)
+
+
+def test_several_threads_may_open_the_first_engine_at_once() -> None:
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor as Pool\n"
+        "from phosphene.engines.openvino import why_no_openvino\n"
+        "with Pool(6) as pool:\n"
+        "    waiting = [pool.submit(why_no_openvino) for _ in range(6)]\n"
+        "    print({one.result() for one in waiting})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{None}"

@@ -23,7 +23,7 @@ from phosphene.stimuli.encoder import decoder_bytes  # noqa: E402
 from renderer.large import open_large  # noqa: E402
 from renderer.large.painter import LargePainter  # noqa: E402
 from renderer.large.starts import Starts, _same  # noqa: E402
-from renderer.large.words import encode_prompts, phrase  # noqa: E402
+from renderer.large.words import encode_prompts  # noqa: E402
 from renderer.large.work import Worker  # noqa: E402
 from tests.unit.large_pipelines import (  # noqa: E402
     SD,
@@ -31,6 +31,10 @@ from tests.unit.large_pipelines import (  # noqa: E402
     TOKENS,
     TURBO,
     WIDTH,
+    Fitted,
+    again,
+    embedded,
+    opened,
     save_pipeline,
     sdxl_unet,
     tiny,
@@ -66,46 +70,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def painters(folders: dict[str, Path]) -> dict[str, LargePainter]:
     return {kind: opened(folders[kind]) for kind in folders if kind != "tiny"}
-
-
-def opened(folder: Path, bundle: Any = None, **large: Any) -> LargePainter:
-    settings = RendererSettings(
-        model=f"diffusers:{folder}", engine="cpu", large=LargeSettings.model_validate(large)
-    )
-    return open_large(settings, bundle)
-
-
-def again(painter: LargePainter, **large: Any) -> LargePainter:
-    """Return another painter of the same open pipeline."""
-    settings = painter._settings.model_copy(update={"large": LargeSettings.model_validate(large)})
-    parts = painter._pipeline, painter._starts, painter._told
-    return LargePainter(*parts, settings, painter._space)
-
-
-class Fitted:
-    """What `open_large` asks of a bundle."""
-
-    def __init__(
-        self,
-        space: str,
-        c_dim: int = 1,
-        z: tuple[tuple[int, int, int], bytes] | None = None,
-        heads: tuple[str, ...] = ("c",),
-    ) -> None:
-        target = {"id": space, "sha256": "0" * 64, "c_dim": c_dim, "z_shape": z and z[0]}
-        self.manifest = type("M", (), {"target": type("T", (), target)(), "heads": heads})()
-        self.payload = {} if z is None else {"space.onnx": z[1]}
-
-
-def embedded(folder: Path, c: Array) -> tuple[Any, Any]:
-    """What the painter should tell the network of a world's c: prompts blended by probability."""
-    from phosphene.stimuli import CATEGORIES, category_of
-
-    sdxl = folder.name == "sdxl"
-    texts = [phrase(name) for name in CATEGORIES]
-    prompts = encode_prompts(folder, texts, sdxl, torch.device("cpu"), torch.float32)
-    mixed = prompts.mixed(torch.from_numpy(category_of(c)[1]))
-    return mixed.tokens, mixed.pooled
 
 
 @pytest.mark.parametrize("kind", ["sd-turbo", "lcm", "sdxl-turbo", "few-step"])

@@ -13,7 +13,8 @@ from phosphene.bundle import SPACE_GRAPH, Bundle
 from phosphene.bus import Publisher, Puller, RunFolder, Subscriber
 from phosphene.cli import main
 from phosphene.clock import FakeClock
-from phosphene.errors import ConfigError
+from phosphene.commands.paint import ask_renderer
+from phosphene.errors import ConfigError, NodeError
 from phosphene.manifest import TargetInfo
 from phosphene.messages import Command, FrameInfo, Percept
 from phosphene.node import NodeContext
@@ -101,7 +102,8 @@ def test_frames_between_percepts_say_that_they_hold_nothing_new(tmp_path: Path) 
                 clock.wait_until(clock.now() + 0.099)
                 node.step()
         while len(facts) < 8 and records.socket.poll(2000):
-            facts += [message.header for message in records.receive()]
+            arrived = [message.header for message in records.receive()]
+            facts += [header for header in arrived if isinstance(header, FrameInfo)]
         assert [f.percept_index for f in facts] == [40] * 4 + [41] * 4
         for first in (0, 4):
             ages = [f.age_s for f in facts[first : first + 4]]
@@ -232,6 +234,11 @@ def test_a_running_session_is_repainted_from_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with pytest.raises(SystemExit):
+        main(["paint", "--help"])
+    assert "  warm_start: a number, at least 0, below 1 (default 0.0)" in capsys.readouterr().out
+    with pytest.raises(NodeError, match="it may still take effect: look with `phosphene paint`"):
+        ask_renderer(RunFolder(tmp_path), {"fps": "5"}, deadline_s=0.01)
     assert main(["paint"]) == 1
     assert "none" in capsys.readouterr().err
     context = NodeContext("renderer", plan_in(tmp_path), FakeClock(10.0))
@@ -252,7 +259,7 @@ def test_a_running_session_is_repainted_from_the_command_line(
         assert main(["paint"]) == 0
         assert "mode=c, strength=0.6" in capsys.readouterr().out
         assert main(["paint", "mode=x"]) == 1
-        assert "mode" in capsys.readouterr().err
+        assert "mode: got 'x'; allowed: z, c or zc" in capsys.readouterr().err
         assert main(["paint", "mode"]) == 1
         stop = Command(
             run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="p", id="1", action="stop"

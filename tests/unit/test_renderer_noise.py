@@ -3,12 +3,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phosphene.errors import ConfigError
-from renderer.noise import WalkingNoise
+from renderer.noise import MEMORY_KNOTS, WalkingNoise
 
 
 @settings(max_examples=30)
@@ -52,3 +53,23 @@ def test_another_time_constant_goes_on_from_where_the_noise_is(
     later = walk.at(t_s + 5 * new_s)
     assert np.array_equal(later, here) is stops
     assert 0.8 < later.std() < 1.2
+
+
+def test_a_walk_far_on_costs_no_more_than_what_it_remembers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[int] = []
+    fresh = WalkingNoise._fresh
+
+    def counted(self: WalkingNoise, knot: int) -> npt.NDArray[np.float32]:
+        drawn.append(knot)
+        return fresh(self, knot)
+
+    stepped = WalkingNoise(4, (64,), 0.01)
+    for t_s in np.arange(0.0, 1.0, 0.01):
+        near = stepped.at(float(t_s))
+    monkeypatch.setattr(WalkingNoise, "_fresh", counted)
+    late = WalkingNoise(4, (64,), 0.01)
+    np.testing.assert_allclose(late.at(0.99), near, atol=1e-6)
+    late.at(3600.0)
+    assert len(drawn) < 3 * MEMORY_KNOTS

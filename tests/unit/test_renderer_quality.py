@@ -16,12 +16,14 @@ from renderer.quality import page, readers  # noqa: E402
 from renderer.quality.diversity import (  # noqa: E402
     diversity,
     expected_distinct,
+    nearest,
     pair_distance,
     pixel_distance,
 )
 from renderer.quality.held import (  # noqa: E402
     corrupted,
     held_out,
+    in_every_style,
     one_of_each,
     siblings,
     told_c,
@@ -100,7 +102,6 @@ def test_scores_of_a_perfect_and_of_a_blind_reader() -> None:
         c[:, 10:12].astype(float),
         c[:, 12].astype(float),
         c[:, 13].astype(float),
-        np.zeros(400, np.int64),
     )
     perfect = score(truth, c)
     assert (perfect.accuracy, perfect.n) == (1.0, 400)
@@ -109,9 +110,7 @@ def test_scores_of_a_perfect_and_of_a_blind_reader() -> None:
         (0, 0, 0, 0), abs=1e-6
     )
     none = np.zeros(400)
-    blind = score(
-        Reading(none.astype(int), none + 0.5, np.zeros((400, 2)), none, none, none.astype(int)), c
-    )
+    blind = score(Reading(none.astype(int), none + 0.5, np.zeros((400, 2)), none, none), c)
     assert blind.accuracy == pytest.approx(0.125, abs=0.06)
     assert blind.hue == pytest.approx(0.25, abs=0.04)
     assert blind.size == pytest.approx(0.075, abs=0.01)  # of sizes from 0.5 to 0.8
@@ -168,6 +167,11 @@ def test_held_out_scenes_and_their_siblings() -> None:
     assert len(np.unique(family.reshape(6, -1), axis=0)) > 1
     # they differ in what c leaves open only: their mean colour stays, their place stays
     assert np.abs(family.mean(axis=(1, 2)) - held.pictures[5].mean(axis=(0, 1))).max() < 25
+    drawn = in_every_style(5)
+    np.testing.assert_array_equal(drawn[scene.style], held.pictures[5])
+    large = siblings(5, 6, 128)  # the same styles, read off other sizes
+    np.testing.assert_array_equal(nearest(large, drawn), nearest(family, drawn))
+    np.testing.assert_array_equal(nearest(drawn[::-1], drawn), np.arange(6)[::-1])
     numbers = one_of_each(8)
     assert sorted(scene_number(HELD_OUT_SEED, k).category for k in numbers) == sorted(
         {scene_number(HELD_OUT_SEED, k).category for k in numbers}

@@ -80,6 +80,9 @@ class Frames:
     def counts(self) -> dict[str, int]:
         return {}
 
+    def painted_with(self, painter: Any, settings: Any) -> None:
+        pass
+
     def publish(self, picture: Any, tick: Any, cost_s: float, **facts: Any) -> None:
         seq = -1 if picture.percept is None else picture.percept.seq
         self.sent.append(
@@ -151,10 +154,24 @@ class Loads:
 
     def __init__(self) -> None:
         self.begun: list[RendererSettings] = []
+        self.made: list[RendererSettings] = []
         self.ready: Any = None
+        self.ripe: Any = False
+        self.unready: tuple[str, ...] = ()
 
-    def held(self, wanted: RendererSettings) -> tuple[str, ...]:
-        return RELOADS if needs_loading(RendererSettings(model="world-64"), wanted) else ()
+    def refuse(self, old: RendererSettings, new: RendererSettings) -> None:
+        if new.engine == "cuda":
+            raise ConfigError("engine: no GPU")
+
+    def later(self, old: RendererSettings, wanted: RendererSettings) -> tuple[str, ...]:
+        return (*(RELOADS if needs_loading(old, wanted) else ()), *self.unready)
+
+    def prepare(self, settings: RendererSettings) -> None:
+        self.made.append(settings)
+
+    def prepared(self) -> Any:
+        ripe, self.ripe = self.ripe, False
+        return ripe
 
     def give_up(self) -> None:
         self.ready = None
@@ -288,6 +305,25 @@ def test_cores_switch_live_and_those_that_are_not_there_change_nothing(rig: Rig)
         os.sched_setaffinity(0, allowed)
 
 
+def test_a_refused_wish_does_not_end_what_is_being_loaded(rig: Rig) -> None:
+    rig.ask(model="world-256")
+    rig.loader.ready = new = Costly(rig.clock, rig._costs(), "new")
+    with pytest.raises(ConfigError, match=r"renderer\.cores"):
+        rig.ask(cores="1023")
+    rig.node.step()
+    assert rig.node._studio.painter is new
+
+
+def test_at_full_speed_no_frame_may_come_later_than_its_percept(rig: Rig) -> None:
+    rig.node._lossless = True
+    with pytest.raises(ConfigError, match="stream_batch"):
+        rig.ask(**{"model": "diffusers:x", "large.stream_batch": "true"})
+    assert not rig.loader.begun
+    rig.node._lossless = False
+    rig.ask(**{"model": "diffusers:x", "large.stream_batch": "true"})
+    assert rig.loader.begun[-1].large.stream_batch
+
+
 def test_what_warm_start_cannot_do_is_told(rig: Rig) -> None:
     told = rig.ask(warm_start="0.5", mode="zc", strength="0.5")
     assert "warm_start changes nothing" in told
@@ -316,9 +352,61 @@ def test_a_model_that_cannot_be_loaded_leaves_the_old_one(rig: Rig) -> None:
     rig.ask(model="diffusers:nowhere")
     rig.loader.ready = BundleError("no such folder")
     rig.node.step()
-    assert rig.context.note == "it stays with model world-64: no such folder"
+    told = "it stays with model world-64: no such folder; taken back: model=diffusers:nowhere"
+    assert rig.context.note == told + "; all else that was set holds"
     rig.ask(model="world-256")
     assert rig.loader.begun[-1].model == "world-256"
+
+
+def test_what_a_painter_that_does_not_come_was_not_needed_for_holds(rig: Rig) -> None:
+    before = rig.node._studio.settings
+    asked = {"model": "diffusers:nowhere", "threads": "3", "large.residual": "self"}
+    assert "loading" in rig.ask(**asked)
+    cheap = {"steps": "4", "mode": "z", "strength": "0.6", "guides": "c", "guidance": "1.5",
+             "path": "hold", "smoothing_s": "0.1", "seed": "7", "fps": "12"}  # fmt: skip
+    for name, value in cheap.items():
+        assert rig.ask(**{name: value}) == f"set {name}={value}", "at once"
+        now = str(getattr(rig.node._studio.settings, name))
+        assert now.removesuffix(".0") == value, "the old painter has it already"
+    pending = "; loading model=diffusers:nowhere, threads=3, large.residual=self, not yet taken"
+    assert rig.ask("status").endswith(pending)
+    rig.loader.ready = BundleError("no such folder")
+    rig.node.step()
+    for lost in ("model=diffusers:nowhere", "threads=3", "large.residual=self"):
+        assert lost in rig.context.note
+    assert all(name not in rig.context.note for name in ("steps", "strength", "guides"))
+    now = rig.node._studio.settings
+    assert (now.model, now.threads, now.large) == (before.model, before.threads, before.large)
+    assert (now.steps, now.mode, now.strength, now.seed) == (4, "z", 0.6, 7)
+    assert rig.node._wanted == now
+    assert "not yet taken" not in rig.ask("status")
+
+
+def test_what_has_to_be_prepared_comes_alone_and_is_taken_back_alone(rig: Rig) -> None:
+    rig.ask(model="world-256")
+    rig.loader.unready = ("steps",)
+    said = rig.ask(steps="4", mode="z")
+    assert said == ("set steps=4, mode=z; preparing steps=4, painting goes on as before until then")
+    made = rig.loader.made[-1]
+    assert (made.model, made.steps, made.mode) == ("world-64", 4, "z"), "not behind the model"
+    assert "preparing steps=4, not yet taken" in rig.ask("status")
+    rig.loader.ripe = True
+    rig.node.step()
+    assert rig.node._studio.settings.steps == 4
+    rig.ask(steps="1", path="hold")
+    rig.loader.ripe, rig.loader.unready = ConfigError("no memory"), ()
+    rig.node.step()
+    assert "no memory; taken back: steps=1; all else" in rig.context.note
+    assert (rig.node._wanted.steps, rig.node._wanted.path) == (4, "hold")
+    assert rig.loader.begun[-1].model == "world-256", "that is still to come"
+    assert rig.loader.begun[-1].steps == 4
+
+
+def test_what_is_sure_to_fail_is_refused_and_changes_nothing(rig: Rig) -> None:
+    with pytest.raises(ConfigError, match="no GPU"):
+        rig.ask(engine="cuda", steps="4")
+    assert "steps=2" in rig.ask("status")
+    assert not rig.loader.begun
 
 
 def test_without_a_loader_the_model_stays(rig: Rig) -> None:

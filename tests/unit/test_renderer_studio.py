@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from phosphene.session import RendererSettings
 from renderer.frameclock import FrameClock
 from renderer.neutral import neutral_frame
 from renderer.pacing import Lead
+from renderer.resized import Resized
 from renderer.studio import Mode, Seen, Studio
 
 Array = npt.NDArray[np.float32]
@@ -304,3 +306,24 @@ def test_nothing_is_kept_of_frames_that_are_gone() -> None:
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert grown < 40_000, "two noises and two percepts, not one for each frame"
+
+
+def test_after_a_neutral_frame_nothing_of_before_comes_out() -> None:
+    class Keeps(Recorder):
+        kept: float | None = None
+
+        def render(self, *given: Any, **more: Any) -> npt.NDArray[np.uint8]:
+            self.kept = 1.0
+            return super().render(*given, **more)
+
+        def reset(self) -> None:
+            self.kept = None
+
+    for painter in (Keeps(), Resized(inner := Keeps(), 32)):
+        scene = Studio(painter, RendererSettings(mode="c"), 0.0)
+        scene.see(seen())
+        assert scene.picture(0.1).state == "picture"
+        held = painter if isinstance(painter, Keeps) else inner
+        assert held.kept == 1.0
+        assert scene.picture(99.0).state == "neutral"
+        assert held.kept is None

@@ -236,6 +236,37 @@ def test_sizes_are_areas_below_and_lanczos_above() -> None:
     assert resize(checks, 4) is checks
 
 
+def test_what_frames_are_painted_with_is_neither_run_nor_dropped_by_a_preparation(
+    folder: Path,
+) -> None:
+    """Engines serve one caller at a time: a second one would get, or spoil, its answer."""
+    opened: list[OnnxEngine] = []
+
+    class Watched(OnnxEngine):
+        def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+            assert all(engine is not self for engine in frames_with)
+            return super().run(inputs)
+
+    def open_graph(graph: bytes) -> Engine:
+        opened.append(Watched(graph))
+        return opened[-1]
+
+    frames_with: list[Engine] = []
+    painter = World256(folder, open_graph=open_graph)
+    now = RendererSettings(mode="zc", strength=0.5, guidance=3.0, steps=1)
+    painter.prepare(now)
+    frames_with += opened
+    painter.prepare(now)
+    for steps in (2, 4, 2, 4):
+        painter.prepare(now.model_copy(update={"steps": steps, "mode": "c"}))
+        painter.prepare(now.model_copy(update={"steps": steps, "mode": "z"}))
+        frames_with.clear()
+        painter.render(Z, C, NOISE, 1, "zc", 0.5)
+        painter.render(Z, None, NOISE, 1, "z")
+        frames_with += opened[:2]
+    assert painter.ready(now) and len(opened) == 2 + 4
+
+
 class Slow:
     """A painter that is opened when it is let."""
 
@@ -263,7 +294,7 @@ def test_a_swap_loads_in_a_thread_and_the_newest_wish_wins() -> None:
     swap = PainterSwap(old, settings, opened, lambda _p, s: warm.append(s))  # type: ignore[arg-type]
     first = settings.model_copy(update={"model": "world-256"})
     second = settings.model_copy(update={"model": "diffusers:x"})
-    assert swap.held(settings) == () and "model" in swap.held(first)
+    assert swap.later(settings, settings) == () and "model" in swap.later(settings, first)
     swap.begin(first)
     swap.begin(second)
     assert swap.take() is None
@@ -271,11 +302,11 @@ def test_a_swap_loads_in_a_thread_and_the_newest_wish_wins() -> None:
     found = taken(swap)
     assert isinstance(found, Slow) and found is not old
     assert asked[-1] == "diffusers:x" and warm[-1] == second
-    assert swap.held(second) == () and swap.take() is None
+    assert swap.later(second, second) == () and swap.take() is None
     swap.begin(settings.model_copy(update={"model": "diffusers:broken"}))
     failed = taken(swap)
     assert isinstance(failed, ConfigError) and "no such folder" in str(failed)
-    assert swap.held(second) == (), "the old one is still there"
+    assert swap.later(second, second) == (), "the old one is still there"
     swap.begin(first)
     swap.give_up()
     swap.close()
@@ -305,8 +336,7 @@ def test_a_running_node_takes_another_model_and_more_steps(
             Command(run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="gui", id="1",
                     action="set", arguments=arguments)
         )  # fmt: skip
-        if swap._thread is not None:
-            swap._thread.join(10)
+        swap.wait(10)
         return said
 
     def held() -> tuple[str, int, int]:
@@ -320,16 +350,21 @@ def test_a_running_node_takes_another_model_and_more_steps(
         node.step()
         assert held() == ("world-256", 2, 3) and studio.painter.size_px == 256
         assert context.note == "painting with model world-256, 256 pixels"
-        assert "loading" in ask(steps="4") and held() == ("world-256", 2, 3)
+        preparing = "set steps=4, seed=3; preparing steps=4, painting goes on as before until then"
+        assert ask(steps="4", seed="3") == preparing and held() == ("world-256", 2, 3)
         node.step()
+        assert context.note == "painting with steps=4"
         assert held() == ("world-256", 4, 3)
         assert ask(steps="2") == "set steps=2", "that graph is still there"
         studio.see(Seen(0, 0, 1.0, 10.0, 10.0, 10.0, Z, C))
         assert studio.picture(10.1).pixels.shape == (256, 256, 3)
         monkeypatch.setattr(painters, "Generator", lacking)
-        ask(model="world-64")
+        assert "; loading" in ask(model="world-64", threads="2", mode="c", steps="4")
         node.step()
-        assert context.note == "it stays with model world-256: no weights"
+        took_back = "taken back: model=world-64, threads=2; all else that was set holds"
+        assert context.note == f"it stays with model world-256: no weights; {took_back}"
+        assert (studio.settings.mode, studio.settings.steps) == ("c", 4)
+        assert studio.settings.threads == settings.threads
         assert "model=world-256" in node.command(
             Command(run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="gui", id="2",
                     action="status")
@@ -342,7 +377,5 @@ def test_a_running_node_takes_another_model_and_more_steps(
 
 def taken(swap: PainterSwap) -> object:
     """Wait for what is being loaded."""
-    thread = swap._thread
-    if thread is not None:
-        thread.join(5)
+    swap.wait(5)
     return swap.take()

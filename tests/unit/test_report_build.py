@@ -21,6 +21,7 @@ from phosphene.messages import (
     Frame,
     FrameInfo,
     Message,
+    Painting,
     Percept,
     Quality,
     RunStart,
@@ -31,6 +32,10 @@ from phosphene.messages import (
 )
 from phosphene.recorder.writer import RecordingFile
 from phosphene.report import Shown, build
+from phosphene.report.accuracy import Joined
+from phosphene.report.pictures import pairs_of
+from phosphene.report.preview import said_of
+from phosphene.report.strip import full_size
 from phosphene.stimuli import CATEGORIES, Programme, draw, embed, make_programme
 
 DELAY_S = 5.0
@@ -139,7 +144,16 @@ class Script:
         messages = [self.start(), *self.events()]
         for k in range(int(self.programme.duration_s + DELAY_S)):
             messages += self.volume(k)
-        return [*messages, self.stop()]
+        return [*messages, *self.paintings(), self.stop()]
+
+    def paintings(self) -> Iterable[Message]:
+        """The renderer's word at the start, and when its path was changed."""
+        for t_s, path in ((100.5, "smooth"), (110.5, "hold")):
+            told = {"model": "world-64", "path": path, "precision": "fp32", "mode": "zc"}
+            yield Message(
+                Painting(**self.head("renderer", "painting", t_s, t_s), model="world-64",
+                         weights="ab" * 8, engine="ONNX Runtime 1", size_px=64, settings=told)
+            )  # fmt: skip
 
 
 def write(out: Path, messages: Iterable[Message], name: str = "recording.mcap.part") -> Path:
@@ -244,6 +258,43 @@ def test_each_score_stands_flat_beside_its_chance_and_control(
         assert scores["shuffled"][name] == detail["shuffled"]
     assert scores["auc"] is None
     assert "auc" not in scores["chance"]
+
+
+def test_the_report_says_what_painted_and_each_change(whole: tuple[Path, dict[str, Any]]) -> None:
+    painting = whole[1]["painting"]
+    assert (painting["model"], painting["weights"]) == ("world-64", "ab" * 8)
+    assert (painting["engine"], painting["size_px"]) == ("ONNX Runtime 1", 64)
+    assert painting["settings"]["path"] == "smooth"
+    (change,) = painting["changes"]
+    assert change["changed"] == {"path": ["smooth", "hold"]}
+    assert change["t_s"] == pytest.approx(10.5, abs=0.1)
+    page = (whole[0] / "report.html").read_text()
+    assert "<h2>Painting</h2>" in page
+    assert "path: smooth to hold" in page
+
+
+def test_captions_tell_a_neutral_frame_and_the_confidence() -> None:
+    headers = [m.header for m in whole_run() if isinstance(m.header, Frame)]
+    shown = msgspec.structs.replace(headers[0], confidence=0.625)
+    assert said_of(shown) == "generated from brain data, confidence 0.62"
+    unsure = msgspec.structs.replace(shown, state="neutral", confidence=0.05)
+    assert said_of(unsure) == "neutral: nothing decoded, confidence 0.05"
+    assert said_of(msgspec.structs.replace(unsure, percept_seq=-1)) == "neutral: nothing decoded"
+
+
+def test_what_was_seen_is_drawn_at_the_size_of_what_was_decoded() -> None:
+    block = PROGRAMME.blocks[0]
+    shown = Shown(block.onset_s, block.duration_s, "x", block.clip)
+    percept = next(m for m in whole_run() if isinstance(m.header, Percept)
+                   and m.header.t_seen > block.onset_s)  # fmt: skip
+    decoded = np.zeros((256, 256, 3), np.uint8)
+    key = percept.header.t_sent
+    (pair,) = pairs_of([Joined(percept, 0, shown)], {key: decoded})
+    assert pair.seen is not None
+    assert pair.seen.shape == decoded.shape
+    ((words, both),) = full_size([pair])
+    assert both.shape == (256, 512, 3)
+    assert "x 2 s" in words
 
 
 def test_the_preview_shows_seen_beside_decoded(whole: tuple[Path, dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import threading
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from phosphene.clock import FakeClock
 from phosphene.errors import SealError
 from phosphene.gate.diary import GateDiary
 from phosphene.gate.policy import Verdict
+from phosphene.seal import audit as audit_module
+from phosphene.seal import journal as journal_module
 from phosphene.seal.audit import AuditLog, Head, read_head, read_heads, troubles_in
 from phosphene.seal.journal import Journal
 from phosphene.seal.places import audit_in, machine_public, note
@@ -183,3 +186,93 @@ def test_a_checkpoint_is_signed_when_its_time_has_come(tmp_path: Path) -> None:
     assert put(3) == ["view", "view", "checkpoint"]
     journal.close()
     assert len(path.read_bytes().splitlines()) == 3, "nothing was left to sign"
+
+
+def test_a_line_that_no_text_is_stops_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b'{"n":1,"at":"\xff","what":"x","facts":{},"prev":""}\n')
+    log = log_in(tmp_path)
+    log.add("view", run="b")
+    log.checkpoint()
+    assert len(path.read_bytes().splitlines()) == 3
+    assert "line 1: cannot be read" in troubles_in(path.read_bytes().splitlines(True), PUBLIC)
+
+
+def test_a_writer_that_was_stopped_while_it_held_the_log_holds_nobody_up_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_module, "_LOCK_S", 0.05)
+    log = log_in(tmp_path)
+    log.add("view")
+    with (tmp_path / "audit.jsonl").open() as other:
+        fcntl.flock(other.fileno(), fcntl.LOCK_EX)
+        with pytest.raises(OSError, match="another process holds it"):
+            log.add("view")
+    assert log.add("view").n == 2
+
+
+def test_a_second_place_that_is_away_does_not_stop_the_log(tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    log = log_in(tmp_path)
+    log.add("view")
+    assert log.checkpoint().n == 2
+    assert "second place" in log.trouble
+    (tmp_path / "second").rmdir()
+    assert log.checkpoint().n == 3
+    assert log.trouble == ""
+    (tmp_path / "second").write_bytes(b"\xff")
+    with pytest.raises(SealError, match="not a list of heads"):
+        read_heads(tmp_path / "second")
+
+
+def test_what_could_not_be_written_is_written_later_and_what_had_no_room_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "_MOST_WAITING", 2)
+    folder, tried = tmp_path / "state", threading.Semaphore(0)
+    folder.touch()
+
+    def open_log() -> AuditLog:
+        tried.release()
+        return audit_in(folder)
+
+    journal = Journal(open_log)
+    for k in range(4):
+        journal.put("view", shows=str(k))
+    assert tried.acquire(timeout=10)
+    for _ in range(10_000):
+        if journal.failure:
+            break
+        threading.Event().wait(0.001)
+    assert "cannot be written" in journal.failure
+    folder.unlink()
+    journal.close()
+    assert journal.failure == ""
+    told = [json.loads(line) for line in (folder / "audit.jsonl").read_bytes().splitlines()]
+    assert [(e["what"], e["facts"].get("shows"), e["facts"].get("count")) for e in told[:-1]] == [
+        ("view", "0", None), ("view", "1", None), ("lines missed", None, "2"),
+    ]  # fmt: skip
+    assert told[-1]["what"] == "checkpoint"
+
+
+def test_a_disk_that_hangs_keeps_no_process_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "_CLOSE_S", 0.05)
+    freed = threading.Event()
+
+    def open_log() -> AuditLog:
+        freed.wait(10)
+        raise SealError("freed")
+
+    journal = Journal(open_log)
+    journal.put("view")
+    journal.close()
+    assert "did not take its last lines" in journal.failure
+    freed.set()
+
+
+def test_a_public_key_that_is_missing_is_made_again(tmp_path: Path) -> None:
+    note("a", folder=tmp_path)
+    (tmp_path / "audit.pub").unlink()
+    note("b", folder=tmp_path)
+    lines = (tmp_path / "audit.jsonl").read_bytes().splitlines(keepends=True)
+    assert troubles_in(lines, machine_public(tmp_path / "audit.pub")) == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mcap.writer import Writer
 
 from phosphene.cli import main
 from phosphene.errors import RecordingError
@@ -21,7 +22,7 @@ from phosphene.recorder.writer import RecordingFile
 from phosphene.seal import keys
 from phosphene.seal.keys import StewardKey
 from phosphene.seal.opening import KEYS_VARIABLE, sealed_header, unlocked
-from phosphene.seal.purge import candidates
+from phosphene.seal.purge import candidates, erase
 from phosphene.seal.writer import Seal
 
 KEY = StewardKey.new()
@@ -135,6 +136,7 @@ def test_one_cut_off_can_be_read_and_repaired_by_the_steward_only(tmp_path: Path
     path, file = record(out, end=False)
     file._file.close()  # as if the process had been killed
     os.truncate(path, path.stat().st_size - 10)
+    os.link(path, tmp_path / "freed blocks")
     assert recover_all(out) == []
     with pytest.raises(RecordingError, match="sealed to"):
         recover(path)
@@ -148,6 +150,7 @@ def test_one_cut_off_can_be_read_and_repaired_by_the_steward_only(tmp_path: Path
     assert result.messages == len(messages()) - 1
     assert [p.name for p in out.iterdir()] == ["recording.mcap.sealed"]
     assert CANARY not in result.path.read_bytes()
+    assert sealed_header(tmp_path / "freed blocks").erased
     header = sealed_header(result.path)
     assert (header.core.run, header.core.made) == ("r1", MADE.isoformat())
     with unlocked([result.path], KEY):
@@ -272,3 +275,92 @@ def test_ordinary_recordings_are_read_beside_sealed_ones(tmp_path: Path) -> None
     final, _ = record(tmp_path / "out")
     with unlocked([final, plain], KEY):
         assert len(list(RecordingReader(plain))) == len(list(RecordingReader(final)))
+
+
+def test_what_the_steward_repaired_is_known_to_the_log(tmp_path: Path, key: Path, run: Run) -> None:
+    path, file = record(tmp_path / "out", end=False)
+    file._file.close()
+    assert run("recover", path, "--key", key)[0] == 0
+    log = tmp_path / "state" / "audit.jsonl"
+    code, said = run("verify", tmp_path / "out", "--audit", log)
+    assert code == 0
+    assert "the audit log knows it" in said
+
+
+def test_verify_takes_no_other_file_for_a_sealed_one(tmp_path: Path, key: Path, run: Run) -> None:
+    final, _ = record(tmp_path / "out")
+    plain, _ = record(tmp_path / "plain", sealed=False)
+    beside = tmp_path / "out" / "recording.mcap"
+    beside.write_bytes(plain.read_bytes())
+    whole = final.read_bytes()
+    final.write_bytes(whole[:-1])
+    code, said = run("verify", tmp_path / "out")
+    assert code == 1, "the ordinary one beside it must not hide it"
+    assert f"{final}: cut off" in said
+    assert "cut off later" in said
+    final.write_bytes(plain.read_bytes())
+    code, said = run("verify", final)
+    assert code == 1
+    assert f"{final}: DAMAGED" in said
+    final.write_bytes(b"")
+    assert run("verify", final)[0] == 1
+
+
+def test_an_empty_unfinished_one_is_no_ordinary_recording(tmp_path: Path) -> None:
+    path = tmp_path / "recording.mcap.sealed.part"
+    path.touch()
+    assert recover_all(tmp_path) == []
+    assert path.exists()
+
+
+def test_purge_at_once_erases_a_damaged_one_too(tmp_path: Path, key: Path, run: Run) -> None:
+    final, _ = record(tmp_path / "out")
+    wrapped = sealed_header(final).wrapped
+    raw = bytearray(final.read_bytes())
+    raw[40] ^= 1
+    final.write_bytes(raw)
+    backup = tmp_path / "blocks"
+    os.link(final, backup)
+    assert run("purge", final, "--now", "--yes")[0] == 0
+    assert not final.exists()
+    assert wrapped not in backup.read_bytes()
+
+
+def test_purge_stays_within_its_folder_and_among_our_files(
+    tmp_path: Path, key: Path, run: Run
+) -> None:
+    final, _ = record(tmp_path / "out")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "other.log").write_bytes(b"mine")
+    (tmp_path / "out" / "logs").symlink_to(elsewhere)
+    (tmp_path / "out" / "report.docx").write_bytes(b"mine")
+    foreign = tmp_path / "out" / "recording_2024.mcap"
+    with foreign.open("wb") as stream:
+        writer: Any = Writer(stream)
+        writer.start()
+        writer.finish()
+    link = tmp_path / "link.mcap.sealed"
+    link.symlink_to(final)
+    code, said = run("purge", link, "--now", "--yes")
+    assert code == 1
+    assert "symbolic link" in said
+    assert final.exists()
+    code, said = run("purge", foreign, "--now", "--yes")
+    assert code == 1
+    assert "not a recording of ours" in said
+    assert run("purge", tmp_path / "out", "--now", "--yes")[0] == 0
+    assert not final.exists()
+    assert foreign.exists()
+    assert (elsewhere / "other.log").exists()
+    assert (tmp_path / "out" / "report.docx").exists()
+
+
+def test_what_changed_since_it_was_judged_is_not_erased(tmp_path: Path) -> None:
+    final, _ = record(tmp_path / "out")
+    (found,) = candidates(tmp_path / "out")
+    other, _ = record(tmp_path / "other")
+    other.replace(final)
+    with pytest.raises(RecordingError, match="has changed meanwhile"):
+        erase(found)
+    assert not sealed_header(final).erased

@@ -7,15 +7,19 @@ import io
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phosphene.errors import ConfigError, SealError
 from phosphene.seal import chunks as chunks_module
 from phosphene.seal.chunks import HEAD_BYTES, MOST_BYTES, head_of
-from phosphene.seal.header import WRAPPED_BYTES
+from phosphene.seal.header import KEY_BYTES, WRAPPED_BYTES, Core, build, parse
 from phosphene.seal.keys import StewardKey, fingerprint, load_public, public_part
 from phosphene.seal.reader import SealedReader, header_of, seal_trouble
 from phosphene.seal.verify import State, Verdict, verify_stream
@@ -311,3 +315,35 @@ def test_what_is_no_key_is_refused_in_words(tmp_path: Path, content: bytes) -> N
         public_part(path)
     with pytest.raises(SealError, match=r"key .*x"):
         StewardKey.load(path, "correct horse battery")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"id": "zz" * 16},
+        {"prefix": "zz" * 7},
+        {"run": "\x1b[2Jr"},
+        {"keep_until": "2026-05-01T12:00:00"},
+        {"made": "yesterday"},
+    ],
+)
+def test_a_forged_header_with_a_good_signature_cannot_do_harm(facts: dict[str, str]) -> None:
+    core = msgspec.structs.replace(HEADER.core, **facts)
+    raw = build(core, bytes(KEY_BYTES), Ed25519PrivateKey.generate())[1]
+    with pytest.raises(SealError, match="its header was altered"):
+        parse(raw)
+
+
+def test_a_header_that_nobody_could_read_is_not_written() -> None:
+    core: Core = HEADER.core
+    for facts in ({"stewards": ()}, {"stewards": core.stewards * 65}, {"run": "r" * 70_000}):
+        with pytest.raises(SealError, match="a recording has"):
+            build(msgspec.structs.replace(core, **facts), bytes(32), Ed25519PrivateKey.generate())
+
+
+def test_a_public_key_that_seals_nothing_is_refused(tmp_path: Path) -> None:
+    zero = X25519PublicKey.from_public_bytes(bytes(32))
+    path = tmp_path / "zero.pub"
+    path.write_bytes(zero.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    with pytest.raises(SealError, match="low order"):
+        load_public(path)
