@@ -106,6 +106,10 @@ class SinkDoor:
             self._publisher.socket.send_multipart(encode(message), zmq.NOBLOCK)
         return message, changed
 
+    def watched(self) -> bool:
+        """Return whether somebody listens here, to frames or to what is told of them."""
+        return self._publisher.subscribers(topic_of(View)) > 0
+
     def send(
         self, frame: Message, level: int, now: Callable[[], float], still: Callable[[], bool]
     ) -> bool:

@@ -22,6 +22,7 @@ from phosphene.gate.card import carded
 from phosphene.gate.desk import Desk
 from phosphene.gate.diary import GateDiary
 from phosphene.gate.door import SinkDoor, addressed
+from phosphene.gate.frames import FrameInlet
 from phosphene.gate.keeping import Keeper
 from phosphene.gate.memory import GateMemory
 from phosphene.gate.orders import Orders
@@ -38,9 +39,9 @@ __all__ = ["GateNode"]
 
 VIEW_S = 0.1
 GRANT_S = 0.25
-FRAMES_PER_STEP = 16
-QUEUE_IN_LOSSLESS = 100_000
+BEAT_WAIT_MS = 10
 WINDOW, STOP = "gui", "stop"
+WATCHERS = frozenset({"gui", "sink"})
 HELD_SINK = "observer"
 OUTLETS = "outlets"
 
@@ -71,6 +72,7 @@ class GateNode:
         self._pids: dict[str, int] = {}
         self._least = context.plan.session.renderer.min_confidence
         self._view_due_s = self._grant_due_s = context.clock.now()
+        self._watched = WATCHERS.isdisjoint(context.plan.nodes)
         self._hold = holding(context.plan)
         person = context.plan.session.person
         self._orders = Orders(
@@ -83,11 +85,7 @@ class GateNode:
     def _open(self) -> None:
         context, lossless = self._context, self._plan.lossless
         self._bonds = Puller(context.zmq, context.endpoint("bonds"))
-        self._frames = Subscriber(context.zmq, [], [topic_of(Frame)])
-        if lossless:
-            # The renderer's link is not acknowledged; here its frames wait instead of being lost.
-            self._frames.socket.rcvhwm = QUEUE_IN_LOSSLESS
-        self._frames.socket.connect(context.endpoint("renderer"))
+        self._frames = FrameInlet(context, self._counts, self._ready)
         self._grants = Publisher(context.zmq, context.endpoint("grants"))
         self._doors = {
             sink: SinkDoor(sink, Publisher(context.zmq, context.endpoint(f"view-{sink}")), lossless)
@@ -142,7 +140,7 @@ class GateNode:
     def step(self) -> None:
         """Take in beats and commands, then judge the frames that are waiting."""
         self._watch()
-        for message in self._waiting_frames():
+        for message in self._frames.waiting():
             self._judge(message)
         self._pass_held()
         self._pass_results()
@@ -153,6 +151,8 @@ class GateNode:
         self.policy.blank("the gate has stopped")
         now = self._context.clock.now()
         self._send_views(now)
+        for message in self._frames.rest():
+            self._judge(message)
         self._keeper.send(now, all_of_them=True)
         for door in self._doors.values():
             door.close()
@@ -322,21 +322,14 @@ class GateNode:
 
     # ---- frames --------------------------------------------------------------------------------
 
-    def _waiting_frames(self) -> list[Message]:
-        """Return the frames to judge: all in lossless plans, otherwise only the newest."""
-        frames: list[Message] = []
-        limit = FRAMES_PER_STEP if self._plan.lossless else 1000
-        while len(frames) < limit:
-            message = self._received(lambda: self._frames.socket.recv_multipart(zmq.NOBLOCK))
-            if message is None:
-                break
-            if isinstance(message.header, Frame):
-                frames.append(message)
-        self._counts["frames_seen"] += len(frames)
-        if not self._plan.lossless and len(frames) > 1:
-            self._counts["frames_skipped"] += len(frames) - 1
-            frames = frames[-1:]
-        return frames
+    def _ready(self) -> bool:
+        """Return whether every process is there to see a frame through; asked at full speed."""
+        self._watched = self._watched or any(d.watched() for d in self._doors.values())
+        if self._watched and not self.policy.lost_bonds(self._context.clock.now()):
+            return True
+        # Frames that wait would wake the loop at once; a beat is what it waits for.
+        self._bonds.socket.poll(BEAT_WAIT_MS)
+        return False
 
     def _judge(self, frame: Message) -> None:
         """Send a frame to each sink that may have it, at that sink's level."""
