@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from gui.actions import ACTIONS
+from gui.actions import RUN_ACTIONS
 from gui.alarms import NO_ALARM, alarms, silence
 from gui.controls import help_box, make_actions, make_button, stop_question
 from gui.eeg_views import EegViews
@@ -279,7 +279,7 @@ class OperatorWindow(QFrame):
             self.scan_line.tell(board.scan, paced=board.paced)
             self.plots.update_from(self._model.plotted())
             self.plots.show_map(self._model.newest_map())
-        for action in ACTIONS:
+        for action in RUN_ACTIONS:
             enabled = state in action.states
             if action.id == "acknowledge":
                 enabled = self._latch.unseen()
