@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from phosphene.header_base import DTYPES, Array, ArraySpec, Count, Header
+from phosphene.header_gate import Feedback, Grant, Phase, View
 
 __all__ = [
     "DTYPES",
@@ -26,6 +27,7 @@ __all__ = [
     "Header",
     "Painting",
     "Percept",
+    "Phase",
     "Quality",
     "Regions",
     "Reply",
@@ -181,7 +183,8 @@ class Regions(Header, frozen=True, tag="regions"):
 class Event(Header, frozen=True, tag="event"):
     """Something that happened at ``t_data``: a stimulus (``detail`` is its JSON), a marker.
 
-    ``duration_s`` is its length in seconds, None where nobody knows.
+    ``duration_s`` is its length in seconds, None where nobody knows. From the producer ``gate`` it
+    is a marker of the operator's: ``stream`` is ``marker`` and ``label`` its text, no stimulus.
     """
 
     t_data: float
@@ -215,48 +218,6 @@ class Percept(Header, frozen=True, tag="percept"):
     label: str | None
     probabilities: dict[str, float]
     bundle: str
-
-
-class Feedback(Header, frozen=True, tag="feedback"):
-    """What the gate lets other programs have of a percept.
-
-    Attributes
-    ----------
-    index : int
-        Index of the volume or epoch it comes from.
-    t_data : float
-        End of the data used, seconds on the recording's axis.
-    score : float
-        In a run with a protocol the feedback score from 0 to 1, and 0 where `display` is ``none``;
-        otherwise the probability of the session's target category, or without one the confidence.
-    label : str or None
-        Decoded category.
-    confidence : float
-        Calibrated probability that the percept identifies the truth.
-    display : str
-        How the score is drawn: ``thermometer``, ``curve`` or ``score``; ``picture`` where the
-        feedback is the frame itself; ``none`` where nothing is to be shown (rest, no score yet).
-        Empty in a run without a protocol.
-    block : int
-        Number of the block that is running; -1 outside of all.
-    block_kind : str
-        ``rest``, ``regulate``, ``task`` or ``feedback``; empty outside of all.
-    block_end_s : float
-        When that block ends, in seconds on the recording's axis.
-    instruction : str
-        What the participant's window says during the block.
-    """
-
-    index: Count
-    t_data: float
-    score: float
-    label: str | None
-    confidence: Annotated[float, Meta(ge=0.0, le=1.0)]
-    display: Literal["", "none", "thermometer", "curve", "score", "picture"] = ""
-    block: int = -1
-    block_kind: Literal["", "rest", "regulate", "task", "feedback"] = ""
-    block_end_s: float = 0.0
-    instruction: str = ""
 
 
 class FrameInfo(Header, frozen=True, tag="frameinfo"):
@@ -304,24 +265,6 @@ class Painting(Header, frozen=True, tag="painting"):
     engine: str
     size_px: Count
     settings: dict[str, str]
-
-
-class View(Header, frozen=True, tag="view"):
-    """What the gate tells a sink ten times a second: whether it passes frames, and why not."""
-
-    sink: str
-    passing: bool
-    reason: str
-    passed: Count
-
-
-class Grant(Header, frozen=True, tag="grant"):
-    """What the gate currently allows; repeated four times a second, void one second later."""
-
-    person: str
-    scopes: tuple[str, ...]
-    decode: bool
-    reason: str
 
 
 class Beat(Header, frozen=True, tag="beat"):

@@ -12,7 +12,7 @@ import zmq
 from phosphene.bus import Publisher
 from phosphene.gate.levels import abstract
 from phosphene.gate.policy import Verdict
-from phosphene.messages import Frame, Message, View, describe, encode, topic_of
+from phosphene.messages import Frame, Message, Phase, View, describe, encode, topic_of
 
 __all__ = ["SinkDoor", "addressed"]
 
@@ -75,6 +75,7 @@ class SinkDoor:
     def __init__(self, sink: str, publisher: Publisher, lossless: bool) -> None:
         self.sink = sink
         self.verdict: Verdict | None = None
+        self._phase: Phase = ""
         self.passed = 0
         self.recorded_s = float("-inf")
         self._publisher, self._lossless = publisher, lossless
@@ -83,10 +84,10 @@ class SinkDoor:
             publisher.socket.setsockopt(zmq.XPUB_NODROP, 1)
             publisher.socket.sndtimeo = WAIT_MS
 
-    def tell(self, verdict: Verdict, run: str, now_s: float) -> tuple[Message, bool]:
+    def tell(self, verdict: Verdict, phase: Phase, run: str, now_s: float) -> tuple[Message, bool]:
         """Tell the sink whether frames pass; return the message and whether that is news."""
-        changed = verdict != self.verdict
-        self.verdict = verdict
+        changed = (verdict, phase) != (self.verdict, self._phase)
+        self.verdict, self._phase = verdict, phase
         view = View(
             run=run,
             seq=self._views,
@@ -97,6 +98,7 @@ class SinkDoor:
             passing=verdict.passing,
             reason=verdict.reason,
             passed=self.passed,
+            phase=phase,
         )
         self._views += 1
         message = Message(view)

@@ -12,12 +12,13 @@ from phosphene.gate.latch import StopMemory
 __all__ = ["GateMemory"]
 
 BLANK_FILE = "blanked"
+PAUSE_FILE = "paused"
 STOP_FILE = "stop.json"
 OPEN_FILE = "gate-open"
 
 
 class GateMemory:
-    """The operator's blank, the participant's stop, and whether the last gate ended in peace.
+    """The operator's blank and pause, the participant's stop, and whether the last gate ended in peace.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ class GateMemory:
 
     def __init__(self, folder: Path) -> None:
         self._blank, self._stop = folder / BLANK_FILE, folder / STOP_FILE
-        self._open = folder / OPEN_FILE
+        self._open, self._pause = folder / OPEN_FILE, folder / PAUSE_FILE
         self.fell = self._open.exists()
         self._open.touch(mode=0o600)
         self._saved: StopMemory | None = None
@@ -47,6 +48,17 @@ class GateMemory:
             self._blank.unlink(missing_ok=True)
         else:
             self._write(self._blank, reason.encode())
+
+    def paused(self) -> bool:
+        """Return whether the operator has paused."""
+        return self._pause.exists()
+
+    def pause(self, *, on: bool) -> None:
+        """Keep an operator's pause, or forget it."""
+        if on:
+            self._pause.touch(mode=0o600)
+        else:
+            self._pause.unlink(missing_ok=True)
 
     def stop(self) -> StopMemory | None:
         """Return what is known of the stop; a file that cannot be read counts as pressed."""

@@ -17,6 +17,7 @@ from phosphene.bus import Publisher, Puller, Pusher, Subscriber
 from phosphene.clock import wall_time_s
 from phosphene.consent.withdrawal import withdrawn_in
 from phosphene.errors import MessageError
+from phosphene.feedback.protocol import DataClock
 from phosphene.gate.beats import RECORD_STATE_S, BeatSieve
 from phosphene.gate.card import carded
 from phosphene.gate.desk import Desk
@@ -24,6 +25,7 @@ from phosphene.gate.diary import GateDiary
 from phosphene.gate.door import SinkDoor, addressed
 from phosphene.gate.frames import FrameInlet
 from phosphene.gate.keeping import Keeper
+from phosphene.gate.markers import Markers
 from phosphene.gate.memory import GateMemory
 from phosphene.gate.orders import Orders
 from phosphene.gate.policy import RECORDER_SINK, STREAM_SINK
@@ -31,7 +33,16 @@ from phosphene.gate.results import ResultsDoor
 from phosphene.gate.roles import Role
 from phosphene.gate.rules import COUNTERS, confirms_after_crash, holding, policy_of
 from phosphene.gate.window import end_frozen
-from phosphene.messages import Beat, Command, Event, Frame, Grant, Message, decode, topic_of
+from phosphene.messages import (
+    Beat,
+    Command,
+    Event,
+    Grant,
+    Message,
+    Quality,
+    decode,
+    topic_of,
+)
 from phosphene.node import NodeContext
 from phosphene.plan import SINKS
 
@@ -75,9 +86,12 @@ class GateNode:
         self._watched = WATCHERS.isdisjoint(context.plan.nodes)
         self._hold = holding(context.plan)
         person = context.plan.session.person
+        self._present = DataClock(None if context.plan.lossless else context.plan.speed)
+        self._markers = Markers(context, self._present.now, self._marked)
         self._orders = Orders(
-            self.policy, self._hold, self._memory, self._diary, context.clock, person, self._stop
-        )
+            self.policy, self._hold, self._memory, self._diary, context.clock, person, self._stop,
+            self._markers.mark,
+        )  # fmt: skip
         if self._memory.fell:
             self._came_back("gate")
         self._open()
@@ -94,11 +108,8 @@ class GateNode:
         streams = OUTLETS in self._plan.nodes
         self._results = ResultsDoor(context) if streams else None
         self._told = [*self._doors.values(), *([self._results.door] if self._results else [])]
-        self._events: Subscriber | None = None
-        if self.policy.task is not None:
-            self._events = Subscriber(
-                context.zmq, [context.endpoint("acquisition")], [topic_of(Event)]
-            )
+        topics = [topic_of(Quality), *([topic_of(Event)] if self.policy.task else [])]
+        self._events = Subscriber(context.zmq, [context.endpoint("acquisition")], topics)
         records: Pusher | None = None
         if "recorder" in self._plan.nodes:
             records = Pusher(
@@ -117,8 +128,8 @@ class GateNode:
     def sockets(self) -> Sequence[zmq.Socket[bytes]]:
         """Return the sockets whose arrival should wake the node."""
         results = [self._results.socket] if self._results else []
-        events = [self._events.socket] if self._events else []
-        return [self._bonds.socket, self._frames.socket, self._desk.socket, *results, *events]
+        own = (self._bonds, self._frames, self._desk, self._events)
+        return [*(part.socket for part in own), *results]
 
     def due_s(self) -> float | None:
         """Return when the next view or grant is due."""
@@ -272,13 +283,17 @@ class GateNode:
                     self._grants.send(message)
 
     def _take_events(self) -> None:
-        task = self.policy.task
-        if self._events is None or task is None:
-            return
-        read = self._events.socket.recv_multipart
+        task, read = self.policy.task, self._events.socket.recv_multipart
         while (message := self._received(lambda: read(zmq.NOBLOCK))) is not None:
-            if isinstance(event := message.header, Event):
-                task.event(event.label, event.duration_s, self._context.clock.now())
+            header = message.header
+            if isinstance(header, Quality):
+                self._present.saw(header.t_data, header.t_acquired)
+            elif isinstance(header, Event) and task is not None:
+                task.event(header.label, header.duration_s, self._context.clock.now())
+
+    def _marked(self, event: Message) -> None:
+        self._grants.send(event)
+        self._keeper.keep(event)
 
     def _status(self) -> str:
         now, wall = self._context.clock.now(), self._wall()
@@ -294,7 +309,7 @@ class GateNode:
         for door in self._told:
             verdict = self.policy.verdict(door.sink, now, wall)
             self._diary.view(door.sink, verdict)
-            message, changed = door.tell(verdict, self._plan.run, now)
+            message, changed = door.tell(verdict, self.policy.phase, self._plan.run, now)
             if changed or now - door.recorded_s >= RECORD_STATE_S:
                 door.recorded_s = now
                 self._keeper.keep(message)
@@ -314,6 +329,7 @@ class GateNode:
             scopes=scopes,
             decode=decode_allowed,
             reason=reason,
+            phase=self.policy.phase,
         )
         self._grants.send(grant)
         if grant.header.seq % round(RECORD_STATE_S / GRANT_S) == 0:

@@ -35,6 +35,8 @@ class Orders:
         Pseudonym of the person of this session.
     stop : Callable
         Stops everything, as the participant's device does.
+    mark : Callable
+        Sends and records a text of the operator's as a marker.
     """
 
     def __init__(
@@ -46,9 +48,11 @@ class Orders:
         clock: Clock,
         person: str,
         stop: Callable[[str], None],
+        mark: Callable[[str], None],
     ) -> None:
         self._policy, self._hold, self._memory = policy, hold, memory
-        self._diary, self._clock, self._person, self._stop = diary, clock, person, stop
+        self._diary, self._clock, self._person = diary, clock, person
+        self._stop, self._mark = stop, mark
 
     def obey(self, command: Command, role: Role) -> None:
         """Carry a command out.
@@ -66,6 +70,12 @@ class Orders:
         elif action == "unblank":
             self._policy.unblank()
             self._memory.blank(None)
+        elif action in ("pause", "resume"):
+            # Kept first: a gate that falls in between comes back paused.
+            self._memory.pause(on=action == "pause")
+            self._policy.paused = action == "pause"
+        elif action == "marker":
+            self._mark(given.get("text", ""))
         elif action == "begin":
             self._policy.latch.begin()
         elif action == "confirm":

@@ -1,7 +1,7 @@
 """Who may see what, now: the gate's decision, pure and with time injected.
 
 Everything is denied until something allows it. In this order a sink is blanked by the participant,
-by the operator, by a lost bond, between blocks of the protocol, by missing consent, by its own
+by the operator (blank, pause), by a lost bond, between blocks of the protocol, by missing consent, by its own
 abstraction level.
 """
 
@@ -14,11 +14,13 @@ from datetime import datetime
 from phosphene.consent import Consent, Scope, why_not
 from phosphene.gate.latch import StopLatch
 from phosphene.gate.task import TaskWindow
+from phosphene.messages import Phase
 
 __all__ = ["DECODE_SCOPES", "RECORDER_SINK", "STREAM_SINK", "GatePolicy", "Verdict"]
 
 RECORDER_SINK = "recorder"
 STREAM_SINK = "stream"
+PAUSED = "paused by the operator"
 BETWEEN_BLOCKS = "between blocks of the protocol"
 ALIVE = frozenset({"ready", "running", "done"})
 SINK_SCOPES = {
@@ -80,6 +82,8 @@ class GatePolicy:
         Abstraction level of each sink.
     blanked : str or None
         Reason of an operator's blank that already holds at the start.
+    paused : bool
+        Whether an operator's pause already holds at the start.
     latch : StopLatch or None
         The participant's stop; None: nobody has a device, and nothing is waited for.
     task : TaskWindow or None
@@ -96,6 +100,8 @@ class GatePolicy:
         blanked: str | None = None,
         latch: StopLatch | None = None,
         task: TaskWindow | None = None,
+        *,
+        paused: bool = False,
     ) -> None:
         self._peers = tuple(dict.fromkeys(peers))
         self._bond_s = bond_s
@@ -104,6 +110,7 @@ class GatePolicy:
         self._bonds: dict[str, _Bond] = {}
         self._wall: datetime | None = None
         self.blanked = blanked
+        self.paused = paused
         self.withdrawn = ""
         self.latch = latch or StopLatch(demanded=False)
         self.task = task
@@ -138,6 +145,17 @@ class GatePolicy:
         """Take the operator's blank back; all other rules stay."""
         self.blanked = None
 
+    @property
+    def phase(self) -> Phase:
+        """How far the run is, by what people have asked for."""
+        if self.withdrawn or self.latch.phase == "stopped":
+            return "stopped"
+        if self.latch.phase == "armed":
+            return "armed"
+        if self.blanked is not None:
+            return "blanked"
+        return "paused" if self.paused else "running"
+
     def bonded(self, node: str, now_s: float) -> bool:
         """Return whether the bond of one peer holds."""
         return node in self._peers and not self._broken(node, now_s)
@@ -164,6 +182,8 @@ class GatePolicy:
             return Verdict.blank(why)
         if self.blanked is not None:
             return Verdict.blank(self.blanked)
+        if self.paused:
+            return Verdict.blank(PAUSED)
         if lost := self.lost_bonds(now_s):
             return Verdict.blank(lost)
         if self.task is not None and not self.task.inside(now_s):
@@ -199,9 +219,9 @@ class GatePolicy:
         """Return whether decoding is allowed, and the reason in words when it is not.
 
         Bonds and blanks do not matter here: decoding goes on behind a blank view. The participant's
-        stop does, and so do the blocks of the protocol.
+        stop does, and so do a pause and the blocks of the protocol.
         """
-        if why := self.withdrawn or self.latch.why():
+        if why := self.withdrawn or self.latch.why() or (PAUSED if self.paused else ""):
             return False, f"nothing is decoded: {why}"
         if self.task is not None and not self.task.inside(now_s):
             return False, f"nothing is decoded: {BETWEEN_BLOCKS}"

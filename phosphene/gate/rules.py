@@ -42,10 +42,11 @@ def policy_of(plan: Plan, memory: GateMemory) -> GatePolicy:
         plan.session.person,
         plan.consent,
         levels,
-        # Blank and stop survive a restart of the gate: only a person takes them back.
+        # Blank, pause and stop survive a restart of the gate: only a person takes them back.
         memory.blanked(),
         StopLatch(demanded=stop.demanded, start=stop.start, memory=memory.stop()),
         TaskWindow(task.begin, task.end, task.longest_s) if task.on else None,
+        paused=memory.paused(),
     )
 
 
