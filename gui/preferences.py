@@ -69,7 +69,9 @@ class Preferences:
         known = self._until_closed.get(kind)
         if known is None and kind in ON_DISK:
             known = Path(str(self._get(f"folder/{kind}") or ""))
-        return known if known is not None and known.is_absolute() and known.is_dir() else Path.home()
+        return (
+            known if known is not None and known.is_absolute() and known.is_dir() else Path.home()
+        )
 
     def keep_folder(self, kind: Folder, folder: Path) -> None:
         """Remember where a file of this kind was chosen.

@@ -23,14 +23,16 @@ def end_frozen(pid: int) -> bool:
     Parameters
     ----------
     pid : int
-        Process whose parent is this process's own; others are left alone.
+        Process whose parent is this process's own, or the console that has started the run;
+        others are left alone.
 
     Returns
     -------
     bool
         Whether it was ended.
     """
-    if pid <= 1 or pid == os.getpid() or _parent(pid) != os.getppid():
+    ours = _parent(pid) == os.getppid() or pid == _parent(os.getppid())
+    if pid <= 1 or pid == os.getpid() or not ours:
         return False
     try:
         os.kill(pid, signal.SIGKILL)

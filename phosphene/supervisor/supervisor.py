@@ -11,7 +11,7 @@ import contextlib
 import json
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,7 @@ from phosphene.node import CONFIG_EXIT
 from phosphene.plan import Plan
 from phosphene.supervisor.child import Child, NodeSpec
 from phosphene.supervisor.control import ControlRoom
+from phosphene.supervisor.guest import GUEST_PATIENCE_S, Guest
 from phosphene.supervisor.outcome import Outcome, Snapshot
 from phosphene.supervisor.policy import RestartPolicy
 from phosphene.supervisor.standstill import Wakefulness
@@ -33,7 +34,7 @@ __all__ = ["Supervisor"]
 
 READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 8.0
-# A node's own watchdog comes first; this is for one that is stopped altogether.
+# A node's watchdog comes first; this is for one that is stopped altogether.
 BEAT_GRACE_S = 2.0
 REPLY_TIMEOUT_S = 3.0
 TICK_S = 0.05
@@ -88,7 +89,7 @@ class Supervisor:
         self._plan_file = plan.save()
         self._discretion = Discretion.of(plan)
         self._room = ControlRoom(self._folder, plan.run, self._clock)
-        self._children: dict[str, Child] = {}
+        self._children: dict[str, Child | Guest] = {}
         self._ended: set[str] = set()
         self._policy = RestartPolicy()
         self._returning: dict[str, _Return] = {}
@@ -162,7 +163,8 @@ class Supervisor:
     def _launch(self, spec: NodeSpec) -> None:
         log = self._logs / f"{spec.name}.log"
         self._room.beats.pop(spec.name, None)
-        self._children[spec.name] = Child(spec, self._plan_file, log)
+        child = Guest(spec) if spec.guest else Child(spec, self._plan_file, log)
+        self._children[spec.name] = child
 
     def _start(self) -> None:
         for spec in self._nodes():
@@ -179,7 +181,8 @@ class Supervisor:
         self.outcome.began = True
 
     def _wait_ready(self, spec: NodeSpec) -> None:
-        deadline = self._clock.now() + READY_TIMEOUT_S
+        most_s = GUEST_PATIENCE_S if spec.guest else READY_TIMEOUT_S
+        deadline = self._clock.now() + most_s
         child = self._children[spec.name]
         while True:
             self._tick("starting")
@@ -192,7 +195,7 @@ class Supervisor:
                     f"{spec.name} did not start (exit {child.exit_code()}):\n{child.last_words()}"
                 )
             if self._clock.now() > deadline:
-                raise NodeError(f"{spec.name} was not ready within {READY_TIMEOUT_S:.0f} s")
+                raise NodeError(f"{spec.name} was not ready within {most_s:.0f} s")
             if self._interrupts:
                 raise NodeError("interrupted while starting")
 
@@ -210,6 +213,9 @@ class Supervisor:
         # Told to the gate: no view shows anything while a node is on its way back.
         self._room.beat("starting" if self._returning else state)
         self._room.receive(TICK_S)
+        for child in self._children.values():
+            if isinstance(child, Guest):
+                child.hear(self._room.beats.get(child.spec.name))
 
     def _watch(
         self, until: Callable[[Snapshot], str | None], watch: Callable[[Snapshot], None]
@@ -266,7 +272,7 @@ class Supervisor:
             code = child.exit_code()
             if code is None and self._silent(spec.name):
                 self._say(f"{spec.name} gives no sign of life: killed")
-                child.signal(signal.SIGKILL)
+                child.kill()
             if code is None and spec.name in self._returning:
                 self._welcome(spec.name, self._returning[spec.name])
             if code is None or spec.name in self._ended:
@@ -276,7 +282,7 @@ class Supervisor:
                 if code != 0:
                     raise NodeError(f"{spec.name} failed (exit {code}):\n{child.last_words()}")
                 continue
-            self._raise_again(spec, code)
+            self._raise_again(spec)
 
     def _silent(self, name: str) -> bool:
         """Return whether a node that has beaten before stands still, its watchdog included."""
@@ -284,18 +290,19 @@ class Supervisor:
         most_s = self._plan.watchdog_s + BEAT_GRACE_S
         return beat is not None and self._awake.silent_s(beat.t_sent) > most_s
 
-    def _raise_again(self, spec: NodeSpec, code: int) -> None:
+    def _raise_again(self, spec: NodeSpec) -> None:
         child = self._children[spec.name]
         self._check_configured(spec.name)
         self.outcome.interrupted = True
         self._keep_counts(spec.name)
-        how = f"signal {-code}" if code < 0 else f"exit {code}"
+        how = child.how_it_fell()
         if words := self._last_note(spec.name):
             how += f": {words}"
         if not self._policy.allow(spec.name, self._clock.now()):
             raise NodeError(f"{spec.name} keeps falling ({how})\n{child.last_words()}")
         self._say(f"{spec.name} fell ({how}): views blank, starting it again")
-        self._launch(spec)
+        # Where a guest is gone the run has its own window from now on.
+        self._launch(replace(spec, guest=False))
         now = self._clock.now()
         self._returning[spec.name] = _Return(now + READY_TIMEOUT_S, go_from_s=now + LEAST_BLANK_S)
 
