@@ -99,6 +99,7 @@ class RecorderNode:
         self._consent_checked_s = float("-inf")
         self._backlog = Backlog(backlog_bytes)
         self._scribe: Scribe | None = None
+        self._ended_s = context.clock.now()
         if self._plan.out is not None:
             self._scribe = self._begin(self._plan.out, open_file)
         self._records = Puller(context.zmq, context.endpoint("records"))
@@ -163,7 +164,19 @@ class RecorderNode:
             "gaps": self._gaps.missing.total(),  # numbers that never arrived
             "malformed": self._counts["malformed"],
         }
-        return fates | {k: n for k, n in self._counts.items() if k.startswith("topic_")}
+        topics = {k: n for k, n in self._counts.items() if k.startswith("topic_")}
+        return fates | self._extent() | topics
+
+    def _extent(self) -> dict[str, int]:
+        """Return bytes and seconds of the file, and what room its disk has; nothing without one."""
+        scribe = self._scribe
+        if scribe is None:
+            return {}
+        # A disk that has failed takes no more: the length is what it has become.
+        until_s = self._context.clock.now() if scribe.result is None else self._ended_s
+        self._ended_s = until_s
+        found = {"bytes": scribe.size, "recording_s": int(until_s - scribe.begun_s)}
+        return found if scribe.free is None else {**found, "disk_free": scribe.free}
 
     def done(self) -> bool:
         """Return False: the recorder goes on until it is told to stop."""

@@ -143,6 +143,10 @@ class RecordingFile:
         self._writer.flush()
         self._disk.mark()
 
+    def size(self) -> int:
+        """Return how many bytes have been written."""
+        return self._disk.tell()
+
     def sync(self) -> None:
         """Wait until everything flushed is on the disk."""
         os.fsync(self._file.fileno())

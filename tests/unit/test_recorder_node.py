@@ -302,6 +302,23 @@ def test_a_slow_disk_costs_counted_messages_and_never_holds_up_a_live_run(folder
     assert topics(folder).count("features") == 30 - dropped
 
 
+def test_the_extent_of_the_recording_is_told(folder: Path) -> None:
+    with bench(make_plan(folder)) as b:
+        b.one_of_each()
+        scribe = b.node._scribe
+        assert scribe is not None
+        before = scribe.written
+        while scribe.written == before:
+            b.context.clock.wait_until(b.context.clock.now() + 0.01)
+        counts = b.node.counts()
+        (part,) = (folder / "out").glob("recording.mcap*.part")
+        assert 0 < counts["bytes"] <= part.stat().st_size
+        assert counts["disk_free"] > 0
+        assert counts["recording_s"] >= 0
+    with bench(make_plan(folder, out=None)) as b:
+        assert "bytes" not in b.node.counts(), "nothing is recorded, nothing has a length"
+
+
 def test_a_lossless_run_waits_for_the_disk(folder: Path) -> None:
     with bench(make_plan(folder, speed=None), backlog_bytes=20_000) as b:
         for _ in range(60):
