@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLay
 
 from gui.history import Curve
 from gui.palette import CURVES, DIM, PANEL, TEXT
+from gui.texts import mark, tr
 
 __all__ = ["Plot", "figures_html", "legend_html"]
 
@@ -154,7 +155,9 @@ class Plot(QWidget):
         self._newest = html
         self._tell_figures()
 
-    def tell_age(self, age_s: float | None, words: str = "") -> None:
+    def tell_age(
+        self, age_s: float | None, words: str = mark("{age} s ago"), **values: object
+    ) -> None:
         """Grey figures and curves of data that stopped `age_s` seconds ago; None: they go on.
 
         Parameters
@@ -162,9 +165,14 @@ class Plot(QWidget):
         age_s : float or None
             Age of the newest data in seconds.
         words : str
-            What is told in place of the figures, before the age.
+            What is told in place of the figures: a marked sentence with ``{age}``.
+        **values
+            What else stands in that sentence.
         """
-        was, self._age = self._age, None if age_s is None else f"{words} {age_s:.0f} s ago"
+        was, self._age = (
+            self._age,
+            None if age_s is None else tr(words, age=f"{age_s:.0f}", **values),
+        )
         if (was is None) != (self._age is None):
             for curve in self.curves:
                 curve.setOpacity(1.0 if self._age is None else STALE_OPACITY)

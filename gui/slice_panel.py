@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from gui.palette import DIM, PANEL, TEXT
 from gui.plot import figures_html
 from gui.slices import T_SHOWN, cut
+from gui.texts import tr
 from phosphene.contrasts import contrast_words
 from phosphene.messages import Message
 
@@ -33,7 +34,7 @@ class SlicePanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._shown: Message | None = None
-        self.heading = QLabel("Map, t")
+        self.heading = QLabel(tr("Map, t"))
         self.heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
         self.figures = QLabel("")
         self.figures.setTextFormat(Qt.TextFormat.RichText)
@@ -47,7 +48,7 @@ class SlicePanel(QWidget):
         self.view.setCentralItem(self.box)
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.view.setFrameShape(QFrame.Shape.NoFrame)
-        self.hint = QLabel("no map yet")
+        self.hint = QLabel(tr("no map yet"))
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setStyleSheet(f"color: {DIM}; background: {PANEL};")
         self._lay_out()
@@ -82,9 +83,21 @@ class SlicePanel(QWidget):
         name = contrast_words(found.contrast)
         if len(name) > MOST_LETTERS:
             name = f"{name[: MOST_LETTERS - 1]}…"
-        self.heading.setText(f"Map, t: {name}")
-        self.setToolTip(f"{found.contrast}; coloured where |t| is {T_SHOWN:g} or more; L is left")
+        self.heading.setText(tr("Map, t: {contrast}", contrast=name))
+        self.setToolTip(
+            tr(
+                "{contrast}; coloured where |t| is {limit} or more; L is left",
+                contrast=found.contrast,
+                limit=f"{T_SHOWN:g}",
+            )
+        )
         x, y, z = found.at_mm
         self.figures.setText(
-            figures_html(f"most {found.strongest:.1f} at {x:.0f} {y:.0f} {z:.0f} mm")
+            figures_html(
+                tr(
+                    "most {t} at {place} mm",
+                    t=f"{found.strongest:.1f}",
+                    place=f"{x:.0f} {y:.0f} {z:.0f}",
+                )
+            )
         )

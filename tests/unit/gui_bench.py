@@ -109,8 +109,8 @@ def interactive(page: QWidget) -> Iterator[QWidget]:
         if widget.objectName().startswith("qt_") or not widget.isVisibleTo(page):
             continue
         parent = widget.parentWidget()
-        inner = (QAbstractSpinBox, QComboBox, QTabBar, QMessageBox, QAbstractItemView)
-        if isinstance(parent, inner) or isinstance(parent, QScrollBar):
+        inner = (QAbstractSpinBox, QComboBox, QTabBar, QMessageBox, QAbstractItemView, QScrollBar)
+        if isinstance(parent, inner):
             continue
         yield widget
 
