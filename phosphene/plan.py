@@ -14,6 +14,7 @@ from phosphene.consent import Consent
 from phosphene.consent.confirm import Confirmation
 from phosphene.consent.signing import require_consent
 from phosphene.errors import ConfigError, PhospheneError
+from phosphene.network.layout import Network
 from phosphene.session import Session
 
 __all__ = ["SINKS", "Plan"]
@@ -55,6 +56,8 @@ class Plan(BaseModel):
         Words and hashes for the run's start document.
     audit : Path or None
         Folder of the audit log; None keeps none.
+    network : Network or None
+        Machines that take part, and who may watch from elsewhere; None: everything is here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +76,7 @@ class Plan(BaseModel):
     programme: str = ""
     facts: dict[str, str] = {}
     audit: Path | None = None
+    network: Network | None = None
 
     @model_validator(mode="after")
     def _consented(self) -> Self:
@@ -87,6 +91,18 @@ class Plan(BaseModel):
     def lossless(self) -> bool:
         """True when every link waits instead of dropping (replay at full speed)."""
         return self.speed is None
+
+    def endpoint(self, name: str) -> str:
+        """Return the address of the run's socket `name`."""
+        far = None if self.network is None else self.network.address(name)
+        return far or f"ipc://{self.folder / name}"
+
+    @property
+    def gate_hears_percepts(self) -> bool:
+        """True where the gate listens to the decoder: results are streamed or fed back."""
+        return "gate" in self.nodes and (
+            "outlets" in self.nodes or self.session.protocol is not None
+        )
 
     def save(self) -> Path:
         """Write the plan into its run folder and return the file's path."""

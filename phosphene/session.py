@@ -17,6 +17,7 @@ from phosphene.session_consent import ConsentSettings
 from phosphene.session_eeg import EegSettings
 from phosphene.session_fmri import FmriSettings
 from phosphene.session_gate import GateSettings, StopSettings
+from phosphene.session_network import NetworkSettings
 from phosphene.session_protocol import ProtocolSettings
 from phosphene.session_renderer import RendererSettings
 from phosphene.session_source import SourceSettings
@@ -28,6 +29,7 @@ __all__ = [
     "EegSettings",
     "FmriSettings",
     "GateSettings",
+    "NetworkSettings",
     "ProtocolSettings",
     "RecorderSettings",
     "RendererSettings",
@@ -137,6 +139,8 @@ class Session(_Settings):
         One table for each part.
     protocol : ProtocolSettings or None
         Blocks and feedback of a neurofeedback run.
+    network : NetworkSettings or None
+        Other machines that take part; None: nothing listens on a network.
     """
 
     person: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
@@ -151,6 +155,7 @@ class Session(_Settings):
     recorder: RecorderSettings = RecorderSettings()
     results: ResultSettings = ResultSettings()
     protocol: ProtocolSettings | None = None
+    network: NetworkSettings | None = None
 
     @model_validator(mode="after")
     def _one_mask(self) -> Self:

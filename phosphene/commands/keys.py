@@ -67,6 +67,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                      "asked for")  # fmt: skip
     new.add_argument("--signing", action="store_true", help="a pair that signs consents, instead "
                      "of one that recordings are sealed to")  # fmt: skip
+    new.add_argument("--network", action="store_true", help="a pair for a machine or an observer "
+                     "of a run on several machines; has no passphrase")  # fmt: skip
     show = actions.add_parser("show", help="tell the fingerprint of a key")
     show.add_argument("file", type=Path, help="private or public key")
 
@@ -81,6 +83,8 @@ def _run(arguments: argparse.Namespace) -> int:
     name = arguments.steward
     if not _NAME.fullmatch(name):
         raise ConfigError(problem("STEWARD", name, "letters, digits, - and _", "Shorten it."))
+    if arguments.network:
+        return _new_network(arguments)
     private, public = arguments.out / f"{name}.key", arguments.out / f"{name}.pub"
     no_core_dumps()
     key = SigningKey.new() if arguments.signing else StewardKey.new()
@@ -94,9 +98,23 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _new_network(arguments: argparse.Namespace) -> int:
+    from phosphene.network.keys import new_network_key
+
+    if arguments.signing:
+        raise ConfigError(problem("--network", "with --signing", "one of both", "Make two pairs."))
+    name = arguments.steward
+    private, public = arguments.out / f"{name}.network", arguments.out / f"{name}.network.pub"
+    key = new_network_key(private, public)
+    print(f"private key: {private} (stays on this machine; only its owner may read it)")
+    print(f"public key:  {public} (key of this machine or observer in [network] elsewhere)")
+    print(f"compare when it has travelled: {key.public}")
+    return 0
+
+
 KEYS = CliCommand(
     "keys",
-    "make or show a pair of keys: a data steward's, or one that signs consents",
+    "make or show a pair of keys: a data steward's, one that signs consents, or a machine's",
     _configure,
     _run,
 )
