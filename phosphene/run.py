@@ -8,7 +8,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Never
@@ -16,9 +16,8 @@ from typing import Literal, Never
 from tqdm import tqdm
 
 from phosphene.about import write_about
-from phosphene.bundle import Bundle
 from phosphene.bus import RunFolder
-from phosphene.consent import Consent, Scope, why_not
+from phosphene.consent import Consent
 from phosphene.consent.confirm import Confirmation, why_unconfirmed
 from phosphene.consent.signing import require_consent
 from phosphene.consent.withdrawal import withdrawal_of
@@ -26,8 +25,11 @@ from phosphene.consent.words import Circumstances
 from phosphene.errors import ConfigError, ConsentError
 from phosphene.feedback.facts import facts_of
 from phosphene.live_bundle import live_bundle, with_threshold
+from phosphene.network.layout import Network
+from phosphene.network.words import told_network
 from phosphene.plan import Plan
 from phosphene.recorder.names import recordings_in
+from phosphene.run_words import tell_bundle, tell_consent, tell_console, tell_outcome, unconsented
 from phosphene.seal.opening import is_sealed
 from phosphene.seal.retention import seal_for
 from phosphene.seal.runs import audit_begin, audit_end
@@ -77,6 +79,9 @@ class RunOptions:
         Further arguments of the GUI.
     facts : mapping
         Words and hashes for the start document.
+    console_fd : int or None
+        Open file on which a console waits to be told of the plan, because it is the run's window;
+        None: the run has a window of its own, or none.
     """
 
     mode: Literal["live", "replay", "pilot"]
@@ -92,6 +97,7 @@ class RunOptions:
     unit: str = "volume"
     gui_arguments: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    console_fd: int | None = None
 
 
 def has_display() -> bool:
@@ -152,7 +158,9 @@ def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
     face = (
         NodeSpec("sink", "phosphene.sink")
         if options.headless
-        else NodeSpec("gui", "gui", arguments=options.gui_arguments)
+        else NodeSpec(
+            "gui", "gui", arguments=options.gui_arguments, guest=options.console_fd is not None
+        )
     )
     nodes = [
         NodeSpec("recorder", "phosphene.recorder"),
@@ -168,7 +176,14 @@ def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
         nodes.insert(3, NodeSpec("outlets", "acquisition.results"))
     if session.source.kind != "lsl-eeg":
         nodes.append(NodeSpec("bridge", "acquisition.bridge", reads_recording=True))
-    return [*nodes, *options.tools]
+    return [*map(_at_home(session), nodes), *options.tools]
+
+
+def _at_home(session: Session) -> Callable[[NodeSpec], NodeSpec]:
+    """Return what marks the nodes that another machine runs."""
+    machines = () if session.network is None else session.network.machines
+    homes = {node: machine.name for machine in machines for node in machine.nodes}
+    return lambda spec: replace(spec, machine=homes.get(spec.name, ""))
 
 
 def check_out(out: Path) -> None:
@@ -274,6 +289,7 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     bundle = live_bundle(session)
     session = with_threshold(session, bundle)
     run = uuid.uuid4().hex[:10]
+    network = Network.of(session.network)
     out = session.recorder.out
     if out is not None:
         # A seal that is missing or wrong is told before anything else happens.
@@ -303,12 +319,15 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
             "audit_head": head,
         },
         audit=state,
+        network=network,
     )
     logs = folder.path if out is None else out / "logs"
     logs.mkdir(exist_ok=True)
-    _tell_consent(options.consent, session.person)
-    _tell_bundle(bundle, session.renderer.min_confidence)
+    tell_consent(options.consent, session.person)
+    tell_bundle(bundle, session.renderer.min_confidence)
     write_about(folder, session.person, out)
+    for line in told_network(network, folder.path / "plan.json"):
+        print(line)
     if options.mode != "pilot":
         print(f"to change live how pictures are painted: phosphene paint --run {folder.path}")
     try:
@@ -317,14 +336,16 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
             supervisor = Supervisor(
                 plan, specs, logs, bar.write, open_ended=_open_ended(options, session)
             )
+            if options.console_fd is not None:
+                tell_console(options.console_fd, folder)
             outcome = supervisor.run(end_of(options), _watcher(bar))
     finally:
         shutil.rmtree(folder.path, ignore_errors=True)
     if out is not None:
         _wrap_up(out, outcome)
-    _tell_outcome(outcome)
+    tell_outcome(outcome)
     audit_end(state, run, outcome.status, interrupted=outcome.interrupted)
-    reason = _unconsented(options.consent, session.person)
+    reason = unconsented(options.consent, session.person)
     if bundle is not None and reason is not None:
         print(f"nothing was decoded: {reason}")
     return outcome
@@ -366,34 +387,6 @@ def _wrap_up(out: Path, outcome: Outcome) -> None:
     print(f"the run did not begin: nothing is recorded; the nodes' words are in {out / 'logs'}")
 
 
-def _tell_bundle(bundle: Bundle | None, least: float) -> None:
-    if bundle is None:
-        print("bundle: none; quality control only, nothing is decoded")
-        return
-    calibration = bundle.manifest.calibration
-    kept = calibration.kept or 0.0
-    chosen = least == calibration.threshold
-    why = f", which keeps {100 * kept:.0f} % of the right percepts" if chosen else ""
-    print(f"no picture below a confidence of {least:.2f}{why}")
-
-
-def _tell_consent(consent: Consent | None, person: str) -> None:
-    now = datetime.now(UTC)
-    granted = [scope.value for scope in Scope if why_not(consent, scope, person, now) is None]
-    if granted:
-        print("consent: " + ", ".join(granted))
-    else:
-        reason = _unconsented(consent, person)
-        print(f"consent: none ({reason}); quality control only, nothing is decoded or shown")
-
-
-def _unconsented(consent: Consent | None, person: str) -> str | None:
-    """Say why nothing at all is consented to; None where something is."""
-    now = datetime.now(UTC)
-    denied = {scope: why_not(consent, scope, person, now) for scope in Scope}
-    return denied[Scope.VIEW_SELF] if all(denied.values()) else None
-
-
 def _report(out: Path) -> None:
     from phosphene.report import build  # slow import, only needed at the end
 
@@ -403,8 +396,3 @@ def _report(out: Path) -> None:
         name = error.filename or out
         print(f"report {name}: cannot be written ({error.strerror}); the recording is kept; "
               f"make room, then: phosphene report {out}")  # fmt: skip
-
-
-def _tell_outcome(outcome: Outcome) -> None:
-    marked = ", interrupted" if outcome.interrupted else ""
-    print(f"run ended: {outcome.status}{marked} ({outcome.reason})")

@@ -84,6 +84,7 @@ def _run(arguments: argparse.Namespace) -> int:
         mode="live",
         headless=headless(arguments),
         gui_arguments=gui_arguments(arguments),
+        console_fd=arguments.console_fd,
         consent=consent,
         confirmation=_confirmed(session, consent, arguments),
         programme=arguments.programme.read_text() if arguments.programme else "",

@@ -248,6 +248,7 @@ def _replay(arguments: argparse.Namespace) -> int:
         speed=speed_of(arguments.speed),
         headless=headless(arguments),
         gui_arguments=gui_arguments(arguments),
+        console_fd=arguments.console_fd,
         consent=consent,
         unit="volume" if session.modality == "fmri" else "epoch",
         facts=_facts(arguments, bundle),

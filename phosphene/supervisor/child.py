@@ -40,6 +40,8 @@ class NodeSpec:
     guest : bool
         True: it is not started; who takes its place comes by itself (the console's window). Only
         when that one is gone is it started like any other.
+    machine : str
+        Name of the machine that it runs on, where that is another one: it is awaited, not started.
     """
 
     name: str
@@ -49,6 +51,7 @@ class NodeSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     reads_recording: bool = False
     guest: bool = False
+    machine: str = ""
 
 
 class Child:

@@ -25,6 +25,7 @@ from phosphene.node import CONFIG_EXIT
 from phosphene.plan import Plan
 from phosphene.supervisor.child import Child, NodeSpec
 from phosphene.supervisor.control import ControlRoom
+from phosphene.supervisor.distant import DISTANT_PATIENCE_S, Distant
 from phosphene.supervisor.guest import GUEST_PATIENCE_S, Guest
 from phosphene.supervisor.outcome import Outcome, Snapshot
 from phosphene.supervisor.policy import RestartPolicy
@@ -42,6 +43,13 @@ TICK_S = 0.05
 LEAST_BLANK_S = 1.0
 # A longer gap between two of its own ticks: the supervisor itself stood still (Ctrl-Z).
 OWN_GAP_S = 1.0
+
+
+def _patience_s(spec: NodeSpec) -> float:
+    """Return how long a node is waited for, in seconds."""
+    if spec.machine:
+        return DISTANT_PATIENCE_S
+    return GUEST_PATIENCE_S if spec.guest else READY_TIMEOUT_S
 
 
 @dataclass
@@ -88,7 +96,7 @@ class Supervisor:
         self._folder = RunFolder(plan.folder)
         self._plan_file = plan.save()
         self._discretion = Discretion.of(plan)
-        self._room = ControlRoom(self._folder, plan.run, self._clock)
+        self._room = ControlRoom(self._folder, plan.run, self._clock, plan.network)
         self._children: dict[str, Child | Guest] = {}
         self._ended: set[str] = set()
         self._policy = RestartPolicy()
@@ -163,7 +171,11 @@ class Supervisor:
     def _launch(self, spec: NodeSpec) -> None:
         log = self._logs / f"{spec.name}.log"
         self._room.beats.pop(spec.name, None)
-        child = Guest(spec) if spec.guest else Child(spec, self._plan_file, log)
+        child: Child | Guest
+        if spec.machine:
+            child = Distant(spec)
+        else:
+            child = Guest(spec) if spec.guest else Child(spec, self._plan_file, log)
         self._children[spec.name] = child
 
     def _start(self) -> None:
@@ -181,7 +193,7 @@ class Supervisor:
         self.outcome.began = True
 
     def _wait_ready(self, spec: NodeSpec) -> None:
-        most_s = GUEST_PATIENCE_S if spec.guest else READY_TIMEOUT_S
+        most_s = _patience_s(spec)
         deadline = self._clock.now() + most_s
         child = self._children[spec.name]
         while True:
@@ -304,7 +316,8 @@ class Supervisor:
         # Where a guest is gone the run has its own window from now on.
         self._launch(replace(spec, guest=False))
         now = self._clock.now()
-        self._returning[spec.name] = _Return(now + READY_TIMEOUT_S, go_from_s=now + LEAST_BLANK_S)
+        deadline_s = now + max(READY_TIMEOUT_S, _patience_s(spec))
+        self._returning[spec.name] = _Return(deadline_s, go_from_s=now + LEAST_BLANK_S)
 
     def _last_note(self, name: str) -> str:
         """Return what a node said of its own end, or an empty text."""
@@ -325,7 +338,7 @@ class Supervisor:
             del self._returning[name]
             self._say(f"{name} is back")
         elif now > back.deadline_s:
-            raise NodeError(f"{name} was not ready again within {READY_TIMEOUT_S:.0f} s")
+            raise NodeError(f"{name} was not ready again in time")
         elif now >= back.go_from_s and self._is_ready(name):
             back.go = self._room.send(name, "go")
             back.go_from_s = now + REPLY_TIMEOUT_S
@@ -386,7 +399,7 @@ class Supervisor:
         if reply is None or not reply.ok:
             self._say(f"recorder did not confirm the end: {reply.text if reply else 'no answer'}")
 
-    def _end(self, spec: NodeSpec, child: Child) -> None:
+    def _end(self, spec: NodeSpec, child: Child | Guest) -> None:
         if spec.kind == "node" and child.wait(STOP_TIMEOUT_S):
             return
         for number, patience_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
