@@ -262,7 +262,7 @@ def test_a_number_that_was_seen_is_told_again_when_it_grows() -> None:
 SCREENS = (
     ScreenFacts("A", 0, 0, 1280, 720),
     ScreenFacts("B", 1280, 0, 640, 480),
-    ScreenFacts("M", 640, 0, 1280, 720),
+    ScreenFacts("M", 640, 0, 640, 720),
 )
 
 

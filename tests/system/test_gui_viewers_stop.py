@@ -1,0 +1,227 @@
+"""A key in the participant's window stops the run: real stop process, real gate, real window."""
+# ruff: noqa: E402 (the environment must be set before Qt is imported)
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+SCREENS = Path(__file__).parents[1] / "unit" / "gui_screens.json"
+os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={SCREENS}"
+
+import numpy as np
+import pytest
+import zmq
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from gui.viewers.participant import ParticipantWindow
+from gui.viewers.state import ViewerModel
+from gui.viewers.stop_key import StopKey
+from phosphene.bus import Publisher, Pusher, RunFolder, Subscriber
+from phosphene.clock import MonotonicClock
+from phosphene.consent import Consent, Scope
+from phosphene.messages import (
+    Beat,
+    Command,
+    Frame,
+    Message,
+    Reply,
+    View,
+    decode,
+    describe,
+    encode,
+)
+from phosphene.node import NodeContext
+from phosphene.plan import Plan
+from phosphene.sink import SinkState
+from phosphene.sink.node import feed
+
+FRAME_S = 1 / 30
+STOPPED = "the participant pressed stop"
+
+
+class Rig:
+    """Gate and stop device as processes; this test is supervisor, renderer and window."""
+
+    def __init__(self, folder: Path, *, device: bool) -> None:
+        self.folder = folder
+        session: dict[str, Any] = {
+            "person": "p01",
+            "modality": "fmri",
+            "source": {"kind": "recording", "path": "x"},
+            "gate": {"level_observer": 2, "observer_release": "live"},
+        }
+        if device:
+            session["stop"] = {"demanded": True}
+        names = ("gate", "stop") if device else ("gate",)
+        consent = Consent(
+            person="p01", scopes=frozenset(Scope), expires=datetime.now(UTC) + timedelta(hours=1)
+        )
+        self.plan = Plan.model_validate(
+            {"run": "r", "folder": folder, "mode": "pilot", "session": session, "nodes": names,
+             "consent": consent}
+        )  # fmt: skip
+        plan_file = str(self.plan.save())
+        self.context = NodeContext("gui", self.plan, MonotonicClock())
+        self.context.control_socket().linger = 0
+        end = RunFolder(folder).endpoint
+        self.control: zmq.Socket[bytes] = self.context.zmq.socket(zmq.ROUTER)
+        self.control.linger = 0
+        self.control.bind(end("control"))
+        self.renderer = Publisher(self.context.zmq, end("renderer"))
+        self.bond = Pusher(self.context.zmq, end("bonds"))
+        self.bond.socket.linger = 0
+        self.desk: zmq.Socket[bytes] = self.context.zmq.socket(zmq.DEALER)
+        self.desk.linger = 0
+        self.desk.connect(end("gate-control"))
+        self.view = Subscriber(self.context.zmq, [end("view-self")], [b""])
+        self.nodes = [
+            subprocess.Popen([sys.executable, "-m", f"phosphene.{name}", "--plan", plan_file])
+            for name in names
+        ]
+        self.sink = SinkState("self")
+        self.model = ViewerModel(protocol=False, recording=False)
+        self.key = StopKey(self.context)
+        console = next(s for s in QGuiApplication.screens() if s.name() == "CONSOLE")
+        self.window = ParticipantWindow("PROJECTOR", console, stop=self.key.press)
+        self.window.showFullScreen()
+        self.newest: View | None = None
+        self.seq = 0
+        self.due_s = 0.0
+
+    def turn(self) -> None:
+        """Beat, render, and show what the gate lets through."""
+        self.seq += 1
+        now = time.monotonic()
+        common = {"run": "r", "seq": self.seq, "t_acquired": now, "t_sent": now}
+        beat = Beat(**common, producer="supervisor", pid=1, state="running", counts={})
+        self.bond.send(Message(beat))
+        if now >= self.due_s:
+            self.due_s = now + FRAME_S
+            arrays = {"picture": np.full((8, 8, 3), 200, np.uint8)}
+            specs = describe(arrays, {"picture": ("y", "x", "rgb")}, {})
+            frame = Frame(
+                **common, producer="renderer", arrays=specs, t_due=now, t_rendered=now, late=False,
+                skipped=0, render_ms=1.0, state="picture", percept_seq=0, percept_index=0,
+                confidence=0.9, age_s=0.1, t_percept=now, seed=0, model="m",
+            )  # fmt: skip
+            self.renderer.send(Message(frame, arrays))
+        self.view.socket.poll(5)
+        for message in self.view.receive():
+            feed(self.sink, message, time.monotonic())
+            self.model.take(message)
+            if isinstance(message.header, View):
+                self.newest = message.header
+        while self.control.poll(0):
+            self.control.recv_multipart()
+        now = time.monotonic()
+        self.window.show_view(self.model.state(self.sink.showing(now), now))
+        QApplication.processEvents()
+
+    def until(self, condition: Callable[[], Any], within_s: float = 20.0) -> None:
+        deadline = time.monotonic() + within_s
+        while not condition():
+            assert time.monotonic() < deadline, self.newest
+            self.turn()
+
+    def ask(self, action: str) -> bool:
+        now = time.monotonic()
+        command = Command(
+            run="r", seq=0, t_acquired=now, t_sent=now, producer="gui", id="1", action=action
+        )
+        self.desk.send_multipart(encode(Message(command)))
+        self.until(lambda: self.desk.poll(0))
+        reply: Reply = decode(self.desk.recv_multipart()).header
+        return reply.ok
+
+    def close(self) -> None:
+        self.window.close()
+        self.window.deleteLater()
+        self.key.close()
+        for process in self.nodes:
+            if process.poll() is None:
+                process.terminate()
+        for process in self.nodes:
+            process.wait(10)
+        for socket in (self.renderer, self.bond, self.view):
+            socket.close()
+        self.desk.close()
+        self.control.close()
+        self.context.close()
+
+
+@pytest.fixture
+def rig(qapp: QApplication, request: pytest.FixtureRequest) -> Iterator[Rig]:
+    with tempfile.TemporaryDirectory(prefix="ph-") as folder:
+        made = Rig(Path(folder), device=request.param)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+@pytest.mark.parametrize("rig", [True, False], indirect=True, ids=["device", "no-device"])
+def test_a_key_in_the_participants_window_blanks_the_gate(rig: Rig, qtbot: QtBot) -> None:
+    if rig.plan.session.stop.present:
+        rig.until(lambda: rig.newest is not None and "test" in rig.newest.reason)
+        qtbot.keyClick(rig.window, Qt.Key.Key_Space)
+        rig.until(lambda: rig.newest is not None and "operator's start" in rig.newest.reason)
+        assert rig.ask("begin")
+    rig.until(lambda: rig.window.shown.picture is not None)
+    begun_s = time.monotonic()
+    rig.until(lambda: time.monotonic() - begun_s > 0.1)  # what follows at once is a bounce
+    pressed_s = time.monotonic()
+    qtbot.keyClick(rig.window, Qt.Key.Key_Space)
+    assert rig.window.shown.picture is None, "dark before anybody has answered"
+    dark_s = time.monotonic() - pressed_s
+    rig.until(lambda: rig.newest is not None and not rig.newest.passing, 5.0)
+    blank_s = time.monotonic() - pressed_s
+    assert rig.newest is not None
+    assert rig.newest.reason == STOPPED
+    assert dark_s <= FRAME_S
+    assert blank_s <= 0.1 + FRAME_S
+    for _ in range(30):
+        rig.turn()
+        assert rig.window.shown.picture is None
+    assert not rig.ask("begin"), "only after the participant agrees"
+
+
+def test_the_observers_process_hears_one_socket_and_goes_with_the_run(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="ph-") as base, zmq.Context() as context:
+        folder = RunFolder.create("r", Path(base))
+        session = {"person": "p01", "modality": "fmri",
+                   "source": {"kind": "recording", "path": "x"}}  # fmt: skip
+        Plan.model_validate(
+            {"run": "r", "folder": folder.path, "mode": "pilot", "session": session}
+        ).save()
+        names = ("view-observer", "view-self", "view-operator", "renderer", "decoder", "grants")
+        doors = {name: Publisher(context, folder.endpoint(name)) for name in names}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gui.observer", "--run", str(folder.path),
+             "--screen", "PROJECTOR", "--operator-screen", "CONSOLE"],
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            doors["view-observer"].wait_for_subscribers(b"frame", 1, 20.0)
+            heard = {n: d.subscribers(b"frame") + d.subscribers(b"percept")
+                     for n, d in doors.items()}  # fmt: skip
+            assert heard == {name: int(name == "view-observer") for name in names}
+            (folder.path / "owner.lock").unlink()
+            assert process.wait(10) == 0
+        finally:
+            process.send_signal(signal.SIGKILL)
+            words = process.communicate()[1]
+            for door in doors.values():
+                door.close()
+    assert "Traceback" not in words
