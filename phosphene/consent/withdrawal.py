@@ -18,8 +18,8 @@ from phosphene.consent.record import Consent
 from phosphene.errors import ConsentError
 from phosphene.seal.places import note, state_folder
 
-__all__ = ["WITHDRAWN_FILE", "Withdrawal", "withdraw", "withdraw_running", "withdrawal_of",
-           "withdrawn_in"]  # fmt: skip
+__all__ = ["WITHDRAWN_FILE", "Withdrawal", "withdraw", "withdraw_running", "withdrawal_by_id",
+           "withdrawal_of", "withdrawn_in"]  # fmt: skip
 
 WITHDRAWN_FILE = "withdrawn"
 
@@ -74,7 +74,7 @@ def withdraw(consent: Consent, by: str, at: datetime, state: Path | None = None)
     made = Withdrawal(consent=consent.id, by=by, at=at)
     folder = state or state_folder()
     try:
-        path = _place(consent, folder)
+        path = _place(consent.id, folder)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(path, made.model_dump_json())
     except OSError as error:
@@ -88,14 +88,27 @@ def withdrawal_of(consent: Consent, state: Path | None = None) -> Withdrawal | N
 
     A note that cannot be read counts as a withdrawal: whoever damages it gains nothing.
     """
-    path = _place(consent, state or state_folder())
+    return withdrawal_by_id(consent.id, state)
+
+
+def withdrawal_by_id(identity: str, state: Path | None = None) -> Withdrawal | None:
+    """Return the withdrawal of a consent that only its identity is known of, as a recording has it.
+
+    Parameters
+    ----------
+    identity : str
+        32 hexadecimal digits, see `phosphene.consent.Consent.id`.
+    state : Path or None
+        State folder; None takes this user's.
+    """
+    path = _place(identity, state or state_folder())
     try:
         return Withdrawal.model_validate_json(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValidationError, UnicodeDecodeError):
         at = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-        return Withdrawal(consent=consent.id, by="the note of it is damaged", at=at)
+        return Withdrawal(consent=identity, by="the note of it is damaged", at=at)
 
 
 def withdraw_running(folder: Path, by: str) -> None:
@@ -130,8 +143,8 @@ def withdrawn_in(folder: Path) -> str | None:
         return "the consent was withdrawn"
 
 
-def _place(consent: Consent, folder: Path) -> Path:
-    return folder / "withdrawn" / f"{consent.id}.json"
+def _place(identity: str, folder: Path) -> Path:
+    return folder / "withdrawn" / f"{identity}.json"
 
 
 def _write(path: Path, text: str) -> None:
