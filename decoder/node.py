@@ -280,8 +280,8 @@ def build(context: NodeContext) -> DecoderNode:
     deadline = time.monotonic() + READY_TIMEOUT_S
     try:
         while context.beat(node.counts()):
-            # The gate listens too where other programs get results.
-            met_renderer = node.out.subscribers(b"percept") > int("outlets" in context.plan.nodes)
+            # The gate listens too where results are fed back or other programs get them.
+            met_renderer = node.out.subscribers(b"percept") > int(context.plan.gate_hears_percepts)
             heard_gate = bool(node.grants.socket.poll(20))
             if ("renderer" not in context.plan.nodes or met_renderer) and (
                 "gate" not in context.plan.nodes or heard_gate

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["GateSettings", "StopSettings", "TaskSettings"]
+__all__ = ["FilterSettings", "GateSettings", "StopSettings", "TaskSettings"]
 
 Level = Annotated[int, Field(ge=0, le=4)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
@@ -36,6 +36,24 @@ class TaskSettings(_Settings):
     longest_s: Annotated[float, Field(gt=0, le=3600)] = 120.0
 
 
+class FilterSettings(_Settings):
+    """A content filter: looks at each picture before anybody else, and may refuse it.
+
+    Parameters
+    ----------
+    name : str
+        Name of an entry point of the group ``phosphene.filters``; ``flashes`` is built in.
+    limit_s : float
+        Seconds after which a picture that the filter has not allowed is replaced by a card.
+    options : dict
+        For the filter.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    limit_s: Annotated[float, Field(ge=0.005, le=1)] = 0.1
+    options: dict[str, str | float | int | bool] = {}
+
+
 class GateSettings(_Settings):
     """Settings of the privacy gate.
 
@@ -57,6 +75,8 @@ class GateSettings(_Settings):
     after_crash : str or None
         What happens when a process has fallen and is back: ``confirm`` stays blank until the
         operator unblanks, ``resume`` goes on. None: ``confirm`` in live runs, else ``resume``.
+    filter : FilterSettings or None
+        Content filter; None: none.
     """
 
     consent: Path | None = None
@@ -68,6 +88,7 @@ class GateSettings(_Settings):
     observer_delay_s: Seconds = 30.0
     task: TaskSettings = TaskSettings()
     after_crash: Literal["confirm", "resume"] | None = None
+    filter: FilterSettings | None = None
 
 
 class StopSettings(_Settings):

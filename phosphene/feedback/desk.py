@@ -156,16 +156,31 @@ class FeedbackDesk:
         """Messages that the score is made of: ``Percept`` of the decoder, others of acquisition."""
         return _NEEDS[self._score.needs]
 
+    def present(self, clock_s: float) -> float | None:
+        """Return the time on the recording's axis at a time of the shared clock, both seconds."""
+        return self._clock.now(clock_s)
+
     def state(self, clock_s: float) -> BlockState:
         """Return what may be shown at a time of the shared clock, in seconds."""
         return self.protocol.state_at(self._clock.now(clock_s))
 
-    def take(self, message: Message) -> list[Given]:
-        """Take in a message; other kinds than `needs` only move the time on."""
+    def saw(self, message: Message) -> None:
+        """Let a message move the time on, and nothing else."""
         header = message.header
         if isinstance(header, Percept | Quality):
             self._clock.saw(header.t_data, header.t_acquired)
-        if not isinstance(header, self.needs):
+        elif isinstance(header, Signal):
+            length_s = len(message.arrays["signal"]) / header.fs_hz
+            self._clock.saw(header.t_data + length_s, header.t_acquired)
+
+    def forget(self) -> None:
+        """Drop what is held of the newest seconds of the person's signal."""
+        self._meter = None
+
+    def take(self, message: Message) -> list[Given]:
+        """Take in a message; other kinds than `needs` only move the time on."""
+        self.saw(message)
+        if not isinstance(message.header, self.needs):
             return []
         given = [self._chosen(g) for s in self._samples(message) if (g := self._loop.take(s))]
         if given and self._out is not None and given[-1].t_data - self._flushed_s >= _FLUSH_S:
@@ -186,17 +201,25 @@ class FeedbackDesk:
             Where it was made of one; a blind run tells neither label nor confidence.
         """
         state = self.protocol.state_at(given.t_data)
-        block = state.block
         scored = state.score and given.shows and (not self.blind or sink in SCORED_SINKS)
-        display = "picture" if state.picture else self.protocol.display if scored else "none"
         told = None if self.blind else percept
-        return {
-            "index": given.index,
-            "t_data": given.t_data,
+        return self.block_fields(state, given.index, given.t_data) | {
             "score": given.score if scored else 0.0,
             "label": told.label if told else None,
             "confidence": told.confidence if told else 0.0,
-            "display": display,
+            "display": "picture" if state.picture else self.protocol.display if scored else "none",
+        }
+
+    def block_fields(self, state: BlockState, index: int, t_data: float) -> dict[str, Any]:
+        """Return the fields of `Feedback` that only tell the block: no score, for every sink."""
+        block = state.block
+        return {
+            "index": index,
+            "t_data": t_data,
+            "score": 0.0,
+            "label": None,
+            "confidence": 0.0,
+            "display": "picture" if state.picture else "none",
             "block": -1 if block is None else block.index,
             "block_kind": "" if block is None else block.kind,
             "block_end_s": 0.0 if block is None else block.end_s,
@@ -257,8 +280,6 @@ class FeedbackDesk:
             columns = [header.channels.index(name) for name in wanted] or None
             self._meter = PowerMeter(header.fs_hz, self._settings.score.band_hz, columns)
         steps = self._meter.add(np.asarray(signal), header.first_index, header.t_data)
-        end_s = header.t_data + len(signal) / header.fs_hz
-        self._clock.saw(end_s, header.t_acquired)
         return [Sample(s.index, s.t_end_s, s.t_end_s, power_uv2=s.power_uv2) for s in steps]
 
 

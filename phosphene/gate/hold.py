@@ -1,4 +1,4 @@
-"""Frames that wait for a release, for a delay or for both; pure.
+"""Frames and feedback that wait for a release, for a delay or for both; pure.
 
 Observers see nothing that has not been waited for: what a participant stops, nobody saw.
 """
@@ -12,6 +12,8 @@ from phosphene.messages import Message
 __all__ = ["HoldQueue"]
 
 MOST_BYTES = 256 * 2**20
+LEAST_BYTES = 256
+"""What a message without arrays takes."""
 
 
 class HoldQueue:
@@ -44,7 +46,7 @@ class HoldQueue:
 
     def put(self, frame: Message, now_s: float) -> None:
         """Hold a frame that came at `now_s` seconds."""
-        size = sum(array.nbytes for array in frame.arrays.values())
+        size = sum(array.nbytes for array in frame.arrays.values()) or LEAST_BYTES
         queue = self._held if self._manual else self._free
         queue.append((now_s if self._manual else now_s + self._delay_s, frame, size))
         self._bytes += size

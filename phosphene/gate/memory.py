@@ -18,7 +18,7 @@ OPEN_FILE = "gate-open"
 
 
 class GateMemory:
-    """The operator's blank and pause, the participant's stop, and whether the last gate ended in peace.
+    """The operator's blank and pause, the participant's stop, whether the last gate ended well.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Who may see what, now: the gate's decision, pure and with time injected.
 
 Everything is denied until something allows it. In this order a sink is blanked by the participant,
-by the operator (blank, pause), by a lost bond, between blocks of the protocol, by missing consent, by its own
-abstraction level.
+by the operator (blank, pause), by a lost bond, between blocks, by missing consent, by its own
+abstraction level, and by the blocks of a protocol that shows no pictures now.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from phosphene.consent import Consent, Scope, why_not
 from phosphene.gate.latch import StopLatch
@@ -65,6 +66,18 @@ class _Bond:
     seen_s: float
 
 
+class Blocks(Protocol):
+    """What a protocol says; see `phosphene.gate.blocks.BlockRule`."""
+
+    def decodes(self, now_s: float) -> bool:
+        """Return whether anything is to be decoded."""
+        ...
+
+    def no_picture(self, sink: str, now_s: float) -> str:
+        """Return in words why a sink gets no picture; empty where it may."""
+        ...
+
+
 class GatePolicy:
     """The gate's state and rules.
 
@@ -87,7 +100,12 @@ class GatePolicy:
     latch : StopLatch or None
         The participant's stop; None: nobody has a device, and nothing is waited for.
     task : TaskWindow or None
-        Blocks of the protocol, outside of which nothing is decoded or shown; None: always.
+        Blocks that events begin, outside of which nothing is decoded or shown; None: always.
+
+    Attributes
+    ----------
+    blocks : Blocks or None
+        The protocol of a neurofeedback run.
     """
 
     def __init__(
@@ -114,6 +132,7 @@ class GatePolicy:
         self.withdrawn = ""
         self.latch = latch or StopLatch(demanded=False)
         self.task = task
+        self.blocks: Blocks | None = None
 
     def beat(self, node: str, state: str, sent_s: float, now_s: float) -> None:
         """Take in a sign of life.
@@ -161,7 +180,18 @@ class GatePolicy:
         return node in self._peers and not self._broken(node, now_s)
 
     def verdict(self, sink: str, now_s: float, wall: datetime) -> Verdict:
-        """Decide what a sink gets.
+        """Decide whether pictures reach a sink; for ``stream``, whether results do.
+
+        Parameters and return value are those of `covered`; besides, a protocol has its say.
+        """
+        found = self.covered(sink, now_s, wall)
+        if found.passing and self.blocks is not None:
+            why = self.blocks.no_picture(sink, now_s)
+            return Verdict.blank(why) if why else found
+        return found
+
+    def covered(self, sink: str, now_s: float, wall: datetime) -> Verdict:
+        """Decide whether anything at all may reach a sink: pictures, scores, instructions.
 
         Parameters
         ----------
@@ -225,6 +255,8 @@ class GatePolicy:
             return False, f"nothing is decoded: {why}"
         if self.task is not None and not self.task.inside(now_s):
             return False, f"nothing is decoded: {BETWEEN_BLOCKS}"
+        if self.blocks is not None and not self.blocks.decodes(now_s):
+            return False, "nothing is decoded: no block of the protocol is running"
         wall = self._latest(wall)
         streamed = {Scope.STREAM_RESULTS} if self._levels.get(STREAM_SINK) else set()
         scopes = DECODE_SCOPES | streamed

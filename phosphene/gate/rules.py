@@ -19,6 +19,10 @@ COUNTERS = (
     "frames_unwatched",  # allowed, but nobody was there
     "frames_skipped",  # overtaken by a newer one before it was judged
     "frames_carded",  # a card went out in place of the picture
+    "frames_filtered",  # a card, because the content filter refused the picture or failed
+    "filter_late",
+    "filter_failed",
+    "filter_restarts",
     "malformed",
     "results_passed",
     "results_blanked",

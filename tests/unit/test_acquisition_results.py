@@ -101,7 +101,7 @@ class Bench:
 
     def decode(self, index: int) -> None:
         self.decoder.send(Message(percept(self.clock.now(), index)))
-        assert self.gate._results.socket.poll(2000)
+        assert self.gate._percepts.socket.poll(2000)
         self.views()
 
     def until_results(self, count: int) -> None:

@@ -22,7 +22,7 @@ STOP_DEVICE = {"demanded": True, "keyboard": "/dev/null"}
 
 
 @contextlib.contextmanager
-def gate(folder: Path, **tables: dict[str, Any]) -> Iterator[Bench]:
+def gate(folder: Path, **tables: Any) -> Iterator[Bench]:
     b = made(folder, **tables)
     try:
         yield b
@@ -73,7 +73,7 @@ def test_a_blank_is_told_before_a_pause_and_both_have_to_be_taken_back(folder: P
         assert b.seen("operator")[1].phase == "blanked"
         b.ask("unblank")
         b.beat()
-        frames, view = b.seen("operator")
+        _frames, view = b.seen("operator")
         assert (view.passing, view.phase) == (False, "paused")
         b.ask("resume")
         b.beat()
