@@ -24,6 +24,8 @@ CURVE_S = 60.0
 """Length of the curve of scores, in seconds of data."""
 STALE_S, STALE_STEPS = 4.0, 4.0
 """A score is gone when its data are older than this: in seconds, and in steps of the data."""
+ANEW_S = 5.0
+"""Data that are older than the newest by more than this have begun anew, in seconds."""
 _FIRST_STEP_S = 2.5
 _MOST_POINTS = 4096
 SCORED = frozenset({"thermometer", "curve", "score"})
@@ -146,20 +148,26 @@ class ViewerModel:
 
     def _take_feedback(self, header: Feedback) -> None:
         last = self._newest
-        if last is not None and header.t_data < last.t_data:
+        if last is not None and header.t_data < last.t_data - ANEW_S:
             # A gate that was started again, a replay that was set back.
             self._forget()
             last = None
-        elif last is not None and header.t_data > last.t_data:
-            self._step_s = header.t_data - last.t_data
         if last is None or header.block != last.block:
             self._curve.clear()
         self._newest = header
         self._clock.saw(header.t_data, header.t_acquired)
         if header.display in SCORED and math.isfinite(header.score):
-            self._curve.append((header.t_data, min(1.0, max(0.0, header.score))))
-            while self._curve[0][0] < header.t_data - CURVE_S:
-                self._curve.popleft()
+            self._add(header.t_data, min(1.0, max(0.0, header.score)))
+
+    def _add(self, t_data: float, score: float) -> None:
+        curve = self._curve
+        if curve and curve[-1][0] >= t_data:
+            curve.pop()  # the same moment, told again
+        elif curve:
+            self._step_s = t_data - curve[-1][0]
+        curve.append((t_data, score))
+        while curve[0][0] < t_data - CURVE_S:
+            curve.popleft()
 
     def _of_block(self, showing: Showing, now_s: float) -> ViewerState:
         header = self._running(now_s)

@@ -35,10 +35,11 @@ def view(t: float, *, passing: bool = False, feedback: bool = True, reason: str 
 def feedback(t: float, score: float = 0.5, display: str = "thermometer", **more: Any) -> Message:
     """Data at `t` on the recording's axis, acquired at 100 + `t` on the clock."""
     fields = {"block": 1, "block_kind": "regulate", "block_end_s": 60.0, "instruction": "Go"}
+    stamps = {"t_acquired": 100.0 + t, "t_sent": 100.0 + t}
     return Message(
         Feedback(
-            run="r", seq=0, t_acquired=100.0 + t, t_sent=100.0 + t, producer="gate", index=0,
-            t_data=t, score=score, label=None, confidence=0.5, display=display, **(fields | more),
+            run="r", seq=0, producer="gate", index=0, t_data=t, score=score, label=None,
+            confidence=0.5, display=display, **(stamps | fields | more),
         )
     )  # fmt: skip
 
@@ -137,6 +138,17 @@ def test_the_curve_holds_the_block_and_no_more_than_a_minute() -> None:
     made.take(feedback(100.0, 0.2, "curve", block=2, block_end_s=200.0))
     made.take(view(200.0))
     assert made.state(OPEN, 199.9).curve == ((0.0, 0.2),)
+
+
+def test_words_about_the_block_neither_shorten_nor_break_the_curve() -> None:
+    """The gate tells the block at once, and a score later, of data that are a little older."""
+    made = model(view(110.0), feedback(10.0, 0.0, "none"))
+    made.take(feedback(10.9, 0.0, "none"))
+    assert made.state(OPEN, 110.0).instruction == "Go"
+    for t, score in ((10.0, 0.2), (13.0, 0.3)):
+        made.take(feedback(t, score, "curve"))
+    made.take(view(116.9))
+    assert made.state(OPEN, 116.9).curve == ((3.0, 0.2), (0.0, 0.3)), "not stale after one step"
 
 
 def test_data_that_begin_anew_begin_a_new_curve() -> None:
