@@ -14,15 +14,42 @@ from typing import Any, Protocol
 from PySide6.QtWidgets import QWidget
 
 from gui.preferences import Preferences
+from gui.words import State
+from phosphene.plan import Plan
 
-__all__ = ["PAGES", "Asked", "Pages", "call", "checked"]
+__all__ = ["PAGES", "Guest", "Left", "Pages", "call", "checked"]
+
+Left = Callable[[Exception | None], None]
 
 
-class Asked(Protocol):
-    """What the page of the summary must be able to do."""
+class Guest(Protocol):
+    """The console's part in a run that is going on."""
 
-    def show_run(self, out_folder: Path) -> None:
-        """Show what has come of the run that lies in this folder."""
+    @property
+    def plan(self) -> Plan:
+        """Plan of the run."""
+        ...
+
+    @property
+    def page(self) -> QWidget:
+        """The run's window, to be laid into the console's."""
+        ...
+
+    def state(self) -> State:
+        """Return the state of the run as one word."""
+        ...
+
+    def stop(self) -> None:
+        """End the run as the action does: it asks while a recording is being written."""
+        ...
+
+    def leave(self) -> None:
+        """Leave the run: its process has ended."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """Leave the run because of an error; it gets an ordinary window."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,11 +64,14 @@ class Pages:
         The page of recordings.
     summary : Callable
         The page after a run; it has ``show_run(folder)``.
+    guest : Callable
+        From the plan's file, the participant's screen, and what is called once it has left.
     """
 
     setup: Callable[[Preferences], QWidget]
     replay: Callable[[], QWidget]
     summary: Callable[[], QWidget]
+    guest: Callable[[Path, str | None, Left], Guest]
 
 
 def _setup(preferences: Preferences) -> QWidget:
@@ -62,7 +92,13 @@ def _summary() -> QWidget:
     return SummaryPage()
 
 
-PAGES = Pages(_setup, _replay, _summary)
+def _guest(plan_file: Path, participant_screen: str | None, left: Left) -> Guest:
+    from gui.console_guest import RunGuest
+
+    return RunGuest(plan_file, participant_screen, left)
+
+
+PAGES = Pages(_setup, _replay, _summary, _guest)
 
 
 def call(page: QWidget, name: str, *arguments: Any) -> bool:
