@@ -1,112 +1,77 @@
-"""The observers' window as a process: hears the gate's socket for observers, and nothing else."""
+"""The observers' window as a process: shows what its one socket tells, until that ends."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import traceback
-from collections.abc import Collection
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
 
-import zmq
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from gui.palette import apply
+from gui.viewers.inlets import Inlet
 from gui.viewers.observer import ObserverWindow, observer_view
-from phosphene.bus import RunFolder, Subscriber, running_folders
-from phosphene.clock import Clock, MonotonicClock
 from phosphene.coredumps import no_core_dumps
-from phosphene.sink import SinkState
-from phosphene.sink.node import feed
 
-__all__ = ["OBSERVED", "ObserverOptions", "Watch", "watch"]
+__all__ = ["Watch", "open_window", "watch"]
 
-OBSERVED = "view-observer"
 TURN_MS = 15
 LOOK_MS = 500
 
 
-@dataclass(frozen=True)
-class ObserverOptions:
-    """Options of the command line.
-
-    Attributes
-    ----------
-    folder : Path
-        The run's private folder.
-    recording : bool
-        Whether the run is recorded.
-    screen : str or None
-        Name or serial number of the screen to fill; None makes an ordinary window.
-    operator_screen : str or None
-        Name of the operator's screen.
-    keep_off : collection of str
-        Names of further screens that may not be used.
-    """
-
-    folder: Path
-    recording: bool
-    screen: str | None = None
-    operator_screen: str | None = None
-    keep_off: Collection[str] = ()
-
-
 class Watch:
-    """Feeds an observer's window.
+    """Feeds an observers' window.
 
     Parameters
     ----------
-    options : ObserverOptions
-        Options of the command line.
-    clock : Clock
-        Present time.
-
-    Raises
-    ------
-    ConfigError
-        If the folder is not a private one, or the screen may not be used.
+    inlet : Inlet
+        Tells what to show.
+    window : ObserverWindow
+        Shows it.
+    recording : bool
+        Whether the run is recorded.
     """
 
-    def __init__(self, options: ObserverOptions, clock: Clock) -> None:
-        self._options, self._clock = options, clock
-        folder = RunFolder(options.folder)
-        self.window = ObserverWindow(
-            options.screen, options.operator_screen, keep_off=options.keep_off
-        )
-        self.state = SinkState("observer")
-        self._zmq: zmq.Context[Any] = zmq.Context()
-        self._subscriber = Subscriber(self._zmq, [folder.endpoint(OBSERVED)], [b"frame", b"view"])
+    def __init__(self, inlet: Inlet, window: ObserverWindow, *, recording: bool) -> None:
+        self.inlet, self.window, self._recording = inlet, window, recording
 
     def turn(self) -> None:
         """Take in what waits, and show the newest of it."""
-        for message in self._subscriber.receive():
-            feed(self.state, message, self._clock.now())
-        showing = self.state.showing(self._clock.now())
-        self.window.show_view(observer_view(showing, recording=self._options.recording))
-
-    def over(self) -> bool:
-        """Return whether the run has ended: the process that it belonged to is gone."""
-        return self._options.folder not in running_folders(self._options.folder.parent)
+        self.window.show_view(observer_view(self.inlet.look(), recording=self._recording))
 
     def close(self) -> None:
         """Close window and socket."""
         self.window.close()
         self.window.deleteLater()
-        self._subscriber.close()
-        self._zmq.term()
+        self.inlet.close()
 
 
-def watch(options: ObserverOptions) -> int:
+def open_window(
+    screen: str | None, operator_screen: str | None, keep_off: tuple[str, ...]
+) -> ObserverWindow:
+    """Open the window; the parameters are those of `ObserverWindow`.
+
+    Raises
+    ------
+    ConfigError
+        If the screen may not be used.
+    """
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        app = QApplication(["phosphene"])
+    apply(app)
+    window = ObserverWindow(screen, operator_screen, keep_off=keep_off)
+    if screen is None:
+        window.show()
+    else:
+        window.showFullScreen()
+    return window
+
+
+def watch(made: Watch) -> int:
     """Show the observers' window until the run or the window ends.
-
-    Parameters
-    ----------
-    options : ObserverOptions
-        Options of the command line.
 
     Returns
     -------
@@ -115,11 +80,7 @@ def watch(options: ObserverOptions) -> int:
     """
     no_core_dumps()
     app = QApplication.instance()
-    if not isinstance(app, QApplication):
-        app = QApplication(["phosphene"])
-    apply(app)
-    app.setQuitOnLastWindowClosed(True)
-    made = Watch(options, MonotonicClock())
+    assert app is not None  # noqa: S101 (its window is open)
     errors: list[BaseException] = []
 
     def excepthook(
@@ -129,20 +90,19 @@ def watch(options: ObserverOptions) -> int:
         errors.append(error)
         app.exit()
 
-    def terminated(_signal: int, _frame: FrameType | None) -> None:
+    def asked(_signal: int, _frame: FrameType | None) -> None:
         app.exit()
 
+    def look() -> None:
+        if made.inlet.over() or not made.window.isVisible():
+            app.exit()
+
+    before = {n: signal.signal(n, asked) for n in (signal.SIGTERM, signal.SIGINT)}
     previous, sys.excepthook = sys.excepthook, excepthook
-    # Python sees a signal at the next turn.
-    signal.signal(signal.SIGTERM, terminated)
     turns, looks = QTimer(), QTimer()
     turns.timeout.connect(made.turn)
-    looks.timeout.connect(lambda: app.exit() if made.over() else None)
+    looks.timeout.connect(look)
     try:
-        if options.screen is None:
-            made.window.show()
-        else:
-            made.window.showFullScreen()
         turns.start(TURN_MS)
         looks.start(LOOK_MS)
         app.exec()
@@ -150,5 +110,7 @@ def watch(options: ObserverOptions) -> int:
         turns.stop()
         looks.stop()
         sys.excepthook = previous
+        for number, handler in before.items():
+            signal.signal(number, handler)
         made.close()
     return 1 if errors else 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +11,17 @@ from tests.unit.gui_bench import enlarged, pixels_of, screenshot
 # isort: split
 import numpy as np
 import pytest
+import zmq
 from PySide6.QtWidgets import QApplication
 
 from gui.observer import main
-from gui.viewers.watching import ObserverOptions, Watch
+from gui.viewers.inlets import LocalInlet, RemoteInlet
+from gui.viewers.watching import Watch, open_window
 from phosphene.bus import Publisher, RunFolder
-from phosphene.clock import MonotonicClock
+from phosphene.clock import FakeClock, MonotonicClock
 from phosphene.errors import ConfigError
 from phosphene.messages import Frame, View
+from phosphene.network.keys import load_network_key, new_network_key
 from phosphene.node import NodeContext
 from phosphene.plan import Plan
 from phosphene.session import Session
@@ -74,9 +78,8 @@ def gate(folder: Path) -> Iterator[Gate]:
 
 @pytest.fixture
 def watch(gate: Gate, folder: Path, qapp: QApplication) -> Iterator[Watch]:
-    options = ObserverOptions(folder, True, "PROJECTOR", "CONSOLE")
-    made = Watch(options, MonotonicClock())
-    made.window.showFullScreen()
+    window = open_window("PROJECTOR", "CONSOLE", ())
+    made = Watch(LocalInlet(folder, MonotonicClock()), window, recording=True)
     yield made
     made.close()
 
@@ -86,7 +89,7 @@ def until_shown(watch: Watch, picture: bool) -> None:
         watch.turn()
         if (watch.window.shown.picture is not None) == picture:
             return
-        watch._subscriber.socket.poll(5)
+        time.sleep(0.005)  # the window looks by a timer, too
     raise AssertionError(f"picture={picture} was not reached")
 
 
@@ -131,15 +134,51 @@ def test_it_listens_to_nothing_else(gate: Gate, watch: Watch) -> None:
 
 
 def test_the_run_is_over_when_its_folder_is_nobodys(gate: Gate, watch: Watch, folder: Path) -> None:
-    assert not watch.over()
+    assert not watch.inlet.over()
     (folder / "owner.lock").unlink()
-    assert watch.over()
+    assert watch.inlet.over()
 
 
-def test_a_folder_that_others_may_enter_is_refused(folder: Path, qapp: QApplication) -> None:
+def test_a_folder_that_others_may_enter_is_refused(folder: Path) -> None:
     folder.chmod(0o755)
     with pytest.raises(ConfigError, match="0o700"):
-        Watch(ObserverOptions(folder, False), MonotonicClock())
+        LocalInlet(folder, MonotonicClock())
+
+
+def test_a_run_on_another_machine_is_shown_by_that_machines_time(
+    gate: Gate, tmp_path: Path, qapp: QApplication
+) -> None:
+    for name in ("console", "wall"):
+        new_network_key(tmp_path / f"{name}.network", tmp_path / f"{name}.pub")
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    door = context.socket(zmq.XPUB)
+    door.linger = 0
+    door.curve_server = True
+    door.curve_secretkey = load_network_key(tmp_path / "console.network").secret.encode()
+    port = door.bind_to_random_port("tcp://127.0.0.1")
+    inlet = RemoteInlet(
+        f"tcp://127.0.0.1:{port}", tmp_path / "console.pub", tmp_path / "wall.network",
+        FakeClock(7.0),
+    )  # fmt: skip
+    watch = Watch(inlet, open_window(None, None, ("PROJECTOR",)), recording=False)
+    local, gate.door.socket = gate.door.socket, door
+    try:
+        assert door.poll(5000), "nobody came in"
+        assert not watch.inlet.over()
+        gate.tell(passing=True)
+        gate.show()
+        until_shown(watch, True)
+        assert "30 s" in watch.window.shown.caption, "of that machine's clock, not of this one's"
+    finally:
+        gate.door.socket = local
+        door.close()
+        context.term()
+        watch.close()
+
+
+def test_an_address_without_keys_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--connect", "tcp://127.0.0.1:9"]) == 1
+    assert "--key" in capsys.readouterr().err
 
 
 def test_without_a_plan_it_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
