@@ -25,6 +25,7 @@ __all__ = ["ConsoleWindow"]
 
 SIZE_PX = (1280, 700)
 TURN_MS = 100
+STATE_PX = 220
 SCREEN_OPTION = "--participant-screen"
 MENUS = {"console": ("start", "open", "save", "replay", "quit"),
          "window": ("fullscreen", "lock", "help")}  # fmt: skip
@@ -95,6 +96,8 @@ class ConsoleWindow(QMainWindow):
                 made.addAction(self.actions_by_id[name])
         self.state_label = QLabel("")
         self.state_label.setAccessibleName(tr("State"))
+        self.state_label.setFixedWidth(STATE_PX)
+        self.state_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         bar.setCornerWidget(self.state_label, Qt.Corner.TopRightCorner)
 
     def _show(self, page: QWidget) -> None:
@@ -132,7 +135,6 @@ class ConsoleWindow(QMainWindow):
             self.state_label.setStyleSheet(
                 f"color: {STATE_COLOURS[state]}; font-weight: 700; padding: 0 12px;"
             )
-            self.menuBar().adjustSize()
         edge = "" if self._run is None else f"border: 4px solid {MODE_COLOURS[self._run.mode]};"
         # A run's page has that frame itself.
         self._frame(edge if self._stack.currentWidget() is self.wait_page else "")

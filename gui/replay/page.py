@@ -195,6 +195,10 @@ class ReplayPage(QWidget):
         self.shut()
         super().closeEvent(event)
 
+    def open_file(self) -> None:
+        """Ask for a recording and open it."""
+        self._ask_file()
+
     def _ask_file(self) -> None:
         choose(self, tr("Open a recording"), self.open, folder=False, start=self.folder)
 
