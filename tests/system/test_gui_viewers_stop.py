@@ -36,6 +36,7 @@ from phosphene.messages import (
     Command,
     Frame,
     Message,
+    Percept,
     Reply,
     View,
     decode,
@@ -48,13 +49,22 @@ from phosphene.sink import SinkState
 from phosphene.sink.node import feed
 
 FRAME_S = 1 / 30
+STEP_S = 0.25
+PROTOCOL = {
+    "display": "thermometer",
+    "blocks": [
+        {"kind": "rest", "duration_s": 1.0},
+        {"kind": "regulate", "duration_s": 60.0, "target": "face", "instruction": "Make it rise"},
+    ],
+    "score": {"kind": "category"},
+}
 STOPPED = "the participant pressed stop"
 
 
 class Rig:
     """Gate and stop device as processes; this test is supervisor, renderer and window."""
 
-    def __init__(self, folder: Path, *, device: bool) -> None:
+    def __init__(self, folder: Path, *, device: bool, protocol: bool = False) -> None:
         self.folder = folder
         session: dict[str, Any] = {
             "person": "p01",
@@ -64,6 +74,8 @@ class Rig:
         }
         if device:
             session["stop"] = {"demanded": True}
+        if protocol:
+            session["protocol"] = PROTOCOL
         names = ("gate", "stop") if device else ("gate",)
         consent = Consent(
             person="p01", scopes=frozenset(Scope), expires=datetime.now(UTC) + timedelta(hours=1)
@@ -80,6 +92,7 @@ class Rig:
         self.control.linger = 0
         self.control.bind(end("control"))
         self.renderer = Publisher(self.context.zmq, end("renderer"))
+        self.decoder = Publisher(self.context.zmq, end("decoder"))
         self.bond = Pusher(self.context.zmq, end("bonds"))
         self.bond.socket.linger = 0
         self.desk: zmq.Socket[bytes] = self.context.zmq.socket(zmq.DEALER)
@@ -91,7 +104,7 @@ class Rig:
             for name in names
         ]
         self.sink = SinkState("self")
-        self.model = ViewerModel(protocol=False, recording=False)
+        self.model = ViewerModel(protocol=protocol, recording=False)
         self.key = StopKey(self.context)
         console = next(s for s in QGuiApplication.screens() if s.name() == "CONSOLE")
         self.window = ParticipantWindow("PROJECTOR", console, stop=self.key.press)
@@ -129,6 +142,16 @@ class Rig:
         self.window.show_view(self.model.state(self.sink.showing(now), now))
         QApplication.processEvents()
 
+    def percept(self, index: int, t_data: float, evidence: float) -> None:
+        """Decode, just now, data that end at `t_data` seconds."""
+        now = time.monotonic()
+        header = Percept(
+            run="r", seq=index, t_acquired=now, t_sent=now, producer="decoder", index=index,
+            t_data=t_data, t_seen=t_data, t_features=now, confidence=0.9, label="face",
+            probabilities={"face": evidence, "house": 1 - evidence}, bundle="b",
+        )  # fmt: skip
+        self.decoder.send(Message(header))
+
     def until(self, condition: Callable[[], Any], within_s: float = 20.0) -> None:
         deadline = time.monotonic() + within_s
         while not condition():
@@ -154,7 +177,7 @@ class Rig:
                 process.terminate()
         for process in self.nodes:
             process.wait(10)
-        for socket in (self.renderer, self.bond, self.view):
+        for socket in (self.renderer, self.decoder, self.bond, self.view):
             socket.close()
         self.desk.close()
         self.control.close()
@@ -164,14 +187,15 @@ class Rig:
 @pytest.fixture
 def rig(qapp: QApplication, request: pytest.FixtureRequest) -> Iterator[Rig]:
     with tempfile.TemporaryDirectory(prefix="ph-") as folder:
-        made = Rig(Path(folder), device=request.param)
+        made = Rig(Path(folder), **request.param)
         try:
             yield made
         finally:
             made.close()
 
 
-@pytest.mark.parametrize("rig", [True, False], indirect=True, ids=["device", "no-device"])
+@pytest.mark.parametrize("rig", [{"device": True}, {"device": False}], indirect=True,
+                         ids=["device", "no-device"])  # fmt: skip
 def test_a_key_in_the_participants_window_blanks_the_gate(rig: Rig, qtbot: QtBot) -> None:
     if rig.plan.session.stop.present:
         rig.until(lambda: rig.newest is not None and "test" in rig.newest.reason)
@@ -195,6 +219,36 @@ def test_a_key_in_the_participants_window_blanks_the_gate(rig: Rig, qtbot: QtBot
         rig.turn()
         assert rig.window.shown.picture is None
     assert not rig.ask("begin"), "only after the participant agrees"
+
+
+@pytest.mark.parametrize("rig", [{"device": False, "protocol": True}], indirect=True)
+def test_the_gates_scores_fill_the_thermometer_until_the_key_is_pressed(
+    rig: Rig, qtbot: QtBot
+) -> None:
+    rig.until(lambda: rig.newest is not None and rig.newest.feedback)
+    rig.decoder.wait_for_subscribers(b"percept", 1, 5.0)
+    begun_s, index, shown = time.monotonic(), 0, []
+    while not shown or shown[-1].score is None:
+        t_data = time.monotonic() - begun_s
+        assert t_data < 10, shown[-3:]
+        if t_data >= index * STEP_S:
+            rig.percept(index, t_data, 0.7)
+            index += 1
+        rig.turn()
+        shown.append(rig.window.shown)
+    assert not any(view.picture is not None for view in shown), "a score is fed back, no picture"
+    resting = [view for view in shown if view.fixation and not view.instruction]
+    assert len(resting) > 20, "a cross during rest"
+    last = shown[-1]
+    assert (last.display, last.instruction) == ("thermometer", "Make it rise")
+    assert last.score == pytest.approx(0.7)
+    qtbot.keyClick(rig.window, Qt.Key.Key_Space)
+    rig.until(lambda: rig.newest is not None and rig.newest.reason == STOPPED, 5.0)
+    for _ in range(20):
+        rig.percept(index, time.monotonic() - begun_s, 0.7)
+        rig.turn()
+        black = rig.window.shown
+        assert (black.score, black.instruction, black.fixation) == (None, "", False)
 
 
 def test_the_observers_process_hears_one_socket_and_goes_with_the_run(tmp_path: Path) -> None:
