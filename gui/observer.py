@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gui.platform import check_display, explain_import
-from gui.texts import LANGUAGES, use
+from gui.texts import LANGUAGES
 from gui.viewers.inlets import Inlet, LocalInlet, RemoteInlet
 from gui.words import recording_words
 from phosphene.clock import MonotonicClock
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         "--keep-off", metavar="NAME", action="append", default=[],
         help="further screen that it may not use: the participant's; can be repeated",
     )  # fmt: skip
-    parser.add_argument("--language", choices=sorted(LANGUAGES), default="en")
+    parser.add_argument("--language", choices=sorted(LANGUAGES))
     return parser
 
 
@@ -62,7 +62,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     inlet: Inlet | None = None
     try:
-        use(arguments.language)
         check_display()
         try:
             from gui.viewers.watching import Watch, open_window, watch
@@ -70,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise explain_import(error) from error
         inlet, recording = _inlet(arguments)
         kept_off = tuple(arguments.keep_off)
-        window = open_window(arguments.screen, arguments.operator_screen, kept_off)
+        window = open_window(
+            arguments.screen, arguments.operator_screen, kept_off, arguments.language
+        )
     except PhospheneError as error:
         if inlet is not None:
             inlet.close()

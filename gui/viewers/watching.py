@@ -10,6 +10,7 @@ from types import FrameType, TracebackType
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from gui.language import speak
 from gui.palette import apply
 from gui.viewers.inlets import Inlet
 from gui.viewers.observer import ObserverWindow, observer_view
@@ -49,9 +50,19 @@ class Watch:
 
 
 def open_window(
-    screen: str | None, operator_screen: str | None, keep_off: tuple[str, ...]
+    screen: str | None,
+    operator_screen: str | None,
+    keep_off: tuple[str, ...],
+    language: str | None = None,
 ) -> ObserverWindow:
-    """Open the window; the parameters are those of `ObserverWindow`.
+    """Open the window.
+
+    Parameters
+    ----------
+    screen, operator_screen, keep_off
+        As for `ObserverWindow`.
+    language : str or None
+        Code of the language of its caption; None as the environment says.
 
     Raises
     ------
@@ -62,6 +73,8 @@ def open_window(
     if not isinstance(app, QApplication):
         app = QApplication(["phosphene"])
     apply(app)
+    if trouble := speak(language):
+        print(f"observer: {trouble}", file=sys.stderr)
     window = ObserverWindow(screen, operator_screen, keep_off=keep_off)
     if screen is None:
         window.show()
