@@ -37,6 +37,7 @@ __all__ = [
     "Session",
     "SourceSettings",
     "StopSettings",
+    "anchored",
     "explain",
     "load_session",
 ]
@@ -199,6 +200,12 @@ def _absolute(value: Any, base: Path) -> Any:
     return value
 
 
+def anchored(session: Session, folder: Path) -> Session:
+    """Return a session whose relative paths count from a folder, that of its file."""
+    moved: Session = _absolute(session, folder.resolve())
+    return moved
+
+
 def load_session(path: Path) -> Session:
     """Read and validate a session file; relative paths count from its folder.
 
@@ -209,7 +216,7 @@ def load_session(path: Path) -> Session:
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        session: Session = _absolute(Session.model_validate(raw), path.resolve().parent)
+        session = anchored(Session.model_validate(raw), path.resolve().parent)
     except OSError as error:
         raise ConfigError(f"session file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
