@@ -42,11 +42,14 @@ class Translator:
         English to this language; with the same ``{name}`` placeholders.
     nodes : mapping of str to str
         The same for what other processes tell in English, matched as a whole.
+    help : mapping of str to str
+        What the settings are for, as their own documentation has it; without placeholders.
     """
 
     language: str = "en"
     sentences: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     nodes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    help: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def tr(self, english: str, values: Mapping[str, object]) -> str:
         """Return a sentence with its values."""
@@ -54,10 +57,10 @@ class Translator:
         return sentence.format(**values) if values else sentence
 
     def told(self, english: str) -> str:
-        """Return what another process has told; its values are found in the sentence."""
-        known = self.sentences.get(english) or self.nodes.get(english)
-        if known is not None:
-            return known
+        """Return what was worded elsewhere; its values are found in the sentence."""
+        for known in (self.sentences, self.nodes, self.help):
+            if english in known:
+                return known[english]
         for pattern, sentence in self._patterns:
             if found := pattern.fullmatch(english):
                 # What stands in a hole may be a sentence of its own.
@@ -96,9 +99,9 @@ def load(language: str) -> Translator:
     file = _FOLDER / f"{language}.json"
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
-        parts = [MappingProxyType({**known[part]}) for part in ("sentences", "nodes")]
+        parts = [MappingProxyType({**known[part]}) for part in ("sentences", "nodes", "help")]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        what = "a file with the objects 'sentences' and 'nodes'"
+        what = "a file with the objects 'sentences', 'nodes' and 'help'"
         raise ConfigError(problem(str(file), repr(error), what, "Install again.")) from error
     return Translator(language, *parts)
 
@@ -143,7 +146,9 @@ def tr(english: str, **values: object) -> str:
 
 
 def told(english: str) -> str:
-    """Return a sentence that another process has told in English, in the language in use.
+    """Return a sentence that was worded elsewhere in English, in the language in use.
+
+    Another process has told it, or it explains a setting.
 
     Parameters
     ----------
