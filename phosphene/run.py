@@ -326,8 +326,6 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     tell_consent(options.consent, session.person)
     tell_bundle(bundle, session.renderer.min_confidence)
     write_about(folder, session.person, out)
-    for line in told_network(network, folder.path / "plan.json"):
-        print(line)
     if options.mode != "pilot":
         print(f"to change live how pictures are painted: phosphene paint --run {folder.path}")
     try:
@@ -336,6 +334,8 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
             supervisor = Supervisor(
                 plan, specs, logs, bar.write, open_ended=_open_ended(options, session)
             )
+            for line in told_network(network, folder.path / "plan.json"):
+                bar.write(line)
             if options.console_fd is not None:
                 tell_console(options.console_fd, folder)
             outcome = supervisor.run(end_of(options), _watcher(bar))

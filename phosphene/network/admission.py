@@ -82,7 +82,8 @@ class Admission:
         self._end.bind(inside)
         self._ended: zmq.Socket[bytes] = context.socket(zmq.PAIR)
         self._ended.connect(inside)
-        self._thread = threading.Thread(target=self._serve, name="admission")
+        # A process that fails before it can close anything must still be able to end.
+        self._thread = threading.Thread(target=self._serve, name="admission", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
