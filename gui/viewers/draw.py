@@ -58,7 +58,7 @@ def draw_view(painter: QPainter, area: QRect, view: ViewerState, image: QImage |
     elif view.display == "score" and view.score is not None:
         _words(painter, room, str(round(100 * view.score)), room.height() * 0.4)
     elif view.fixation:
-        _cross(painter, room)
+        _cross(painter, QPointF(room.center()), area.height() * 0.035)
 
 
 def _picture(painter: QPainter, room: QRect, image: QImage) -> None:
@@ -107,8 +107,7 @@ def _curve(painter: QPainter, room: QRect, curve: tuple[tuple[float, float], ...
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
 
 
-def _cross(painter: QPainter, room: QRect) -> None:
-    middle, arm = QPointF(room.center()), room.height() * 0.04
+def _cross(painter: QPainter, middle: QPointF, arm: float) -> None:
     painter.setPen(QPen(LINE, max(3.0, arm / 4)))
     painter.drawLine(middle - QPointF(arm, 0), middle + QPointF(arm, 0))
     painter.drawLine(middle - QPointF(0, arm), middle + QPointF(0, arm))
@@ -172,7 +171,9 @@ def draw_card(painter: QPainter, area: QRect, number: int) -> None:
         left = middle.x() + (k - greys / 2) * step
         painter.fillRect(QRectF(left, middle.y() + side * 0.28, step, side * 0.1),
                          QColor(shade, shade, shade))  # fmt: skip
-    room = QRect(0, 0, round(side * 0.4), round(side * 0.4))
+    painter.drawRect(QRectF(middle.x() - greys / 2 * step, middle.y() + side * 0.28,
+                            greys * step, side * 0.1))  # fmt: skip
+    room = QRect(0, 0, round(side * 0.6), round(side * 0.34))
     room.moveCenter(area.center())
     painter.fillRect(room, BLACK)
-    _words(painter, room, str(number), side * 0.35)
+    _words(painter, room, str(number), side * 0.3)
