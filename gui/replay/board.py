@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.palette import DIM, TEXT
@@ -15,13 +17,15 @@ from gui.replay.opened import Opened
 from gui.replay.recording import Recording
 from gui.replay.side import SIDE_PX, Side
 from gui.texts import told, tr
-from phosphene import quality as names
+from phosphene import quality as figures
 from phosphene.quality import FIGURES
 from phosphene.stimuli import Scene, draw
 
 __all__ = ["Board", "compared_html", "facts_html"]
 
-_SHOWN = (names.FD, names.DVARS, "bad_channels", "rms_uv", names.TSNR)
+UNIT_PX, LEAST_SIDE, NOT_PICTURE_PX = 64, 4, 68
+"""Pictures have multiples of 64 pixels, at least 256; heading and facts stand around them."""
+_SHOWN = (figures.FD, figures.DVARS, "bad_channels", "rms_uv", figures.TSNR)
 _WORDS = {"bad_channels": "bad channels", "rms_uv": "amplitude"}
 
 
@@ -45,6 +49,9 @@ class Board(QWidget):
         middle.addWidget(self.seen)
         middle.addStretch(1)
         row = QHBoxLayout(self)
+        # Pictures follow the size of the page; the page must not follow theirs.
+        row.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)
+        self.setMinimumSize(3 * UNIT_PX, LEAST_SIDE * UNIT_PX + NOT_PICTURE_PX)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(14)
         row.addWidget(self.sides[0])
@@ -52,15 +59,34 @@ class Board(QWidget):
         row.addLayout(middle)
         row.addWidget(self.facts, 1)
 
-    def show_opened(self, opened: list[Opened]) -> None:
-        """Take one recording, or two."""
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Give the pictures the largest whole multiple of their pixels that fits."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        beside = len(self._opened) == 2
+        wide = self.width() * (28 if beside else 34) // 100
+        multiple = max(LEAST_SIDE, min(wide, self.height() - NOT_PICTURE_PX) // UNIT_PX)
+        for side in self.sides:
+            side.panel.set_side(UNIT_PX * multiple)
+            side.setFixedWidth(UNIT_PX * multiple)
+        self.seen.set_side(UNIT_PX * max(LEAST_SIDE - 1, multiple - (2 if beside else 1)))
+
+    def show_opened(self, opened: list[Opened], names: Sequence[str] = ()) -> None:
+        """Take one recording, or two with what each of them is."""
         self.clear()
         self._opened = opened
         heading = tr("Generated from brain data")
-        for letter, side, one in zip("AB", self.sides, opened, strict=False):
-            words = heading if len(opened) == 1 else f"{letter}: {heading}"
+        headings = (
+            [heading]
+            if len(opened) == 1
+            else [f"{a}: {n}" for a, n in zip("AB", names, strict=True)]
+        )
+        for words, side, one in zip(headings, self.sides, opened, strict=False):
             side.show_recording(words, one.recording, one.rights, one.keyring)
         self.sides[1].setVisible(len(opened) == 2)
+        self._fit()
         self._agreement = compared_html(opened[0], opened[1]) if len(opened) == 2 else ""
 
     def clear(self) -> None:
@@ -110,8 +136,8 @@ def facts_html(recording: Recording, t_s: float) -> str:
                 known = FIGURES.get(name)
                 words = told(known.words if known else _WORDS[name])
                 unit = known.unit if known else ("µV" if name == "rms_uv" else "")
-                high = name == names.FD and values[name] > values.get(
-                    names.FD_HIGH, names.FD_HIGH_MM
+                high = name == figures.FD and values[name] > values.get(
+                    figures.FD_HIGH, figures.FD_HIGH_MM
                 )
                 flag = tr(" ▲ above the limit") if high else ""
                 rows.append((words, f"<b>{values[name]:.2f}</b> {unit}{flag}"))

@@ -36,8 +36,13 @@ class VariantFields:
         model, mode, steps = QComboBox(), QComboBox(), QSpinBox()
         model.setEditable(True)
         model.addItems(["", *MODELS])
+        line = model.lineEdit()
+        if line is not None:
+            line.setPlaceholderText(tr("as usual"))
         model.setAccessibleName(tr("Model of {side}", side=letter))
-        mode.addItems(["", *get_args(RendererSettings.model_fields["mode"].annotation)])
+        mode.addItem(tr("as usual"), "")
+        for name in get_args(RendererSettings.model_fields["mode"].annotation):
+            mode.addItem(name, name)
         mode.setAccessibleName(tr("Conditioning of {side}", side=letter))
         steps.setRange(0, MOST_STEPS)
         steps.setSpecialValueText(tr("as usual"))
@@ -51,7 +56,7 @@ class VariantFields:
         return Variant(
             bundle=self.bundle.path,
             model=self.model.currentText().strip(),
-            mode=self.mode.currentText(),
+            mode=self.mode.currentData(),
             steps=self.steps.value() or None,
             seed=seed,
         )

@@ -33,7 +33,7 @@ class Comparing(QObject):
     """
 
     progressed = Signal(str, float)
-    ready = Signal(object)
+    ready = Signal(object, object)
     failed = Signal(str)
 
     def __init__(self, page: QWidget, now: Callable[[], datetime]) -> None:
@@ -54,7 +54,7 @@ class Comparing(QObject):
     def ask_existing(self, opened: Opened | None) -> ExistingDialog:
         """Ask for two runs that exist."""
         dialog = ExistingDialog(self._page, None if opened is None else opened.recording.where)
-        dialog.answered.connect(lambda a, b: self.ready.emit([a, b]))
+        dialog.answered.connect(lambda a, b: self.ready.emit([a, b], [_name(a), _name(b)]))
         dialog.show()
         return dialog
 
@@ -78,14 +78,14 @@ class Comparing(QObject):
                   command_of(variant, where, target, consent, seal), len(recording.steps))
             for side, variant, target in zip("AB", variants, targets, strict=True)
         ]  # fmt: skip
-        self._run(children, environment, targets)
+        self._run(children, environment, targets, [variant.words for variant in variants])
 
     def read_foreign(self, where: Path, out: Path) -> None:
         """Bring a recording of another program through the chain, without decoding anything."""
         self.stop()
         words = tr("Reading {file} through the chain", file=where.name)
         child = Child(words, command_of(Variant(), where, out, None))
-        self._run([child], Keyring().lend([]), [out])
+        self._run([child], Keyring().lend([]), [out], [where.name])
 
     def stop(self) -> None:
         """End what runs."""
@@ -95,16 +95,22 @@ class Comparing(QObject):
             self._folder.cleanup()
         self._children, self._folder = None, None
 
-    def _run(self, children: list[Child], environment: dict[str, str], out: list[Path]) -> None:
+    def _run(
+        self,
+        children: list[Child],
+        environment: dict[str, str],
+        out: list[Path],
+        names: list[str],
+    ) -> None:
         self._children = Children(children, environment, self)
         self._children.progressed.connect(self.progressed)
-        self._children.succeeded.connect(lambda _said: self._done(out))
+        self._children.succeeded.connect(lambda _said: self._done(out, names))
         self._children.failed.connect(self._wrong)
         self._children.start()
 
-    def _done(self, out: list[Path]) -> None:
+    def _done(self, out: list[Path], names: list[str]) -> None:
         self.stop()
-        self.ready.emit(out)
+        self.ready.emit(out, names)
 
     def _wrong(self, words: str) -> None:
         self.stop()
@@ -121,3 +127,7 @@ class Comparing(QObject):
         path = private / "steward.pub"
         path.write_bytes(pem)
         return path
+
+
+def _name(path: Path) -> str:
+    return (path if path.is_dir() else path.parent).name

@@ -62,6 +62,7 @@ class ReplayPage(QWidget):
         self._opened: list[Opened] = []
         self._source: Opened | None = None
         self._foreign: Path | None = None
+        self._names: list[str] = []
         self.key_dialog: KeyDialog | None = None
         self.folder = Path.cwd()
         self.player = Player()
@@ -243,7 +244,7 @@ class ReplayPage(QWidget):
             opened = [Opened(o.recording, narrowed(o.rights, rights), o.keyring) for o in opened]
         self._opened = opened
         first = opened[0]
-        self.board.show_opened(opened)
+        self.board.show_opened(opened, self._names)
         self.player = Player(max(o.recording.end_s for o in opened), speed=self.player.speed)
         self.timeline.show_recording(first.recording, first.rights)
         self.transport.set_length(self.player.end_s)
@@ -254,7 +255,7 @@ class ReplayPage(QWidget):
         self._enable()
         self._show_place()
 
-    def _results(self, paths: list[Path]) -> None:
+    def _results(self, paths: list[Path], names: list[str]) -> None:
         """Show what was made, or chosen, to be compared."""
         self._idle()
         source, self._source = self._source, None
@@ -263,7 +264,7 @@ class ReplayPage(QWidget):
             return
         keyring = source.keyring if source is not None else Keyring()
         self.close_recording()
-        self._source = source
+        self._source, self._names = source, names
         if keyring.public_pem is None and any(p.exists() and locked_among(p) for p in paths):
             self._ask_key(paths)
         else:

@@ -37,11 +37,13 @@ class Side(QWidget):
         self._reader: PictureReader | None = None
         self._wanted: Place | None = None
         self.panel = PicturePanel(heading, SIDE_PX, caption_lines=0)
+        wide = self.panel.heading.sizePolicy()
+        self.panel.heading.setSizePolicy(QSizePolicy.Policy.Ignored, wide.verticalPolicy())
         self.facts = QLabel("")
         self.facts.setTextFormat(Qt.TextFormat.RichText)
         self.facts.setWordWrap(True)
         self.facts.setStyleSheet(f"color: {DIM};")
-        self.facts.setFixedHeight(48)
+        self.facts.setFixedHeight(46)
         self.facts.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.facts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         column = QVBoxLayout(self)
@@ -62,6 +64,7 @@ class Side(QWidget):
         """Take another recording."""
         self.clear()
         self.panel.heading.setText(heading)
+        self.panel.heading.setToolTip(heading)
         self._recording, self._rights = recording, rights
         if not rights.pictures and recording.painted:
             self._reader = PictureReader(keyring.open, recording.parts, rights.level, self)

@@ -19,7 +19,7 @@ from phosphene.seal.keys import StewardKey
 from tests.unit.gui_bench import drop, faults_of_reach, left_running, misfits, screenshot
 from tests.unit.replay_bench import NOW, STEPS, TR_S, grey_of, run_messages, write
 
-PASSPHRASE = "a good long passphrase"
+WORDS = "a good long passphrase"
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_a_sealed_recording_asks_for_its_key(
     page: ReplayPage, tmp_path: Path, qtbot: QtBot
 ) -> None:
     key = StewardKey.new()
-    key.save(tmp_path / "lab.key", tmp_path / "lab.pub", PASSPHRASE, cost=2**4)
+    key.save(tmp_path / "lab.key", tmp_path / "lab.pub", WORDS, cost=2**4)
     path = write(tmp_path / "s", run_messages(), key)
     page.open(path)
     dialog = page.key_dialog
@@ -149,7 +149,7 @@ def test_a_sealed_recording_asks_for_its_key(
     page.open(path)
     dialog = page.key_dialog
     dialog.key.line.setText(str(tmp_path / "lab.key"))
-    dialog.passphrase.setText(PASSPHRASE)
+    dialog.passphrase.setText(WORDS)
     screenshot(dialog, "replay-key")
     dialog.try_it()
     assert dialog.passphrase.text() == "", "the passphrase is forgotten at once"
@@ -186,7 +186,7 @@ def test_a_copy_is_shown_no_further_than_what_it_was_made_of(
 ) -> None:
     narrow = write(tmp_path / "narrow", run_messages(scopes="view_operator record_brain"))
     page._source = open_all([narrow], Keyring, lambda: NOW)[0]
-    page._results([run, run])
+    page._results([run, run], ["one", "other"])
     qtbot.waitUntil(lambda: len(page._opened) == 2, timeout=5000)
     page.timeline.asked.emit(16.5)
     assert all(side.panel.shown is None for side in page.board.sides)
