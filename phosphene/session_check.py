@@ -9,6 +9,7 @@ from pathlib import Path
 from phosphene.doctor import Finding
 from phosphene.errors import ConfigError
 from phosphene.feedback.protocol import Protocol
+from phosphene.feedback.readiness import troubles_of
 from phosphene.session import Session
 
 __all__ = ["require_source", "source_findings"]
@@ -45,18 +46,14 @@ def source_findings(session: Session) -> tuple[Finding, ...]:
 
 
 def _protocol(session: Session) -> list[Finding]:
-    """Lay the blocks out; a run with blocks is refused as long as no gate gives the feedback."""
+    """Lay the blocks out, and look at what feedback and control need."""
     if session.protocol is None:
         return []
-    try:
-        protocol = Protocol.of(session.protocol)
-    except ConfigError as error:
-        return [Finding("error", str(error), "correct the table [protocol]")]
-    text = (
-        f"protocol: {len(protocol.blocks)} blocks until {protocol.end_s:g} s can be laid out, but "
-        "the gate does not give feedback by blocks in this version"
-    )
-    return [Finding("error", text, "remove the table [protocol] from a session that is to run")]
+    if troubles := troubles_of(session):
+        return [Finding("error", text, "correct the table [protocol]") for text in troubles]
+    protocol = Protocol.of(session.protocol)
+    text = f"protocol: {len(protocol.blocks)} blocks until {protocol.end_s:g} s"
+    return [Finding("ok", text)]
 
 
 def _place(path: Path, *, folder: bool) -> Finding:

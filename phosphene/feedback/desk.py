@@ -19,11 +19,11 @@ import numpy as np
 
 from phosphene.clock import wall_time_s
 from phosphene.errors import ConfigError, problem
-from phosphene.feedback.blinding import Chooser, console_key, load_assignment
-from phosphene.feedback.donor import Donor, checked, load_donor
+from phosphene.feedback.blinding import Chooser, console_key
 from phosphene.feedback.loop import FeedbackLoop, Given
 from phosphene.feedback.power import PowerMeter
 from phosphene.feedback.protocol import BlockState, DataClock, Protocol
+from phosphene.feedback.readiness import assignment_of, check_targets, donor_for
 from phosphene.feedback.record import About, Row, pack_about, score_file
 from phosphene.feedback.scores import Sample, open_score
 from phosphene.messages import Message, Percept, Quality, Signal
@@ -77,10 +77,10 @@ class FeedbackDesk:
         self._plan, self._settings = plan, settings
         self.protocol = Protocol.of(settings)
         self.blind = settings.assignment is not None
-        self._check_targets()
+        check_targets(settings, self.protocol)
         self._score = open_score(settings.score)
         self._loop = FeedbackLoop(self.protocol, self._score, settings.shape)
-        self._donor = self._load_donor()
+        self._donor = donor_for(plan.session, self.protocol)
         self._choose, self._assignment = self._load_arm(state or state_folder())
         self._clock = DataClock(None if plan.lossless else plan.speed)
         self._meter: PowerMeter | None = None
@@ -92,43 +92,10 @@ class FeedbackDesk:
 
     # ---- at the start ---------------------------------------------------------------------------
 
-    def _check_targets(self) -> None:
-        """Refuse a protocol whose blocks name nothing to go for, before anybody lies there."""
-        score = self._settings.score
-        if score.kind not in ("similarity", "category"):
-            return
-        without = [b.index for b in self.protocol.blocks if b.kind == "regulate" and not b.target]
-        if without:
-            allowed = "a target in each block of regulation, or in protocol.score"
-            raise ConfigError(problem("protocol target", f"none in blocks {without}", allowed,
-                                      "Name one."))  # fmt: skip
-        if score.kind == "similarity":
-            from phosphene.feedback.targets import Targets
-
-            targets = Targets.of(score)
-            for name in {n for b in self.protocol.blocks for n in (b.target, b.foil) if n}:
-                targets[name]
-
-    def _load_donor(self) -> Donor | None:
-        settings = self._settings
-        if settings.donor is None:
-            return None
-        return checked(
-            load_donor(settings.donor), self.protocol, settings.score.kind,
-            self._plan.session.person, same_person=settings.same_person,
-        )  # fmt: skip
-
     def _load_arm(self, state: Path) -> tuple[Chooser, str]:
-        settings, person = self._settings, self._plan.session.person
-        if settings.assignment is None:
-            return Chooser(int(settings.sham)), ""
-        if not self._plan.session.recorder.seal:
-            raise ConfigError("protocol.assignment: a double-blind run needs [recorder] seal, the "
-                              "key of a steward who alone can open the scores")  # fmt: skip
-        found = load_assignment(settings.assignment)
-        if found.person != person:
-            raise ConfigError(problem("protocol.assignment", "one for another person",
-                                      f"that of {person}", "Choose it."))  # fmt: skip
+        found = assignment_of(self._plan.session)
+        if found is None:
+            return Chooser(int(self._settings.sham)), ""
         return Chooser(found.open(console_key(state))), found.id
 
     def _open_record(self) -> Any:

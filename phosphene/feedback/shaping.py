@@ -83,6 +83,10 @@ class Scaled:
     clipped: int
 
 
+LEAST_SPREAD = 1e-12
+"""Percentiles nearer to each other than this are no limits: all values were the same."""
+
+
 class Limits:
     """Limits, fixed or percentiles of the values so far.
 
@@ -104,7 +108,7 @@ class Limits:
         if not self._settings.running or len(self._past) < self._settings.least:
             return self._fixed
         low, high = (_percentile(self._past, q) for q in self._settings.percentiles)
-        return (low, high) if high > low else self._fixed
+        return (low, high) if high - low > LEAST_SPREAD else self._fixed
 
     def scale(self, value: float) -> Scaled:
         """Return a value as a score; nothing is learned from it."""

@@ -18,7 +18,16 @@ from phosphene.clock import wall_time_s
 from phosphene.consent import Scope, why_not
 from phosphene.consent.withdrawal import withdrawn_in
 from phosphene.errors import ConfigError, MessageError, NodeError, RecordingError, problem
-from phosphene.messages import Command, Message, RunStart, RunStop, decode, encode
+from phosphene.messages import (
+    Command,
+    Grant,
+    Message,
+    RunStart,
+    RunStop,
+    decode,
+    encode,
+    topic_of,
+)
 from phosphene.node import NodeContext
 from phosphene.recorder.backlog import Backlog
 from phosphene.recorder.documents import StopFacts, audit_facts, metadata_of, start_facts
@@ -56,6 +65,10 @@ def scope_for(topic: str) -> Scope | None:
     if topic in OPEN_TOPICS:
         return None
     raise RecordingError(problem("topic", topic, "a recorded topic", "Send it elsewhere."))
+
+
+def _topic(message: Message) -> str:
+    return topic_of(message.header).decode()
 
 
 def _utc_now() -> datetime:
@@ -96,6 +109,7 @@ class RecorderNode:
         self._gaps = GapWatch()
         self._stop = StopFacts()
         self._allowed: dict[Scope, bool] = {}
+        self._stopped = False
         self._consent_checked_s = float("-inf")
         self._backlog = Backlog(backlog_bytes)
         self._scribe: Scribe | None = None
@@ -246,11 +260,24 @@ class RecorderNode:
             return True
         self._counts[f"topic_{topic}"] += 1
         self._gaps.see(message.header)
+        if isinstance(message.header, Grant):
+            self._hear(message.header)
         if not self._may_keep(scope):
             self._counts["withheld"] += 1
         elif self._scribe is not None:
             self._keep(message, frames)
         return True
+
+    def _hear(self, grant: Grant) -> None:
+        """After the participant's stop nothing of the person is kept, nor what waits for the disk.
+
+        What was written stays: it is covered by the consent, and can be erased.
+        """
+        self._stopped = grant.phase == "stopped"
+        if not self._stopped:
+            return
+        lost = self._backlog.drop(lambda message: scope_for(_topic(message)) is not None)
+        self._counts["withheld"] += lost
 
     def _keep(self, message: Message, frames: list[Any]) -> None:
         while not self._backlog.offer(message, frames):
@@ -263,6 +290,8 @@ class RecorderNode:
     def _may_keep(self, scope: Scope | None) -> bool:
         if scope is None:
             return True
+        if self._stopped:
+            return False
         now = self._context.clock.now()
         if now - self._consent_checked_s >= CONSENT_CHECK_S:
             self._consent_checked_s = now
