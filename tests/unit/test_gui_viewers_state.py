@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -200,6 +202,15 @@ def test_nothing_of_a_score_shows_without_a_fresh_permission(
     allowed = bool(views) and views[-1].feedback and now_s - views[-1].t_sent <= 0.75
     state = made.state(shut("the participant pressed stop"), now_s)
     assert allowed or black(state)
+
+
+def test_what_decides_knows_no_qt() -> None:
+    cores = "gui.screens, gui.viewers.inlets, gui.viewers.state"
+    words = f"import sys, {cores}; print([m for m in sys.modules if m.startswith('PySide6')])"
+    done = subprocess.run(
+        [sys.executable, "-c", words], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
 
 
 # ---- screens -------------------------------------------------------------------------------------
