@@ -7,7 +7,15 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.palette import DIM, EDGE, PANEL, TEXT
 
@@ -35,6 +43,8 @@ class PicturePanel(QWidget):
         self._picture: Picture | None = None
         self.heading = QLabel(heading)
         self.heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
+        self.mark = QLabel("")
+        self.mark.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.item = pg.ImageItem(axisOrder="row-major")
         self.box = pg.ViewBox(lockAspect=1.0, invertY=True, enableMouse=False, enableMenu=False)
         self.box.addItem(self.item)
@@ -69,7 +79,10 @@ class PicturePanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
-        column.addWidget(self.heading)
+        top = QHBoxLayout()
+        top.addWidget(self.heading)
+        top.addWidget(self.mark, 1)
+        column.addLayout(top)
         column.addWidget(self.area, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.caption)
 
@@ -117,6 +130,12 @@ class PicturePanel(QWidget):
         self.stack.setCurrentWidget(self.card)
         if self.card.text() != words:
             self.card.setText(words)
+
+    def set_mark(self, words: str, colour: str) -> None:
+        """Say beside the heading what is the matter with the picture; empty for nothing."""
+        if self.mark.text() != words:
+            self.mark.setText(words)
+            self.mark.setStyleSheet(f"color: {colour}; font-weight: 700;")
 
     def set_caption(self, words: str) -> None:
         """Set the line below the picture."""

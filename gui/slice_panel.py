@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
 
 from gui.palette import DIM, PANEL, TEXT
 from gui.plot import figures_html
-from gui.slices import T_SHOWN, cut
+from gui.region_grid import RegionGrid
+from gui.slices import MIDDLE, T_SHOWN, cut
 from gui.texts import tr
 from phosphene.contrasts import contrast_words
 from phosphene.messages import Message
@@ -29,11 +30,18 @@ MOST_LETTERS = 24
 
 
 class SlicePanel(QWidget):
-    """A heading with figures, and three slices in one picture."""
+    """A heading with figures, and three slices in one picture.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    height_px : int or None
+        Height of the picture; None takes what there is.
+    """
+
+    def __init__(self, height_px: int | None = HEIGHT_PX) -> None:
         super().__init__()
-        self._shown: Message | None = None
+        self._shown: tuple[Message | None, RegionGrid | None, str] = (None, None, MIDDLE)
+        self._height_px = height_px
         self.heading = QLabel(tr("Map, t"))
         self.heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
         self.figures = QLabel("")
@@ -58,7 +66,8 @@ class SlicePanel(QWidget):
         top.addWidget(self.heading)
         top.addWidget(self.figures, 1)
         area = QWidget()
-        area.setFixedHeight(HEIGHT_PX)
+        if self._height_px is not None:
+            area.setFixedHeight(self._height_px)
         self._stack = QStackedLayout(area)
         self._stack.addWidget(self.view)
         self._stack.addWidget(self.hint)
@@ -67,19 +76,37 @@ class SlicePanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(1)
         column.addLayout(top)
-        column.addWidget(area)
-        self.setFixedHeight(HEADING_PX + HEIGHT_PX)
+        column.addWidget(area, 1)
+        if self._height_px is not None:
+            self.setFixedHeight(HEADING_PX + self._height_px)
 
-    def show_map(self, message: Message | None) -> None:
-        """Show a map; the same one again costs nothing."""
-        if message is None or message is self._shown:
+    def show_map(
+        self, message: Message | None, regions: RegionGrid | None = None, at: str = MIDDLE
+    ) -> None:
+        """Show a map with the outlines of regions; the same again costs nothing.
+
+        Parameters
+        ----------
+        message : Message or None
+            The newest map; None before the first.
+        regions : RegionGrid or None
+            Where the regions lie.
+        at : str
+            What the slices go through, as `gui.slices.cut` takes it.
+        """
+        wanted = (message, regions, at)
+        same = all(a is b for a, b in zip(wanted[:2], self._shown[:2], strict=True))
+        if (message is None and regions is None) or (same and at == self._shown[2]):
             return
-        self._shown = message
-        found = cut(message)
+        self._shown = wanted
+        found = cut(message, regions, at)
         height, width = found.picture.shape[:2]
         self.box.setRange(xRange=(0, width), yRange=(0, height), padding=0)
         self.item.setImage(found.picture, levels=None, autoLevels=False)
         self._stack.setCurrentWidget(self.view)
+        if message is None:
+            self.heading.setText(tr("Regions"))
+            return
         name = contrast_words(found.contrast)
         if len(name) > MOST_LETTERS:
             name = f"{name[: MOST_LETTERS - 1]}…"

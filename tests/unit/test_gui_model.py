@@ -112,13 +112,13 @@ def test_the_participants_picture_never_shows_the_operator_more_than_their_own()
     model.take([view(1.0, "operator", passing=False, reason="no scope"), view(1.0, "self")], 1.0)
     model.take([mine, theirs], 1.0)
     thumbnail = model.pictures(1.0).thumbnail()
-    assert thumbnail.picture is None
-    assert "no scope" in thumbnail.reason
+    assert thumbnail.view.picture is None
+    assert "no scope" in thumbnail.words
     assert model.pictures(1.0).participant.picture is PICTURE, "the participant still sees it"
 
     reduced = structs.replace(mine[1].header, seq=1, level=2)
     model.take([view(1.1, "operator"), ("view-operator", Message(reduced, mine[1].arrays))], 1.1)
-    picture = model.pictures(1.1).thumbnail().picture
+    picture = model.pictures(1.1).thumbnail().view.picture
     assert picture is not None
     assert picture.shape == (8, 8, 3)
 

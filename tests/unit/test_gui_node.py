@@ -81,9 +81,9 @@ def test_shows_what_the_gate_sends(context: NodeContext, node: GuiNode, qtbot: Q
         for _ in range(50):
             gate.send(frame(context, picture))
         # Drawn by the signal from the thread alone: no round of the shell runs here.
-        qtbot.waitUntil(lambda: node.window.picture.shown is not None, timeout=3000)
+        qtbot.waitUntil(lambda: node.window.faces.picture.shown is not None, timeout=3000)
         qtbot.waitUntil(lambda: node.counts()["operator_shown"] == 50, timeout=3000)
-    assert np.array_equal(node.window.picture.shown, picture)
+    assert np.array_equal(node.window.faces.picture.shown, picture)
     assert node.counts()["gaps"] == 0
 
 
