@@ -82,8 +82,7 @@ class ObserverWindow(ViewerWindow):
         if screen is None:
             self.resize(*_SIDE_PX)
 
-    def why_wrong(self, operator: QScreen | None = None) -> str:
-        """Return in words why the window may not stay where it is; empty where it may."""
+    def _wrong_now(self, operator: QScreen | None = None) -> str:
         if any(map(screen_facts(self.screen()).called, self._keep_off)):
             return tr("it is on the participant's screen")
-        return super().why_wrong(operator)
+        return super()._wrong_now(operator)

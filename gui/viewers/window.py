@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QImage, QPainter, QPaintEvent, QScreen
+from PySide6.QtCore import QElapsedTimer, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QGuiApplication,
+    QImage,
+    QMoveEvent,
+    QPainter,
+    QPaintEvent,
+    QScreen,
+)
 from PySide6.QtWidgets import QApplication, QWidget
 
 from gui.screens import ScreenFacts, why_unfit
@@ -18,6 +26,8 @@ from gui.viewers.draw import BLACK, draw_card, draw_lamp, draw_view
 from gui.viewers.state import ViewerState
 
 __all__ = ["ViewerWindow", "screen_facts", "screens_now"]
+
+GRACE_MS = 1000
 
 
 def screen_facts(screen: QScreen) -> ScreenFacts:
@@ -43,6 +53,11 @@ class ViewerWindow(QWidget):
         The screen it fills; None: an ordinary window, wherever the desktop puts it.
     title : str
         Its title.
+
+    Attributes
+    ----------
+    grace_ms : int
+        How long it may stand, black, where it does not belong, in milliseconds.
     """
 
     closed = Signal(str)
@@ -55,6 +70,9 @@ class ViewerWindow(QWidget):
         self._image: QImage | None = None
         self._pixels: npt.NDArray[np.uint8] | None = None
         self._card: int | None = None
+        self._black = False
+        self._wrong_since = QElapsedTimer()
+        self.grace_ms = GRACE_MS
         self.setWindowTitle(title)
         self.setAccessibleName(title)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -81,22 +99,40 @@ class ViewerWindow(QWidget):
 
     # ---- where it is ---------------------------------------------------------------------------
 
-    def why_wrong(self, operator: QScreen | None = None) -> str:
-        """Return in words why the window may not stay where it is; empty where it may."""
-        if not self._chosen:
-            return ""
-        name = None if operator is None else operator.name()
-        return why_unfit(self._chosen, self.screen().name(), screens_now(), name)
-
     def on_right_screen(self, operator: QScreen | None = None) -> bool:
-        """Return whether the window is where it belongs.
+        """Return whether the window is where it belongs; elsewhere it is black.
 
         Parameters
         ----------
         operator : QScreen or None
             Where the operator's window is now; None leaves that out.
         """
-        return not self.why_wrong(operator)
+        return not self._wrong_now(operator)
+
+    def why_wrong(self, operator: QScreen | None = None) -> str:
+        """Return in words why the window has to close; empty where it may stay.
+
+        Desktops may put a window somewhere else for a moment: it is black there at once, and has
+        a second to come to its place.
+        """
+        wrong = self._wrong_now()
+        if not wrong:
+            self._wrong_since.invalidate()
+            # That the operator's window is here is nothing that passes by itself.
+            return self._wrong_now(operator)
+        if not self._wrong_since.isValid():
+            self._wrong_since.start()
+        return wrong if self._wrong_since.hasExpired(self.grace_ms) else ""
+
+    def _wrong_now(self, operator: QScreen | None = None) -> str:
+        if not self._chosen:
+            return ""
+        name = None if operator is None else operator.name()
+        return why_unfit(self._chosen, self.screen().name(), screens_now(), name)
+
+    def _look(self) -> None:
+        if wrong := self.why_wrong():
+            self._leave(wrong)
 
     def _screen_removed(self, screen: QScreen) -> None:
         # Comes before the desktop moves the window to a screen that is left.
@@ -115,7 +151,7 @@ class ViewerWindow(QWidget):
         self._set(view)
 
     def _set(self, view: ViewerState) -> None:
-        if view.same(self._view) and self._card is None:
+        if view.same(self._view) and self._card is None and self._black == self._misplaced():
             return
         self._view, self._card = view, None
         self._hold(view.picture)
@@ -147,9 +183,13 @@ class ViewerWindow(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
         """Draw the view, or black where the window is not where it belongs; the lamp last."""
         painter = QPainter(self)
-        if wrong := self.why_wrong():
+        self._black = self._misplaced()
+        if self._black:
             painter.fillRect(self.rect(), BLACK)
-            QTimer.singleShot(0, self, lambda: self._leave(wrong))
+            if not self.why_wrong():
+                QTimer.singleShot(self.grace_ms + 1, self, self._look)
+            else:
+                QTimer.singleShot(0, self, self._look)
         elif self._card is not None:
             draw_card(painter, self.rect(), self._card)
         else:
@@ -157,6 +197,14 @@ class ViewerWindow(QWidget):
         if self._view.recording:
             draw_lamp(painter, self.rect())
         painter.end()
+
+    def _misplaced(self) -> bool:
+        return not self.on_right_screen()
+
+    def moveEvent(self, event: QMoveEvent) -> None:  # noqa: N802 (Qt's name)
+        """Draw anew: nothing may be taken along to where it does not belong."""
+        super().moveEvent(event)
+        self.update()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
         """Forget the picture."""

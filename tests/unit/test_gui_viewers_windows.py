@@ -75,6 +75,7 @@ def test_it_fills_its_own_screen(participant: ParticipantWindow) -> None:
     assert participant.geometry() == QRect(1280, 0, 640, 480)
     assert participant.on_right_screen()
     assert not participant.on_right_screen(screen("PROJECTOR")), "the operator's window came here"
+    assert "operator" in participant.why_wrong(screen("PROJECTOR"))
 
 
 @pytest.mark.parametrize("name", ["CONSOLE", "MIRROR", "NONE", "", None])
@@ -105,6 +106,7 @@ def test_it_closes_when_its_screen_goes(
 def test_on_another_screen_it_is_black_and_leaves(
     participant: ParticipantWindow, qtbot: QtBot
 ) -> None:
+    participant.grace_ms = 50
     participant.show_view(replace(PASSING, picture=noise()))
     with qtbot.waitSignal(participant.closed, timeout=2000) as told:
         participant.showNormal()
@@ -115,10 +117,26 @@ def test_on_another_screen_it_is_black_and_leaves(
     assert not participant.isVisible()
 
 
+def test_a_desktop_may_take_a_moment_to_put_it_in_place(participant: ParticipantWindow) -> None:
+    pixels = noise()
+    participant.show_view(replace(PASSING, picture=pixels))
+    participant.setScreen(screen("CONSOLE"))
+    participant.setGeometry(0, 0, 640, 480)
+    assert not participant.on_right_screen()
+    assert not pixels_of(participant).any()
+    assert participant.why_wrong() == "", "not for long enough to close"
+    participant.setScreen(screen("PROJECTOR"))
+    participant.setGeometry(1280, 0, 640, 480)
+    participant.show_view(replace(PASSING, picture=pixels))
+    assert pixels_of(participant).any()
+    assert participant.isVisible()
+
+
 def test_an_ordinary_observers_window_goes_dark_on_the_participants_screen(
     qapp: QApplication, qtbot: QtBot
 ) -> None:
     window = ObserverWindow(keep_off=["PROJECTOR"])
+    window.grace_ms = 50
     try:
         window.show()
         window.show_view(replace(PASSING, picture=noise()))
