@@ -145,7 +145,8 @@ def test_everything_that_a_study_lacks_is_told_before_a_run_starts(tmp_path: Pat
         "donor": tmp_path / "missing.json", "assignment": tmp_path / "missing.blind",
     }  # fmt: skip
     given = {
-        "person": "p", "modality": "eeg", "source": {"kind": "lsl-eeg"}, "protocol": protocol,
+        "person": "p", "modality": "eeg", "protocol": protocol,
+        "source": {"kind": "lsl-eeg", "source_ids": ["amplifier"]},
     }  # fmt: skip
     found = source_findings(Session.model_validate(given))
     assert {f.level for f in found} == {"error"}

@@ -16,7 +16,17 @@ from phosphene.bus import Publisher, Puller, Pusher, Subscriber
 from phosphene.clock import FakeClock
 from phosphene.consent import Consent, Scope
 from phosphene.gate.node import GateNode
-from phosphene.messages import Beat, Command, Frame, Message, Reply, decode, describe, encode
+from phosphene.messages import (
+    Beat,
+    Command,
+    Frame,
+    Message,
+    Reply,
+    View,
+    decode,
+    describe,
+    encode,
+)
 from phosphene.node import NodeContext
 from phosphene.plan import SINKS, Plan
 
@@ -117,7 +127,7 @@ class Bench:
             for message in self.views[sink].receive():
                 if isinstance(message.header, Frame):
                     frames.append(message)
-                elif message.header.seq >= mark:
+                elif isinstance(message.header, View) and message.header.seq >= mark:
                     return frames, message.header
 
     def recorded(self, kind: type) -> list[Message]:
