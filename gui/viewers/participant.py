@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-import numpy as np
-import numpy.typing as npt
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QScreen
 
@@ -64,14 +62,6 @@ class ParticipantWindow(ViewerWindow):
         if self._dark and not view.passing:
             self._dark = False
         super().show_view(ViewerState(recording=view.recording) if self._dark else view)
-
-    def show_picture(self, picture: npt.NDArray[np.uint8] | None) -> None:
-        """Show a picture alone, uint8 (height, width, 3), or black for None."""
-        self.show_view(
-            ViewerState(
-                picture=picture, recording=self.shown.recording, passing=picture is not None
-            )
-        )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
         """Stop, if the key is one that stops; no other key means anything here."""
