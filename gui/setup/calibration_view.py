@@ -5,12 +5,11 @@ from __future__ import annotations
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QProcess, QProcessEnvironment, QTimer, Signal
 from PySide6.QtWidgets import (
-    QCheckBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
@@ -24,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from gui.setup.calibration import LEAST_RUNS, Calibration, Point
 from gui.setup.learning_curve import LearningCurve
-from gui.setup.looks import BAD, KeyButton, dim_label
+from gui.setup.looks import BAD, KeyButton, check_box, dim_label
 from gui.texts import told, tr
 from phosphene.errors import PhospheneError
 from phosphene.progress import VARIABLE, newest_step
@@ -32,6 +31,7 @@ from phosphene.progress import VARIABLE, newest_step
 __all__ = ["CalibrationView"]
 
 LOOK_MS, END_MS = 300, 3000
+MODULE = "phosphene.cli"
 
 
 class CalibrationView(QWidget):
@@ -41,14 +41,18 @@ class CalibrationView(QWidget):
     ----------
     start : Callable
         Returns the folder in which recordings are looked for first.
+    program : sequence of str
+        Command of ``phosphene``.
     """
 
     wanted = Signal(object)
     """Folder of the decoder that the study is to use."""
 
-    def __init__(self, start: Callable[[], Path]) -> None:
+    def __init__(
+        self, start: Callable[[], Path], program: Sequence[str] = (sys.executable, "-m", MODULE)
+    ) -> None:
         super().__init__()
-        self._start = start
+        self._start, self._program = start, tuple(program)
         self._kept = tempfile.TemporaryDirectory(prefix="phosphene-calibration-")
         self.calibration = Calibration(Path(self._kept.name))
         self._progress = Path(self._kept.name) / "progress.jsonl"
@@ -76,7 +80,7 @@ class CalibrationView(QWidget):
         ):
             line.setAccessibleName(name)
             line.setPlaceholderText(hint)
-        self.on = QCheckBox(tr("Go on to the next number of runs without asking"))
+        self.on = check_box(tr("Go on to the next number of runs without asking"))
         self.fit = KeyButton(tr("Fit"))
         self.stop = KeyButton(tr("Stop the fit"))
         self.use = KeyButton(tr("Stop here: use this decoder"))
@@ -189,7 +193,7 @@ class CalibrationView(QWidget):
         process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
         process.finished.connect(self._finished)
         self._process, self._runs = process, runs
-        process.start(sys.executable, ["-m", "phosphene.cli", *command])
+        process.start(self._program[0], [*self._program[1:], *command])
         self._looking.start()
         self._say(tr("Fitting on {n} runs.", n=runs))
         self._tell()

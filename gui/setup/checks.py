@@ -5,7 +5,7 @@ A check gives level, words and what to do; None where this kind of run does not 
 
 from __future__ import annotations
 
-from gui.screens import choose_screen
+from gui.screens import why_unfit
 from gui.setup.subject import Found, Level, Probes, Subject, worst
 from gui.texts import told, tr
 from phosphene.consent.confirm import why_unconfirmed
@@ -140,7 +140,12 @@ def screen(at: Subject, probes: Probes) -> Found | None:
     """Look for the participant's screen: not the operator's, and its test card is seen."""
     if not at.screen:
         return "hint", tr("no window for the participant"), tr("to show one, choose a screen")
-    choose_screen(at.screen, at.screens, at.operator or None)  # which says what is wrong with it
+    if why := why_unfit(at.screen, at.screen, at.screens, at.operator or None):
+        return (
+            "error",
+            tr("{screen}: {why}", screen=at.screen, why=why),
+            tr("choose another screen"),
+        )
     if at.card_seen != at.screen:
         level: Level = "error" if at.mode == "live" else "warning"
         return level, at.screen, tr("show the test card, and say when it is seen")

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
-    QCheckBox,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -16,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.setup.looks import BAD, FINE, KeyButton, WaitingChoice, dim_label
+from gui.setup.looks import BAD, FINE, KeyButton, WaitingChoice, check_box, dim_label
 from gui.setup.subject import Subject
 from gui.texts import LANGUAGES, told, tr
 from phosphene.consent import Consent, load_consent
@@ -28,7 +27,7 @@ from phosphene.session import Session
 
 __all__ = ["ConsentView"]
 
-MOST_LETTERS = 40
+MOST_LETTERS, LANGUAGE_PX = 40, 110
 
 
 class ConsentView(QWidget):
@@ -52,12 +51,13 @@ class ConsentView(QWidget):
         self.words = QTextBrowser()
         self.words.setAccessibleName(tr("The consent in plain words"))
         self.words.setOpenLinks(False)
-        self.words.setStyleSheet("background: #ffffff; color: #111111;")
+        self.words.setStyleSheet("QTextBrowser { background: #ffffff; color: #111111; }")
         self.language = WaitingChoice(tr("Language of the words"))
         for code, name in LANGUAGES.items():
             self.language.addItem(name, code)
         self.language.activated.connect(self._another_language)
-        self.agrees = QCheckBox(tr("The person has read or heard this, and agrees now"))
+        self.language.setMinimumWidth(LANGUAGE_PX)
+        self.agrees = check_box(tr("The person has read or heard this, and agrees now"))
         self.by = QLineEdit()
         self.by.setAccessibleName(tr("Who confirms it: initials or pseudonym"))
         self.by.setPlaceholderText(tr("initials or pseudonym"))

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtGui import QColor, QKeyEvent, QPalette
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSizePolicy, QWidget
 
 from gui.colours import DIM
 from gui.words import ALARM_COLOURS
 
-__all__ = ["BAD", "FINE", "NOTED", "KeyButton", "WaitingChoice", "dim_label", "problem_label"]
+__all__ = [
+    "BAD",
+    "FINE",
+    "NOTED",
+    "KeyButton",
+    "WaitingChoice",
+    "check_box",
+    "dim_label",
+    "problem_label",
+]
 
 BAD, NOTED, FINE = ALARM_COLOURS["high"], ALARM_COLOURS["medium"], "#4cc38a"
 
@@ -61,6 +70,15 @@ class WaitingChoice(QComboBox):
             event.ignore()
             return True
         return super().eventFilter(watched, event)
+
+
+def check_box(text: str) -> QCheckBox:
+    """Make a check box whose box stands out from the ground."""
+    box = QCheckBox(text)
+    colours = box.palette()
+    colours.setColor(QPalette.ColorRole.Base, QColor(DIM).darker(150))
+    box.setPalette(colours)
+    return box
 
 
 def dim_label(text: str, parent: QWidget | None = None) -> QLabel:

@@ -40,7 +40,7 @@ from phosphene.session import Session
 
 __all__ = ["SetupPage"]
 
-SIDE_PX, MODE_PX = 350, 270
+SIDE_PX, MODE_PX, WORD_PX = 350, 270, 76
 MODES: dict[Mode, str] = {
     "live": mark("LIVE: a person is measured"),
     "replay": mark("REPLAY: a recording"),
@@ -126,6 +126,7 @@ class SetupPage(QWidget):
         self.checks, self.screen_choice = Checklist(), ScreenChoice()
         self.screen_choice.changed.connect(self._changed)
         self.word, self.message = QLabel(""), QLabel("")
+        self.word.setFixedWidth(WORD_PX)
         self.message.setWordWrap(True)
         self.button = KeyButton(tr("Begin (F5)"), tr("Begin the run"))
         self.button.setMinimumHeight(34)
