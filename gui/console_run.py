@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["MODES", "RunProcess", "mode_of"]
+__all__ = ["MODES", "RunProcess", "mode_of", "value_of"]
 
 MODES = {"live": "live", "replay": "replay", "demo": "pilot"}
 """Command of ``phosphene`` to the mode of its run."""
@@ -28,6 +28,16 @@ COMMAND = ("-m", "phosphene.cli")
 def mode_of(arguments: Sequence[str]) -> str:
     """Return the mode of the run that these arguments of ``phosphene`` start."""
     return MODES.get(next(iter(arguments), ""), "live")
+
+
+def value_of(arguments: Sequence[str], option: str) -> str | None:
+    """Return what follows an option of a command line, in either spelling; None without it."""
+    for at, word in enumerate(arguments):
+        if word == option and at + 1 < len(arguments):
+            return arguments[at + 1]
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
 
 
 class RunProcess:

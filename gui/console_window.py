@@ -13,7 +13,7 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QLabel, QMainWindow, QMessageBox, QStackedWidget, QWidget
 
 from gui.console_pages import PAGES, Guest, Pages, call, checked
-from gui.console_run import RunProcess
+from gui.console_run import RunProcess, value_of
 from gui.console_wait import WaitPage
 from gui.controls import enable, help_box, make_console_actions, question
 from gui.preferences import Preferences
@@ -77,6 +77,9 @@ class ConsoleWindow(QMainWindow):
         self._make_menus()
         self.setup_page = pages.setup(preferences)
         self.setup_page.begin.connect(self.begin)  # type: ignore[attr-defined]
+        changed = getattr(self.setup_page, "state_changed", None)
+        if changed is not None:  # without waiting for the next turn
+            changed.connect(self._refresh)
         self._stack.addWidget(self.setup_page)
         self.resize(*SIZE_PX)
         self.restoreGeometry(preferences.geometry())
@@ -126,7 +129,7 @@ class ConsoleWindow(QMainWindow):
             return "ENDED"
         return "CHECKED" if checked(self.setup_page) else "IDLE"
 
-    def _refresh(self) -> None:
+    def _refresh(self, _word: str = "") -> None:
         state = self.state()
         mode = "" if self._run is None else f"{self._run.mode.upper()}  "
         text = f"{mode}{tr(state)}"
@@ -181,7 +184,7 @@ class ConsoleWindow(QMainWindow):
         if self._run is not None:
             return
         given = [str(word) for word in arguments]
-        self._run_screen = _value_of(given, SCREEN_OPTION) or self._screen
+        self._run_screen = value_of(given, SCREEN_OPTION) or self._screen
         self._began, self._out = False, None
         self._run = self._begin(given)
         self.wait_page.tell(
@@ -384,13 +387,3 @@ class ConsoleWindow(QMainWindow):
             self._guest.fail(error if isinstance(error, Exception) else RuntimeError(repr(error)))
         else:
             self._fall(1)
-
-
-def _value_of(arguments: Sequence[str], option: str) -> str | None:
-    """Return what follows an option, in either spelling."""
-    for at, word in enumerate(arguments):
-        if word == option and at + 1 < len(arguments):
-            return arguments[at + 1]
-        if word.startswith(f"{option}="):
-            return word.partition("=")[2]
-    return None

@@ -182,7 +182,7 @@ def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
 def _at_home(session: Session) -> Callable[[NodeSpec], NodeSpec]:
     """Return what marks the nodes that another machine runs."""
     machines = () if session.network is None else session.network.machines
-    homes = {node: machine.name for machine in machines for node in machine.nodes}
+    homes: dict[str, str] = {node: machine.name for machine in machines for node in machine.nodes}
     return lambda spec: replace(spec, machine=homes.get(spec.name, ""))
 
 

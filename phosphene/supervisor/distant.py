@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from phosphene.messages import Beat
+from phosphene.supervisor.child import NodeSpec
 from phosphene.supervisor.guest import GONE, LEFT, Guest
 
 __all__ = ["DISTANT_PATIENCE_S", "Distant"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gui.console_run import RunProcess, mode_of
+from gui.console_run import RunProcess, mode_of, value_of
 
 TELLS = """
 import json, os, sys, time
@@ -73,3 +73,9 @@ def test_the_mode_comes_from_the_command() -> None:
     modes = [mode_of([c]) for c in ("live", "replay", "demo")]
     assert modes == ["live", "replay", "pilot"]
     assert mode_of([]) == "live", "what is not known is treated as the real thing"
+
+
+def test_an_option_is_found_in_either_spelling() -> None:
+    line = ["demo", "--participant-screen", "BEAMER", "--seconds=60", "--out"]
+    found = [value_of(line, f"--{name}") for name in ("participant-screen", "seconds", "out", "x")]
+    assert found == ["BEAMER", "60", None, None]
