@@ -41,17 +41,16 @@ def main(argv: Sequence[str]) -> int:
     Parameters
     ----------
     argv : sequence of str
-        Address of the gate, name of the filter, its options as JSON.
+        Process of the gate, its address, name of the filter, its options as JSON.
 
     Returns
     -------
     int
         Exit status.
     """
-    address, name, options = argv
+    gate, address, name, options = argv
     no_core_dumps()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 200
         socket.connect(address)
@@ -61,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
             socket.send_multipart([b"", UNUSABLE, str(error).encode()])
             return 1
         socket.send_multipart([b"", READY, b""])
-        while os.getppid() == parent:
+        while os.getppid() == int(gate):
             if not socket.poll(PARENT_MS):
                 continue
             head, pixels = socket.recv_multipart()

@@ -6,6 +6,7 @@ goes on hearing stops meanwhile: it never waits for the filter.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -150,7 +151,8 @@ class Screen:
     def _start(self) -> subprocess.Popen[bytes]:
         self._ready = self._late = False
         options = msgspec.json.encode(self._settings.options).decode()
-        line = [sys.executable, "-m", "phosphene.filters", self._address, self._settings.name]
+        gate, name = str(os.getpid()), self._settings.name
+        line = [sys.executable, "-m", "phosphene.filters", gate, self._address, name]
         # What somebody else's code prints may hold anything: it gets into no log.
         return subprocess.Popen(
             [*line, options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
