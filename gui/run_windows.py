@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QProcess
-from PySide6.QtGui import QGuiApplication, QScreen
+from PySide6.QtGui import QScreen
 
 from gui.texts import language, told, tr
 from gui.viewers.participant import ParticipantWindow
@@ -105,7 +105,7 @@ class RunWindows(QObject):
             return
         arguments = ["-m", "gui.observer", "--run", str(self._plan.folder)]
         arguments += ["--operator-screen", operator.name(), "--language", language()]
-        if self.wanted is not None and self.wanted in _screen_names():
+        if self.wanted:
             arguments += ["--keep-off", self.wanted]
         process = QProcess(self)
         process.setProcessChannelMode(QProcess.ProcessChannelMode.ForwardedErrorChannel)
@@ -141,7 +141,3 @@ class RunWindows(QObject):
                 process.kill()
                 process.waitForFinished(LAST_WAIT_MS)
             self._observer_gone()
-
-
-def _screen_names() -> list[str]:
-    return [screen.name() for screen in QGuiApplication.screens()]

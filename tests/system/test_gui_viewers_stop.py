@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from gui.run_windows import RunWindows
 from gui.viewers.participant import ParticipantWindow
 from gui.viewers.state import ViewerModel
 from gui.viewers.stop_key import StopKey
@@ -251,18 +253,30 @@ def test_the_gates_scores_fill_the_thermometer_until_the_key_is_pressed(
         assert (black.score, black.instruction, black.fixation) == (None, "", False)
 
 
-def test_the_observers_process_hears_one_socket_and_goes_with_the_run(tmp_path: Path) -> None:
+@contextmanager
+def observed() -> Iterator[tuple[Plan, dict[str, Publisher]]]:
+    """Give the plan of a run that this process owns, and every socket that has pictures."""
+    names = ("view-observer", "view-self", "view-operator", "renderer", "decoder", "grants")
     with tempfile.TemporaryDirectory(prefix="ph-") as base, zmq.Context() as context:
         folder = RunFolder.create("r", Path(base))
-        session = {"person": "p01", "modality": "fmri",
+        session = {"person": "p01", "modality": "fmri", "gate": {"level_observer": 2},
                    "source": {"kind": "recording", "path": "x"}}  # fmt: skip
-        Plan.model_validate(
+        plan = Plan.model_validate(
             {"run": "r", "folder": folder.path, "mode": "pilot", "session": session}
-        ).save()
-        names = ("view-observer", "view-self", "view-operator", "renderer", "decoder", "grants")
+        )
+        plan.save()
         doors = {name: Publisher(context, folder.endpoint(name)) for name in names}
+        try:
+            yield plan, doors
+        finally:
+            for door in doors.values():
+                door.close()
+
+
+def test_the_observers_process_hears_one_socket_and_goes_with_the_run() -> None:
+    with observed() as (plan, doors):
         process = subprocess.Popen(
-            [sys.executable, "-m", "gui.observer", "--run", str(folder.path),
+            [sys.executable, "-m", "gui.observer", "--run", str(plan.folder),
              "--screen", "PROJECTOR", "--operator-screen", "CONSOLE"],
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -270,12 +284,33 @@ def test_the_observers_process_hears_one_socket_and_goes_with_the_run(tmp_path: 
             doors["view-observer"].wait_for_subscribers(b"frame", 1, 20.0)
             heard = {n: d.subscribers(b"frame") + d.subscribers(b"percept")
                      for n, d in doors.items()}  # fmt: skip
-            assert heard == {name: int(name == "view-observer") for name in names}
-            (folder.path / "owner.lock").unlink()
-            assert process.wait(10) == 0
+            assert heard == {name: int(name == "view-observer") for name in doors}
+            (plan.folder / "owner.lock").unlink()
+            assert process.wait(20) == 0
         finally:
             process.send_signal(signal.SIGKILL)
             words = process.communicate()[1]
-            for door in doors.values():
-                door.close()
     assert "Traceback" not in words
+
+
+def test_the_operators_window_starts_the_observers_and_leaves_none_behind(qtbot: QtBot) -> None:
+    console = next(s for s in QGuiApplication.screens() if s.name() == "CONSOLE")
+    said: list[str] = []
+    with observed() as (plan, doors):
+        door = doors["view-observer"]
+        windows = RunWindows(plan, said.append, "PROJECTOR", None)
+        try:
+            windows.toggle_observer(console)
+            door.wait_for_subscribers(b"frame", 1, 20.0)
+            windows.toggle_observer(console)
+            qtbot.waitUntil(lambda: windows.observer is None, timeout=10_000)
+            windows.toggle_observer(console)
+            assert windows.observer is not None
+        finally:
+            windows.shut()
+        assert windows.observer is None
+        deadline = time.monotonic() + 5
+        while door.subscribers(b"frame"):
+            assert time.monotonic() < deadline, "somebody still listens"
+            door.socket.poll(50)
+    assert said.count("observer window started") == 2
