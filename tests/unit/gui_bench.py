@@ -17,7 +17,7 @@ os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={SCREENS}"
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QEvent, QObject, Qt, QThread, QTimer
-from PySide6.QtGui import QAccessible, QImage
+from PySide6.QtGui import QAccessible, QImage, QTextDocumentFragment
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QLabel,
     QLineEdit,
     QMessageBox,
     QPlainTextEdit,
@@ -35,11 +36,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gui.colours import LEAST_CONTRAST, contrast
+
 __all__ = [
     "LEAST_PX",
     "SCREENS",
     "drop",
     "enlarged",
+    "faint",
     "faults_of_reach",
     "interactive",
     "left_running",
@@ -52,6 +56,7 @@ __all__ = [
 Pixels = npt.NDArray[np.uint8]
 LEAST_PX = (1280, 700)
 """A 1280x720 screen with room for a title bar."""
+_PACK = np.array([1 << 16, 1 << 8, 1])
 _INTERACTIVE = (
     QAbstractButton,
     QAbstractItemView,
@@ -139,6 +144,34 @@ def faults_of_reach(page: QWidget) -> list[str]:
             continue
         if not policy & Qt.FocusPolicy.TabFocus:
             faults.append(f"{what}: not in the tab order ({policy})")
+    return faults
+
+
+def faint(page: QWidget) -> list[str]:
+    """Return the texts of a page that are hard to read, by the pixels that are really there.
+
+    The commonest colour round a text is its ground; of the others the one that stands out most is
+    the text's own, for the middle of a letter's stroke is not smoothed.
+    """
+    faults, pixels = [], pixels_of(page)
+    for widget in page.findChildren(QWidget):
+        if not isinstance(widget, (QLabel, QAbstractButton, QLineEdit)):
+            continue
+        words = widget.text()
+        plain = QTextDocumentFragment.fromHtml(words).toPlainText()
+        if not widget.isVisibleTo(page) or sum(c.isalnum() for c in plain) < 3:
+            continue
+        corner = widget.mapTo(page, widget.rect().topLeft())
+        left, top = max(0, corner.x()), max(0, corner.y())
+        there = pixels[top : corner.y() + widget.height(), left : corner.x() + widget.width()]
+        if widget.visibleRegion().isEmpty() or not there.size:
+            continue
+        colours, counts = np.unique(there @ _PACK, return_counts=True)
+        names = [f"#{colour:06x}" for colour in colours]
+        ground = names[int(np.argmax(counts))]
+        best = max(contrast(ground, name) for name in names)
+        if best < LEAST_CONTRAST:
+            faults.append(f"{plain[:40]!r} on {ground}: {best:.1f}")
     return faults
 
 
