@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
 from PySide6.QtCore import Qt
@@ -73,16 +72,12 @@ class Board(QWidget):
             side.setFixedWidth(UNIT_PX * multiple)
         self.seen.set_side(UNIT_PX * max(LEAST_SIDE - 1, multiple - (2 if beside else 1)))
 
-    def show_opened(self, opened: list[Opened], names: Sequence[str] = ()) -> None:
-        """Take one recording, or two with what each of them is."""
+    def show_opened(self, opened: list[Opened]) -> None:
+        """Take one recording, or two."""
         self.clear()
         self._opened = opened
         heading = tr("Generated from brain data")
-        headings = (
-            [heading]
-            if len(opened) == 1
-            else [f"{a}: {n}" for a, n in zip("AB", names, strict=True)]
-        )
+        headings = [heading] if len(opened) == 1 else [f"A: {heading}", f"B: {heading}"]
         for words, side, one in zip(headings, self.sides, opened, strict=False):
             side.show_recording(words, one.recording, one.rights, one.keyring)
         self.sides[1].setVisible(len(opened) == 2)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from phosphene.coredumps import no_core_dumps
 from phosphene.errors import SealError
 from phosphene.recorder.names import recordings_in
 from phosphene.seal.keys import StewardKey
@@ -48,6 +49,7 @@ class Keyring:
         SealError
             If the file is not such a key, or the passphrase is not the right one.
         """
+        no_core_dumps()
         return cls(StewardKey.load(key, passphrase))
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from gui.replay.axis import Axis
 from gui.replay.keyring import files_of
-from gui.replay.recording import Decoded, Mark, Painted, Recording, Spell, Step
+from gui.replay.recording import MOST_EVENTS, Decoded, Mark, Painted, Recording, Spell, Step
 from gui.texts import tr
 from phosphene.errors import RecordingError
 from phosphene.messages import (
@@ -187,7 +187,7 @@ class _Reading:
         ends = [step.t_s for step in found.steps[-1:]] + [mark.t_s for mark in found.marks[-1:]]
         ends += [d.t_s for d in found.decoded[-1:]] + [p.t_s for p in found.painted[-1:]]
         found.end_s = max([0.0, *ends])
-        found.blocks = found.truth.blocks(found.end_s, most=100_000)
+        found.blocks = found.truth.blocks(found.end_s, most=MOST_EVENTS)
         found.blank = {sink: _spells(views, axis, found.end_s)
                        for sink, views in self._views.items()}  # fmt: skip
         return found

@@ -13,8 +13,10 @@ from gui.replay.recording import Recording
 from gui.replay.rights import Rights, rights_of, stored_consent
 from gui.texts import told, tr
 from phosphene.consent import Consent
+from phosphene.seal.places import note
 
-__all__ = ["Opened", "describe", "narrowed", "open_all", "place_words"]
+__all__ = ["Opened", "describe", "narrowed", "open_all", "place_words",
+           "taken_back"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,14 @@ class Opened:
         What of it may be shown.
     keyring : Keyring
         Opens its files; its key lives as long as this object.
+    trouble : str
+        Why the audit log does not say that it was opened; empty where it does.
     """
 
     recording: Recording
     rights: Rights
     keyring: Keyring
+    trouble: str = ""
 
     @property
     def consent(self) -> Consent | None:
@@ -70,8 +75,27 @@ def open_all(
 
         recording = load(path, keyring.open, part, stopped)
         rights = rights_of(recording.start, recording.held, path, now())
-        found.append(Opened(recording, rights, keyring))
+        found.append(Opened(recording, rights, keyring, _noted(recording, rights)))
     return found
+
+
+def _noted(recording: Recording, rights: Rights) -> str:
+    """Write into the audit log that somebody looks at a recording, and at what of it."""
+    shown = "quality" if rights.results else "results" if rights.pictures else "pictures"
+    run = "" if recording.start is None else recording.start.run
+    return told(note("recording opened", None, run=run, shows=shown))
+
+
+def taken_back(opened: Opened, now: datetime) -> str:
+    """Say why what is shown of a recording may not be shown any more; empty where it may.
+
+    A consent can expire, or be withdrawn, while its recording is open.
+    """
+    recording, before = opened.recording, opened.rights
+    after = rights_of(recording.start, recording.held, recording.where, now)
+    if after.results and not before.results:
+        return after.results
+    return after.pictures if after.pictures and not before.pictures else ""
 
 
 def narrowed(first: Rights, second: Rights) -> Rights:
@@ -95,7 +119,7 @@ def describe(opened: Opened) -> str:
         words.append(tr("split: {split}", split=told(split)))
     if recording.stop is None:
         words.append(tr("its end is missing"))
-    return " · ".join([*words, *recording.damage])
+    return " · ".join([*words, *recording.damage, *filter(None, [opened.trouble])])
 
 
 def place_words(recording: Recording, t_s: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from gui.replay.comparing import Comparing
 from gui.replay.dialogs import KeyDialog, choose
 from gui.replay.keyring import Keyring, locked_among
 from gui.replay.load import is_ours
-from gui.replay.opened import Opened, describe, narrowed, open_all, place_words
+from gui.replay.opened import Opened, describe, narrowed, open_all, place_words, taken_back
 from gui.replay.player import Player
 from gui.replay.timeline import TimelineView
 from gui.replay.transport import Transport
@@ -36,6 +37,8 @@ from gui.texts import told, tr
 __all__ = ["ReplayPage"]
 
 TICK_MS = 33
+WATCH_MS = 1000
+TROUBLE_PX = 90
 
 
 def _utc_now() -> datetime:
@@ -69,6 +72,8 @@ class ReplayPage(QWidget):
         self.comparing = Comparing(self, now)
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
+        self._watch = QTimer(self)
+        self._watch.setInterval(WATCH_MS)
         self._last_s = 0.0
         self._make()
         self._lay_out()
@@ -96,6 +101,12 @@ class ReplayPage(QWidget):
         for label in (self.title, self.rights):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.trouble = QLabel("")
+        self.trouble.setWordWrap(True)
+        self.trouble.setTextFormat(Qt.TextFormat.PlainText)
+        self.trouble.setStyleSheet("color: #ff8a8a;")
+        self.trouble.setMaximumHeight(TROUBLE_PX)
+        self.trouble.hide()
         self.bar = QProgressBar()
         self.bar.setAccessibleName(tr("Progress"))
         self.bar.setRange(0, 1000)
@@ -140,6 +151,7 @@ class ReplayPage(QWidget):
         page.addLayout(top)
         page.addWidget(self.title)
         page.addWidget(self.rights)
+        page.addWidget(self.trouble)
         page.addWidget(self.going)
         page.addWidget(self.stack, 1)
         page.addWidget(self.timeline)
@@ -147,6 +159,7 @@ class ReplayPage(QWidget):
 
     def _connect(self) -> None:
         self._timer.timeout.connect(self._tick)
+        self._watch.timeout.connect(self._look_at_consent)
         self.timeline.asked.connect(self._go_to)
         self.transport.asked.connect(self._go_to)
         self.transport.stepped.connect(self.step)
@@ -178,6 +191,7 @@ class ReplayPage(QWidget):
     def close_recording(self) -> None:
         """Forget what is open, its key included."""
         self._cancel()
+        self._watch.stop()
         self.board.clear()
         self._opened, self._foreign = [], None
         self.timeline.show_recording(None)
@@ -241,19 +255,33 @@ class ReplayPage(QWidget):
         self._idle()
         if len(opened) == 2 and self._source is not None:
             rights = self._source.rights
-            opened = [Opened(o.recording, narrowed(o.rights, rights), o.keyring) for o in opened]
-        self._opened = opened
+            opened = [replace(one, rights=narrowed(one.rights, rights)) for one in opened]
+        self._opened, self._source = opened, None
         first = opened[0]
-        self.board.show_opened(opened, self._names)
+        self.board.show_opened(opened)
         self.player = Player(max(o.recording.end_s for o in opened), speed=self.player.speed)
         self.timeline.show_recording(first.recording, first.rights)
         self.transport.set_length(self.player.end_s)
-        self.title.setText("   |   ".join(describe(o) for o in opened))
-        self.title.setToolTip("\n".join(describe(o) for o in opened))
+        told_of = [describe(one) for one in opened]
+        if len(opened) == 2:
+            # What differs first: the rest is the same, or told on the right.
+            told_of = [f"{letter}: {name} ({words})" for letter, name, words
+                       in zip("AB", self._names, told_of, strict=True)]  # fmt: skip
+        self.title.setText("   |   ".join(told_of))
+        self.title.setToolTip("\n".join(told_of))
         self.rights.setText(_rights_words(first))
         self.stack.setCurrentWidget(self.board)
+        self._watch.start()
         self._enable()
         self._show_place()
+
+    def _look_at_consent(self) -> None:
+        """Close what may not be shown any more."""
+        for one in self._opened:
+            if why := taken_back(one, self._now()):
+                self.close_recording()
+                self._show_words(tr("Closed: {why}", why=why))
+                return
 
     def _results(self, paths: list[Path], names: list[str]) -> None:
         """Show what was made, or chosen, to be compared."""
@@ -335,6 +363,7 @@ class ReplayPage(QWidget):
 
     def _progress(self, words: str, share: float) -> None:
         self.going.show()
+        self.trouble.hide()
         self.doing.setText(words)
         self.bar.setRange(0, 1000 if share >= 0 else 0)
         if share >= 0:
@@ -344,7 +373,8 @@ class ReplayPage(QWidget):
     def _failed(self, words: str) -> None:
         self._idle()
         if self._opened:
-            self.rights.setText(told(words))
+            self.trouble.setText(told(words))
+            self.trouble.show()
         else:
             self._show_words(told(words))
 
@@ -369,6 +399,7 @@ class ReplayPage(QWidget):
         self.through.setVisible(through)
         self.title.setText("")
         self.rights.setText("")
+        self.trouble.hide()
         self.stack.setCurrentIndex(0)
         self._enable()
 
@@ -384,10 +415,10 @@ def _rights_words(opened: Opened) -> str:
     """Say by which consent this is shown, and what is not."""
     consent, rights = opened.consent, opened.rights
     if rights.results and rights.results == rights.pictures:
-        return tr("Shown: quality and events only. {why}", why=rights.results)
+        return tr("Shown are quality and events only: {why}", why=rights.results)
     if rights.pictures:
-        return tr("Shown: quality, events, labels, confidence. No pictures: {why}",
-                  why=rights.pictures)  # fmt: skip
+        known = {"why": rights.pictures}
+        return tr("Shown are quality, events, labels and confidence. No pictures: {why}", **known)
     until = "" if consent is None else f"{consent.expires:%Y-%m-%d}"
     return tr("Shown by the consent that is stored with the recording, which holds until {date}.",
               date=until)  # fmt: skip

@@ -15,6 +15,7 @@ from phosphene.recorder.access import Place
 __all__ = ["Decoded", "Mark", "Painted", "Recording", "Spell", "Step"]
 
 EPS_S = 1e-6
+MOST_EVENTS = 1_000_000
 T = TypeVar("T")
 
 
@@ -120,7 +121,7 @@ class Recording:
     decoded: list[Decoded] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     painted: list[Painted] = field(default_factory=list)
-    truth: Timeline = field(default_factory=Timeline)
+    truth: Timeline = field(default_factory=lambda: Timeline(most=MOST_EVENTS))
     blocks: list[Block] = field(default_factory=list)
     blank: dict[str, list[Spell]] = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)

@@ -37,8 +37,8 @@ class Side(QWidget):
         self._reader: PictureReader | None = None
         self._wanted: Place | None = None
         self.panel = PicturePanel(heading, SIDE_PX, caption_lines=0)
-        wide = self.panel.heading.sizePolicy()
-        self.panel.heading.setSizePolicy(QSizePolicy.Policy.Ignored, wide.verticalPolicy())
+        # A long name of what is compared must not push the picture wider.
+        self.panel.heading.setMinimumWidth(1)
         self.facts = QLabel("")
         self.facts.setTextFormat(Qt.TextFormat.RichText)
         self.facts.setWordWrap(True)
@@ -86,13 +86,14 @@ class Side(QWidget):
         if recording is None:
             return
         painted = recording.painted_at(t_s)
-        if words := self._words_in_place(recording, painted, t_s):
+        words = self._words_in_place(recording, painted, t_s)
+        if words:
             self._wanted = None
             self.panel.show_card(words)
         elif painted is not None and self._reader is not None and painted.place != self._wanted:
             self._wanted = painted.place
             self._reader.ask(painted.part, painted.place, painted.level)
-        self._tell_facts(recording, painted, t_s)
+        self._tell_facts(recording, None if words else painted, t_s)
 
     def _words_in_place(self, recording: Recording, painted: Painted | None, t_s: float) -> str:
         """Say why there is no picture; empty where there is one."""
@@ -117,11 +118,10 @@ class Side(QWidget):
             return
         name = f"<b>{escape(percept.label)}</b> · " if percept.label else ""
         line = tr("confidence {value}", value=f"<b>{percept.confidence:.2f}</b>")
-        neutral = painted is not None and painted.neutral and not self.panel.card.isVisible()
-        more = [tr("neutral picture: nothing decoded")] if neutral else []
-        more += [tr("from data until {t} s, seen at {seen} s",
-                    t=f"{percept.t_s:.1f}", seen=f"{percept.seen_s:.1f}")]  # fmt: skip
-        self._tell("<br>".join([name + line, *more]))
+        if painted is not None and painted.neutral:
+            line += " · " + tr("too low for a picture: neutral")
+        times = {"t": f"{percept.t_s:.1f}", "seen": f"{percept.seen_s:.1f}"}
+        self._tell(f"{name}{line}<br>{tr('from data until {t} s, seen at {seen} s', **times)}")
 
     def _tell(self, html: str) -> None:
         if self.facts.text() != html:

@@ -38,6 +38,7 @@ __all__ = ["SummaryPage"]
 
 PROGRAM = [sys.executable, "-m", "phosphene.cli"]
 RIGHT_PX = 440
+TWO_LINES_PX = 36
 
 
 def _utc_now() -> datetime:
@@ -90,6 +91,9 @@ class SummaryPage(QWidget):
             _browser(tr("Policy events")),
         )
         self.choice_words, self.export_words, self.told = _words(), _words(), _words()
+        for label in (self.choice_words, self.export_words):
+            label.setMinimumHeight(TWO_LINES_PX)
+        self.told.hide()
         self.bar = QProgressBar()
         self.bar.setAccessibleName(tr("Progress"))
         self.bar.setRange(0, 1000)
@@ -194,9 +198,14 @@ class SummaryPage(QWidget):
         self._shown = None
         for browser in (self.figures, self.events):
             browser.setHtml("")
-        for label in (self.choice_words, self.export_words, self.told):
+        for label in (self.choice_words, self.export_words):
             label.setText("")
+        self._tell("")
         self._enable()
+
+    def _tell(self, words: str) -> None:
+        self.told.setText(words)
+        self.told.setVisible(bool(words))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
         """Leave nothing behind."""
@@ -208,7 +217,7 @@ class SummaryPage(QWidget):
     def _keep(self) -> None:
         if self._shown is not None:
             why = keep(self._shown.choice)
-            self.told.setText(why or tr("Kept; the audit log says so."))
+            self._tell(why or tr("Kept; the audit log says so."))
             self.show_again()
 
     def _ask_delete(self) -> None:
@@ -248,7 +257,7 @@ class SummaryPage(QWidget):
         self._enable()
         self.choice_words.setText("")
         self.export_words.setText("")
-        self.told.setText("\n".join(words + list(result.troubles)))
+        self._tell("\n".join(words + list(result.troubles)))
         if folder is not None and result.troubles:
             self.show_again(folder)
 
@@ -258,7 +267,7 @@ class SummaryPage(QWidget):
         where = folder or (self._shown.folder if self._shown is not None else None)
         if where is not None:
             self.show_run(where)
-            self.told.setText(told_before)
+            self._tell(told_before)
 
     # ---- report and export ---------------------------------------------------------------------
 
@@ -293,7 +302,7 @@ class SummaryPage(QWidget):
 
     def _exported(self, target: Path, count: int) -> None:
         self._idle()
-        self.told.setText(tr("{n} files were copied to {path}.", n=count, path=target))
+        self._tell(tr("{n} files were copied to {path}.", n=count, path=target))
         self.show_again()
 
     def _ask_eeg(self, kind: str) -> None:
@@ -329,18 +338,18 @@ class SummaryPage(QWidget):
         self._children.failed.connect(self._failed)
         self.bar.setRange(0, 0)
         self.bar.show()
-        self.told.setText(words)
+        self._tell(words)
         self._enable()
         self._children.start()
 
     def _ran(self, said: str) -> None:
         self._idle()
-        self.told.setText(told(said))
+        self._tell(told(said))
         self.show_again()
 
     def _failed(self, words: str) -> None:
         self._idle()
-        self.told.setText(told(words))
+        self._tell(told(words))
 
     def _idle(self) -> None:
         """Forget the task or the process, whether or not it has ended."""
@@ -392,6 +401,7 @@ def _words() -> QLabel:
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setStyleSheet(f"color: {DIM};")
+    label.setAlignment(Qt.AlignmentFlag.AlignTop)
     return label
 
 

@@ -375,9 +375,13 @@ def test_progress_is_read_from_what_a_replay_says(said: str, steps: int | None) 
     assert steps_told(said) == steps
 
 
-def test_both_are_opened_with_one_progress(run: Path, tmp_path: Path) -> None:
+def test_both_are_opened_with_one_progress_and_the_log_says_so(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOSPHENE_STATE", str(tmp_path))
     told: list[float] = []
     found = open_all([run, run.parent], Keyring, lambda: NOW, told.append)
+    assert (tmp_path / "audit.jsonl").read_text().count('"shows":"pictures"') == 2
     assert [len(o.recording.steps) for o in found] == [STEPS, STEPS]
     assert told == sorted(told)
     assert found[0].rights == FREE

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,25 @@ def test_pictures_keep_the_operators_level(page: ReplayPage, tmp_path: Path, qtb
     shown = page.board.sides[0].panel.shown
     assert shown is not None
     assert shown.shape == (8, 8, 3)
+
+
+def test_a_consent_that_ends_closes_what_is_open(page: ReplayPage, run: Path, qtbot: QtBot) -> None:
+    opened(qtbot, page, run)
+    go_to(qtbot, page, 16.5, grey_of(7))
+    page._look_at_consent()
+    assert grey(page) == grey_of(7), "while it holds nothing changes"
+    page._now = lambda: NOW + timedelta(days=31)
+    page._look_at_consent()
+    assert grey(page) is None
+    assert "expired" in page.words.text()
+    assert not page._watch.isActive()
+
+
+def test_trouble_stands_beside_what_is_open(page: ReplayPage, run: Path, qtbot: QtBot) -> None:
+    opened(qtbot, page, run)
+    page.comparing.failed.emit("Replay A: failed")
+    assert page.trouble.isVisible()
+    assert page.stack.currentWidget() is page.board
 
 
 def test_a_sealed_recording_asks_for_its_key(
