@@ -104,14 +104,14 @@ class RendererSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: Annotated[str, Field(pattern=r"^(world-64|world-256|diffusers:.+)$")] = "world-64"
+    model: Annotated[str, Field(pattern=r"^(world-64|world-256|diffusers:.+)$")] = "world-256"
     engine: Literal[
         "auto", "cpu", "openvino", "cuda", "tensorrt", "tensorrt-file", "torch", "reference"
     ] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     size_px: Annotated[int, Field(ge=16, le=2048)] | None = None
     fps: Annotated[float, Field(gt=0, le=240)] = 24.0
-    steps: Literal[1, 2, 4] = 2
+    steps: Literal[1, 2, 4] = 1
     mode: Literal["z", "c", "zc"] = "zc"
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     guides: Literal["c", "zc"] = "zc"

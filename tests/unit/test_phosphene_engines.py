@@ -15,7 +15,7 @@ from decoder.samples import learn_priors, make_samples
 from decoder.trust import Curves, Trust
 from phosphene.doctor import CHECKS
 from phosphene.engine import CPU, Engine, OnnxEngine
-from phosphene.engines import choose
+from phosphene.engines import choose, tensorrt
 from phosphene.engines.choose import open_engine, why_not_here
 from phosphene.engines.half import half_precision
 from phosphene.engines.reference import ReferenceEngine
@@ -185,7 +185,7 @@ def test_tensorrt_builds_an_engine_file_ahead_of_time(half: bool) -> None:
         build_plan(b"not a graph")
 
 
-@pytest.mark.skipif(installed(), reason="TensorRT is installed")
-def test_tensorrt_that_is_not_there_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"tensorrt_rtx.*pip install tensorrt-rtx-cu13-libs"):
+def test_tensorrt_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tensorrt, "MODULES", ("no_tensorrt", "no_tensorrt_rtx"))
+    with pytest.raises(ConfigError, match=r"no_tensorrt_rtx.*pip install tensorrt-rtx-cu13-libs"):
         build_plan(GRAPH)

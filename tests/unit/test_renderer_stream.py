@@ -111,7 +111,7 @@ class Rig:
         self.loader = Loads()
         self.painter = Costly(self.clock, self._costs())
         chosen = RendererSettings.model_validate(
-            {"model": "world-64", "mode": "c", "fps": FPS, **settings}
+            {"model": "world-64", "mode": "c", "steps": 2, "fps": FPS, **settings}
         )
         studio = Studio(self.painter, chosen, 10.0)  # type: ignore[arg-type]
         self.node = RendererNode(self.context, studio, "m", self.loader)

@@ -36,7 +36,7 @@ def painter(size_px: int = 64) -> Any:
 
 
 def test_what_paints_is_told_with_every_setting() -> None:
-    told = told_of(painter(128), RendererSettings(path="hold", size_px=128))
+    told = told_of(painter(128), RendererSettings(model="world-64", path="hold", size_px=128))
     assert (told["model"], told["weights"], told["size_px"]) == ("world-64", "ab" * 8, 128)
     assert told["engine"] == "ONNX Runtime, 1 thread", "a resized picture is computed by the same"
     assert set(told["settings"]) == set(RendererSettings.model_fields) - {"large"}

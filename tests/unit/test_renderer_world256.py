@@ -154,7 +154,7 @@ def test_wrong_arguments_and_files_are_refused(painter: World256, folder: Path) 
 
 def test_what_settings_call_for() -> None:
     def named(**settings: object) -> tuple[Variant, ...]:
-        return variants(RendererSettings.model_validate(settings), 2.0)
+        return variants(RendererSettings.model_validate({"steps": 2} | settings), 2.0)
 
     given, guided = Variant("given", 2), Variant("given", 2, guided=True)
     assert named(mode="zc") == (given,)
@@ -167,8 +167,9 @@ def test_what_settings_call_for() -> None:
 
 
 @pytest.mark.parametrize("settings", [
-    {"mode": "zc", "steps": 1}, {"mode": "zc", "strength": 0.5, "guidance": 3.0},
-    {"mode": "zc", "strength": 0.0}, {"mode": "c", "guidance": 3.0}, {"mode": "z"},
+    {"mode": "zc", "steps": 1}, {"mode": "zc", "strength": 0.5, "guidance": 3.0, "steps": 2},
+    {"mode": "zc", "strength": 0.0, "steps": 2}, {"mode": "c", "guidance": 3.0, "steps": 2},
+    {"mode": "z", "steps": 2},
 ])  # fmt: skip
 def test_when_ready_no_frame_compiles_anything(folder: Path, settings: dict[str, object]) -> None:
     opened: list[int] = []
@@ -321,7 +322,9 @@ def test_a_running_node_takes_another_model_and_more_steps(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(painters, "World256", lambda open_graph: World256(folder, 1, open_graph))
-    settings = RendererSettings.model_validate({"model": "world-64", "engine": "cpu", "mode": "z"})
+    settings = RendererSettings.model_validate(
+        {"model": "world-64", "engine": "cpu", "mode": "z", "steps": 2}
+    )
     context = NodeContext("renderer", plan_in(tmp_path), FakeClock(10.0))
     records = Puller(context.zmq, context.endpoint("records"))
     swap = PainterSwap(
