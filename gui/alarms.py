@@ -141,10 +141,10 @@ def _about_disk(board: Board) -> Iterator[Alarm]:
 def _about_blank(board: Board) -> Alarm:
     """Word a blank; one that somebody wanted, or that consent demands, is no fault."""
     reason = board.operator.reason
-    # A stop has a banner of its own, and is what the button is for.
     wanted = board.blank_here or reason == BLANKED_HERE or board.phase == "stopped"
     denied = board.scopes is not None and "view_operator" not in board.scopes
-    level: AlarmLevel = "medium" if wanted or denied else "high"
+    quiet = (wanted or denied) and board.phase != "stopped"
+    level: AlarmLevel = "medium" if quiet else "high"
     # A blank that was wanted, or that precedes the first picture, is no news afterwards.
     words = tr("No pictures: {reason}", reason=told(reason))
     return Alarm(level, words, wanted or denied or not board.shown_once)

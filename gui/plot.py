@@ -69,6 +69,7 @@ class Plot(QWidget):
         self.area.setMinimumHeight(40)
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self._newest = ""
+        self._tint: str | None = None
         self._age: str | None = None
         self._ticks: Mapping[float, str] | None = None
         self._make_axes(timed, unit)
@@ -140,6 +141,12 @@ class Plot(QWidget):
         for line in self.curves[len(curves) :]:
             line.clear()
         return filled
+
+    def tint(self, colour: str | None) -> None:
+        """Give the plot another ground, to say that something is the matter; None for its own."""
+        if colour != self._tint:
+            self._tint = colour
+            self.area.setBackground(PANEL if colour is None else colour)
 
     def set_range(self, x: tuple[float, float], y: tuple[float, float]) -> None:
         """Set what is visible."""

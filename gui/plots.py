@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from gui.curves import Plotted
 from gui.region_grid import RegionGrid
 from gui.slice_panel import SlicePanel
+from gui.texts import tr
 from gui.traces import (
     Confidence,
     Displacement,
@@ -42,7 +43,7 @@ class Plots(QWidget):
         super().__init__()
         self._version = -1
         self._grid: RegionGrid | None = None
-        hint = "waiting for the first volume"
+        hint = tr("waiting for the first volume")
         self.signal = Signal(hint)
         self.confidence = Confidence(min_confidence, timed=True, bundle=bundle)
         self.latency, self.interval = Latency(hint), Interval(fps)
@@ -51,8 +52,8 @@ class Plots(QWidget):
         self.interval.setFixedHeight(self.slices.height())
         # Each row: its share of the height, and what is in it side by side.
         self._rows: list[tuple[int, list[QWidget]]] = [
-            (9, [Position("Head position", "mm", names.TRANSLATION, hint),
-                 Position("Head rotation", "deg", names.ROTATION, hint)]),
+            (9, [Position(tr("Head position"), "mm", names.TRANSLATION, hint),
+                 Position(tr("Head rotation"), "deg", names.ROTATION, hint)]),
             (9, [self.displacement, Dvars(hint)]),
             (13, [self.signal]),
             (10, [self.confidence, self.latency]),

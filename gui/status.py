@@ -28,7 +28,7 @@ _LOOKS: dict[Health, tuple[str, str, str]] = {
     "ended": ("□", DIM, mark("ended")),
 }
 """Symbol, colour and words of a node's health; the symbols differ for those who see no colours."""
-RECENT = 3
+RECENT = 2
 _ORDER = ("bridge", "acquisition", "decoder", "renderer", "gate", "recorder", "supervisor")
 
 

@@ -32,6 +32,7 @@ CONFIDENCE_TIP = mark(
 )
 STAGE_WORDS = {"acquire": mark("acquire"), "decode": mark("decode"), "render": mark("render")}
 NOTE_COLOUR, HIGH_COLOUR, AIM_COLOUR = "#8a7a3a", "#b04a4a", "#4a7a4a"
+MOVED_GROUND = "#4a3c12"
 
 Span = tuple[float, float]
 
@@ -133,6 +134,7 @@ class Displacement(Trace):
         self.set_range(span, (0.0, self._scale(_reach([curve], span)[1])))
         values, high = curve[1], self._limits_mm[1]
         above = float(np.mean(values > high)) * 100
+        self.tint(MOVED_GROUND if values[-1] > high else None)
         self.set_figures(
             figures_html(
                 tr(

@@ -188,7 +188,10 @@ class OperatorWindow(QFrame):
         strip.recording.tell(self.recording and not self._ended, words)
 
     def _tell_banner(self, board: Board) -> None:
-        if board.phase != "stopped" or self._ended:
+        stopped = board.phase == "stopped" and not self._ended
+        # The banner takes the place of the newest lines of the log: both do not fit.
+        self.status.recent.setVisible(not stopped)
+        if not stopped:
             self.banner.tell("", confirmable=False)
             return
         # A consent that was withdrawn cannot be confirmed: nothing of it is left to grant.
