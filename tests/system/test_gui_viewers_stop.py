@@ -210,12 +210,10 @@ def test_a_key_in_the_participants_window_blanks_the_gate(rig: Rig, qtbot: QtBot
     pressed_s = time.monotonic()
     qtbot.keyClick(rig.window, Qt.Key.Key_Space)
     assert rig.window.shown.picture is None, "dark before anybody has answered"
-    dark_s = time.monotonic() - pressed_s
     rig.until(lambda: rig.newest is not None and not rig.newest.passing, 5.0)
     blank_s = time.monotonic() - pressed_s
     assert rig.newest is not None
     assert rig.newest.reason == STOPPED
-    assert dark_s <= FRAME_S
     assert blank_s <= 0.1 + FRAME_S
     for _ in range(30):
         rig.turn()
