@@ -8,29 +8,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QSizePolicy,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QWidget
 
-from gui.palette import DIM, TEXT
-from gui.replay.board import Board
-from gui.replay.buttons import PageButton
 from gui.replay.comparing import Comparing
 from gui.replay.dialogs import KeyDialog, choose
+from gui.replay.frame import ReplayFrame
 from gui.replay.keyring import Keyring, locked_among
 from gui.replay.load import is_ours
 from gui.replay.opened import Opened, describe, narrowed, open_all, place_words, taken_back
 from gui.replay.player import Player
-from gui.replay.timeline import TimelineView
-from gui.replay.transport import Transport
 from gui.replay.worker import Task
 from gui.texts import told, tr
 
@@ -38,14 +26,13 @@ __all__ = ["ReplayPage"]
 
 TICK_MS = 33
 WATCH_MS = 1000
-TROUBLE_PX = 90
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class ReplayPage(QWidget):
+class ReplayPage(ReplayFrame):
     """The panel.
 
     Parameters
@@ -59,7 +46,12 @@ class ReplayPage(QWidget):
     def __init__(
         self, parent: QWidget | None = None, *, now: Callable[[], datetime] = _utc_now
     ) -> None:
-        super().__init__(parent)
+        do = {
+            "file": self._ask_file, "folder": self._ask_folder, "compare": self._ask_compare,
+            "existing": self._ask_existing, "close": self.close_recording,
+            "cancel": self._cancel, "through": self._ask_foreign,
+        }  # fmt: skip
+        super().__init__(parent, do)
         self._now = now
         self._task: Task | None = None
         self._opened: list[Opened] = []
@@ -75,87 +67,8 @@ class ReplayPage(QWidget):
         self._watch = QTimer(self)
         self._watch.setInterval(WATCH_MS)
         self._last_s = 0.0
-        self._make()
-        self._lay_out()
         self._connect()
         self._show_words(tr("Open a recording to look at it."))
-
-    # ---- building ------------------------------------------------------------------------------
-
-    def _make(self) -> None:
-        self.buttons = {
-            "file": PageButton(tr("Open file…"), tr("Open a recording"), self._ask_file),
-            "folder": PageButton(tr("Open folder…"), tr("Open a run's folder"), self._ask_folder),
-            "compare": PageButton(
-                tr("Compare replays…"), tr("Compare two bundles or renderers"), self._ask_compare
-            ),
-            "existing": PageButton(
-                tr("Compare runs…"), tr("Compare two runs that exist"), self._ask_existing
-            ),
-            "close": PageButton(tr("Close recording"), tr("Close recording"), self.close_recording),
-        }
-        self.title = QLabel("")
-        self.title.setStyleSheet(f"color: {TEXT};")
-        self.rights = QLabel("")
-        self.rights.setStyleSheet(f"color: {DIM};")
-        for label in (self.title, self.rights):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.trouble = QLabel("")
-        self.trouble.setWordWrap(True)
-        self.trouble.setTextFormat(Qt.TextFormat.PlainText)
-        self.trouble.setStyleSheet("color: #ff8a8a;")
-        self.trouble.setMaximumHeight(TROUBLE_PX)
-        self.trouble.hide()
-        self.bar = QProgressBar()
-        self.bar.setAccessibleName(tr("Progress"))
-        self.bar.setRange(0, 1000)
-        self.doing = QLabel("")
-        self.cancel = PageButton(tr("Cancel"), tr("Cancel what is going on"), self._cancel)
-        self.words = QLabel("")
-        self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.words.setWordWrap(True)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
-        self.through = PageButton(
-            tr("Read it through the chain…"), tr("Read it through the chain"), self._ask_foreign
-        )
-        self.board = Board()
-        self.timeline = TimelineView()
-        self.transport = Transport()
-
-    def _lay_out(self) -> None:
-        top = QHBoxLayout()
-        top.setSpacing(6)
-        for button in self.buttons.values():
-            top.addWidget(button)
-        top.addStretch(1)
-        self.going = QWidget()
-        busy = QHBoxLayout(self.going)
-        busy.setContentsMargins(0, 0, 0, 0)
-        busy.addWidget(self.doing)
-        busy.addWidget(self.bar, 1)
-        busy.addWidget(self.cancel)
-        self.going.hide()
-        card = QWidget()
-        inside = QVBoxLayout(card)
-        inside.addStretch(1)
-        inside.addWidget(self.words)
-        inside.addWidget(self.through, 0, Qt.AlignmentFlag.AlignHCenter)
-        inside.addStretch(1)
-        self.stack = QStackedWidget()
-        self.stack.addWidget(card)
-        self.stack.addWidget(self.board)
-        page = QVBoxLayout(self)
-        page.setContentsMargins(10, 8, 10, 8)
-        page.setSpacing(4)
-        page.addLayout(top)
-        page.addWidget(self.title)
-        page.addWidget(self.rights)
-        page.addWidget(self.trouble)
-        page.addWidget(self.going)
-        page.addWidget(self.stack, 1)
-        page.addWidget(self.timeline)
-        page.addWidget(self.transport)
 
     def _connect(self) -> None:
         self._timer.timeout.connect(self._tick)

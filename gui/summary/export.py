@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gui.replay.keyring import locked_among
@@ -11,6 +12,7 @@ from gui.replay.rights import Rights
 from gui.texts import told, tr
 from phosphene.errors import ConsentError, InputError
 from phosphene.marking import LABEL, SOURCE_TYPE, read_film_xmp
+from phosphene.release import why_held
 from phosphene.seal.places import note
 
 __all__ = ["eeg_command", "export_report", "unmarked", "why_no_export"]
@@ -24,7 +26,7 @@ def why_no_export(folder: Path, rights: Rights) -> str:
     """Say why nothing of a run may leave; empty where it may."""
     if locked_among(folder):
         return tr("sealed: the data steward unseals it first, elsewhere")
-    return rights.export
+    return rights.export or told(why_held(folder, None, datetime.now(UTC)))
 
 
 def unmarked(path: Path) -> bool:
@@ -60,7 +62,7 @@ def export_report(
     Raises
     ------
     ConsentError
-        If the consent does not include it.
+        If the consent does not include it, or it is held.
     InputError
         If there is no report, a picture is not marked, or the copies or the line in the audit log
         cannot be written; then nothing is left in `target`.

@@ -10,26 +10,16 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices
-from PySide6.QtWidgets import (
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QMessageBox,
-    QProgressBar,
-    QSizePolicy,
-    QTextBrowser,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QMessageBox, QWidget
 
-from gui.palette import DIM, EDGE, PANEL, TEXT
-from gui.replay.buttons import PageButton
+from gui.palette import DIM
 from gui.replay.dialogs import choose
 from gui.replay.keyring import Keyring
 from gui.replay.runs import Child, Children
 from gui.replay.worker import Task
 from gui.summary.export import eeg_command, export_report, why_no_export
 from gui.summary.figures import tables_html
+from gui.summary.frame import SummaryFrame
 from gui.summary.gather import Gathered, gather
 from gui.summary.keep import Deleted, delete, keep
 from gui.texts import told, tr
@@ -37,15 +27,13 @@ from gui.texts import told, tr
 __all__ = ["SummaryPage"]
 
 PROGRAM = [sys.executable, "-m", "phosphene.cli"]
-RIGHT_PX = 440
-TWO_LINES_PX = 36
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SummaryPage(QWidget):
+class SummaryPage(SummaryFrame):
     """The page.
 
     Parameters
@@ -69,82 +57,18 @@ class SummaryPage(QWidget):
     def __init__(
         self, parent: QWidget | None = None, *, now: Callable[[], datetime] = _utc_now
     ) -> None:
-        super().__init__(parent)
+        do: dict[str, Callable[[], object]] = {
+            "replay": self._look, "report": self._open_report, "make": self._make_report,
+            "keep": self._keep, "delete": self._ask_delete, "export": self._ask_export,
+            "xdf": lambda: self._ask_eeg("xdf"), "bids": lambda: self._ask_eeg("bids"),
+        }  # fmt: skip
+        super().__init__(parent, do)
         self._now = now
         self._task: Task | None = None
         self._children: Children | None = None
         self._shown: Gathered | None = None
         self.question: QMessageBox | None = None
-        self._make()
-        self._lay_out()
         self._enable()
-
-    # ---- building ------------------------------------------------------------------------------
-
-    def _make(self) -> None:
-        self.title = QLabel(tr("No run has ended yet."))
-        self.title.setStyleSheet(f"color: {TEXT}; font-size: 15px; font-weight: 600;")
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
-        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.figures, self.events = (
-            _browser(tr("Figures of the run")),
-            _browser(tr("Policy events")),
-        )
-        self.choice_words, self.export_words, self.told = _words(), _words(), _words()
-        for label in (self.choice_words, self.export_words):
-            label.setMinimumHeight(TWO_LINES_PX)
-        self.told.hide()
-        self.bar = QProgressBar()
-        self.bar.setAccessibleName(tr("Progress"))
-        self.bar.setRange(0, 1000)
-        self.bar.hide()
-        self.buttons = {
-            "replay": PageButton(tr("Look at it…"), tr("Open it in the replay panel"), self._look),
-            "report": PageButton(tr("Open report"), tr("Open the report"), self._open_report),
-            "make": PageButton(tr("Make report"), tr("Make the report"), self._make_report),
-            "keep": PageButton(tr("Keep it"), tr("The participant lets it be kept"), self._keep),
-            "delete": PageButton(
-                tr("Delete it…"), tr("The participant wants it deleted"), self._ask_delete
-            ),
-            "export": PageButton(
-                tr("Export report…"), tr("Copy report, tables and film"), self._ask_export
-            ),
-            "xdf": PageButton(tr("EEG as XDF…"), tr("Write the EEG as an XDF file"),
-                              lambda: self._ask_eeg("xdf")),
-            "bids": PageButton(tr("EEG as BIDS…"), tr("Write the EEG as a BIDS data set"),
-                               lambda: self._ask_eeg("bids")),
-        }  # fmt: skip
-
-    def _lay_out(self) -> None:
-        top = QHBoxLayout()
-        top.addWidget(self.title, 1)
-        for name in ("replay", "report", "make"):
-            top.addWidget(self.buttons[name])
-        right = QVBoxLayout()
-        right.setSpacing(6)
-        right.addWidget(_heading(tr("The participant's choice")))
-        right.addWidget(self.choice_words)
-        right.addLayout(_row([self.buttons["keep"], self.buttons["delete"]]))
-        right.addWidget(_heading(tr("Export")))
-        right.addWidget(self.export_words)
-        right.addLayout(_row([self.buttons[name] for name in ("export", "xdf", "bids")]))
-        right.addWidget(_heading(tr("Policy events")))
-        right.addWidget(self.events, 1)
-        holder = QWidget()
-        holder.setLayout(right)
-        right.setContentsMargins(0, 0, 0, 0)
-        holder.setFixedWidth(RIGHT_PX)
-        body = QGridLayout()
-        body.setHorizontalSpacing(14)
-        body.addWidget(self.figures, 0, 0)
-        body.addWidget(holder, 0, 1)
-        page = QVBoxLayout(self)
-        page.setContentsMargins(10, 8, 10, 8)
-        page.setSpacing(6)
-        page.addLayout(top)
-        page.addWidget(self.bar)
-        page.addWidget(self.told)
-        page.addLayout(body, 1)
 
     # ---- showing -------------------------------------------------------------------------------
 
@@ -384,37 +308,3 @@ class SummaryPage(QWidget):
         self.buttons["xdf"].setVisible(eeg)
         self.buttons["bids"].setVisible(eeg)
         self.buttons["make"].setVisible(can["make"])
-
-
-def _browser(name: str) -> QTextBrowser:
-    browser = QTextBrowser()
-    browser.setAccessibleName(name)
-    browser.setOpenLinks(False)
-    browser.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    browser.setTabChangesFocus(True)
-    browser.setStyleSheet(f"background: {PANEL}; border: 1px solid {EDGE};")
-    return browser
-
-
-def _words() -> QLabel:
-    label = QLabel("")
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setStyleSheet(f"color: {DIM};")
-    label.setAlignment(Qt.AlignmentFlag.AlignTop)
-    return label
-
-
-def _heading(words: str) -> QLabel:
-    label = QLabel(words)
-    label.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
-    return label
-
-
-def _row(buttons: list[PageButton]) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(6)
-    for button in buttons:
-        row.addWidget(button)
-    row.addStretch(1)
-    return row
