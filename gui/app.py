@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication
 
 from gui.answers import PAINT
 from gui.facts import BLANKED_HERE
+from gui.language import speak
 from gui.model import RunModel
 from gui.palette import apply
 from gui.receiver import Receiver
@@ -249,6 +250,8 @@ def run(context: NodeContext, options: GuiOptions) -> int:
         app = QApplication(["phosphene"])
     app.setQuitOnLastWindowClosed(False)
     apply(app)
+    if english := speak(None):
+        context.tell(english)
     context.beat({}, force=True)
     node = GuiNode(context, options)
     node.window.show()

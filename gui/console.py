@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from gui.platform import check_display, explain_import
-from gui.texts import LANGUAGES, use
+from gui.texts import LANGUAGES, language
 from phosphene.coredumps import no_core_dumps
 from phosphene.errors import ConfigError
 
@@ -53,16 +54,18 @@ def _show(arguments: argparse.Namespace) -> int:
 
     from gui.console_pages import call
     from gui.console_window import ConsoleWindow
+    from gui.language import VARIABLE, speak
     from gui.palette import apply
     from gui.preferences import Preferences
 
     preferences = Preferences()
-    language = arguments.language or preferences.language
-    if language:
-        use(language)
     if arguments.language:
         preferences.keep_language(arguments.language)
     app = QApplication(["phosphene"])
+    if english := speak(preferences.language or None):
+        print(f"phosphene: {english}", file=sys.stderr)
+    # The windows of a run's own processes speak the same.
+    os.environ[VARIABLE] = language()
     app.setQuitOnLastWindowClosed(False)
     apply(app)
     window = ConsoleWindow(preferences, arguments.screen, app.exit)

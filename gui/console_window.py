@@ -18,7 +18,7 @@ from gui.console_wait import WaitPage
 from gui.controls import enable, help_box, make_console_actions, question
 from gui.preferences import Preferences
 from gui.texts import tr
-from gui.words import MODE_COLOURS, STATE_COLOURS, State
+from gui.words import MODE_COLOURS, MODE_WORDS, STATE_COLOURS, STATE_WORDS, State
 from phosphene.errors import PhospheneError
 
 __all__ = ["ConsoleWindow"]
@@ -131,8 +131,8 @@ class ConsoleWindow(QMainWindow):
 
     def _refresh(self, _word: str = "") -> None:
         state = self.state()
-        mode = "" if self._run is None else f"{self._run.mode.upper()}  "
-        text = f"{mode}{tr(state)}"
+        mode = "" if self._run is None else f"{tr(MODE_WORDS[self._run.mode])}  "
+        text = f"{mode}{tr(STATE_WORDS[state])}"
         if self.state_label.text() != text:
             self.state_label.setText(text)
             self.state_label.setStyleSheet(

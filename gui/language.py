@@ -53,6 +53,10 @@ def speak(
         If there is no such language.
     """
     chosen = wanted or environment.get(VARIABLE) or "en"
+    if chosen not in LANGUAGES and wanted is None:
+        # A window of a run does not fail over a variable.
+        use("en")
+        return f"{VARIABLE}: there is no language {chosen!r}; there are {', '.join(LANGUAGES)}"
     if chosen in LANGUAGES and not letters(chosen):
         use("en")
         # Boxes in place of letters would hide alarms.

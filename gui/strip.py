@@ -11,7 +11,15 @@ from gui.alarms import Alarm
 from gui.latch import Latched
 from gui.palette import BACKGROUND, DIM, EDGE, PANEL, TEXT
 from gui.texts import tr
-from gui.words import ALARM_COLOURS, MODE_COLOURS, STATE_COLOURS, AlarmLevel, State
+from gui.words import (
+    ALARM_COLOURS,
+    MODE_COLOURS,
+    MODE_WORDS,
+    STATE_COLOURS,
+    STATE_WORDS,
+    AlarmLevel,
+    State,
+)
 
 __all__ = ["AlarmLine", "Lamp", "Strip"]
 
@@ -51,12 +59,12 @@ class Strip(QFrame):
 
     def __init__(self, mode: str) -> None:
         super().__init__()
-        self.mode = QLabel(tr(mode.upper()))
+        self.mode = QLabel(tr(MODE_WORDS[mode]))
         self.mode.setStyleSheet(
             f"background: {MODE_COLOURS[mode]}; color: #0d0f12; font-size: 17px; font-weight: 700;"
             "padding: 0 16px; border-radius: 4px;"
         )
-        self.state = QLabel("IDLE")
+        self.state = QLabel("")
         self.state.setMinimumWidth(112)
         self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.consent = QLabel("")
@@ -84,7 +92,7 @@ class Strip(QFrame):
         if (state, missing) == self._shown:
             return
         self._shown = state, missing
-        colour, words = STATE_COLOURS[state], tr(state)
+        colour, words = STATE_COLOURS[state], tr(STATE_WORDS[state])
         if state == "RUNNING" and missing != "none":
             colour = ALARM_COLOURS[missing]
             words = f"{'■' if missing == 'high' else '▲'} {tr('NO DATA')}"

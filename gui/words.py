@@ -21,7 +21,9 @@ __all__ = [
     "ALL_STATES",
     "LEVEL_WORDS",
     "MODE_COLOURS",
+    "MODE_WORDS",
     "STATE_COLOURS",
+    "STATE_WORDS",
     "AlarmLevel",
     "State",
     "caption",
@@ -36,7 +38,17 @@ State = Literal["IDLE", "CHECKED", "ARMED", "RUNNING", "PAUSED", "BLANKED", "END
 AlarmLevel = Literal["high", "medium", "info", "none"]
 
 ALL_STATES: frozenset[State] = frozenset(get_args(State))
+MODE_WORDS = {"replay": mark("REPLAY"), "live": mark("LIVE"), "pilot": mark("PILOT")}
 MODE_COLOURS = {"replay": "#4a90d9", "live": "#e8912d", "pilot": "#9b6bdf"}
+STATE_WORDS: dict[State, str] = {
+    "IDLE": mark("IDLE"),
+    "CHECKED": mark("CHECKED"),
+    "ARMED": mark("ARMED"),
+    "RUNNING": mark("RUNNING"),
+    "PAUSED": mark("PAUSED"),
+    "BLANKED": mark("BLANKED"),
+    "ENDED": mark("ENDED"),
+}
 STATE_COLOURS: dict[State, str] = {
     "IDLE": "#8a94a3",
     "CHECKED": "#6cb6ff",
