@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from gui.summary.words import COUNTS, SCORES, STAGES
 from phosphene.errors import ConsentError, InputError, RecordingError, SealError
 from phosphene.marking import LABEL
 from phosphene.recorder.writer import RecordingFile
+from phosphene.release import RELEASE_FILE, release
 from phosphene.report import words as report_words
 from phosphene.report.accuracy import SCORES as SCORED
 from phosphene.report.html import SCORE_NAMES
@@ -214,7 +215,17 @@ def exported(folder: Path) -> Path:
     folder.mkdir()
     (folder / "report.html").write_text(f"<p>{LABEL}</p>")
     (folder / "report.json").write_text("{}")
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    release(folder, "run-1", "AB", long_ago, lambda *_a, **_k: "")
     return folder
+
+
+def test_export_waits_for_a_release(tmp_path: Path) -> None:
+    folder, target = exported(tmp_path / "out"), tmp_path / "copy"
+    (folder / RELEASE_FILE).unlink()
+    with pytest.raises(ConsentError, match="held"):
+        export_report(folder, target, "run-1", FREE)
+    assert not target.exists()
 
 
 def test_export_needs_the_scope(tmp_path: Path) -> None:

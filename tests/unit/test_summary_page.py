@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from gui.palette import apply
 from gui.summary.page import SummaryPage
 from phosphene.marking import LABEL
+from phosphene.release import release
 from phosphene.seal.keys import StewardKey
 from phosphene.seal.places import note
 from tests.unit.gui_bench import drop, faults_of_reach, left_running, misfits, screenshot
@@ -48,6 +50,8 @@ def out(tmp_path: Path) -> Path:
     write(tmp_path / "out", run_messages())
     (tmp_path / "out" / "report.json").write_text(json.dumps(report()))
     (tmp_path / "out" / "report.html").write_text(LABEL)
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    release(tmp_path / "out", "run-1", "AB", long_ago, lambda *_a, **_k: "")
     return tmp_path / "out"
 
 
@@ -143,11 +147,23 @@ def test_the_report_is_copied_where_it_may(
 
 def test_eeg_runs_offer_their_eeg(page: SummaryPage, tmp_path: Path, qtbot: QtBot) -> None:
     write(tmp_path / "o", run_messages())
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    release(tmp_path / "o", "run-1", "AB", long_ago, lambda *_a, **_k: "")
     (tmp_path / "o" / "report.json").write_text(json.dumps(report(modality="eeg", scan=None)))
     show(qtbot, page, tmp_path / "o")
     assert page.buttons["xdf"].isVisible()
     assert page.buttons["xdf"].isEnabled()
     assert faults_of_reach(page) == []
+
+
+def test_the_recording_is_asked_for_in_the_replay_panel(
+    page: SummaryPage, out: Path, qtbot: QtBot
+) -> None:
+    assert not page.buttons["replay"].isEnabled()
+    show(qtbot, page, out)
+    with qtbot.waitSignal(page.replay_asked) as told:
+        page.buttons["replay"].click()
+    assert told.args == [out]
 
 
 def test_trouble_is_told_in_words(page: SummaryPage, tmp_path: Path, qtbot: QtBot) -> None:
