@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket as posix
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import zmq
@@ -19,7 +21,7 @@ from phosphene.bus import Publisher, Puller, RunFolder, Subscriber
 from phosphene.cli import main
 from phosphene.clock import FakeClock
 from phosphene.errors import BundleError, ConfigError, NodeError
-from phosphene.messages import Message, Reply, View
+from phosphene.messages import Beat, Command, Message, Reply, View, decode, encode
 from phosphene.network.admission import answer
 from phosphene.network.joining import Here, read_plan
 from phosphene.network.keys import (
@@ -34,9 +36,13 @@ from phosphene.network.link import ConsoleLink
 from phosphene.network.sockets import Guard, guarded_context
 from phosphene.network.time import ConsoleClock, Exchange
 from phosphene.network.watching import DistantView, OneWayClock
+from phosphene.network.words import told_network
 from phosphene.plan import Plan
 from phosphene.session import Session
 from phosphene.session_network import NetworkSettings
+from phosphene.supervisor.child import NodeSpec
+from phosphene.supervisor.control import ControlRoom
+from phosphene.supervisor.distant import Distant
 
 WAIT_MS, NOTHING_MS = 5000, 250
 LOCAL = "127.0.0.1"
@@ -460,6 +466,67 @@ def test_held_up_messages_are_old_for_an_observer(offset_s: float, delays: list[
     least = min(delays)
     assert clock.there_s(now_s) <= now_s + offset_s + 1e-6
     assert clock.there_s(now_s) >= now_s + offset_s - (max(delays) - least) - least - 1e-6
+
+
+# ---- nodes elsewhere, as the supervisor knows them ---------------------------------------------
+
+
+def beat(pid: int, state: Literal["ready", "running", "stopped"], note: str = "") -> Beat:
+    return Beat(run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="decoder", pid=pid,
+                state=state, counts={}, note=note)  # fmt: skip
+
+
+def test_a_node_elsewhere_is_gone_when_it_says_so_or_another_speaks_by_its_name() -> None:
+    left = Distant(NodeSpec("decoder", "decoder", machine="gpu"))
+    left.hear(None)
+    assert (left.exit_code(), left.here) == (None, False)
+    left.hear(beat(7, "ready"))
+    left.signal(signal.SIGKILL)  # ends at this machine
+    assert (left.exit_code(), left.here, left.pid) == (None, True, 7)
+    left.hear(beat(7, "stopped", "no bundle"))
+    assert (left.exit_code(), left.last_words()) == (0, "no bundle")
+    assert "gpu has left" in left.how_it_fell()
+    gone = Distant(NodeSpec("decoder", "decoder", machine="gpu"))
+    gone.hear(beat(7, "running"))
+    gone.hear(beat(8, "ready"))
+    assert gone.exit_code() == 1
+    assert "gpu is gone" in gone.how_it_fell()
+    silent = Distant(NodeSpec("decoder", "decoder", machine="gpu"))
+    silent.hear(beat(7, "running"))
+    silent.kill()
+    assert silent.exit_code() == 1
+
+
+def test_a_question_for_the_time_is_answered_by_the_supervisor(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    folder, clock = RunFolder(tmp_path), FakeClock(4242.0)
+    room = ControlRoom(folder, "r", clock)
+    context = guarded_context(None)
+    with context.socket(zmq.DEALER) as node:
+        node.linger = 0
+        node.identity = b"decoder"
+        node.connect(folder.endpoint("control"))
+        question = Command(run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="decoder",
+                           id="q1", action="time")  # fmt: skip
+        node.send_multipart(encode(Message(question)))
+        room.receive(5.0)
+        assert node.poll(WAIT_MS)
+        answer = decode(node.recv_multipart()).header
+    assert isinstance(answer, Reply)
+    assert (answer.id, answer.t_sent) == ("q1", 4242.0)
+    room.close()
+    context.term()
+
+
+def test_a_run_tells_what_to_start_elsewhere_and_which_ports_are_open(network: Network) -> None:
+    lines = told_network(network, Path("/run/ph-r/plan.json"))
+    assert "/run/ph-r/plan.json" in lines[0]
+    assert "phosphene join plan.json --as gpu" in lines[0]
+    assert str(network.address("view-observer")) in lines[1]
+    own = ("control", "bonds", "records", "grants", "acquisition", "acks", "view-observer")
+    ports = [str(network.port + list(PLACES).index(name)) for name in own]
+    assert lines[2].endswith(", ".join(ports))
+    assert told_network(None, Path("x")) == []
 
 
 # ---- a plan that is carried over ---------------------------------------------------------------
