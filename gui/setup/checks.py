@@ -48,7 +48,7 @@ def source(at: Subject, probes: Probes) -> Found | None:
             return "error", f"{at.recording}: {told(why)}", tr("choose another one")
         return "ok", tr("{file}: there and readable", file=at.recording), ""
     if at.session is None:
-        return "waiting", tr("no valid settings yet"), ""
+        return None
     findings = probes.source(at.session)
     return worst(findings) if findings else ("ok", at.session.source.kind, "")
 

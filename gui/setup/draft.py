@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import MutableMapping, MutableSequence
 from dataclasses import dataclass
@@ -220,5 +221,6 @@ def _write(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         draft.replace(goal)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise ConfigError(f"session file {path}: cannot be written ({error.strerror})") from error

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from phosphene.consent.confirm import Confirmation
 from phosphene.session import RendererSettings
 
 __all__ = ["PilotChoice", "ReplayChoice", "live_arguments"]
@@ -107,7 +108,9 @@ class PilotChoice(BaseModel):
         return found + [part for key in self.seal for part in ("--seal", str(key))]
 
 
-def live_arguments(session: Path, lsl_session: str, by: str, language: str) -> list[str]:
+def live_arguments(
+    session: Path, lsl_session: str, confirmation: Confirmation | None = None
+) -> list[str]:
     """Return the command line of a live session.
 
     Parameters
@@ -116,11 +119,12 @@ def live_arguments(session: Path, lsl_session: str, by: str, language: str) -> l
         Session file.
     lsl_session : str
         LSL session id of its streams.
-    by : str
-        Who has confirmed the consent; empty where there is none.
-    language : str
-        Of the words that were confirmed.
+    confirmation : Confirmation or None
+        Of the consent; the run refuses to begin with other words.
     """
     found = ["live", str(session)]
     found += ["--lsl-session", lsl_session] if lsl_session not in ("", "default") else []
-    return found + (["--confirmed-by", by, "--language", language] if by else [])
+    if confirmation is None:
+        return found
+    found += ["--confirmed-by", confirmation.by, "--language", confirmation.language]
+    return [*found, "--confirmed-words", confirmation.words_sha256]

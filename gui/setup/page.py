@@ -198,7 +198,7 @@ class SetupPage(QWidget):
         if why := self.study.why_not_as_saved():
             self._say(told(why), bad=True)
             return
-        arguments = self.study.arguments(self._around(), self.consent.chosen_language)
+        arguments = self.study.arguments(self._around())
         self._remember()
         # The run needs the devices, and its participant's window the screen.
         self.watch.stop()

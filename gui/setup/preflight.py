@@ -15,6 +15,8 @@ from phosphene.errors import PhospheneError
 
 __all__ = ["holds", "rows_of"]
 
+_WITHOUT_SETTINGS = ("study", "clock", "screen")
+
 
 def rows_of(subject: Subject, probes: Probes) -> tuple[Row, ...]:
     """Make every check that this kind of run has.
@@ -28,6 +30,8 @@ def rows_of(subject: Subject, probes: Probes) -> tuple[Row, ...]:
     """
     found = []
     for name, title, check in _checks():
+        if subject.problems and name not in _WITHOUT_SETTINGS:
+            continue  # what they would look at is not known
         try:
             answer = check(subject, probes)
         except (PhospheneError, OSError) as error:

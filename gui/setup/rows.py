@@ -22,7 +22,7 @@ from gui.texts import told, tr
 
 __all__ = ["RowsEditor"]
 
-HEIGHT_PX = 190
+HEIGHT_PX, COLUMN_PX = 190, 74
 
 
 class RowsEditor(QWidget):
@@ -51,7 +51,7 @@ class RowsEditor(QWidget):
             head = QTableWidgetItem(column.name)
             head.setToolTip(told(column.help))
             self.table.setHorizontalHeaderItem(place, head)
-        self.table.horizontalHeader().setDefaultSectionSize(82)
+        self.table.horizontalHeader().setDefaultSectionSize(COLUMN_PX)
         self.table.horizontalHeader().setStretchLastSection(True)
         self.table.cellChanged.connect(self._typed)
         add = KeyButton(tr("Add a row"), tr("{name}: add a row", name=setting.dotted))

@@ -110,22 +110,13 @@ class Study:
         name = self.live.path
         return f"{name} was changed by another program: open it again" if moved else ""
 
-    def arguments(self, around: Around, language: str) -> list[str]:
-        """Return the command line of the run.
-
-        Parameters
-        ----------
-        around : Around
-            What was chosen beside the settings.
-        language : str
-            Of the words that were confirmed.
-        """
+    def arguments(self, around: Around) -> list[str]:
+        """Return the command line of the run, with what was chosen beside the settings."""
         if self.mode == "live":
-            by = "" if around.confirmation is None else around.confirmation.by
-            path = self.live.path
-            found = [] if path is None else live_arguments(
-                path.resolve(), around.lsl_session, by, language
-            )  # fmt: skip
+            file, words = self.live.path, around.confirmation
+            found = (
+                [] if file is None else live_arguments(file.resolve(), around.lsl_session, words)
+            )
         else:
             choice = self.chosen.check().model
             found = [] if choice is None else list(choice.arguments)

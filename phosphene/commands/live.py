@@ -19,6 +19,7 @@ from phosphene.consent import LANGUAGES, Consent, load_consent
 from phosphene.consent.confirm import Confirmation, confirm_here
 from phosphene.consent.signing import require_consent
 from phosphene.consent.words import Circumstances
+from phosphene.errors import ConsentError
 from phosphene.run import RunOptions, run_chain
 from phosphene.seal.opening import unlocked
 from phosphene.session import Session, load_session
@@ -32,6 +33,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--consent", type=Path, help="consent file; overrides the session's")
     parser.add_argument("--confirmed-by", metavar="WHO", help="who has confirmed the consent's "
                         "words at this start; default: it is asked for")  # fmt: skip
+    # The console has shown these words; where the files say others by now, nothing starts.
+    parser.add_argument("--confirmed-words", metavar="SHA256", help=argparse.SUPPRESS)
     parser.add_argument("--language", choices=LANGUAGES, help="of these words; default: that of "
                         "the consent")  # fmt: skip
     parser.add_argument("--seconds", type=float, help="end after this long")
@@ -63,7 +66,13 @@ def _confirmed(
         return None
     require_consent(consent, session, "live")
     at, by, language = Circumstances.of(session), arguments.confirmed_by, arguments.language
-    return confirm_here(consent, at, by, lambda: datetime.now(UTC), language)
+    given = confirm_here(consent, at, by, lambda: datetime.now(UTC), language)
+    if arguments.confirmed_words not in (None, given.words_sha256):
+        raise ConsentError(
+            "the session is not started: other words were confirmed than those that hold by now; "
+            "session or consent were changed meanwhile, so confirm them anew"
+        )
+    return given
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import os
 import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,11 @@ from gui.setup.schema import Setting, tables_of
 from gui.setup.study import Around, Study
 from gui.setup.values import in_one_line, read, shown
 from phosphene.cli import _parser
-from phosphene.errors import ConfigError
+from phosphene.commands.live import _confirmed
+from phosphene.consent import Consent, Scope
+from phosphene.consent.confirm import Confirmation, confirm
+from phosphene.consent.words import Circumstances
+from phosphene.errors import ConfigError, ConsentError
 from phosphene.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -249,19 +253,18 @@ def test_what_is_no_toml_is_refused_with_its_name(tmp_path: Path) -> None:
         Draft.open(Session, tmp_path / "nothing.toml")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     draft = Draft(Session, "")
-    tmp_path.chmod(0o500)
+    (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigError, match="cannot be written"):
-        draft.save(tmp_path / "s.toml")
+        draft.save(tmp_path / "file" / "s.toml")
 
 
 def test_the_command_lines_are_understood_by_phosphene(tmp_path: Path) -> None:
     study = Study(mode="pilot")
     study.pilot.set(("modality",), "eeg")
     study.pilot.set(("seal",), ["a.pub", "b.pub"])
-    arguments = study.arguments(Around(screen="PROJECTOR"), "en")
+    arguments = study.arguments(Around(screen="PROJECTOR"))
     held = _parser("demo").parse_args(arguments)
     assert held.eeg
     assert held.seal == [Path("a.pub"), Path("b.pub")]
@@ -269,15 +272,36 @@ def test_the_command_lines_are_understood_by_phosphene(tmp_path: Path) -> None:
     study.mode = "replay"
     study.replay.set(("recording",), str(tmp_path / "r.mcap"))
     study.replay.set(("speed",), "max")
-    held = _parser("replay").parse_args(study.arguments(Around(), "en"))
+    held = _parser("replay").parse_args(study.arguments(Around()))
     assert (held.recording, held.speed, held.out) == (tmp_path / "r.mcap", "max", None)
-    given_words = live_arguments(tmp_path / "s.toml", "lab", "AB", "ja")
-    held = _parser("live").parse_args(given_words)
+    words = Confirmation(
+        by="AB", at=datetime.now(UTC), consent="c", language="ja", version=1, words_sha256="12ab"
+    )
+    held = _parser("live").parse_args(live_arguments(tmp_path / "s.toml", "lab", words))
     assert (held.confirmed_by, held.language, held.lsl_session) == ("AB", "ja", "lab")
-    assert live_arguments(Path("s.toml"), "default", "", "en") == ["live", "s.toml"]
+    assert held.confirmed_words == "12ab"
+    assert live_arguments(Path("s.toml"), "default") == ["live", "s.toml"]
 
 
 @pytest.mark.parametrize("model", [ReplayChoice, PilotChoice])
 def test_replays_and_pilots_have_forms_too(model: type[BaseModel]) -> None:
     (table,) = tables_of(model)
     assert all(setting.help for setting in table.settings)
+
+
+def test_a_run_does_not_begin_with_other_words_than_were_confirmed() -> None:
+    session = Session.model_validate(
+        {"person": "p01", "modality": "fmri", "source": {"kind": "folder", "path": "/in"},
+         "consent": {"unsigned": True}}
+    )  # fmt: skip
+    consent = Consent(person="p01", scopes=frozenset(), expires=datetime(2099, 1, 1, tzinfo=UTC))
+    at = datetime.now(UTC)
+    words = confirm(consent, Circumstances.of(session), "AB", at)
+    arguments = _parser("live").parse_args(live_arguments(Path("s.toml"), "", words))
+    held = _confirmed(session, consent, arguments)
+    assert held is not None
+    assert held.words_sha256 == words.words_sha256
+    gate = session.gate.model_copy(update={"level_self": 1})
+    others = consent.model_copy(update={"scopes": frozenset(Scope)})
+    with pytest.raises(ConsentError, match="other words"):
+        _confirmed(session.model_copy(update={"gate": gate}), others, arguments)

@@ -91,11 +91,16 @@ def test_nothing_begins_before_the_words_are_confirmed(
         confirm(page)
     assert told.args == ["CHECKED"]
     assert page.button.isEnabled()
+    assert page.consent.confirmation is not None
+    words_sha256 = page.consent.confirmation.words_sha256
     page.tabs.setCurrentWidget(page.consent)
     shot(page, "setup-consent")
     page.start()
     file = str((tmp_path / "study.toml").resolve())
-    assert begun == [["live", file, "--confirmed-by", "AB", "--language", "en"]]
+    assert [words[:6] for words in begun] == [
+        ["live", file, "--confirmed-by", "AB", "--language", "en"]
+    ]
+    assert begun[0][6:] == ["--confirmed-words", words_sha256]
     assert page.state == "IDLE"
     assert page.consent.confirmation is None, "a confirmation belongs to one start"
     assert not page.watch.running, "the run needs the devices"

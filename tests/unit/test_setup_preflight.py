@@ -122,7 +122,6 @@ ASKED = session(stop={"demanded": True})
         ("study", {"saved": False}, {}, "error"),
         ("study", {"file": None}, {}, "error"),
         ("source", {}, {"source": lambda s: [Finding("error", "gone", "make it")]}, "error"),
-        ("source", {"session": None, "problems": 1}, {}, "waiting"),
         ("streams", {"live": EEG}, {"streams": lambda s: None}, "waiting"),
         ("streams", {"live": EEG}, {"streams": lambda s: ()}, "error"),
         ("streams", {"live": EEG}, {"streams": lambda s: [Finding("error", "missing")]}, "error"),
@@ -166,6 +165,12 @@ def test_each_check_says_what_is_wrong_and_what_to_do(
     told_by_probe = any(name in probe for name in ("streams", "engine", "renderer", "bundle"))
     if level in ("error", "warning") and not told_by_probe and "RAISES" not in found.text:
         assert found.cure, found
+
+
+def test_wrong_settings_hide_what_only_right_ones_could_tell() -> None:
+    rows = rows_of(Subject("live", problems=1), probes())
+    assert [one.id for one in rows] == ["study", "clock", "screen"]
+    assert not holds(rows)
 
 
 def test_a_confirmation_of_other_words_does_not_count() -> None:
