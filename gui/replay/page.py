@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QHideEvent
 from PySide6.QtWidgets import QWidget
 
 from gui.replay.comparing import Comparing
@@ -113,6 +113,16 @@ class ReplayPage(ReplayFrame):
         self.transport.show_place(0.0, "", playing=False)
         self._show_words(tr("Open a recording to look at it."))
 
+    def focus_first(self) -> None:
+        """Put the keys where they are of use: on the slider, or on the button that opens."""
+        first = self.transport.scrubber if self._opened else self.buttons["file"]
+        first.setFocus()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 (Qt's name)
+        """Stand still while nobody looks."""
+        self._stand_still()
+        super().hideEvent(event)
+
     def shut(self) -> None:
         """End every thread, timer and process."""
         self.close_recording()
@@ -125,7 +135,8 @@ class ReplayPage(ReplayFrame):
 
     def open_file(self) -> None:
         """Ask for a recording and open it."""
-        self._ask_file()
+        if self.buttons["file"].isEnabled():
+            self._ask_file()
 
     def _ask_file(self) -> None:
         choose(self, tr("Open a recording"), self.open, folder=False, start=self.folder)

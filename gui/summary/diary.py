@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -78,8 +79,16 @@ def diary_of(run: str, state: Path | None = None) -> Diary:
             continue  # the verdict tells of it
         if entry.what != CHECKPOINT and entry.facts.get("run") == run:
             facts = ", ".join(f"{k} {v}" for k, v in entry.facts.items() if k != "run" and v)
-            lines.append(Line(entry.at[11:19], told(entry.what), facts))
+            lines.append(Line(_time_of(entry.at), told(entry.what), facts))
     return Diary(tuple(lines), *_verdict(raw, folder))
+
+
+def _time_of(at: str) -> str:
+    """Return the time of day where this machine is."""
+    try:
+        return f"{datetime.fromisoformat(at).astimezone():%H:%M:%S}"
+    except ValueError:
+        return at
 
 
 def _verdict(raw: list[bytes], folder: Path) -> tuple[str, bool]:

@@ -131,6 +131,10 @@ class SummaryPage(SummaryFrame):
         self.told.setText(words)
         self.told.setVisible(bool(words))
 
+    def focus_first(self) -> None:
+        """Put the keys on the figures: they scroll, and nothing is chosen by mistake."""
+        self.figures.setFocus()
+
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
         """Leave nothing behind."""
         self.shut()

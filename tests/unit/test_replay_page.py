@@ -106,6 +106,15 @@ def test_play_goes_on_at_the_chosen_speed_and_ends(
     assert not page._timer.isActive()
 
 
+def test_nothing_plays_where_nobody_looks(page: ReplayPage, run: Path, qtbot: QtBot) -> None:
+    opened(qtbot, page, run)
+    page.toggle()
+    page.hide()
+    assert not page.player.playing
+    assert not page._timer.isActive()
+    page.show()
+
+
 def test_without_the_scopes_there_are_words_and_no_picture(
     page: ReplayPage, tmp_path: Path, qtbot: QtBot
 ) -> None:
