@@ -210,7 +210,7 @@ def stop(at: Subject, probes: Probes) -> Found | None:
         return (
             "hint",
             tr("the key of the participant's window"),
-            tr("is pressed once after Begin, before anything is decoded"),
+            tr("is pressed once after the start, before anything is decoded"),
         )
     presses = probes.presses(settings)
     if not presses:

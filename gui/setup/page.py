@@ -128,7 +128,7 @@ class SetupPage(QWidget):
         self.word, self.message = QLabel(""), QLabel("")
         self.word.setFixedWidth(WORD_PX)
         self.message.setWordWrap(True)
-        self.button = KeyButton(tr("Begin (F5)"), tr("Begin the run"))
+        self.button = KeyButton(tr("Start (F5)"), tr("Start the run"))
         self.button.setMinimumHeight(34)
         self.button.clicked.connect(self.start)
 
