@@ -302,7 +302,8 @@ def build(context: NodeContext) -> DecoderNode:
     bundle, engine = _load(context)
     context.beat({}, force=True)
     node = DecoderNode(context, bundle, engine)
-    deadline = time.monotonic() + READY_TIMEOUT_S
+    patience_s = context.plan.patience_s("renderer", READY_TIMEOUT_S)
+    deadline = time.monotonic() + patience_s
     try:
         while context.beat(node.counts()):
             # The gate listens too where results are fed back or other programs get them.
@@ -314,7 +315,7 @@ def build(context: NodeContext) -> DecoderNode:
                 break
             if time.monotonic() > deadline:
                 missing = "renderer" if not met_renderer else "gate"
-                raise NodeError(f"decoder: no sign of the {missing} in {READY_TIMEOUT_S:.0f} s")
+                raise NodeError(f"decoder: no sign of the {missing} in {patience_s:.0f} s")
     except NodeError:
         node.close()
         raise

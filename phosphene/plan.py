@@ -14,7 +14,7 @@ from phosphene.consent import Consent
 from phosphene.consent.confirm import Confirmation
 from phosphene.consent.signing import require_consent
 from phosphene.errors import ConfigError, PhospheneError
-from phosphene.network.layout import Network
+from phosphene.network.layout import DISTANT_PATIENCE_S, Network
 from phosphene.session import Session
 
 __all__ = ["SINKS", "Plan"]
@@ -103,6 +103,19 @@ class Plan(BaseModel):
         return "gate" in self.nodes and (
             "outlets" in self.nodes or self.session.protocol is not None
         )
+
+    def patience_s(self, peer: str, here_s: float) -> float:
+        """Return how long to wait for another node at the start, in seconds.
+
+        Parameters
+        ----------
+        peer : str
+            The node that is waited for.
+        here_s : float
+            How long where it runs on this machine.
+        """
+        near = self.network is None or self.network.home(peer) == self.network.mine
+        return here_s if near else DISTANT_PATIENCE_S
 
     def save(self) -> Path:
         """Write the plan into its run folder and return the file's path."""

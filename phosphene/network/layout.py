@@ -11,7 +11,10 @@ from phosphene.errors import ConfigError, problem
 from phosphene.network.keys import load_network_key, load_network_public, raw
 from phosphene.session_network import CONSOLE, NetworkSettings
 
-__all__ = ["PLACES", "Machine", "Network", "Peer"]
+__all__ = ["DISTANT_PATIENCE_S", "PLACES", "Machine", "Network", "Peer"]
+
+DISTANT_PATIENCE_S = 600.0
+"""Somebody has to carry the plan to the other machine, and to start its nodes."""
 
 OBSERVED = "view-observer"
 PLACES: dict[str, tuple[str, ...]] = {

@@ -8,10 +8,7 @@ from phosphene.messages import Beat
 from phosphene.supervisor.child import NodeSpec
 from phosphene.supervisor.guest import GONE, LEFT, Guest
 
-__all__ = ["DISTANT_PATIENCE_S", "Distant"]
-
-DISTANT_PATIENCE_S = 600.0
-"""Somebody has to carry the plan to the other machine, and to start its nodes."""
+__all__ = ["Distant"]
 
 
 class Distant(Guest):

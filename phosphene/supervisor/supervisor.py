@@ -21,11 +21,12 @@ from phosphene.discretion import Discretion
 from phosphene.errors import NodeError
 from phosphene.flood import Flood
 from phosphene.messages import Beat, Reply
+from phosphene.network.layout import DISTANT_PATIENCE_S
 from phosphene.node import CONFIG_EXIT
 from phosphene.plan import Plan
 from phosphene.supervisor.child import Child, NodeSpec
 from phosphene.supervisor.control import ControlRoom
-from phosphene.supervisor.distant import DISTANT_PATIENCE_S, Distant
+from phosphene.supervisor.distant import Distant
 from phosphene.supervisor.guest import GUEST_PATIENCE_S, Guest
 from phosphene.supervisor.outcome import Outcome, Snapshot
 from phosphene.supervisor.policy import RestartPolicy

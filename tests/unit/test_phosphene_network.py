@@ -148,6 +148,7 @@ def test_without_the_table_every_socket_is_a_file(tmp_path: Path) -> None:
     assert session.network is None
     plan = Plan(run="r", folder=tmp_path, mode="replay", session=session)
     assert {plan.endpoint(name).split(":")[0] for name in PLACES} == {"ipc"}
+    assert plan.patience_s("decoder", 60.0) == 60.0
 
 
 # ---- keys --------------------------------------------------------------------------------------
@@ -550,6 +551,8 @@ def test_a_plan_becomes_this_machines(network: Network, keys: Path, tmp_path: Pa
     assert plan.network.mine.nodes == ("decoder", "renderer")
     assert plan.network.distant
     assert (plan.out, plan.audit) == (None, None)
+    assert plan.patience_s("renderer", 60.0) == 60.0
+    assert plan.patience_s("acquisition", 60.0) == 600.0
     assert "secret" not in file.read_text()
     for machine, key, words in [
         ("gpu", "wall", "private key of gpu"),
