@@ -112,8 +112,11 @@ class RunWindows(QObject):
         process.finished.connect(self._observer_gone)
         process.errorOccurred.connect(self._observer_failed)
         self.observer = process
-        process.start(sys.executable, arguments)
+        self._start(process, arguments)
         self._say(tr("observer window started"))
+
+    def _start(self, process: QProcess, arguments: list[str]) -> None:
+        process.start(sys.executable, arguments)
 
     def _end_observer(self) -> None:
         if self.observer is not None:
@@ -137,7 +140,8 @@ class RunWindows(QObject):
         process = self.observer
         if process is not None:
             process.terminate()
-            if not process.waitForFinished(LAST_WAIT_MS):
+            running = process.state() != QProcess.ProcessState.NotRunning
+            if running and not process.waitForFinished(LAST_WAIT_MS):
                 process.kill()
                 process.waitForFinished(LAST_WAIT_MS)
             self._observer_gone()

@@ -178,7 +178,8 @@ class OperatorWindow(QFrame):
         strip, missing = self.strip, silence(board, self._unit, now_s)
         strip.tell_state(state, missing)
         strip.tell_consent(consent_words(board.scopes))
-        acquiring = board.flowing and missing is None and not board.all_pushed and not self._ended
+        begun = board.flowing or board.samples_s is not None
+        acquiring = begun and missing is None and not board.all_pushed and not self._ended
         strip.acquiring.tell(acquiring, tr("acquiring") if acquiring else tr("no data"))
         seeing = board.participant.passing or board.feedback_passes
         strip.participant.tell(

@@ -25,6 +25,7 @@ from gui.answers import Painted
 from gui.model import RunModel
 from gui.palette import apply
 from gui.pictures import PicturePanel
+from gui.run_windows import RunWindows
 from gui.window import OperatorWindow
 from phosphene.clock import FakeClock
 from phosphene.messages import Beat, Event, Features, Frame, Grant, Message, Quality, StatMap, View
@@ -498,3 +499,30 @@ def test_the_picture_is_changed_only_as_far_as_the_run_allows(bench: Bench, qtbo
     assert bench.model.painting == Painted("set mode=c", 2, ok=True)
     bench.window.refresh_board()
     assert panel.changed() == {}
+
+
+def test_the_observers_window_is_a_process_that_is_asked_to_end(bench: Bench, qtbot: QtBot) -> None:
+    windows = bench.window.windows
+    windows.toggle_observer(bench.window.screen())
+    assert windows.observer is None, "level_observer is 0: there is nothing to watch"
+    bench.window.refresh_board()
+    assert "level_observer" in bench.window.status.log.toPlainText()
+
+
+def test_what_the_observers_window_is_told(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[list[str]] = []
+    monkeypatch.setattr(RunWindows, "_start", lambda self, process, given: told.append(given))
+    source = {"kind": "recording", "path": "x"}
+    facts = {"person": "p", "modality": "fmri", "source": source, "gate": {"level_observer": 2}}
+    run = Plan(run="r", mode="replay", folder=Path("/f"), session=Session.model_validate(facts))
+    said: list[str] = []
+    windows = RunWindows(run, said.append, "PROJECTOR", None)
+    screen = QApplication.primaryScreen()
+    windows.toggle_observer(screen)
+    assert told == [
+        ["-m", "gui.observer", "--run", "/f", "--operator-screen", screen.name(),
+         "--language", "en", "--keep-off", "PROJECTOR"],
+    ]  # fmt: skip
+    assert windows.observer is not None
+    windows.shut()
+    assert windows.observer is None
