@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ MODES = {"live": "live", "replay": "replay", "demo": "pilot"}
 MOST_BYTES = 20_000
 PATIENCE_S = 20.0
 COMMAND = ("-m", "phosphene.cli")
+_CURSOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def mode_of(arguments: Sequence[str]) -> str:
@@ -92,7 +94,7 @@ class RunProcess:
         """Return what the process has said last; of a line that is rewritten its newest form."""
         size = os.fstat(self._words).st_size
         raw = os.pread(self._words, MOST_BYTES, max(0, size - MOST_BYTES))
-        lines = raw.decode("utf-8", errors="replace").split("\n")
+        lines = _CURSOR.sub("", raw.decode("utf-8", errors="replace")).split("\n")
         kept = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in lines]
         return "\n".join(line for line in kept if line)
 

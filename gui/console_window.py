@@ -197,6 +197,7 @@ class ConsoleWindow(QMainWindow):
         self.wait_page.words.setFocus()
 
     def _sit_down(self, plan_file: Path) -> None:
+        active = self.isActiveWindow()
         try:
             self._guest = self._pages.guest(plan_file, self._run_screen, self._left)
         except PhospheneError as error:
@@ -209,6 +210,8 @@ class ConsoleWindow(QMainWindow):
         # Two with one key are none: while it is there, the page's own keys count.
         self._show(self._guest.page)
         self._guest.page.setFocus()
+        if active:  # whatever has come up meanwhile: the keys go on working
+            self.activateWindow()
 
     def _left(self, error: Exception | None) -> None:
         """Go on without the run's page: the run is over, or goes on with a window of its own."""
@@ -240,6 +243,7 @@ class ConsoleWindow(QMainWindow):
         if self._began and self._out is not None and self._out.is_dir():
             if self._summary is None:
                 self._summary = self._pages.summary()
+                self._listen_to(self._summary)
             call(self._summary, "show_run", self._out)
             self._show(self._summary)
             if not call(self._summary, "focus_first"):
@@ -252,6 +256,18 @@ class ConsoleWindow(QMainWindow):
         )
         self.wait_page.tell_words(words)
         self._show(self.wait_page)
+
+    def _listen_to(self, summary: QWidget) -> None:
+        """Open the recording that the page after a run asks for, let go of a deleted one."""
+        if hasattr(summary, "replay_asked") and hasattr(summary, "deleted"):
+            summary.replay_asked.connect(lambda folder: self._tell_replay("open", folder))
+            summary.deleted.connect(lambda _: self._tell_replay("close_recording"))
+
+    def _tell_replay(self, name: str, *arguments: Path) -> None:
+        if arguments:
+            self.show_replay()
+        if self._replay is not None:
+            call(self._replay, name, *arguments)
 
     # ---- what the operator can do --------------------------------------------------------------
 

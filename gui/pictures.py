@@ -65,7 +65,8 @@ class PicturePanel(QWidget):
         self.caption.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.caption.setFixedHeight(17 * caption_lines)
-        self.caption.setVisible(caption_lines > 0)
+        if not caption_lines:  # to show it here would make it a window of its own for a moment
+            self.caption.hide()
         self._lay_out()
         self.set_side(side_px)
 

@@ -13,7 +13,7 @@ TELLS = """
 import json, os, sys, time
 fd = int(sys.argv[-1])
 print("first", flush=True)
-sys.stdout.write("0 %\\r50 %\\r100 %\\n"); sys.stdout.flush()
+sys.stdout.write("0 %\\r50 %\\r\\x1b[A100 %\\n"); sys.stdout.flush()
 with os.fdopen(fd, "w") as pipe:
     pipe.write(json.dumps({"plan": "/run/x/plan.json"}) + "\\n")
 time.sleep(float(sys.argv[1]))
