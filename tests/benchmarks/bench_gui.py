@@ -1,6 +1,6 @@
 """Measure what the operator's window costs and how soon it shows things, and write the page.
 
-``make bench-gui`` runs this: three minutes. The window is a process of its own; this process plays
+``make bench-gui`` runs this: five minutes. The window is a process of its own; this process plays
 gate, acquisition and decoder for it.
 """
 
@@ -27,7 +27,7 @@ __all__ = ["cost_percent", "delays", "main"]
 
 SETTLE_S = 5.0
 STALL_MS = 400.0
-BLANKS = 30
+BLANKS = 20
 WINDOW = "tests.benchmarks.bench_gui_window"
 
 Floats = npt.NDArray[np.float64]
@@ -149,7 +149,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="page to write")
     parser.add_argument("--quick", action="store_true", help="a minute in all; writes no page")
     given = parser.parse_args()
-    found = figures(8.0, 5) if given.quick else figures(60.0, BLANKS)
+    found = figures(8.0, 5) if given.quick else figures(40.0, BLANKS)
     text = page(found)
     print(text)
     if given.out is not None and not given.quick:

@@ -3,16 +3,23 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gui import texts
+from gui.facts import BLANKED_HERE
 from gui.setup.schema import Table, tables_of
 from gui.texts import LANGUAGES, Translator, load, mark, told, tr, use
 from phosphene import quality
-from phosphene.errors import ConfigError
+from phosphene.consent import Consent, Scope, why_not
+from phosphene.errors import ConfigError, problem
+from phosphene.gate.latch import STOPPED
+from phosphene.gate.policy import BETWEEN_BLOCKS, PAUSED
+from phosphene.messages import View
 from phosphene.session import Session
+from phosphene.sink import SinkState
 from tests.unit.gui_sentences import GUI, bare, found, holes
 
 JAPANESE = json.loads((GUI / "translations" / "ja.json").read_text(encoding="utf-8"))
@@ -113,6 +120,31 @@ def test_what_a_node_tells_is_found_with_its_values() -> None:
     assert translator.told("no volume for 3 s") == "ボリュームが3秒間来ない"
     assert translator.told("no epoch for 0.5 s") == "エポックが0.5秒間来ない"
     assert translator.told("no volume for 3 seconds") == "no volume for 3 seconds"
+
+
+def test_what_gate_and_consent_say_is_known() -> None:
+    use("ja")
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    consent = Consent.for_synthetic("p01", now).model_copy(update={"scopes": frozenset()})
+    sink = SinkState("self")
+    silent = sink.showing(0.0).reason
+    view = {"run": "r", "seq": 0, "t_acquired": 0.0, "t_sent": 0.0, "producer": "gate"}
+    sink.on_view(View(**view, sink="self", passing=True, reason="", passed=0))
+    scope = Scope.VIEW_OPERATOR
+    said = [
+        silent, sink.showing(0.1).reason, sink.showing(9.0).reason, PAUSED, BETWEEN_BLOCKS,
+        STOPPED, BLANKED_HERE, f"nothing is decoded: {STOPPED}",
+        why_not(None, scope, "p01", now), why_not(consent, scope, "p02", now),
+        why_not(consent, scope, "p01", now + timedelta(days=9)),
+        why_not(consent, scope, "p01", now), problem("fps", 0, "above 0", "Correct it."),
+        "decoder, renderer: no sign of life for more than 0.75 s",
+    ]  # fmt: skip
+    for sentence in said:
+        assert sentence is not None
+        words = told(sentence)
+        assert words != sentence
+        assert "{" not in words
+    assert told(str(said[8])) == "同意ファイルがありません"
 
 
 def test_names_of_quality_figures_are_known() -> None:
