@@ -73,7 +73,7 @@ LEVEL_WORDS = (
 )
 """What each abstraction level leaves of a picture, in English."""
 
-_STALE, _SOON_S = "#6b7583", 10.0
+_STALE, _SOON_S = "#8a94a3", 10.0
 _SCOPES = {
     Scope.VIEW_SELF: mark("participant view"),
     Scope.VIEW_OPERATOR: mark("operator view"),
