@@ -107,15 +107,22 @@ def consent_for(
     """
     if consent_beside(where) is not None or start is None or stored is None:
         return None
-    until = start.facts.get("keep_until", "")
-    days = None
-    if until:
-        left_s = (datetime.fromisoformat(until) - now).total_seconds()
-        days = max(1, math.floor(left_s / _DAY_S))
+    days = _days_left(start.facts.get("keep_until", ""), now)
     path = folder / "consent.toml"
     kept = stored.model_copy(update={"retention_days": days, "sealed": bool(locked_among(where))})
     write_consent(path, kept, replace=True)
     return path
+
+
+def _days_left(until: str, now: datetime) -> int | None:
+    """Return the whole days until a time, at least one; None where there is no limit."""
+    if not until:
+        return None
+    try:
+        left_s = (datetime.fromisoformat(until) - now).total_seconds()
+    except (ValueError, TypeError):
+        return 1  # one that cannot be read is no leave to keep it
+    return max(1, math.floor(left_s / _DAY_S))
 
 
 def steps_told(text: str) -> int | None:

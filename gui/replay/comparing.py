@@ -14,6 +14,7 @@ from gui.replay.compare import Variant, command_of, consent_for
 from gui.replay.compare_dialog import CompareDialog, ExistingDialog
 from gui.replay.keyring import Keyring, files_of, locked_among
 from gui.replay.opened import Opened
+from gui.replay.rights import why_no_replay
 from gui.replay.runs import Child, Children
 from gui.texts import tr
 from phosphene.errors import PhospheneError
@@ -62,6 +63,9 @@ class Comparing(QObject):
         """Replay what is open twice, into the folders ``a`` and ``b`` of `out`."""
         recording, where = opened.recording, opened.recording.where
         self.stop()
+        if why := why_no_replay(recording.start):
+            self.failed.emit(why)
+            return
         self._folder = tempfile.TemporaryDirectory(prefix="phosphene-compare-")
         private = Path(self._folder.name)
         targets = [out / "a", out / "b"]

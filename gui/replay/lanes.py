@@ -9,7 +9,7 @@ from gui.replay.rights import Rights
 from gui.texts import mark, told, tr
 from phosphene import quality as names
 
-__all__ = ["VIEWS", "Graph", "graphs_of", "hint_at", "views_of"]
+__all__ = ["VIEWS", "Graph", "confidence_of", "graphs_of", "hint_at", "views_of"]
 
 VIEWS = {
     "operator": mark("operator blank"),
@@ -55,7 +55,16 @@ def views_of(recording: Recording) -> list[str]:
     return [*_USED, "observer"] if ever else list(_USED)
 
 
-def graphs_of(recording: Recording, rights: Rights) -> list[Graph]:
+def confidence_of(recording: Recording, rights: Rights, letter: str = "") -> list[Graph]:
+    """Return the curve of confidence where it may be shown, with the letter of a side."""
+    if not recording.decoded or rights.results:
+        return []
+    at = [d.t_s for d in recording.decoded]
+    words = f"{tr('confidence')} {letter}".rstrip()
+    return [Graph(words, at, [d.confidence for d in recording.decoded], 1.0)]
+
+
+def graphs_of(recording: Recording, rights: Rights, letter: str = "") -> list[Graph]:
     """Return the curves of quality and, where it may be shown, of confidence."""
     graphs = []
     t_s, fd = recording.series(names.FD)
@@ -68,10 +77,7 @@ def graphs_of(recording: Recording, rights: Rights) -> list[Graph]:
     t_s, bad = recording.series("bad_channels")
     if t_s:
         graphs.append(Graph(tr("bad channels"), t_s, bad, max(4.0, *bad)))
-    if recording.decoded and not rights.results:
-        at = [d.t_s for d in recording.decoded]
-        graphs.append(Graph(tr("confidence"), at, [d.confidence for d in recording.decoded], 1.0))
-    return graphs
+    return graphs + confidence_of(recording, rights, letter)
 
 
 def hint_at(recording: Recording, t_s: float, s_per_px: float) -> str:

@@ -16,6 +16,7 @@ from gui.replay.comparing import Comparing
 from gui.replay.dialogs import KeyDialog, choose
 from gui.replay.frame import ReplayFrame
 from gui.replay.keyring import Keyring, locked_among
+from gui.replay.lanes import confidence_of, graphs_of
 from gui.replay.load import is_ours
 from gui.replay.opened import Opened, describe, narrowed, open_all, place_words, taken_back
 from gui.replay.player import Player
@@ -184,14 +185,17 @@ class ReplayPage(ReplayFrame):
         first = opened[0]
         self.board.show_opened(opened)
         self.player = Player(max(o.recording.end_s for o in opened), speed=self.player.speed)
-        self.timeline.show_recording(first.recording, first.rights)
+        graphs = graphs_of(first.recording, first.rights, "A" if len(opened) == 2 else "")
+        for second in opened[1:]:
+            graphs += confidence_of(second.recording, second.rights, "B")
+        self.timeline.show_recording(first.recording, graphs)
         self.transport.set_length(self.player.end_s)
         told_of = [describe(one) for one in opened]
         if len(opened) == 2:
             # What differs first: the rest is the same, or told on the right.
             told_of = [f"{letter}: {name} ({words})" for letter, name, words
                        in zip("AB", self._names, told_of, strict=True)]  # fmt: skip
-        self.title.setText("   |   ".join(told_of))
+        self.title.setText("\n".join(told_of))
         self.title.setToolTip("\n".join(told_of))
         self.rights.setText(_rights_words(first))
         self.stack.setCurrentWidget(self.board)

@@ -21,7 +21,7 @@ from phosphene.errors import ConsentError
 from phosphene.feedback.facts import PREFIX
 from phosphene.messages import RunStart
 
-__all__ = ["Rights", "rights_of", "stored_consent"]
+__all__ = ["Rights", "rights_of", "stored_consent", "why_no_replay"]
 
 _BLIND = "double-blind"
 
@@ -104,10 +104,8 @@ def rights_of(
     stored = stored_consent(start, held)
     if stored is None:
         return Rights.none(tr("no consent is stored with the recording"))
-    identity = start.facts.get("consent_id", "")
-    withdrawal = withdrawal_by_id(identity, state) if identity else None
-    if withdrawal is not None:
-        return Rights.none(told(withdrawal.words))
+    if why := _withdrawn(start, state):
+        return Rights.none(why)
     consents: list[Consent] = [stored]
     beside = consent_beside(where)
     if beside is not None:
@@ -123,14 +121,34 @@ def _decided(start: RunStart, consents: list[Consent], now: datetime) -> Rights:
         asked = (why_not(c, scope, start.person, now) for scope in scopes for c in consents)
         return next((told(why) for why in asked if why is not None), "")
 
-    blind = start.facts.get(PREFIX + "control", "").startswith(_BLIND)
-    secret = tr("this run is double-blind: nothing decoded is shown before it is opened")
-    results = secret if blind else denied(Scope.VIEW_OPERATOR)
-    pictures = secret if blind else denied(Scope.VIEW_OPERATOR, Scope.RECORD_IMAGES)
+    secret = _blind(start)
+    results = secret or denied(Scope.VIEW_OPERATOR)
+    pictures = secret or denied(Scope.VIEW_OPERATOR, Scope.RECORD_IMAGES)
     level = _level(start)
     if not pictures and level == 0:
         pictures = tr("the operator's view of this run was blank (level 0)")
     return Rights(results, pictures, denied(Scope.EXPORT), level)
+
+
+def why_no_replay(start: RunStart | None, state: Path | None = None) -> str:
+    """Say why a recording may not be decoded anew by its stored consent; empty where it may.
+
+    A withdrawal is known by the identity of the consent that was signed. What a recording holds of
+    it has another one, so that a new run could not know; nor would it know that a run is blind.
+    """
+    return "" if start is None else _withdrawn(start, state) or _blind(start)
+
+
+def _withdrawn(start: RunStart, state: Path | None) -> str:
+    identity = start.facts.get("consent_id", "")
+    withdrawal = withdrawal_by_id(identity, state) if identity else None
+    return "" if withdrawal is None else told(withdrawal.words)
+
+
+def _blind(start: RunStart) -> str:
+    if not start.facts.get(PREFIX + "control", "").startswith(_BLIND):
+        return ""
+    return tr("this run is double-blind: nothing decoded is shown before it is opened")
 
 
 def _level(start: RunStart) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QBrush,
@@ -19,9 +21,8 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui.blocks import COLOURS
 from gui.palette import BACKGROUND, CURVES, DIM, EDGE, PANEL, TEXT
-from gui.replay.lanes import VIEWS, Graph, graphs_of, hint_at, views_of
+from gui.replay.lanes import VIEWS, Graph, hint_at, views_of
 from gui.replay.recording import Recording
-from gui.replay.rights import Rights
 from gui.texts import tr
 
 __all__ = ["TimelineView"]
@@ -53,12 +54,15 @@ class TimelineView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._fix_height()
 
-    def show_recording(self, recording: Recording | None, rights: Rights | None = None) -> None:
-        """Draw another recording, or none."""
+    def show_recording(
+        self,
+        recording: Recording | None,
+        graphs: Sequence[Graph] = (),
+    ) -> None:
+        """Draw another recording with these curves, or none."""
         self._recording, self._still, self._t_s = recording, None, 0.0
-        self._graphs, self._views = [], []
-        if recording is not None and rights is not None:
-            self._graphs, self._views = graphs_of(recording, rights), views_of(recording)
+        self._graphs = list(graphs)
+        self._views = views_of(recording) if recording is not None else []
         self._fix_height()
         self.update()
 

@@ -23,7 +23,7 @@ from gui.replay.load import StoppedError, is_ours, load
 from gui.replay.opened import narrowed, open_all, place_words
 from gui.replay.player import Player
 from gui.replay.recording import Recording
-from gui.replay.rights import Rights, rights_of, stored_consent
+from gui.replay.rights import Rights, rights_of, stored_consent, why_no_replay
 from phosphene.commands import replay as replay_command
 from phosphene.consent import Consent, Scope, load_consent
 from phosphene.consent.files import write_consent
@@ -364,6 +364,24 @@ def test_the_stored_consent_goes_to_the_replay_and_grows_by_nothing(tmp_path: Pa
     write_consent(run_folder / "consent.toml", written)
     assert consent_for(start, stored, run_folder, tmp_path, NOW) is None, "the file beside counts"
     assert consent_for(start, None, tmp_path / "other", tmp_path, NOW) is None
+
+
+@pytest.mark.parametrize("until", ["soon", "2026-12-01T00:00:00"])
+def test_a_time_of_keeping_that_cannot_be_read_is_the_shortest(tmp_path: Path, until: str) -> None:
+    start = start_of_run(keep_until=until).header
+    path = consent_for(start, stored_consent(start), tmp_path / "run", tmp_path, NOW)
+    assert path is not None
+    assert load_consent(path).retention_days == 1
+
+
+def test_no_new_run_rests_on_what_was_withdrawn_or_is_blind(tmp_path: Path) -> None:
+    consent = Consent(person="p01", scopes=frozenset(Scope), expires=NOW + timedelta(days=30))
+    start = start_of_run(consent_id=consent.id).header
+    assert why_no_replay(start, tmp_path) == ""
+    withdraw(consent, "participant", NOW, tmp_path)
+    assert "withdrawn" in why_no_replay(start, tmp_path)
+    blind = start_of_run(protocol_control="double-blind, assignment x").header
+    assert "double-blind" in why_no_replay(blind, tmp_path)
 
 
 @pytest.mark.parametrize(

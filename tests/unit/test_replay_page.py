@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gui.palette import apply
+from gui.replay.compare import Variant
 from gui.replay.keyring import Keyring
 from gui.replay.opened import open_all
 from gui.replay.page import ReplayPage
@@ -207,6 +208,9 @@ def test_two_runs_stand_side_by_side_at_one_time(
     assert "50 %, by chance 50 %" in page.board.facts.text()
     assert page.board.sides[1].isVisible()
     assert not page.buttons["compare"].isEnabled()
+    assert page.title.text().startswith("A: faces")
+    assert [g.words for g in page.timeline._graphs] == ["FD, mm", "confidence A", "confidence B"]
+    assert misfits(page) == []
     screenshot(page, "replay-compare")
 
 
@@ -239,6 +243,14 @@ def test_the_question_about_two_replays_refuses_what_cannot_be(
     assert faults_of_reach(dialog) == []
     screenshot(dialog, "replay-compare-question")
     dialog.reject()
+
+
+def test_a_blind_run_is_not_decoded_anew(page: ReplayPage, tmp_path: Path, qtbot: QtBot) -> None:
+    blind = write(tmp_path / "b", run_messages(protocol_control="double-blind, assignment x"))
+    opened(qtbot, page, blind)
+    page.comparing.replay(page._opened[0], (Variant(steps=1), Variant(steps=2)), tmp_path / "c")
+    assert "double-blind" in page.trouble.text()
+    assert not (tmp_path / "c").exists()
 
 
 def test_recordings_of_others_go_through_the_chain(
