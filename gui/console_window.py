@@ -8,27 +8,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QLabel, QMainWindow, QMessageBox, QStackedWidget, QWidget
+from PySide6.QtWidgets import QMainWindow, QMessageBox, QStackedWidget, QWidget
 
+from gui.console_menus import fill, state_label, tell_state
 from gui.console_pages import PAGES, Guest, Pages, call, checked
 from gui.console_run import RunProcess, value_of
 from gui.console_wait import WaitPage
 from gui.controls import enable, help_box, make_console_actions, question
 from gui.preferences import Preferences
 from gui.texts import tr
-from gui.words import MODE_COLOURS, MODE_WORDS, STATE_COLOURS, STATE_WORDS, State
+from gui.words import MODE_COLOURS, State
 from phosphene.errors import PhospheneError
 
 __all__ = ["ConsoleWindow"]
 
 SIZE_PX = (1280, 700)
 TURN_MS = 100
-STATE_PX = 220
 SCREEN_OPTION = "--participant-screen"
-MENUS = {"console": ("start", "open", "save", "replay", "quit"),
-         "window": ("fullscreen", "lock", "help")}  # fmt: skip
 
 
 class ConsoleWindow(QMainWindow):
@@ -74,7 +72,8 @@ class ConsoleWindow(QMainWindow):
         self.wait_page = WaitPage()
         self._stack.addWidget(self.wait_page)
         self.actions_by_id = make_console_actions(self, self)
-        self._make_menus()
+        self.state_label = state_label()
+        fill(self.menuBar(), self.actions_by_id, self.state_label)
         self.setup_page = pages.setup(preferences)
         self.setup_page.begin.connect(self.begin)  # type: ignore[attr-defined]
         changed = getattr(self.setup_page, "state_changed", None)
@@ -89,19 +88,6 @@ class ConsoleWindow(QMainWindow):
         self._go_to_setup()
 
     # ---- building ------------------------------------------------------------------------------
-
-    def _make_menus(self) -> None:
-        bar = self.menuBar()
-        titles = {"console": tr("Session"), "window": tr("Window")}
-        for menu, names in MENUS.items():
-            made = bar.addMenu(titles[menu])
-            for name in names:
-                made.addAction(self.actions_by_id[name])
-        self.state_label = QLabel("")
-        self.state_label.setAccessibleName(tr("State"))
-        self.state_label.setFixedWidth(STATE_PX)
-        self.state_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        bar.setCornerWidget(self.state_label, Qt.Corner.TopRightCorner)
 
     def _show(self, page: QWidget) -> None:
         if self._stack.indexOf(page) < 0:
@@ -131,13 +117,7 @@ class ConsoleWindow(QMainWindow):
 
     def _refresh(self, _word: str = "") -> None:
         state = self.state()
-        mode = "" if self._run is None else f"{tr(MODE_WORDS[self._run.mode])}  "
-        text = f"{mode}{tr(STATE_WORDS[state])}"
-        if self.state_label.text() != text:
-            self.state_label.setText(text)
-            self.state_label.setStyleSheet(
-                f"color: {STATE_COLOURS[state]}; font-weight: 700; padding: 0 12px;"
-            )
+        tell_state(self.state_label, state, "" if self._run is None else self._run.mode)
         edge = "" if self._run is None else f"border: 4px solid {MODE_COLOURS[self._run.mode]};"
         # A run's page has that frame itself.
         self._frame(edge if self._stack.currentWidget() is self.wait_page else "")
