@@ -9,7 +9,7 @@ from PySide6.QtGui import QFontDatabase
 
 from gui.texts import LANGUAGES, use
 
-__all__ = ["VARIABLE", "has_letters", "speak"]
+__all__ = ["VARIABLE", "has_letters", "speak", "why_not_shown"]
 
 VARIABLE = "PHOSPHENE_LANGUAGE"
 """Environment variable that hands the language on to windows of other processes."""
@@ -24,6 +24,11 @@ def has_letters(language: str) -> bool:
     """Tell whether any font of this machine has the letters of a language."""
     writing = _WRITING.get(language)
     return writing is None or bool(QFontDatabase.families(writing))
+
+
+def why_not_shown(language: str, letters: Callable[[str], bool] = has_letters) -> str:
+    """Tell why a language cannot be read on this machine; empty where it can."""
+    return "" if letters(language) else _MISSING[language]
 
 
 def speak(

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gui.language import why_not_shown
 from gui.setup.looks import BAD, FINE, KeyButton, WaitingChoice, check_box, dim_label
 from gui.setup.subject import Subject
 from gui.texts import LANGUAGES, told, tr
@@ -54,7 +55,8 @@ class ConsentView(QWidget):
         self.words.setStyleSheet("QTextBrowser { background: #ffffff; color: #111111; }")
         self.language = WaitingChoice(tr("Language of the words"))
         for code, name in LANGUAGES.items():
-            self.language.addItem(name, code)
+            if not why_not_shown(code):  # nobody can agree to boxes in place of letters
+                self.language.addItem(name, code)
         self.language.activated.connect(self._another_language)
         self.language.setMinimumWidth(LANGUAGE_PX)
         self.agrees = check_box(tr("The person has read or heard this, and agrees now"))
@@ -113,7 +115,7 @@ class ConsentView(QWidget):
             except PhospheneError as error:
                 trouble = told(str(error))
         if self.consent is not None and self.consent.id != before:
-            self.language.setCurrentIndex(self.language.findData(self.consent.language))
+            self.language.setCurrentIndex(max(0, self.language.findData(self.consent.language)))
             self.agrees.setChecked(False)
         self._show_words(trouble)
         self.look_again()
@@ -166,7 +168,9 @@ class ConsentView(QWidget):
         if self.words.property("shown") != page.sha256:
             self.words.setProperty("shown", page.sha256)
             self.words.setHtml(page.html)
-        self.signed.setText(signed_words(self.consent, self.chosen_language))
+        missing = why_not_shown(self.consent.language)
+        signed = signed_words(self.consent, self.chosen_language)
+        self.signed.setText(f"{missing}. {signed}" if missing else signed)
 
     def _tell(self) -> None:
         why = self._why_not()

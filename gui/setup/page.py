@@ -221,8 +221,10 @@ class SetupPage(QWidget):
         self.watch.start()
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 (Qt's name)
-        """Look no longer."""
+        """Look no longer; what was found counts no longer either."""
         self.watch.stop()
+        self._number += 1
+        self._set_state("IDLE")
         self.screen_choice.take_away()
         super().hideEvent(event)
 

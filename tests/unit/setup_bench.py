@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gui.setup.probes import _consent
 from gui.setup.subject import Probes
@@ -30,11 +30,12 @@ unsigned = true
 """
 
 
-def study_in(folder: Path) -> Path:
+def study_in(folder: Path, language: Literal["en", "ja"] = "en") -> Path:
     """Write a study, its consent and its source."""
     (folder / "incoming").mkdir(exist_ok=True)
     scopes = frozenset({Scope.VIEW_SELF, Scope.VIEW_OPERATOR})
-    consent = Consent(person="p01", scopes=scopes, expires=datetime.now(UTC) + timedelta(days=9))
+    until = datetime.now(UTC) + timedelta(days=9)
+    consent = Consent(person="p01", scopes=scopes, expires=until, language=language)
     write_consent(folder / "consent.toml", consent, replace=True)
     file = folder / "study.toml"
     file.write_text(STUDY)

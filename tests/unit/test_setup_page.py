@@ -15,6 +15,7 @@ from setup_bench import Looks, study_in
 
 from gui.palette import apply
 from gui.preferences import Preferences
+from gui.setup import consent_view
 from gui.setup.editors import BoxEditor, ChoiceEditor, LineEditor
 from gui.setup.page import SetupPage
 from gui.setup.rows import RowsEditor
@@ -124,7 +125,10 @@ def test_a_level_that_is_raised_later_makes_the_confirmation_void(
     qtbot.waitUntil(lambda: "Confirmed in words: not ready" in page.checks.text(), timeout=5000)
 
 
-def test_words_in_another_language_are_agreed_to_anew(make: Make, tmp_path: Path) -> None:
+def test_words_in_another_language_are_agreed_to_anew(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consent_view, "why_not_shown", lambda language: "")
     page = make()
     page.open_path(study_in(tmp_path))
     page.consent.agrees.setChecked(True)
@@ -135,6 +139,22 @@ def test_words_in_another_language_are_agreed_to_anew(make: Make, tmp_path: Path
     confirm(page)
     assert page.consent.confirmation is not None
     assert page.consent.confirmation.language == "ja"
+
+
+def test_words_that_nobody_could_read_are_not_offered(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = {"en": "", "ja": "no font"}
+    monkeypatch.setattr(consent_view, "why_not_shown", without.__getitem__)
+    page = make()
+    file = study_in(tmp_path, language="ja")
+    page.open_path(file)
+    assert page.consent.language.count() == 1
+    assert "guesses" in page.consent.words.toPlainText()
+    assert page.consent.signed.text().startswith("no font. ")
+    confirm(page)
+    assert page.consent.confirmation is not None
+    assert page.consent.confirmation.language == "en", "what was read, not what was meant"
 
 
 def test_a_pilot_is_started_by_keyboard_alone(make: Make, qtbot: QtBot) -> None:
@@ -364,7 +384,11 @@ def test_checks_are_made_while_the_page_is_seen_and_by_one_thread(
     looks = page.watch._looks
     assert isinstance(looks, Looks)
     qtbot.waitUntil(lambda: bool(page.checks.rows), timeout=5000)
+    page.mode.setCurrentIndex(2)
+    page.mode.activated.emit(2)
+    until(qtbot, page, "CHECKED")
     page.hide()
+    assert page.state == "IDLE", "nobody looks any longer"
     assert looks.closed == 1, "devices are let go"
     assert not [t for t in threading.enumerate() if t.name == "preflight"]
     page.show()
