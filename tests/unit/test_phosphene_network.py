@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket as posix
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 from phosphene.bus import Publisher, Puller, RunFolder, Subscriber
 from phosphene.cli import main
 from phosphene.clock import FakeClock
+from phosphene.commands.paint import ask_renderer
 from phosphene.errors import BundleError, ConfigError, NodeError
 from phosphene.messages import Beat, Command, Message, Reply, View, decode, encode
 from phosphene.network.admission import answer
@@ -528,6 +530,34 @@ def test_a_run_tells_what_to_start_elsewhere_and_which_ports_are_open(network: N
     ports = [str(network.port + list(PLACES).index(name)) for name in own]
     assert lines[2].endswith(", ".join(ports))
     assert told_network(None, Path("x")) == []
+
+
+def test_a_renderer_elsewhere_takes_orders_from_the_console(
+    network: Network, keys: Path, tmp_path: Path
+) -> None:
+    file = carried(network, tmp_path)
+    context = guarded_context(on(network, "gpu", keys))
+    desk = context.socket(zmq.ROUTER)
+    desk.linger = 200
+    desk.bind(str(network.address("paint-control")))
+
+    def answer_once() -> None:
+        if desk.poll(WAIT_MS):
+            identity, *frames = desk.recv_multipart()
+            asked = decode(frames).header
+            assert isinstance(asked, Command)
+            told = Reply(run="r", seq=0, t_acquired=0.0, t_sent=0.0, producer="renderer",
+                         id=asked.id, ok=True, text="mode: z")  # fmt: skip
+            desk.send_multipart([identity, *encode(Message(told))])
+
+    renderer = threading.Thread(target=answer_once)
+    renderer.start()
+    try:
+        assert ask_renderer(RunFolder(file.parent), {"mode": "z"}, WAIT_MS / 1000) == "mode: z"
+    finally:
+        renderer.join()
+        desk.close()
+        context.destroy()
 
 
 # ---- a plan that is carried over ---------------------------------------------------------------
