@@ -69,8 +69,11 @@ class Strip(QFrame):
         self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.consent = QLabel("")
         self.consent.setWordWrap(True)
+        self.consent.setStyleSheet("font-size: 11px;")
         self.consent.setTextFormat(Qt.TextFormat.RichText)
-        self.consent.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.consent.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        # Three lines of a long consent: what does not fit stands in the tool tip.
+        self.consent.setFixedHeight(36)
         self.acquiring = Lamp("#56c8d8")
         self.participant = Lamp("#4cc38a")
         self.recording = Lamp("#ff5c5c")
@@ -112,6 +115,7 @@ class Strip(QFrame):
         )
         if self.consent.text() != html:
             self.consent.setText(html)
+            self.consent.setToolTip(words)
 
 
 class AlarmLine(QWidget):
