@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,15 @@ from tests.unit.gui_bench import drop, faint, faults_of_reach, left_running, mis
 # The screens are set by now.
 from PySide6.QtWidgets import QApplication, QTabWidget, QWidget  # isort: skip
 
+from gui.console_pages import PAGES
+from gui.console_window import ConsoleWindow
+from gui.controls import help_box
 from gui.language import has_letters
 from gui.model import RunModel
 from gui.palette import apply
 from gui.preferences import Preferences
+from gui.replay.compare_dialog import CompareDialog, ExistingDialog
+from gui.replay.dialogs import KeyDialog
 from gui.replay.page import ReplayPage
 from gui.setup.page import SetupPage
 from gui.setup.subject import Probes
@@ -63,10 +69,30 @@ def _run(modality: str) -> QWidget:
     return window
 
 
-PAGES: dict[str, Callable[[Path], QWidget]] = {
-    "setup": lambda folder: SetupPage(
-        Preferences(folder / "console.ini"), looks=Looks(), state=folder
-    ),
+def _setup(folder: Path) -> SetupPage:
+    return SetupPage(Preferences(folder / "console.ini"), looks=Looks(), state=folder)
+
+
+def _console(folder: Path) -> ConsoleWindow:
+    pages = replace(PAGES, setup=lambda _: _setup(folder))
+    return ConsoleWindow(Preferences(folder / "console.ini"), None, lambda _: None, pages)
+
+
+def _upon(make: Callable[[QWidget], QWidget]) -> QWidget:
+    """Make a dialog whose parent lives as long as it."""
+    parent = QWidget()
+    made = make(parent)
+    made.kept = parent  # type: ignore[attr-defined]
+    return made
+
+
+FACES: dict[str, Callable[[Path], QWidget]] = {
+    "setup": _setup,
+    "console": _console,
+    "keys": lambda _: _upon(help_box),
+    "sealed": lambda folder: _upon(lambda parent: KeyDialog(parent, folder / "run.mcap")),
+    "compare": lambda folder: _upon(lambda parent: CompareDialog(parent, folder)),
+    "compare-runs": lambda folder: _upon(lambda parent: ExistingDialog(parent, folder)),
     "run-fmri": lambda _: _run("fmri"),
     "run-eeg": lambda _: _run("eeg"),
     "summary": lambda _: SummaryPage(now=lambda: NOW),
@@ -79,16 +105,16 @@ def look(qapp: QApplication) -> None:
     apply(qapp)
 
 
-@pytest.fixture(params=[(name, code) for name in PAGES for code in LANGUAGES], ids=" ".join)
+@pytest.fixture(params=[(name, code) for name in FACES for code in LANGUAGES], ids=" ".join)
 def page(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, QWidget]]:
     name, code = request.param
     use(code)
-    made = PAGES[name](tmp_path)
+    made = FACES[name](tmp_path)
     made.show()
     QApplication.processEvents()
     yield f"{name}-{code}", made
     use("en")
-    made.shut()  # type: ignore[attr-defined]
+    getattr(made, "shut", made.close)()
     assert not left_running(made)
     drop(made)
 
