@@ -9,13 +9,15 @@ from phosphene.gate.diary import GateDiary
 from phosphene.gate.memory import GateMemory
 from phosphene.gate.policy import GatePolicy
 from phosphene.gate.rules import confirms_after_crash
-from phosphene.gate.window import end_frozen
+from phosphene.gate.window import end_frozen, suspended
 from phosphene.messages import Beat
 from phosphene.node import NodeContext
 
 __all__ = ["Stopping"]
 
 WINDOW, STOP = "gui", "stop"
+HUNG_S = 2.0
+"""A window that is only slow, on a busy machine, beats again before."""
 
 
 class Stopping:
@@ -49,12 +51,16 @@ class Stopping:
         self._memory, self._diary = memory, diary
         self._tell, self._drop, self._blank = tell, drop, blank
         self._pids: dict[str, int] = {}
+        self._window_s = 0.0
+        self._showed = 0
 
     def hear(self, beat: Beat) -> None:
         """Look whether a sign of life is of a new process, or tells a press of the device."""
         if beat.pid != self._pids.get(beat.producer, beat.pid):
             self.came_back(beat.producer)
         self._pids[beat.producer] = beat.pid
+        if beat.producer == WINDOW:
+            self._window_s = max(self._window_s, beat.t_sent)
         if beat.producer != STOP:
             return
         change = self._policy.latch.hear(beat.pid, beat.counts.get("presses", 0))
@@ -88,12 +94,18 @@ class Stopping:
         """Blank first; then forget what has not reached anybody yet."""
         self._tell()
         self._diary.stop("stopped", source, self._drop())
+        self._showed = self._pids.get(WINDOW, 0)
         self._end_frozen_window()
 
     def _end_frozen_window(self) -> None:
-        """End a window that stands still: it cannot blank the screen itself."""
-        pid, now = self._pids.get(WINDOW, 0), self._context.clock.now()
-        frozen = WINDOW in self._context.plan.nodes and not self._policy.bonded(WINDOW, now)
-        if pid and frozen and end_frozen(pid):
-            self._pids[WINDOW] = 0
+        """End a window that stands still: it cannot blank the screen itself.
+
+        One that came after the stop has never had a picture, and may take its time to start.
+        """
+        pid = self._showed
+        if not pid or pid != self._pids.get(WINDOW) or WINDOW not in self._context.plan.nodes:
+            return
+        silent_s = self._context.clock.now() - self._window_s
+        if (suspended(pid) or silent_s > HUNG_S) and end_frozen(pid):
+            self._pids[WINDOW] = self._showed = 0
             self._diary.fell(WINDOW)

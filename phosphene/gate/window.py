@@ -6,15 +6,26 @@ import os
 import signal
 from pathlib import Path
 
-__all__ = ["end_frozen"]
+__all__ = ["end_frozen", "suspended"]
 
 
-def _parent(pid: int) -> int:
+def _stat(pid: int) -> list[str]:
+    """Return what the system says of a process, from its state on; nothing of one that is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return 0
-    return int(stat.rpartition(")")[2].split()[1])
+        return []
+    return stat.rpartition(")")[2].split()
+
+
+def _parent(pid: int) -> int:
+    found = _stat(pid)
+    return int(found[1]) if found else 0
+
+
+def suspended(pid: int) -> bool:
+    """Return whether a process is stopped by a signal, so that nothing in it can go on."""
+    return _stat(pid)[:1] in (["T"], ["t"])
 
 
 def end_frozen(pid: int) -> bool:
