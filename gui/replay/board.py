@@ -71,6 +71,8 @@ class Board(QWidget):
             side.panel.set_side(UNIT_PX * multiple)
             side.setFixedWidth(UNIT_PX * multiple)
         self.seen.set_side(UNIT_PX * max(LEAST_SIDE - 1, multiple - (2 if beside else 1)))
+        if (row := self.layout()) is not None:
+            row.activate()  # now, not after the next paint
 
     def show_opened(self, opened: list[Opened]) -> None:
         """Take one recording, or two."""

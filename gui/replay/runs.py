@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ __all__ = ["Child", "Children"]
 PATIENCE_MS = 5000
 LAST_LINES = 6
 MOST_LETTERS = 20_000
-_NOISE = ("it/s", "volume/s", "epoch/s", "step/s", "frame/s")
+_NOISE = re.compile(r"\d(?:it|volume|epoch|step|frame)?s? \[|%\|")
+"""A line of a progress bar."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Children(QObject):
     def last_words(self) -> str:
         """Return the last lines that the process said, without its progress."""
         lines = self._said.replace("\r", "\n").splitlines()
-        told = [line.strip() for line in lines if not any(noise in line for noise in _NOISE)]
+        told = [line.strip() for line in lines if not _NOISE.search(line)]
         return "\n".join([line for line in told if line][-LAST_LINES:])
 
     def _read(self) -> None:

@@ -285,6 +285,8 @@ def test_children_run_in_order_and_tell_their_last_words(qtbot: QtBot, code: int
     assert ("one", 0.5) in told
     assert told[-1] == ("two", -1.0)
     assert "the end" in said.args[0]
+    row._said = "begun\n25volume [00:40,  2.98s/volume, late 0]\rreport:  40%|##  | 2/5 [0:1]\nbad"
+    assert row.last_words() == "begun\nbad", "progress is no word"
     row.stop()
 
 
@@ -306,6 +308,18 @@ def test_the_page_fits_and_everything_is_named(page: ReplayPage, run: Path, qtbo
     assert misfits(page) == []
     assert faults_of_reach(page) == []
     assert page.minimumSizeHint().height() <= 600, "room for the console's own strip"
+
+
+def test_pictures_grow_and_shrink_with_the_page_and_never_overlap(
+    page: ReplayPage, run: Path, qtbot: QtBot
+) -> None:
+    opened(qtbot, page, run)
+    for size, side_px in (((1920, 1040), 640), ((1280, 700), 320), ((1240, 600), 256)):
+        page.resize(*size)
+        side, seen = page.board.sides[0], page.board.seen
+        assert side.panel.area.width() == side_px
+        assert side.geometry().right() < seen.geometry().left()
+        assert page.board.geometry().bottom() < page.timeline.geometry().top() + 1
 
 
 def test_space_presses_nothing(page: ReplayPage, run: Path, qtbot: QtBot) -> None:
