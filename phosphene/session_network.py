@@ -73,7 +73,7 @@ class NetworkSettings(_Settings):
     listen : str or None
         IP address at which it listens, where that is another one than `address`.
     port : int
-        First of twelve TCP ports; those that are used are open while the run lasts.
+        First of eleven TCP ports; those that are used are open while the run lasts.
     everywhere : bool
         True: `listen` may be ``0.0.0.0``, which is every network that the machine is in.
     machines : tuple of MachineSettings

@@ -8,6 +8,7 @@ as they are here.
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -185,8 +186,6 @@ class _Crew:
 
 
 def _end(child: Child) -> None:
-    import signal
-
     for number, patience_s in ((signal.SIGTERM, _END_S), (signal.SIGKILL, _END_S)):
         child.signal(number)
         if child.wait(patience_s):

@@ -42,6 +42,18 @@ for command in (["keys", "--help"], ["live", "--help"]):
         pass
 print("TRIED", tried)
 """
+WINDOWS = """
+import os
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+import gui, phosphene.network.joining, phosphene.network.watching
+for part in pkgutil.walk_packages(gui.__path__, "gui."):
+    if not part.name.endswith("__main__"):
+        importlib.import_module(part.name)
+from PySide6.QtWidgets import QApplication
+application = QApplication([])
+application.processEvents()
+print("TRIED", tried)
+"""
 CATCHES = """
 import socket
 for call in (lambda: socket.create_connection(("192.0.2.1", 9), 0.1),
@@ -70,3 +82,7 @@ def test_the_watch_sees_whoever_calls() -> None:
 
 def test_loading_every_node_and_working_calls_nobody() -> None:
     assert said(CORE) == "TRIED []"
+
+
+def test_loading_every_window_and_the_network_calls_nobody() -> None:
+    assert said(WINDOWS) == "TRIED []"
