@@ -123,6 +123,27 @@ def test_the_participants_picture_never_shows_the_operator_more_than_their_own()
     assert picture.shape == (8, 8, 3)
 
 
+def test_a_stop_makes_the_window_forget_the_newest_seconds() -> None:
+    model = RunModel(plan())
+    for k in range(20):
+        values = {"roi_FFA_psc": float(k)}
+        quality = made(Quality, float(k), index=k, t_data=2.0 * k, values=values)
+        model.take([("acquisition", quality), percept(float(k), k, 2.0 * k, 0.0)], float(k))
+    model.take([view(20.0, "operator"), frame(20.0, percept_seq=19)], 20.0)
+    assert model.pictures(20.0).percept is not None
+    stopped = made(
+        View, 20.1, sink="operator", passing=False, reason="stop", passed=0, phase="stopped"
+    )
+    model.take([("view-operator", stopped)], 20.1)
+    assert model.pictures(20.1).percept is None
+    assert model.pictures(20.1).operator.picture is None
+    plotted = model.plotted()
+    assert plotted.confidence[0].max() == plotted.regions["FFA"][0].max() == 28.0
+    model.take([percept(21.0, 20, 40.0, 0.0)], 21.0)
+    model.take([("view-operator", stopped)], 21.1)
+    assert model.pictures(21.1).percept is not None, "it is forgotten once, not over and over"
+
+
 def test_a_silent_gate_blanks() -> None:
     model = RunModel(plan())
     model.take([view(1.0, "operator"), frame(1.0)], 1.0)
