@@ -1,11 +1,14 @@
-"""A settings file that is being edited: its text with all comments, its values, its problems."""
+"""A settings file that is being edited: text with all comments, values, problems. No Qt."""
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
-from collections.abc import MutableMapping, MutableSequence
+import tomllib
+from collections.abc import Callable, MutableMapping, MutableSequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +23,8 @@ __all__ = ["Checked", "Draft"]
 
 Model = TypeVar("Model", bound=BaseModel)
 Where = tuple[str | int, ...]
+_LIMITS = (TOMLKitError, tomllib.TOMLDecodeError, KeyError, IndexError, TypeError, ValueError,
+           AttributeError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,8 @@ class Draft(Generic[Model]):
         self.model, self.path = model, path
         try:
             self._document = tomlkit.parse(text)
-        except TOMLKitError as error:
+            self._values = tomllib.loads(text)
+        except (TOMLKitError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"session file {path}: not valid TOML: {error}") from error
         self._saved = text
 
@@ -80,67 +86,40 @@ class Draft(Generic[Model]):
     @property
     def values(self) -> dict[str, Any]:
         """Everything that is set, as plain values."""
-        return dict(self._document.unwrap())
+        return copy.deepcopy(self._values)
 
     def get(self, path: Where) -> Any:
         """Return what is set, as a plain value; None where nothing is."""
-        at: Any = self.values
-        for part in path:
-            try:
-                at = at[part]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return at
+        return copy.deepcopy(_found(self._values, path))
 
     def set(self, path: Where, value: Any) -> None:
         """Set a value; None takes it out, and the default holds."""
         held = self.get(path)
         if held == value and type(held) is type(value):
             return
-        if value is None:
-            self._take_out(path)
-            return
-        at: Any = self._document
-        for part in path[:-1]:
-            if isinstance(part, str) and part not in at:
-                at[part] = tomlkit.table()
-            at = at[part]
-        name = path[-1]
-        if isinstance(value, dict) and isinstance(held, dict):
-            _bring_into_line(at[name], value)
-        elif isinstance(value, dict):
-            inline = tomlkit.inline_table()
-            inline.update(value)
-            at[name] = inline
-        else:
-            at[name] = value
+        wanted = self.values
+        _put(wanted, path, value)
+        self._edit(path, wanted, lambda document: _put(document, path, value))
 
     def add_row(self, path: Where, values: dict[str, Any]) -> None:
         """Add a row to a list of tables."""
-        parent: Any = self._document
-        for part in path[:-1]:
-            if part not in parent:
-                parent[part] = tomlkit.table()
-            parent = parent[part]
-        row = tomlkit.table()
-        row.update(values)
-        rows = parent.get(path[-1])
-        if isinstance(rows, MutableSequence) and len(rows):
-            rows.append(row)
-            return
-        if rows is not None:
-            del parent[path[-1]]
-        fresh = tomlkit.aot()
-        fresh.append(row)
-        parent[path[-1]] = fresh
+        wanted = self.values
+        rows = _found(wanted, path)
+        kept = rows if isinstance(rows, list) else []
+        _put(wanted, path, [*kept, values])
+        self._edit(path, wanted, lambda document: _add_row(document, path, values))
 
     def remove_row(self, path: Where, row: int) -> None:
         """Take a row out of a list of tables."""
-        rows = self._at(path)
-        if isinstance(rows, MutableSequence) and 0 <= row < len(rows):
-            del rows[row]
-            if not rows:
-                self._take_out(path)
+        rows = self.get(path)
+        if not isinstance(rows, list) or not 0 <= row < len(rows):
+            return
+        if len(rows) == 1:
+            self.set(path, None)
+            return
+        wanted = self.values
+        del _found(wanted, path)[row]
+        self._edit(path, wanted, lambda document: _found(document, path).__delitem__(row))
 
     def check(self) -> Checked[Model]:
         """Validate all that is set."""
@@ -179,18 +158,87 @@ class Draft(Generic[Model]):
         """Whether the file on the disk is another one than was opened or saved."""
         return self.path is not None and _read(self.path) != self._saved
 
-    def _at(self, path: Where) -> Any:
-        at: Any = self._document
-        for part in path:
-            if isinstance(at, MutableMapping) and part not in at:
-                return None
-            at = at[part]
-        return at
+    def _edit(self, path: Where, wanted: dict[str, Any], edit: Callable[[Any], Any]) -> None:
+        """Edit the text, and see that it says what is wanted: the library has its limits.
 
-    def _take_out(self, path: Where) -> None:
-        parent = self._at(path[:-1])
+        Where it does not (keys with dots above all tables, for one), the table is written anew at
+        the end, or as a last resort everything is; comments of what is written anew are lost.
+        """
+        before, top = self.text, path[0]
+
+        def table_anew(document: Any) -> None:
+            del document[top]
+            document[top] = wanted[str(top)]
+
+        for try_it in (edit, table_anew):
+            document = tomlkit.parse(before)
+            try:
+                try_it(document)
+                right = tomllib.loads(tomlkit.dumps(document)) == wanted
+            except _LIMITS:
+                continue
+            if right:
+                self._document, self._values = document, wanted
+                return
+        self._document, self._values = tomlkit.parse(tomlkit.dumps(wanted)), wanted
+
+
+def _found(at: Any, path: Where) -> Any:
+    for part in path:
+        try:
+            at = at[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return at
+
+
+def _put(root: Any, path: Where, value: Any) -> None:
+    """Set a value in plain tables or in a document; None takes it out."""
+    if value is None:
+        parent = _found(root, path[:-1])
         if isinstance(parent, MutableMapping) and path[-1] in parent:
             del parent[path[-1]]
+        return
+    at = root
+    for part, following in pairwise(path):
+        at = _inside(at, part, rows=isinstance(following, int))
+    held = at[path[-1]] if isinstance(at, MutableMapping) and path[-1] in at else None
+    if isinstance(value, dict) and isinstance(held, MutableMapping):
+        _bring_into_line(held, value)
+    elif isinstance(value, dict) and type(at) is not dict:
+        inline = tomlkit.inline_table()
+        inline.update(value)
+        at[path[-1]] = inline
+    else:
+        at[path[-1]] = value
+
+
+def _inside(at: Any, part: str | int, *, rows: bool = False) -> Any:
+    """Return what lies in a table or list; whatever is neither makes room for a table."""
+    wanted = MutableSequence if rows else MutableMapping
+    there = isinstance(part, int) or part in at
+    if not there or not isinstance(at[part], wanted):
+        plain = type(at) in (dict, list)
+        inline = isinstance(part, int)
+        at[part] = {} if plain else tomlkit.inline_table() if inline else tomlkit.table()
+    return at[part]
+
+
+def _add_row(document: Any, path: Where, values: dict[str, Any]) -> None:
+    parent = document
+    for part in path[:-1]:
+        parent = _inside(parent, part)
+    row = tomlkit.table()
+    row.update(values)
+    rows = parent.get(path[-1])
+    if isinstance(rows, MutableSequence) and len(rows):
+        rows.append(row)
+        return
+    if rows is not None:
+        del parent[path[-1]]
+    fresh = tomlkit.aot()
+    fresh.append(row)
+    parent[path[-1]] = fresh
 
 
 def _bring_into_line(table: MutableMapping[str, Any], values: dict[str, Any]) -> None:

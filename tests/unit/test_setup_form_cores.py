@@ -162,19 +162,33 @@ VALUES = {
 }  # fmt: skip
 
 
+DOTTED = """\
+acquisition.fmri.realign = "auto"
+renderer.large.tiny = "x"
+person = "p01"
+[source]
+kind = "folder"
+[gate]
+task.on = false
+[consent]
+"""
+
+
 @settings(max_examples=15)
 @given(st.lists(st.sampled_from(sorted(VALUES)).flatmap(
     lambda name: st.tuples(st.just(name), st.none() | VALUES[name])), max_size=8))  # fmt: skip
 def test_what_was_set_is_what_the_file_says(edits: list[tuple[str, object]]) -> None:
-    draft = Draft.open(Session, EXAMPLE)
-    wanted: dict[str, object] = {}
-    for name, value in edits:
-        draft.set(tuple(name.split(".")), value)
-        wanted[name] = value
-    held = Draft(Session, draft.text)
-    for name, value in wanted.items():
-        assert held.get(tuple(name.split("."))) == value
-    assert held.get(("acquisition", "fmri", "realign")) == "auto", "others stay"
+    for text in (EXAMPLE.read_text("utf-8"), DOTTED):
+        draft = Draft(Session, text)
+        wanted: dict[str, object] = {}
+        for name, value in edits:
+            draft.set(tuple(name.split(".")), value)
+            wanted[name] = value
+        held = Draft(Session, draft.text)
+        for name, value in wanted.items():
+            assert held.get(tuple(name.split("."))) == value
+        assert held.get(("acquisition", "fmri", "realign")) == "auto", "others stay"
+        assert held.get(("source", "kind")) == "folder"
 
 
 def test_rows_are_added_changed_and_removed() -> None:
@@ -190,6 +204,53 @@ def test_rows_are_added_changed_and_removed() -> None:
     inline = Draft(Session, 'protocol.blocks = [{kind = "rest", duration_s = 1}]\n')
     inline.add_row(path, {"kind": "task"})
     assert [row["kind"] for row in inline.get(path)] == ["rest", "task"]
+
+
+WRONG = """\
+person = 7
+source = 3
+gate = [1]
+acquisition.fmri = "x"
+protocol.blocks = [1, 2]
+[renderer]
+large = "small"
+steps = { a = 1 }
+"""
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_a_file_that_is_wrong_in_every_place_can_be_mended(name: str) -> None:
+    path = SETTINGS[name].path
+    draft = Draft(Session, WRONG)
+    assert draft.check().problems
+    draft.set(path, None)
+    assert draft.get(path) is None
+    draft.set(path, "new")
+    assert tomllib.loads(draft.text) == draft.values
+    assert draft.get(path) == "new"
+
+
+def test_rows_that_are_no_rows_are_replaced() -> None:
+    draft, path = Draft(Session, WRONG), ("protocol", "blocks")
+    draft.set((*path, 1, "kind"), "rest")
+    assert draft.get(path) == [1, {"kind": "rest"}]
+    draft.remove_row(path, 0)
+    draft.add_row(path, {"kind": "task"})
+    assert draft.get(path) == [{"kind": "rest"}, {"kind": "task"}]
+    assert tomllib.loads(draft.text)["protocol"]["blocks"] == draft.get(path)
+    draft.add_row(("network", "machines"), {"name": "a"})
+    assert draft.get(("network", "machines", 0, "name")) == "a"
+
+
+def test_cores_know_no_qt() -> None:
+    folder = ROOT / "gui" / "setup"
+    cores = [file for file in folder.glob("*.py") if "No Qt." in file.read_text().split('"""')[1]]
+    assert len(cores) >= 11
+    views = {file.stem for file in folder.glob("*.py")} - {file.stem for file in cores}
+    for file in cores:
+        imported = set(re.findall(r"^\s*(?:from|import) ([\w.]+)", file.read_text(), re.MULTILINE))
+        assert not any(name.startswith("PySide6") for name in imported), file
+        assert not {name.removeprefix("gui.setup.") for name in imported} & views, file
 
 
 def test_all_problems_at_once_each_beside_its_setting() -> None:
