@@ -23,6 +23,7 @@ __all__ = ["Guard", "GuardedContext", "GuardedSocket", "guarded_context"]
 _LOCAL = ("ipc://", "inproc://")
 _NOT_OURS = "an address of this run that this machine may open"
 _LOOK = "Look at [network] of the session."
+_MOST_BYTES = 64 * 2**20
 _HANDSHAKE_MS, _HEARTBEAT_MS, _SILENCE_MS = 5000, 1000, 5000
 
 
@@ -184,7 +185,8 @@ def guarded_context(guard: Network | Guard | None) -> GuardedContext:
 
 
 def _watch_line(socket: zmq.Socket[bytes]) -> None:
-    """Notice a line that is cut, and do not wait for those who knock and say nothing."""
+    """Bound what comes in, notice a line that is cut, do not wait for those who say nothing."""
+    socket.setsockopt(zmq.MAXMSGSIZE, _MOST_BYTES)
     socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
     socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _SILENCE_MS)
