@@ -459,7 +459,8 @@ def test_observers_frames_are_released_or_withdrawn(bench: Bench, qtbot: QtBot) 
     assert bench.asked == ["release", "withdraw"]
 
 
-def test_the_recording_lamp_tells_length_size_and_room(bench: Bench) -> None:
+def test_without_a_recording_the_lamp_is_dark_and_says_so(bench: Bench) -> None:
+    bench.window.refresh_board()
     assert bench.window.strip.recording.text() == "○  not recording"
 
 
