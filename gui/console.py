@@ -69,6 +69,8 @@ def _show(arguments: argparse.Namespace) -> int:
     app.setQuitOnLastWindowClosed(False)
     apply(app)
     window = ConsoleWindow(preferences, arguments.screen, app.exit)
+    if arguments.screen is not None:
+        call(window.setup_page, "choose_screen", arguments.screen)
     if arguments.session is not None:
         call(window.setup_page, "open_path", arguments.session.absolute())
     _obey_signals(window)

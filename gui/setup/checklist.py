@@ -167,11 +167,13 @@ class ScreenChoice(QWidget):
         return True
 
     def choose(self, name: str) -> None:
-        """Choose a screen by its name."""
+        """Choose a screen by its name; one that is not there is chosen too, and not ready."""
         place = self.box.findData(name)
-        if place >= 0:
-            self.box.setCurrentIndex(place)
-            self._choose()
+        if place < 0:
+            self.box.addItem(tr("{screen}: not there", screen=name), name)
+            place = self.box.count() - 1
+        self.box.setCurrentIndex(place)
+        self._choose()
 
     def take_away(self) -> None:
         """Close the test card."""

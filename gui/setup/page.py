@@ -191,6 +191,10 @@ class SetupPage(QWidget):
         """Put the focus where the set-up begins."""
         self.mode.setFocus(Qt.FocusReason.OtherFocusReason)
 
+    def choose_screen(self, name: str) -> None:
+        """Choose the participant's screen; its test card is still to be seen."""
+        self.screen_choice.choose(name)
+
     def start(self) -> None:
         """Begin the run, if all checks hold."""
         if not self.checked():

@@ -352,6 +352,9 @@ def test_the_test_card_is_seen_by_who_can_tell_its_number(
     page = make()
     choice = page.screen_choice
     assert not choice.card.isEnabled()
+    page.choose_screen("GONE")
+    qtbot.waitUntil(lambda: "Participant's screen: not ready" in page.checks.text(), timeout=5000)
+    assert not choice.card.isEnabled()
     choice.choose("MIRROR")
     choice.card.click()
     assert not choice.card_shown
