@@ -71,7 +71,7 @@ class GuiNode:
 
     def __init__(self, context: NodeContext, options: GuiOptions) -> None:
         self._context = context
-        self._ended = self._stop_asked = False
+        self._ended = self._stop_asked = self._closed = False
         self.model = RunModel(context.plan)
         self.receiver = Receiver(context, self.model)
         self._stop_key = StopKey(context)
@@ -89,6 +89,8 @@ class GuiNode:
         self.receiver.start()
 
     def _changed(self) -> None:
+        if self._closed:  # a signal that was on its way
+            return
         self.receiver.seen()
         self.window.paint_soon()
 
@@ -166,6 +168,7 @@ class GuiNode:
 
     def close(self) -> None:
         """Close window and thread."""
+        self._closed = True
         self.receiver.halt()
         self.window.shut()
         self._stop_key.close()

@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
+    from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
     from gui.console_pages import call
@@ -68,7 +69,12 @@ def _show(arguments: argparse.Namespace) -> int:
     os.environ[VARIABLE] = language()
     app.setQuitOnLastWindowClosed(False)
     apply(app)
-    window = ConsoleWindow(preferences, arguments.screen, app.exit)
+
+    def gone(status: int) -> None:
+        # From the loop: an exit that is asked for before it runs would be forgotten.
+        QTimer.singleShot(0, lambda: app.exit(status))
+
+    window = ConsoleWindow(preferences, arguments.screen, gone)
     if arguments.screen is not None:
         call(window.setup_page, "choose_screen", arguments.screen)
     if arguments.session is not None:
@@ -84,8 +90,10 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _obey_signals(window: ConsoleWindow) -> None:
+    from PySide6.QtCore import QTimer
+
     def told(_number: int, _frame: FrameType | None) -> None:
-        window.leave()
+        QTimer.singleShot(0, window.leave)  # from the loop, not in the middle of anything
 
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
