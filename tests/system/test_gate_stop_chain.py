@@ -187,5 +187,4 @@ def test_a_stop_blanks_in_time_whoever_else_is_frozen_or_dead(chain: Chain) -> N
     # Its screen would keep the last picture: it is ended, and begun again.
     chain.until("end of the window", lambda: not window.is_running() or window.status() ==
                 psutil.STATUS_ZOMBIE, 10)  # fmt: skip
-    print({name: f"{1000 * s:.0f} ms" for name, s in took.items()})
     assert max(took.values()) <= BLANK_WITHIN_S, took
