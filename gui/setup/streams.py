@@ -12,7 +12,7 @@ from phosphene.doctor import Finding
 
 __all__ = ["Streams", "findings_of"]
 
-AGAIN_S, PATIENCE_S, WAIT_S = 4.0, 30.0, 2.0
+AGAIN_S, PATIENCE_S, WAIT_S = 8.0, 30.0, 2.0
 _LEVELS = ("ok", "hint", "warning", "error")
 
 
