@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from gui.facts import Thumbnail
+from gui.images import image_of
 from gui.palette import EDGE, PANEL, TEXT
 from gui.texts import tr
 from gui.viewers.draw import draw_lamp, draw_view
@@ -23,7 +24,6 @@ class _Face(QWidget):
         super().__init__()
         self.told = Thumbnail()
         self._image: QImage | None = None
-        self._pixels: npt.NDArray[np.uint8] | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
     def show_told(self, told: Thumbnail) -> None:
@@ -31,14 +31,7 @@ class _Face(QWidget):
             return
         self.told = told
         picture = told.view.picture
-        # The image shares the array's memory, so both are kept together.
-        self._pixels = None if picture is None else np.ascontiguousarray(picture)
-        self._image = None
-        if self._pixels is not None:
-            height, width = self._pixels.shape[:2]
-            self._image = QImage(
-                self._pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888
-            )
+        self._image = None if picture is None else image_of(picture)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)

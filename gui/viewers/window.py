@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QWidget
 
+from gui.images import image_of
 from gui.screens import ScreenFacts, why_unfit
 from gui.texts import tr
 from gui.viewers.draw import BLACK, draw_card, draw_lamp, draw_view
@@ -68,7 +69,6 @@ class ViewerWindow(QWidget):
         self._chosen = "" if screen is None else screen.name()
         self._view = ViewerState()
         self._image: QImage | None = None
-        self._pixels: npt.NDArray[np.uint8] | None = None
         self._card: int | None = None
         self._black = False
         self._wrong_since = QElapsedTimer()
@@ -170,15 +170,7 @@ class ViewerWindow(QWidget):
         self._set(ViewerState(recording=self._view.recording))
 
     def _hold(self, picture: npt.NDArray[np.uint8] | None) -> None:
-        # The image shares the array's memory, so both are kept together.
-        self._pixels = None if picture is None else np.ascontiguousarray(picture)
-        if self._pixels is None:
-            self._image = None
-            return
-        height, width = self._pixels.shape[:2]
-        self._image = QImage(
-            self._pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888
-        )
+        self._image = None if picture is None else image_of(picture)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
         """Draw the view, or black where the window is not where it belongs; the lamp last."""

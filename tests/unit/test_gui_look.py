@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from tests.unit.gui_bench import drop, faint, faults_of_reach, misfits
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWid
 
 from gui import colours, texts
 from gui.colours import CURVES, DIM, GROUNDS, INK, LEAST_CONTRAST, LINK, TEXT, contrast
+from gui.images import image_of
 from gui.language import VARIABLE, has_letters, speak
 from gui.palette import apply, look
 from gui.words import ALARM_COLOURS, MODE_COLOURS, STATE_COLOURS
@@ -126,3 +128,13 @@ def test_a_language_that_does_not_exist_is_refused_but_ends_no_window() -> None:
 
 def test_there_are_always_letters_for_english(qapp: QApplication) -> None:
     assert has_letters("en")
+
+
+def test_an_image_has_the_pixels_and_memory_of_its_own() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    held = picture.copy()
+    image = image_of(picture[:, ::-1])
+    picture[:] = 0
+    assert (image.width(), image.height()) == (7, 5)
+    found = [[image.pixelColor(x, y).getRgb()[:3] for x in range(7)] for y in range(5)]
+    assert np.array_equal(np.array(found), held[:, ::-1])
