@@ -6,8 +6,8 @@ import os
 import signal
 import struct
 import uuid
-from pathlib import Path
 
+import pytest
 import zmq
 
 from phosphene.messages import Command, Message, Reply, decode, encode
@@ -75,8 +75,9 @@ class GateDesk:
 
 
 def test_names_in_consent_devices_and_orders_are_left_nowhere(
-    participant: Participant, tmp_path: Path
+    participant: Participant, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    tmp_path = tmp_path_factory.mktemp("all")  # a short path, as sockets need
     incoming, out = tmp_path / FILE_STEM, tmp_path / "out"
     state = tmp_path / "state"
     incoming.mkdir()

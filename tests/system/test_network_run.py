@@ -85,8 +85,9 @@ def other_clock() -> list[str]:
 
 
 @pytest.fixture
-def people(participant: Participant, tmp_path: Path) -> Path:
+def people(participant: Participant, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A session file, a consent with observers, keys of three machines."""
+    tmp_path = tmp_path_factory.mktemp("net")  # a short path, as sockets need
     for name in ("console", "gpu", "wall", "stranger"):
         new_network_key(tmp_path / f"keys/{name}.network", tmp_path / f"keys/{name}.network.pub")
     (tmp_path / "incoming").mkdir()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import stat
-from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.system.chain import Running, running, wait_for
 
@@ -35,7 +35,10 @@ def inet(run: Running) -> set[tuple[str, str, int]]:
     return found
 
 
-def test_a_run_on_one_machine_listens_nowhere_but_where_lsl_does(tmp_path: Path) -> None:
+def test_a_run_on_one_machine_listens_nowhere_but_where_lsl_does(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("one")  # a short path, as sockets need
     (tmp_path / "incoming").mkdir()
     session = tmp_path / "session.toml"
     session.write_text(SESSION)
