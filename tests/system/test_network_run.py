@@ -286,6 +286,7 @@ def test_a_port_that_somebody_has_ends_the_start_in_words(
     participant: Participant, people: Path
 ) -> None:
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # an earlier run had it
         other.bind(("127.0.0.1", FREE_PORT))
         other.listen()
         with running(
