@@ -103,6 +103,7 @@ class RunOrders:
 
     def confirm_stop(self) -> None:
         """Go to the question who agrees to go on after the participant's stop."""
+        self._top().activateWindow()  # the keys may have been the participant's window's
         self._window.banner.ask()
 
     def send_confirmation(self, person: str) -> None:
