@@ -20,7 +20,14 @@ from tests.unit import gui_bench as bench  # first: it chooses the offscreen scr
 # isort: split
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QMessageBox, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QMessageBox,
+    QWidget,
+)
 
 from gui.actions import DEBOUNCE_S
 from gui.console_guest import RunGuest
@@ -251,6 +258,8 @@ def test_a_whole_pilot_session_by_keys_alone(operator: Operator, bundle: Path) -
     assert operator.window.state() == "ENDED"
     summary = operator.window._stack.currentWidget()
     assert type(summary).__name__ == "SummaryPage"
+    buttons = summary.findChildren(QAbstractButton)
+    operator.wait(lambda: any(button.isEnabled() for button in buttons), "the figures of the run")
     bench.screenshot(operator.window, "console-summary")
     assert run is not None
 
