@@ -69,6 +69,9 @@ class Strip(QFrame):
         self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.consent = QLabel("")
         self.consent.setWordWrap(True)
+        # Three lines, which is what everything that can be allowed takes.
+        self.consent.setStyleSheet("font-size: 11px;")
+        self.consent.setMinimumHeight(40)
         self.consent.setStyleSheet("font-size: 11px;")
         self.consent.setTextFormat(Qt.TextFormat.RichText)
         self.consent.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
