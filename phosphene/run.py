@@ -29,6 +29,7 @@ from phosphene.network.layout import Network
 from phosphene.network.words import told_network
 from phosphene.plan import Plan
 from phosphene.recorder.names import recordings_in
+from phosphene.run_end import end_of
 from phosphene.run_words import tell_bundle, tell_consent, tell_console, tell_outcome, unconsented
 from phosphene.seal.opening import is_sealed
 from phosphene.seal.retention import seal_for
@@ -37,12 +38,8 @@ from phosphene.session import Session
 from phosphene.stimuli.encoder import space_hash
 from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
 
-__all__ = ["RunOptions", "Settling", "end_of", "has_display", "run_chain", "set_aside"]
+__all__ = ["RunOptions", "has_display", "run_chain", "set_aside"]
 
-SETTLE_S = 1.5
-_WATCHED = ("bridge", "acquisition", "decoder")
-# At full speed these are busy with percepts for a while after the decoder has made its last.
-_WATCHED_LOSSLESS = ("renderer", "gate")
 # What a run leaves in its output folder.
 _OF_A_RUN = ("recording*.mcap*", "report.*", "preview.mp4", "logs/*.log")
 
@@ -104,54 +101,6 @@ def has_display() -> bool:
     """Return True where a window can be shown."""
     chosen = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     return sys.platform == "darwin" or any(os.environ.get(name) for name in chosen)
-
-
-class Settling:
-    """Tells when counters have stopped growing.
-
-    Parameters
-    ----------
-    quiet_s : float
-        Seconds without growth that count as settled.
-    """
-
-    def __init__(self, quiet_s: float = SETTLE_S) -> None:
-        self._quiet_s = quiet_s
-        self._last: tuple[int, ...] = ()
-        self._since_s = 0.0
-
-    def settled(self, counters: tuple[int, ...], now_s: float) -> bool:
-        """Return True once `counters` have not changed for the quiet time."""
-        if counters != self._last:
-            self._last, self._since_s = counters, now_s
-        return now_s - self._since_s >= self._quiet_s
-
-
-def end_of(options: RunOptions) -> Callable[[Snapshot], str | None]:
-    """Make the function that recognises the end of a run."""
-    settling = Settling()
-    tools = frozenset(tool.name for tool in options.tools)
-    watched = _WATCHED + (_WATCHED_LOSSLESS if options.speed is None else ())
-
-    def until(now: Snapshot) -> str | None:
-        if options.seconds is not None and now.elapsed_s >= options.seconds:
-            return f"{options.seconds:g} seconds have passed"
-        bridge = now.beats.get("bridge")
-        source_done = bridge is not None and bridge.state == "done"
-        hardware_done = bool(tools) and tools <= now.ended
-        counters = tuple(
-            value
-            for name in watched
-            if name in now.beats
-            for value in now.beats[name].counts.values()
-        )
-        # Counters that stand still because their node is starting again have not settled.
-        quiet = settling.settled(counters, now.elapsed_s) and not now.returning
-        if (source_done or hardware_done) and quiet:
-            return "the recording has ended" if source_done else "the simulated hardware has ended"
-        return None
-
-    return until
 
 
 def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
@@ -338,7 +287,10 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
                 bar.write(line)
             if options.console_fd is not None:
                 tell_console(options.console_fd, folder)
-            outcome = supervisor.run(end_of(options), _watcher(bar))
+            until = end_of(
+                seconds=options.seconds, lossless=options.speed is None, tools=options.tools
+            )
+            outcome = supervisor.run(until, _watcher(bar))
     finally:
         shutil.rmtree(folder.path, ignore_errors=True)
     if out is not None:

@@ -275,6 +275,8 @@ class RendererNode:
 
     def _still(self) -> None:
         """One percept at a time, so that beats and commands are never far apart."""
+        if not self._outlet.heard():
+            return
         arrived = self._inlet.next()
         if arrived is None:
             return
