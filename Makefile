@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 DEMO_OPTIONS ?= --seconds 60 --out out/demo
 DATA ?= ../shared/data
 
-.PHONY: demo test unit system lint format evaluate evaluate-chain evaluate-eeg evaluate-reconstruction bench-fmri bench-eeg bench-decoder bench-render bench-stream bench-gpu doctor clean libraries help
+.PHONY: demo test unit system lint format evaluate evaluate-chain evaluate-eeg evaluate-reconstruction bench-fmri bench-eeg bench-decoder bench-render bench-stream bench-gui bench-gpu doctor clean libraries help
 
 help:
 	@echo "make demo      set up and run the chain on a synthetic participant"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench-decoder  time and memory of fitting and decoding, beside peers; write docs/benchmarks-decoder.md"
 	@echo "make bench-render  speed, evenness, lag and memory of the renderer, beside peers; write docs/benchmarks-render.md"
 	@echo "make bench-stream  smoothness, sharpness and lag of the ways between percepts; write docs/benchmarks-stream.md"
+	@echo "make bench-gui   processor time, delay and blanking of the operator's window; write docs/benchmarks-gui.md"
 	@echo "make bench-gpu     build engines, check parity and measure on a GPU; write docs/benchmarks-gpu.md; skipped without one"
 	@echo "make doctor    check this machine"
 
@@ -100,6 +101,10 @@ bench-render: libraries $(VENV)/.develop
 
 bench-stream: $(VENV)/.develop
 	@$(BIN)/python -m tests.benchmarks.bench_stream --out docs/benchmarks-stream.md $(BENCH_OPTIONS)
+
+# 5 minutes; BENCH_OPTIONS=--quick takes one and writes nothing
+bench-gui: libraries $(VENV)/.develop
+	@$(BIN)/python -m tests.benchmarks.bench_gui --out docs/benchmarks-gui.md $(BENCH_OPTIONS)
 
 bench-gpu: $(VENV)/.develop
 	@$(BIN)/python -m tests.benchmarks.bench_gpu $(BENCH_OPTIONS)

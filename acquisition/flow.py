@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from phosphene.bus import Publisher
 from phosphene.consent import Scope, why_not
+from phosphene.consent.withdrawal import withdrawn_in
 from phosphene.plan import Plan
 
 __all__ = ["FeatureWindow", "Onlookers"]
@@ -108,5 +109,5 @@ class Onlookers:
             self._asked_s = now_s
             person, now = self._plan.session.person, datetime.now(UTC)
             denied = why_not(self._plan.consent, Scope.VIEW_OPERATOR, person, now)
-            self._allowed = denied is None
+            self._allowed = denied is None and withdrawn_in(self._plan.folder) is None
         return self._allowed

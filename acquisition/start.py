@@ -70,12 +70,13 @@ def build(context: NodeContext) -> AcquisitionNode:
     gc.freeze()
     if "decoder" not in plan.nodes:
         return node
-    deadline_s = time.monotonic() + READY_TIMEOUT_S
+    patience_s = plan.patience_s("decoder", READY_TIMEOUT_S)
+    deadline_s = time.monotonic() + patience_s
     while context.beat(node.counts()):
         if node.out.subscribers(b"features"):
             break
         if time.monotonic() > deadline_s:
             node.close()
-            raise NodeError(f"acquisition: no sign of the decoder in {READY_TIMEOUT_S:.0f} s")
+            raise NodeError(f"acquisition: no sign of the decoder in {patience_s:.0f} s")
         node.out.socket.poll(20)
     return node

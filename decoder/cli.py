@@ -31,6 +31,7 @@ from phosphene.commands.source import add_array_options, arrays_of
 from phosphene.dataset import PreparedMeta
 from phosphene.describe import describe_bundle
 from phosphene.errors import ConfigError, PhospheneError, problem
+from phosphene.progress import tell_step
 
 __all__ = [
     "add_load_options",
@@ -152,6 +153,7 @@ class _Progress:
             self._what = what
             self._bar = tqdm(total=total, desc=what, leave=False, dynamic_ncols=True)
         self._bar.update(done - self._bar.n)
+        tell_step(what, done, total)
 
     def tell(self, text: str) -> None:
         """Write a line."""

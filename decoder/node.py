@@ -17,6 +17,7 @@ from phosphene.bus import Publisher, Puller, Pusher, Subscriber
 from phosphene.engine import Engine
 from phosphene.engines.choose import open_engine
 from phosphene.errors import CausalityError, ConfigError, InputError, NodeError
+from phosphene.feedback.protocol import Protocol
 from phosphene.live_bundle import live_bundle
 from phosphene.manifest import REST
 from phosphene.messages import Array, Command, Credit, Features, Grant, Message, Percept
@@ -87,6 +88,8 @@ class DecoderNode:
             block=self._lossless,
             alive=lambda: context.beat(self.counts()),
         )
+        protocol = context.plan.session.protocol
+        self._protocol = None if protocol is None else Protocol.of(protocol)
         self._grant: Grant | None = None
         self._waiting: deque[Message] = deque()
         self._flow = AckWindow(OUTSTANDING)
@@ -143,7 +146,7 @@ class DecoderNode:
         """Decode what is waiting as far as grant and flow control let it."""
         now = self._context.clock.now()
         for message in self.grants.receive():
-            self._grant = message.header
+            self._hear(message.header)
         for message in self._render_acks.receive():
             self._flow.acknowledge(message.header.count, message.header.epoch, now)
         self._waiting.extend(self._features.receive())
@@ -152,6 +155,24 @@ class DecoderNode:
                 break
             self._take(self._waiting.popleft())
         self._acknowledge(force=not self._waiting)
+
+    def _hear(self, grant: Grant) -> None:
+        """Take in what the gate says; after the participant's stop nothing of before is kept."""
+        self._grant = grant
+        if not self._stopped:
+            return
+        self._window.reset()
+        self._waiting.extend(self._features.receive())
+        while self._waiting:
+            self._take(self._waiting.popleft())
+
+    @property
+    def _stopped(self) -> bool:
+        return self._grant is not None and self._grant.phase == "stopped"
+
+    def _outside(self, t_data: float) -> bool:
+        """Return whether data of a time belong to no block of the protocol."""
+        return self._protocol is not None and self._protocol.block_at(t_data) is None
 
     def _fresh(self) -> bool:
         now = self._context.clock.now()
@@ -176,10 +197,14 @@ class DecoderNode:
             self._consumed = self._acked = -1
         self._last_seq = header.seq
         self._consumed = max(self._consumed, header.seq)
+        if self._stopped:
+            self._counts["not_allowed"] += 1
+            return
         window = self._windowed(message) if self._bundle is not None else None
         if window is None:
             return
-        if not (self._fresh() and self._grant is not None and self._grant.decode):
+        allowed = self._fresh() and self._grant is not None and self._grant.decode
+        if not allowed or self._outside(header.t_data):
             self._counts["not_allowed"] += 1
             return
         self._decode(header, window)
@@ -277,11 +302,12 @@ def build(context: NodeContext) -> DecoderNode:
     bundle, engine = _load(context)
     context.beat({}, force=True)
     node = DecoderNode(context, bundle, engine)
-    deadline = time.monotonic() + READY_TIMEOUT_S
+    patience_s = context.plan.patience_s("renderer", READY_TIMEOUT_S)
+    deadline = time.monotonic() + patience_s
     try:
         while context.beat(node.counts()):
-            # The gate listens too where other programs get results.
-            met_renderer = node.out.subscribers(b"percept") > int("outlets" in context.plan.nodes)
+            # The gate listens too where results are fed back or other programs get them.
+            met_renderer = node.out.subscribers(b"percept") > int(context.plan.gate_hears_percepts)
             heard_gate = bool(node.grants.socket.poll(20))
             if ("renderer" not in context.plan.nodes or met_renderer) and (
                 "gate" not in context.plan.nodes or heard_gate
@@ -289,7 +315,7 @@ def build(context: NodeContext) -> DecoderNode:
                 break
             if time.monotonic() > deadline:
                 missing = "renderer" if not met_renderer else "gate"
-                raise NodeError(f"decoder: no sign of the {missing} in {READY_TIMEOUT_S:.0f} s")
+                raise NodeError(f"decoder: no sign of the {missing} in {patience_s:.0f} s")
     except NodeError:
         node.close()
         raise

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from gui.facts import BLANKED_HERE, Board
 from gui.peers import Peer
 from gui.scanner import tr_differs
+from gui.texts import mark, told, tr
 from gui.words import AlarmLevel, State
 
-__all__ = ["NO_ALARM", "Alarm", "alarms", "silence"]
+__all__ = ["Alarm", "alarms", "no_alarm", "silence"]
 
 _SILENT_STEPS, _LOST_STEPS = 3.0, 6.0
 """Intervals without data after which to warn, and after which it is an alarm; a single lost volume
@@ -19,14 +20,19 @@ _SILENT_AT_LEAST_S = 1.5
 _FIRST_SAMPLES_S = 5.0
 """Time that an amplifier has to be found in."""
 _RANK: dict[AlarmLevel, int] = {"high": 0, "medium": 1, "info": 2, "none": 3}
-_SYMBOLS: dict[AlarmLevel, str] = {"high": "■ ALARM", "medium": "▲ WARNING", "info": "● NOTE"}
+_SYMBOLS: dict[AlarmLevel, str] = {
+    "high": mark("■ ALARM"),
+    "medium": mark("▲ WARNING"),
+    "info": mark("● NOTE"),
+}
 _TALLIES = {
-    "lost": "volumes lost: {}",
-    "second series": "files of a second series left out: {}",
-    "restarts": "restarts of the series: {}; a scan that was started anew needs a new run",
-    "outages": "outages of the folder: {}",
+    "lost": mark("volumes lost: {n}"),
+    "second series": mark("files of a second series left out: {n}"),
+    "restarts": mark("restarts of the series: {n}; a scan that was started anew needs a new run"),
+    "outages": mark("outages of the folder: {n}"),
 }
 """Counters whose growth is a warning, in words."""
+_SLOW_FOR_S, _UNSURE_FOR_S = 5.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -68,10 +74,12 @@ class Alarm:
 
     def words(self) -> str:
         """Return the text with the symbol and the word of its level."""
-        return f"{_SYMBOLS[self.level]}  {self.text}" if self.level in _SYMBOLS else self.text
+        return f"{tr(_SYMBOLS[self.level])}  {self.text}" if self.level in _SYMBOLS else self.text
 
 
-NO_ALARM = Alarm("none", "No alarms")
+def no_alarm() -> Alarm:
+    """Return what is told where there is nothing to tell."""
+    return Alarm("none", tr("No alarms"))
 
 
 def alarms(board: Board, state: State, unit: str, now_s: float) -> list[Alarm]:
@@ -84,32 +92,62 @@ def alarms(board: Board, state: State, unit: str, now_s: float) -> list[Alarm]:
     state : str
         State word; an ended or idle run does not miss its data.
     unit : str
-        ``volume`` or ``epoch``.
+        What a step of the data is called.
     now_s : float
         Present time.
     """
     found: list[Alarm] = []
     if board.trouble:
         found.append(Alarm("high", board.trouble))
-    if state in ("RUNNING", "BLANKED"):
+    if state in ("RUNNING", "PAUSED", "BLANKED"):
         found += _about_data(board, unit, now_s)
         found += _about_nodes(board.peers, flowing=board.flowing)
     if state == "BLANKED":
         found.append(_about_blank(board))
-    if board.decode_reason and "view_operator" in (board.scopes or ()):
-        found.append(Alarm("medium", f"Nothing is decoded: {board.decode_reason}", passing=True))
+    elif state == "RUNNING":
+        found += _about_decoding(board)
+    if board.decode_reason and "view_operator" in (board.scopes or ()) and state != "PAUSED":
+        words = tr("Nothing is decoded: {reason}", reason=told(board.decode_reason))
+        found.append(Alarm("medium", words, passing=True))
+    if state != "ENDED":
+        found += _about_disk(board)
     found += _about_scan(board)
-    return sorted(found, key=lambda a: a.rank) or [NO_ALARM]
+    return sorted(found, key=lambda a: a.rank) or [no_alarm()]
+
+
+def _about_decoding(board: Board) -> Iterator[Alarm]:
+    """Word what makes the picture worth less than usual, once it has lasted."""
+    pace = board.pace
+    if pace.latency_ms is not None and pace.slow_s >= _SLOW_FOR_S:
+        words = tr(
+            "Latency {ms} ms, more than {budget} ms",
+            ms=round(pace.latency_ms), budget=round(pace.budget_ms),
+        )  # fmt: skip
+        yield Alarm("medium", words)
+    if pace.unsure_s >= _UNSURE_FOR_S:
+        # It comes and goes with what the person does: told while it lasts, not kept.
+        yield Alarm("medium", tr("Confidence below the threshold: no picture"), passing=True)
+
+
+def _about_disk(board: Board) -> Iterator[Alarm]:
+    facts = board.recorded
+    if facts.full:
+        yield Alarm("high", tr("The disk is full: the recording ends, the views go on"))
+    elif facts.low and facts.left_min is not None:
+        words = tr("The disk is full in {n} minutes", n=int(facts.left_min))
+        yield Alarm("high" if facts.grave else "medium", words)
 
 
 def _about_blank(board: Board) -> Alarm:
     """Word a blank; one that somebody wanted, or that consent demands, is no fault."""
     reason = board.operator.reason
-    wanted = board.blank_here or reason == BLANKED_HERE
+    wanted = board.blank_here or reason == BLANKED_HERE or board.phase == "stopped"
     denied = board.scopes is not None and "view_operator" not in board.scopes
-    level: AlarmLevel = "medium" if wanted or denied else "high"
+    quiet = (wanted or denied) and board.phase != "stopped"
+    level: AlarmLevel = "medium" if quiet else "high"
     # A blank that was wanted, or that precedes the first picture, is no news afterwards.
-    return Alarm(level, f"No pictures: {reason}", wanted or denied or not board.shown_once)
+    words = tr("No pictures: {reason}", reason=told(reason))
+    return Alarm(level, words, wanted or denied or not board.shown_once)
 
 
 def _about_data(board: Board, unit: str, now_s: float) -> list[Alarm]:
@@ -117,13 +155,13 @@ def _about_data(board: Board, unit: str, now_s: float) -> list[Alarm]:
     if missing is not None:
         return [missing]
     if board.features is None:
-        return [Alarm("info", f"Waiting for the first {unit}")]
+        return [Alarm("info", tr("Waiting for the first {unit}", unit=unit))]
     if board.all_pushed:
         return []
     late = _late(board, unit, now_s)
     if late is not None:
         return [late]
-    return [] if board.features.ready else [Alarm("info", "Statistics are warming up")]
+    return [] if board.features.ready else [Alarm("info", tr("Statistics are warming up"))]
 
 
 def silence(board: Board, unit: str, now_s: float) -> Alarm | None:
@@ -143,13 +181,14 @@ def silence(board: Board, unit: str, now_s: float) -> Alarm | None:
         waited_s = 0.0 if board.since_s is None else now_s - board.since_s
         if waited_s <= _FIRST_SAMPLES_S:
             return None
-        words = f"No data from {board.source} yet, for {waited_s:.0f} s"
+        words = tr("No data from {source} yet, for {n} s", source=board.source, n=round(waited_s))
         return Alarm("medium", words, passing=True, first=True)
     silent_s = now_s - board.samples_s
     if silent_s <= _SILENT_AT_LEAST_S:
         return None
     level: AlarmLevel = "high" if silent_s > 2 * _SILENT_AT_LEAST_S else "medium"
-    return Alarm(level, f"No data from {board.source} for {silent_s:.0f} s", first=True)
+    words = tr("No data from {source} for {n} s", source=board.source, n=round(silent_s))
+    return Alarm(level, words, first=True)
 
 
 def _late(board: Board, unit: str, now_s: float) -> Alarm | None:
@@ -160,7 +199,8 @@ def _late(board: Board, unit: str, now_s: float) -> Alarm | None:
     step_s = max(board.step_s or 0.0, _SILENT_AT_LEAST_S / _SILENT_STEPS)
     if silent_s > _SILENT_STEPS * step_s:
         grave = silent_s > _LOST_STEPS * step_s
-        return Alarm("high" if grave else "medium", f"No {unit} for {silent_s:.0f} s")
+        words = tr("No {unit} for {n} s", unit=unit, n=round(silent_s))
+        return Alarm("high" if grave else "medium", words)
     return None
 
 
@@ -169,24 +209,33 @@ def _about_nodes(peers: tuple[Peer, ...], *, flowing: bool) -> Iterator[Alarm]:
     gate = next((p for p in peers if p.name == "gate"), None)
     if gate is not None and gate.health == "silent":
         # All beats come through the gate: without it nothing is known of the others.
-        yield Alarm("high", f"gate: no sign of life for {gate.silent_s:.0f} s")
+        yield _mute(gate)
         return
     for peer in peers:
         if peer.health == "silent":
-            yield Alarm("high", f"{peer.name}: no sign of life for {peer.silent_s:.0f} s")
+            yield _mute(peer)
         elif peer.note and peer.health in ("noted", "starting"):
-            grave = flowing and peer.health == "noted"
-            yield Alarm("medium" if grave else "info", f"{peer.name}: {peer.note}", logged=True)
+            level: AlarmLevel = "medium" if flowing and peer.health == "noted" else "info"
+            yield Alarm(level, f"{peer.name}: {told(peer.note)}", logged=True)
+
+
+def _mute(peer: Peer) -> Alarm:
+    words = tr("{node}: no sign of life for {n} s", node=peer.name, n=round(peer.silent_s))
+    return Alarm("high", words)
 
 
 def _about_scan(board: Board) -> Iterator[Alarm]:
     if board.fd_mm is not None and board.fd_mm > board.fd_limits_mm[1]:
-        yield Alarm("medium", f"Head motion: displacement {board.fd_mm:.2f} mm")
+        yield Alarm("medium", tr("Head motion: displacement {mm} mm", mm=f"{board.fd_mm:.2f}"))
     for tally in board.scan.tallies:
         if tally.number and tally.words in _TALLIES:
             # A scan that was started anew gives this run nothing more.
             level: AlarmLevel = "high" if tally.words == "restarts" else "medium"
-            yield Alarm(level, _TALLIES[tally.words].format(tally.number), counting=True)
+            yield Alarm(level, tr(_TALLIES[tally.words], n=tally.number), counting=True)
     if board.paced and tr_differs(board.scan):
         announced, measured = board.scan.tr_announced_s, board.scan.tr_measured_s
-        yield Alarm("medium", f"TR is {measured:.3f} s, announced {announced:.3f} s")
+        yield Alarm(
+            "medium",
+            tr("TR is {measured} s, announced {announced} s",
+               measured=f"{measured:.3f}", announced=f"{announced:.3f}"),
+        )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import traceback
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,17 +17,20 @@ import zmq
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from gui.answers import PAINT
 from gui.facts import BLANKED_HERE
+from gui.language import speak
 from gui.model import RunModel
 from gui.palette import apply
 from gui.receiver import Receiver
 from gui.shot import Shot
+from gui.viewers.stop_key import StopKey
 from gui.window import OperatorWindow
 from phosphene.errors import NodeError
-from phosphene.messages import Command
+from phosphene.messages import Command, Message
 from phosphene.node import NodeContext, farewell, work
 
-__all__ = ["GuiNode", "GuiOptions", "run"]
+__all__ = ["GuiNode", "GuiOptions", "Turns", "run"]
 
 TURN_MS = 50
 STOP_NOTE = "stop requested by operator"
@@ -68,9 +71,10 @@ class GuiNode:
 
     def __init__(self, context: NodeContext, options: GuiOptions) -> None:
         self._context = context
-        self._ended = self._stop_asked = False
+        self._ended = self._stop_asked = self._closed = False
         self.model = RunModel(context.plan)
         self.receiver = Receiver(context, self.model)
+        self._stop_key = StopKey(context)
         self.window = OperatorWindow(
             context.plan,
             self.model,
@@ -78,24 +82,35 @@ class GuiNode:
             self.ask,
             self._ask_stop,
             options.participant_screen,
+            paint=self.paint,
+            press=self._stop_key.press,
         )
         self.receiver.changed.connect(self._changed)
         self.receiver.start()
 
     def _changed(self) -> None:
+        if self._closed:  # a signal that was on its way
+            return
         self.receiver.seen()
         self.window.paint_soon()
 
-    def ask(self, action: str) -> None:
+    def ask(self, action: str, arguments: Mapping[str, str] | None = None) -> None:
         """Send a command to the gate without waiting."""
-        command = self._context.message(
+        given = {"reason": BLANKED_HERE} if action == "blank" else {}
+        self.receiver.ask(self._command(action, {**given, **(arguments or {})}))
+
+    def paint(self, settings: Mapping[str, str]) -> None:
+        """Ask the renderer to paint otherwise, without waiting."""
+        self.receiver.ask(self._command(PAINT, settings))
+
+    def _command(self, action: str, arguments: Mapping[str, str]) -> Message:
+        return self._context.message(
             Command,
             t_acquired=self._context.clock.now(),
             id=uuid.uuid4().hex,
             action=action,
-            arguments={"reason": BLANKED_HERE} if action == "blank" else {},
+            arguments=dict(arguments),
         )
-        self.receiver.ask(command)
 
     def _ask_stop(self) -> None:
         self._stop_asked = True
@@ -153,38 +168,62 @@ class GuiNode:
 
     def close(self) -> None:
         """Close window and thread."""
+        self._closed = True
         self.receiver.halt()
         self.window.shut()
+        self._stop_key.close()
 
 
-class _Turns:
-    """Runs the shell's round from a timer and keeps the error that ends it."""
+class Turns:
+    """Runs the shell's round from a timer and keeps the error that ends it.
 
-    def __init__(self, app: QApplication, context: NodeContext, node: GuiNode) -> None:
-        self._app, self._context, self._node = app, context, node
+    Parameters
+    ----------
+    context : NodeContext
+        The node's shell.
+    node : GuiNode
+        What works.
+    shown : Callable
+        Says whether the window is still there; one that is gone ends the node.
+    leave : Callable
+        Called once, when the node has to end.
+    """
+
+    def __init__(
+        self,
+        context: NodeContext,
+        node: GuiNode,
+        shown: Callable[[], bool],
+        leave: Callable[[], None],
+    ) -> None:
+        self._context, self._node = context, node
+        self._shown, self._leaves = shown, leave
         self.error: Exception | None = None
         self.timer = QTimer()
         self.timer.timeout.connect(self.turn)
         self.timer.start(TURN_MS)
 
     def turn(self) -> None:
+        """Beat and work; leave where that has come to its end."""
         try:
             going = self._context.beat(self._node.counts())
             work(self._context, self._node)
         except Exception as error:
             self.fail(error)
             return
-        if not going or not self._node.window.isVisible():
-            self._leave()
+        if not going or not self._shown():
+            self.leave()
 
-    def _leave(self) -> None:
-        self.timer.stop()
-        # Not quit(): that asks the windows first, and ours refuses to close during a run.
-        self._app.exit()
+    def leave(self) -> None:
+        """End the node; the second time nothing happens."""
+        if self.timer.isActive():
+            self.timer.stop()
+            self._leaves()
 
     def fail(self, error: Exception) -> None:
+        """End the node because of an error."""
         self.error = self.error or error
-        self._leave()
+        self.leave()
 
     def excepthook(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
@@ -214,11 +253,14 @@ def run(context: NodeContext, options: GuiOptions) -> int:
         app = QApplication(["phosphene"])
     app.setQuitOnLastWindowClosed(False)
     apply(app)
+    if english := speak(None):
+        context.tell(english)
     context.beat({}, force=True)
     node = GuiNode(context, options)
     node.window.show()
     context.state = "ready"
-    turns = _Turns(app, context, node)
+    # Not quit(): that asks the windows first, and ours refuses to close during a run.
+    turns = Turns(context, node, node.window.isVisible, app.exit)
     previous, sys.excepthook = sys.excepthook, turns.excepthook
     if options.screenshot is not None:
         shot = Shot(node.window, options.screenshot, node.decoded)

@@ -182,6 +182,17 @@ class Curves:
         low, high = self._limits_mm
         return self._newest.get(names.FD_LOW, low), self._newest.get(names.FD_HIGH, high)
 
+    def latency_ms(self) -> float | None:
+        """Return the newest latency of all stages together; None before each has told one."""
+        parts = [self._latency[stage].last() for stage in STAGES]
+        return None if None in parts else sum(part for part in parts if part is not None)
+
+    def forget(self, seconds: float) -> None:
+        """Drop what the newest seconds of the recording have told of the person."""
+        self._version += 1
+        for series in (self._confidence, *self._regions.values()):
+            series.cut(self._until_s - seconds)
+
     def plotted(self, truth: Timeline) -> Plotted:
         """Return copies of all curves, with the conditions of `truth` as blocks."""
         times, interval_ms = self._interval.curve()

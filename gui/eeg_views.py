@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from gui.facts import Board
 from gui.model import RunModel
+from gui.texts import mark, told, tr
 from phosphene.clock import Clock
 from phosphene.consent import Scope, why_not
 from phosphene.plan import Plan
@@ -24,8 +25,8 @@ def traces_hint(plan: Plan, now: datetime) -> str:
     """Say what the traces wait for."""
     denied = why_not(plan.consent, Scope.VIEW_OPERATOR, plan.session.person, now)
     if denied is None:
-        return "waiting for the first samples"
-    return f"no traces: they need the consent to the operator's view ({denied})"
+        return tr("waiting for the first samples")
+    return tr("no traces: they need the consent to the operator's view ({why})", why=told(denied))
 
 
 class EegViews:
@@ -61,7 +62,7 @@ class EegViews:
         self.eeg.update_from(self._model.plotted())
         percepts_s, epochs_s = (board.stale_s(k, now_s) for k in ("percept", "features"))
         self.eeg.confidence.tell_silence(percepts_s)
-        self.eeg.latency.tell_age(epochs_s, "last epoch")
+        self.eeg.latency.tell_age(epochs_s, mark("last epoch {age} s ago"))
 
     def stop(self) -> None:
         """End the timer of the traces."""

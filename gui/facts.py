@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from gui.pace import Pace
 from gui.peers import Peer
+from gui.recording_lamp import Recorded
 from gui.scanner import Scan
 from gui.seen import Seen
+from gui.texts import told, tr
+from gui.viewers.state import ViewerState
 from phosphene.gate.levels import abstract
-from phosphene.messages import Features, Percept
+from phosphene.messages import Features, Feedback, Percept
 from phosphene.sink import Showing
 
-__all__ = ["BLANKED_HERE", "Board", "Flow", "Pictures"]
+__all__ = ["BLANKED_HERE", "Board", "Flow", "Pictures", "Thumbnail"]
 
+NOTHING, UNRECORDED, UNKNOWN_PACE = ViewerState(), Recorded(), Pace()
 BLANKED_HERE = "blanked by the operator"
 _STALE_S, _STALE_STEPS = 4.0, 4.0
 """Age from which a value is no longer told as the present one: seconds, and steps."""
@@ -24,6 +29,14 @@ class Flow:
 
     messages: int = 0
     newest_s: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnail:
+    """The participant's window as the operator may see it: a view, or words in its place."""
+
+    view: ViewerState = NOTHING
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,25 +51,37 @@ class Pictures:
         The percept behind the operator's picture.
     seen : Seen
         What was really shown when that percept was seen.
+    viewer : ViewerState
+        What the participant's window shows.
+    sealed : bool
+        Whether the operator may not know what feedback the participant gets.
     """
 
     operator: Showing
     participant: Showing
     percept: Percept | None
     seen: Seen
+    viewer: ViewerState = NOTHING
+    sealed: bool = False
 
-    def thumbnail(self) -> Showing:
-        """Return the participant's picture as the operator may see it: never more than their own.
+    def thumbnail(self) -> Thumbnail:
+        """Return the participant's view as the operator may see it: never more than their own.
 
         What the participant may see is not the operator's: without a picture of their own there is
-        none, and detail beyond their own abstraction level is taken out.
+        none, and detail beyond their own abstraction level is taken out. A score that is sealed
+        before the operator is not drawn here either, nor when it comes and goes.
         """
-        mine, theirs = self.operator, self.participant
+        mine, theirs = self.operator, self.viewer
+        lamp = ViewerState(recording=theirs.recording)
+        if self.sealed:
+            return Thumbnail(lamp, tr("sealed: not for the operator"))
         if theirs.picture is None:
-            return theirs
+            shown = theirs.passing or theirs.fixation or theirs.display != "none"
+            return Thumbnail(theirs) if shown else Thumbnail(lamp, told(self.participant.reason))
         if mine.frame is None:
-            return Showing(None, None, theirs.passing, f"not for the operator: {mine.reason}", None)
-        return replace(theirs, picture=abstract(theirs.picture, mine.frame.level))
+            return Thumbnail(lamp, tr("not for the operator: {reason}", reason=told(mine.reason)))
+        picture = abstract(theirs.picture, mine.frame.level)
+        return Thumbnail(replace(theirs, picture=picture))
 
 
 @dataclass(frozen=True)
@@ -99,6 +124,18 @@ class Board:
         When samples last came (LSL clock, seconds); None before the first.
     since_s : float or None
         When the nodes were first heard of.
+    phase : str
+        How far the run is, as the gate says; empty before it has spoken.
+    recorded : Recorded
+        The recording so far.
+    pace : Pace
+        How well pictures follow the data.
+    feedback : Feedback or None
+        What the participant is told, where the operator may know.
+    feedback_passes : bool
+        Whether feedback passes to participant or operator.
+    held : int
+        Frames that observers wait for.
     """
 
     scopes: tuple[str, ...] | None
@@ -119,6 +156,12 @@ class Board:
     source: str = ""
     samples_s: float | None = None
     since_s: float | None = None
+    phase: str = ""
+    recorded: Recorded = UNRECORDED
+    pace: Pace = UNKNOWN_PACE
+    feedback: Feedback | None = None
+    feedback_passes: bool = False
+    held: int = 0
 
     @property
     def flowing(self) -> bool:

@@ -38,6 +38,12 @@ class Series:
         self._x.append(x)
         self._y.append(y)
 
+    def cut(self, x: float) -> None:
+        """Drop the points behind `x`."""
+        while self._x and self._x[-1] > x:
+            self._x.pop()
+            self._y.pop()
+
     def curve(self) -> Curve:
         """Return copies of both axes."""
         n = len(self._x)

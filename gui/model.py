@@ -8,24 +8,31 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from gui.answers import Answers, Painted
 from gui.curves import Curves, Plotted
 from gui.eeg.stream import StreamFacts, stream_facts
 from gui.facts import BLANKED_HERE, Board, Flow, Pictures
+from gui.pace import PaceWatch
 from gui.peers import Peers
+from gui.plan_facts import is_blind, is_recorded, source_name, viewer_of
+from gui.recording_lamp import DiskWatch, Recorded
 from gui.scanner import Scan, scan_facts
 from gui.seen import Seen, Timeline
+from gui.texts import mark, told, tr
+from gui.viewers.state import ViewerState
 from phosphene.messages import (
     Beat,
     Event,
     Features,
+    Feedback,
     Frame,
     Grant,
     Message,
     Percept,
     Quality,
+    Regions,
     Signal,
     StatMap,
     View,
@@ -34,6 +41,7 @@ from phosphene.messages import (
 from phosphene.plan import Plan
 from phosphene.sink import Showing, SinkState
 from phosphene.sink.node import total_counts
+from phosphene.sink.state import FRESH_S
 
 if TYPE_CHECKING:
     from gui.eeg.board import EegBoard
@@ -43,6 +51,12 @@ __all__ = ["MOST_LOG_LINES", "WARNED", "RunModel"]
 GRANT_FRESH_S = 1.0
 MOST_PERCEPTS = 128
 MOST_LOG_LINES = 500
+FORGET_S = 10.0
+"""What the newest seconds have shown is forgotten when the participant stops."""
+FEEDBACK_FRESH_S = 3.0
+MARKERS = "gate"
+"""Events of this producer are the operator's markers: nothing that was shown."""
+_VIEWS = {"operator": mark("operator's"), "self": mark("participant's")}
 WARNED = "▲ "
 """Begins the lines of the log that are warnings."""
 _T = TypeVar("_T")
@@ -65,7 +79,14 @@ class RunModel:
         self._peers = Peers([name for name in plan.nodes if name != "gui"])
         self._paced = plan.mode == "live" or plan.speed == 1.0
         self._map: Message | None = None
+        self._regions: Message | None = None
         self._shown_once = False
+        self._recorded = is_recorded(plan)
+        self._disk = DiskWatch()
+        self._pace = PaceWatch(volumes=plan.session.modality == "fmri")
+        self._views: dict[str, View] = {}
+        self._feedback: Feedback | None = None
+        self._blind, self._viewer = is_blind(plan), viewer_of(plan)
         self._eeg = _eeg_board() if plan.session.modality == "eeg" else None
         self._truth = Timeline()
         self._percepts: OrderedDict[int, Percept] = OrderedDict()
@@ -75,10 +96,9 @@ class RunModel:
         self._log: deque[str] = deque(maxlen=MOST_LOG_LINES)
         self._passing: dict[str, bool] = {}
         self._decode_words: str | None = None
-        self._blank_here = False
-        self._trouble = ""
+        self._answers = Answers()
         self._fault = ""
-        self._source = _source_name(plan)
+        self._source = source_name(plan)
         self._samples = 0
         self._since_s: float | None = None
         self._samples_s: float | None = None
@@ -96,7 +116,9 @@ class RunModel:
 
     def _take_one(self, source: str, message: Message, now_s: float) -> None:
         header = message.header
-        if source != "view-self":
+        if source == "view-self":
+            self._viewer.take(message)
+        else:
             kind = topic_of(header).decode()
             self._flows[kind] = Flow(self._flows.get(kind, Flow()).messages + 1, header.t_sent)
         if isinstance(header, Frame):
@@ -116,21 +138,32 @@ class RunModel:
                 self._percepts.popitem(last=False)
             self._curves.on_percept(header)
         elif isinstance(header, Event):
-            self._truth.add(header)
-            self._curves.on_event()
-            if self._eeg is not None:
-                self._eeg.on_event(header)
+            self._take_event(header)
         elif isinstance(header, Signal):
             self._samples_s = now_s
             if self._eeg is not None:
                 self._eeg.on_signal(message)
         elif isinstance(header, StatMap):
             self._map = message
+        elif isinstance(header, Regions):
+            self._regions = message
+        elif isinstance(header, Feedback) and source == "view-operator":
+            self._feedback = header
         elif isinstance(header, Beat):
             self._take_beat(header)
             self._note_samples(now_s)
         elif isinstance(header, Grant):
             self._take_grant(header)
+
+    def _take_event(self, header: Event) -> None:
+        if header.producer == MARKERS:
+            words = tr("marker at {time} s: {text}", time=f"{header.t_data:.1f}", text=header.label)
+            self._log.append(words)
+            return
+        self._truth.add(header)
+        self._curves.on_event()
+        if self._eeg is not None:
+            self._eeg.on_event(header)
 
     def _take_frame(self, source: str, header: Frame, message: Message, now_s: float) -> None:
         sink = self._sinks[source.removeprefix("view-")]
@@ -142,10 +175,24 @@ class RunModel:
         sink = self._sinks[source.removeprefix("view-")]
         # A silence that this view ends is told first.
         self._note_passing(sink, now_s)
+        before = self._views.get(sink.name)
+        self._views[sink.name] = header
+        if header.phase == "stopped" and (before is None or before.phase != "stopped"):
+            self._forget()
+        if source == "view-operator" and not header.feedback:
+            self._feedback = None
         sink.on_view(header)
         self._note_passing(sink, now_s)
         if source == "view-operator" and not header.passing:
             self._curves.pause()
+
+    def _forget(self) -> None:
+        """Drop what the newest seconds have told of the person: the participant has stopped."""
+        self._percepts.clear()
+        self._feedback = None
+        self._curves.forget(FORGET_S)
+        if self._eeg is not None:
+            self._eeg = _eeg_board()
 
     def _note_passing(self, sink: SinkState, now_s: float) -> None:
         """Log when a view turns blank or comes back, a silent gate included."""
@@ -153,8 +200,10 @@ class RunModel:
         if showing.passing != self._passing.get(sink.name):
             self._passing[sink.name] = showing.passing
             self._shown_once |= showing.passing and sink.name == "operator"
-            words = "frames pass" if showing.passing else f"blank: {showing.reason}"
-            self._log.append(f"{sink.name} view: {words}")
+            words = tr("frames pass")
+            if not showing.passing:
+                words = tr("blank: {reason}", reason=told(showing.reason))
+            self._log.append(tr("{view} view: {words}", view=tr(_VIEWS[sink.name]), words=words))
 
     def _take_beat(self, header: Beat) -> None:
         # A window tells itself nothing; what is said before the first data is no warning yet.
@@ -172,26 +221,22 @@ class RunModel:
 
     def _take_grant(self, header: Grant) -> None:
         self._grant = header
-        words = "decoding is allowed" if header.decode else f"no decoding: {header.reason}"
+        words = tr("decoding is allowed")
+        if not header.decode:
+            words = tr("no decoding: {reason}", reason=told(header.reason))
         if words != self._decode_words:
             self._decode_words = words
             self._log.append(words)
 
     def answered(self, action: str, ok: bool, text: str) -> None:
-        """Note the gate's answer to a request; pictures return only on its confirmation."""
+        """Note an answer to a request."""
         with self._lock:
-            if action == "unblank" and ok:
-                self._blank_here = False
-            self._trouble = "" if ok else f"the gate refused to {action}: {text}"
-            self._log.append(f"gate, {action}: {'done' if ok else 'refused'} ({text})")
+            self._log.append(self._answers.answered(action, ok, text))
 
     def unanswered(self, action: str) -> None:
-        """Note that the gate did not answer a request in time."""
+        """Note that a request was not answered in time."""
         with self._lock:
-            self._trouble = f"the gate did not answer {action!r}: pictures are off in this window"
-            if action != "blank":
-                self._trouble = f"the gate did not answer {action!r}"
-            self._log.append(self._trouble)
+            self._log.append(self._answers.unanswered(action))
 
     def fail(self, fault: str) -> None:
         """Note what ended the receiving thread."""
@@ -203,7 +248,7 @@ class RunModel:
     def blank(self) -> None:
         """Take every picture away here at once, whatever the gate does."""
         with self._lock:
-            self._blank_here = True
+            self._answers.blank_here = True
 
     def acknowledge(self) -> None:
         """Note that the operator has seen what the nodes have to tell."""
@@ -232,7 +277,15 @@ class RunModel:
             if percept is None and operator.frame is None and self._percepts:
                 percept = next(reversed(self._percepts.values()))
             seen = Seen("unknown") if percept is None else self._truth.at(percept.t_seen)
-            return Pictures(operator, participant, percept, seen)
+            viewer = self._viewer.state(participant, now_s)
+            if self._answers.blank_here:
+                viewer = ViewerState(recording=viewer.recording)
+            return Pictures(operator, participant, percept, seen, viewer, self._sealed(now_s))
+
+    def _sealed(self, now_s: float) -> bool:
+        """Tell whether the participant gets feedback that the operator may not know."""
+        given = {k: v.feedback and not _silent(v, now_s) for k, v in self._views.items()}
+        return self._blind or (given.get("self", False) and not given.get("operator", False))
 
     def board(self, now_s: float) -> Board:
         """Return the facts for strip, alarms and status line at `now_s` (seconds)."""
@@ -242,17 +295,18 @@ class RunModel:
             grant = self._grant
             if grant is not None and now_s - grant.t_sent > GRANT_FRESH_S:
                 grant = None
+            view, operator = self._views.get("operator"), self._showing("operator", now_s)
             return Board(
                 scopes=None if grant is None else grant.scopes,
                 decode_reason="" if grant is None or grant.decode else grant.reason,
-                operator=self._showing("operator", now_s),
+                operator=operator,
                 participant=self._showing("self", now_s),
                 features=self._features,
                 step_s=self._curves.step_s(),
                 fd_mm=self._curves.fd_mm(),
                 flows=dict(self._flows),
-                blank_here=self._blank_here,
-                trouble=self._trouble,
+                blank_here=self._answers.blank_here,
+                trouble=self._answers.trouble,
                 fd_limits_mm=self._curves.fd_limits_mm(),
                 scan=self._scan(),
                 peers=tuple(self._peers.peers(now_s)),
@@ -261,7 +315,26 @@ class RunModel:
                 source=self._source,
                 samples_s=self._samples_s,
                 since_s=self._since_s,
+                phase="" if view is None or _silent(view, now_s) else view.phase,
+                recorded=self._disk.of(self._peers, now_s) if self._recorded else Recorded(),
+                pace=self._pace.look(self._curves, operator, self._percepts, now_s),
+                feedback=self._fresh_feedback(now_s),
+                feedback_passes=any(
+                    v.feedback and not _silent(v, now_s) for v in self._views.values()
+                ),
+                held=self._peers.newest("gate", "frames_held") or 0,
             )
+
+    def _fresh_feedback(self, now_s: float) -> Feedback | None:
+        found = self._feedback
+        fresh_s = max(FEEDBACK_FRESH_S, 2 * (self._curves.step_s() or 0.0))
+        return found if found is not None and now_s - found.t_sent < fresh_s else None
+
+    @property
+    def painting(self) -> Painted:
+        """The renderer's newest answer."""
+        with self._lock:
+            return self._answers.painting
 
     def plotted(self) -> Plotted:
         """Return copies of all curves."""
@@ -276,6 +349,11 @@ class RunModel:
         """Return the newest map of where the brain follows the conditions, or None."""
         with self._lock:
             return self._map
+
+    def regions(self) -> Message | None:
+        """Return where the regions lie, or None."""
+        with self._lock:
+            return self._regions
 
     def eeg(self, read: Callable[[EegBoard], _T]) -> _T | None:
         """Return what `read` copies from the EEG, None in a run without."""
@@ -301,19 +379,13 @@ class RunModel:
 
     def _showing(self, name: str, now_s: float) -> Showing:
         showing = self._sinks[name].showing(now_s)
-        if self._blank_here:
+        if self._answers.blank_here:
             return Showing(None, None, False, BLANKED_HERE, None)
         return showing
 
 
-def _source_name(plan: Plan) -> str:
-    """Return the name of the stream of samples: as the session calls it; empty for volumes."""
-    if plan.session.modality != "eeg":
-        return ""
-    source = plan.session.source
-    ids = getattr(source, "source_ids", ())
-    path = getattr(source, "path", None)
-    return str(ids[0]) if ids else "the source" if path is None else Path(path).name
+def _silent(view: View, now_s: float) -> bool:
+    return now_s - view.t_sent > FRESH_S
 
 
 def _eeg_board() -> EegBoard:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLay
 
 from gui.history import Curve
 from gui.palette import CURVES, DIM, PANEL, TEXT
+from gui.texts import mark, tr
 
 __all__ = ["Plot", "figures_html", "legend_html"]
 
@@ -68,6 +69,7 @@ class Plot(QWidget):
         self.area.setMinimumHeight(40)
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self._newest = ""
+        self._tint: str | None = None
         self._age: str | None = None
         self._ticks: Mapping[float, str] | None = None
         self._make_axes(timed, unit)
@@ -140,6 +142,12 @@ class Plot(QWidget):
             line.clear()
         return filled
 
+    def tint(self, colour: str | None) -> None:
+        """Give the plot another ground, to say that something is the matter; None for its own."""
+        if colour != self._tint:
+            self._tint = colour
+            self.area.setBackground(PANEL if colour is None else colour)
+
     def set_range(self, x: tuple[float, float], y: tuple[float, float]) -> None:
         """Set what is visible."""
         self.box.setRange(xRange=x, yRange=y, padding=0)
@@ -154,7 +162,9 @@ class Plot(QWidget):
         self._newest = html
         self._tell_figures()
 
-    def tell_age(self, age_s: float | None, words: str = "") -> None:
+    def tell_age(
+        self, age_s: float | None, words: str = mark("{age} s ago"), **values: object
+    ) -> None:
         """Grey figures and curves of data that stopped `age_s` seconds ago; None: they go on.
 
         Parameters
@@ -162,9 +172,14 @@ class Plot(QWidget):
         age_s : float or None
             Age of the newest data in seconds.
         words : str
-            What is told in place of the figures, before the age.
+            What is told in place of the figures: a marked sentence with ``{age}``.
+        **values
+            What else stands in that sentence.
         """
-        was, self._age = self._age, None if age_s is None else f"{words} {age_s:.0f} s ago"
+        was, self._age = (
+            self._age,
+            None if age_s is None else tr(words, age=f"{age_s:.0f}", **values),
+        )
         if (was is None) != (self._age is None):
             for curve in self.curves:
                 curve.setOpacity(1.0 if self._age is None else STALE_OPACITY)

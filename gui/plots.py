@@ -5,7 +5,9 @@ from __future__ import annotations
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from gui.curves import Plotted
+from gui.region_grid import RegionGrid
 from gui.slice_panel import SlicePanel
+from gui.texts import tr
 from gui.traces import (
     Confidence,
     Displacement,
@@ -40,7 +42,8 @@ class Plots(QWidget):
     def __init__(self, fps: float, min_confidence: float, *, bundle: bool = True) -> None:
         super().__init__()
         self._version = -1
-        hint = "waiting for the first volume"
+        self._grid: RegionGrid | None = None
+        hint = tr("waiting for the first volume")
         self.signal = Signal(hint)
         self.confidence = Confidence(min_confidence, timed=True, bundle=bundle)
         self.latency, self.interval = Latency(hint), Interval(fps)
@@ -49,8 +52,8 @@ class Plots(QWidget):
         self.interval.setFixedHeight(self.slices.height())
         # Each row: its share of the height, and what is in it side by side.
         self._rows: list[tuple[int, list[QWidget]]] = [
-            (9, [Position("Head position", "mm", names.TRANSLATION, hint),
-                 Position("Head rotation", "deg", names.ROTATION, hint)]),
+            (9, [Position(tr("Head position"), "mm", names.TRANSLATION, hint),
+                 Position(tr("Head rotation"), "deg", names.ROTATION, hint)]),
             (9, [self.displacement, Dvars(hint)]),
             (13, [self.signal]),
             (10, [self.confidence, self.latency]),
@@ -60,7 +63,7 @@ class Plots(QWidget):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(4)
         for share, widgets in self._rows:
             row = QHBoxLayout()
@@ -73,7 +76,9 @@ class Plots(QWidget):
             trace.set_range((0.0, 60.0), (0.0, 1.0))
 
     def update_from(self, plotted: Plotted) -> None:
-        """Draw what is given; what has not changed costs nothing."""
+        """Draw what is given; what has not changed, or cannot be seen, costs nothing."""
+        if not self.isVisible():
+            return
         self.interval.update_from(plotted, (0.0, 0.0))
         if plotted.version == self._version:
             return
@@ -84,6 +89,9 @@ class Plots(QWidget):
             if trace is not self.interval:
                 trace.update_from(plotted, span)
 
-    def show_map(self, message: Message | None) -> None:
-        """Show the newest map of where the brain follows the conditions."""
-        self.slices.show_map(message)
+    def show_map(self, message: Message | None, regions: Message | None = None) -> None:
+        """Show the newest map of where the brain follows the conditions, with the regions."""
+        if regions is not None and (self._grid is None or self._grid.message is not regions):
+            self._grid = RegionGrid(regions)
+        if self.isVisible():
+            self.slices.show_map(message, self._grid)

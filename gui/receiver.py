@@ -1,11 +1,12 @@
 """The thread that takes in everything from the bus, so that a busy window never shows old frames.
 
-It drains all sockets into the model and queues at most one signal for the window; commands to the
-gate pass through it, so that the window never waits for an answer.
+It drains all sockets into the model and queues at most one signal for the window; commands to gate
+and renderer pass through it, so that the window never waits for an answer.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from typing import Any
@@ -13,25 +14,37 @@ from typing import Any
 import zmq
 from PySide6.QtCore import QThread, Signal
 
+from gui.answers import PAINT
 from gui.model import RunModel
+from gui.plan_facts import is_blind
 from gui.requests import Requests
 from phosphene.bus import Subscriber
 from phosphene.messages import Message, Reply, decode, encode
 from phosphene.node import NodeContext
+from phosphene.plan import Plan
 
-__all__ = ["SOURCES", "Receiver"]
+__all__ = ["SOURCES", "Receiver", "sources_of"]
 
 POLL_MS = 50
 BATCH = 200
 _INSIDE = "inproc://gui-requests"
 
 SOURCES: dict[str, tuple[bytes, ...]] = {
-    "acquisition": (b"features", b"quality", b"event", b"statmap", b"signal"),
+    "acquisition": (b"features", b"quality", b"event", b"statmap", b"regions", b"signal"),
     "decoder": (b"percept",),
-    "grants": (b"grant", b"beat"),
-    "view-operator": (b"frame", b"view"),
-    "view-self": (b"frame", b"view"),
+    "grants": (b"grant", b"beat", b"event"),
+    "view-operator": (b"frame", b"view", b"feedback"),
+    "view-self": (b"frame", b"view", b"feedback"),
 }
+DESKS = ("gate-control", "paint-control")
+"""Where commands go: to the gate, and those about painting to the renderer."""
+
+
+def sources_of(plan: Plan) -> dict[str, tuple[bytes, ...]]:
+    """Return what is listened to in a run; where it is double-blind, nothing that was decoded."""
+    if not is_blind(plan):
+        return SOURCES
+    return {name: topics for name, topics in SOURCES.items() if name != "decoder"}
 
 
 class Receiver(QThread):
@@ -60,7 +73,7 @@ class Receiver(QThread):
     # ---- called by the window ------------------------------------------------------------------
 
     def ask(self, command: Message) -> None:
-        """Hand a command to the thread, which sends it to the gate; never waits."""
+        """Hand a command to the thread, which sends it on; never waits."""
         self._outbox.send_multipart(encode(command), zmq.NOBLOCK)
 
     def seen(self) -> None:
@@ -87,27 +100,29 @@ class Receiver(QThread):
         context = self._context
         subscribers = {
             name: Subscriber(context.zmq, [context.endpoint(name)], topics)
-            for name, topics in SOURCES.items()
+            for name, topics in sources_of(context.plan).items()
         }
         inbox: zmq.Socket[bytes] = context.zmq.socket(zmq.PULL)
-        gate: zmq.Socket[bytes] = context.zmq.socket(zmq.DEALER)
-        gate.linger = inbox.linger = 0
+        gate, renderer = (context.zmq.socket(zmq.DEALER) for _ in DESKS)
+        gate.linger = renderer.linger = inbox.linger = 0
+        desks = (gate, renderer)
         try:
             inbox.connect(_INSIDE)
-            gate.connect(context.endpoint("gate-control"))
+            for desk, name in zip(desks, DESKS, strict=True):
+                desk.connect(context.endpoint(name))
             poller = zmq.Poller()
-            for socket in (inbox, gate, *(s.socket for s in subscribers.values())):
+            for socket in (inbox, *desks, *(s.socket for s in subscribers.values())):
                 poller.register(socket, zmq.POLLIN)
             while not self.isInterruptionRequested():
                 poller.poll(POLL_MS)
-                told = self._pass_requests(inbox, gate)
+                told = self._pass_requests(inbox, *desks)
                 if self._drain(subscribers) or told:
                     self._tell()
         finally:
             for subscriber in subscribers.values():
                 subscriber.close()
-            inbox.close()
-            gate.close()
+            for socket in (inbox, *desks):
+                socket.close()
 
     def _drain(self, subscribers: dict[str, Subscriber]) -> int:
         """Take in what waits, in batches, so that a flood never holds the model for long."""
@@ -126,13 +141,22 @@ class Receiver(QThread):
             self._pending.set()
             self.changed.emit()
 
-    def _pass_requests(self, inbox: zmq.Socket[Any], gate: zmq.Socket[Any]) -> bool:
+    def _pass_requests(
+        self, inbox: zmq.Socket[Any], gate: zmq.Socket[Any], renderer: zmq.Socket[Any]
+    ) -> bool:
         """Send new and overdue commands, take in answers; return True when there is news."""
         now, news = self._context.clock.now(), False
+
+        def send(message: Message) -> None:
+            desk = renderer if message.header.action == PAINT else gate
+            # A desk that nobody serves must not hold up the pictures.
+            with contextlib.suppress(zmq.Again):
+                desk.send_multipart(encode(message), zmq.NOBLOCK)
+
         for message in _waiting(inbox):
-            gate.send_multipart(encode(message))
+            send(message)
             self._requests.asked(message, now)
-        for message in _waiting(gate):
+        for message in (*_waiting(gate), *_waiting(renderer)):
             command = (
                 self._requests.answered(message.header)
                 if isinstance(message.header, Reply)
@@ -143,7 +167,7 @@ class Receiver(QThread):
                 news = True
         again, lost = self._requests.overdue(now)
         for message in again:
-            gate.send_multipart(encode(message))
+            send(message)
         for command in lost:
             self._model.unanswered(command.action)
             news = True

@@ -1,4 +1,8 @@
-"""Commands that wait for their answer: one second each, asked once more, then given up. No Qt."""
+"""Commands that wait for their answer, are sent once more, and are given up. No Qt.
+
+The gate answers within a second. The renderer may be loading what a setting needs, and answers
+then; a marker is not sent twice, or it would stand twice in the recording.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from phosphene.messages import Command, Message, Reply
 __all__ = ["DEADLINE_S", "Requests"]
 
 DEADLINE_S = 1.0
+PATIENCE_S = {"set": 15.0, "marker": 2.0}
 ATTEMPTS = 2
 
 
@@ -42,9 +47,10 @@ class Requests:
         again: list[Message] = []
         lost: list[Command] = []
         for key, request in list(self._waiting.items()):
-            if now_s - request.sent_s < DEADLINE_S:
+            action = request.message.header.action
+            if now_s - request.sent_s < PATIENCE_S.get(action, DEADLINE_S):
                 continue
-            if request.attempts < ATTEMPTS:
+            if request.attempts < ATTEMPTS and action not in PATIENCE_S:
                 request.attempts += 1
                 request.sent_s = now_s
                 again.append(request.message)

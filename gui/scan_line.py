@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from gui.palette import DIM, TEXT
 from gui.scanner import Scan, tr_differs
+from gui.texts import tr
 from gui.words import ALARM_COLOURS
 
 __all__ = ["ScanLine", "scan_html", "tally_html"]
@@ -27,20 +28,26 @@ def scan_html(scan: Scan, *, paced: bool) -> str:
         Whether the measured TR should be the announced one.
     """
     count = "–" if scan.volumes is None else str(scan.volumes)
-    facts = [_fact("volume", count + (f" of {scan.planned}" if scan.planned else ""))]
+    if scan.planned:
+        count = tr("{n} of {all}", n=count, all=scan.planned)
+    facts = [_fact(tr("volume"), count)]
     announced = "–" if scan.tr_announced_s is None else f"{scan.tr_announced_s:.3f} s"
     measured = "–" if scan.tr_measured_s is None else f"{scan.tr_measured_s:.3f} s"
     off = paced and tr_differs(scan)
-    facts.append(_fact("TR announced", announced))
+    facts.append(_fact(tr("TR announced"), announced))
     facts.append(
         _fact(
-            "measured", ("▲ " if off else "") + measured, ALARM_COLOURS["medium"] if off else TEXT
+            tr("measured"),
+            ("▲ " if off else "") + measured,
+            ALARM_COLOURS["medium"] if off else TEXT,
         )
     )
     if scan.tsnr is not None:
-        facts.append(_fact("tSNR", f"{scan.tsnr:.0f}"))
+        facts.append(_fact(tr("tSNR"), f"{scan.tsnr:.0f}"))
     if scan.drift_psc_per_min is not None:
-        facts.append(_fact("drift", f"{scan.drift_psc_per_min:+.2f} %/min"))
+        facts.append(
+            _fact(tr("drift"), tr("{share} %/min", share=f"{scan.drift_psc_per_min:+.2f}"))
+        )
     return "&nbsp;&nbsp;&nbsp;".join(facts)
 
 
@@ -50,9 +57,9 @@ def tally_html(scan: Scan) -> str:
     for tally in scan.tallies:
         if tally.number:
             colour = ALARM_COLOURS["medium"]
-            words.append(f"<b style='color:{colour}'>▲ {tally.words} {tally.number}</b>")
+            words.append(f"<b style='color:{colour}'>▲ {tr(tally.words)} {tally.number}</b>")
         else:
-            words.append(f"<span style='color:{DIM}'>{tally.words} 0</span>")
+            words.append(f"<span style='color:{DIM}'>{tr(tally.words)} 0</span>")
     return "&nbsp;&nbsp;&nbsp;".join(words)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gui.peers import Peers
+from gui.texts import mark
 from phosphene import quality as names
 
 __all__ = ["Scan", "Tally", "scan_facts", "tr_differs"]
@@ -14,18 +15,18 @@ _TR_TOLERANCE = 0.02
 _TR_TOLERANCE_S = 0.02
 
 _FROM_BRIDGE: dict[str, tuple[str, ...]] = {
-    "duplicates": ("duplicates",),
-    "second series": ("second_series", "moco"),
-    "restarts": ("restarts",),
-    "left out": ("foreign_files", "other_matrix", "truncated", "damaged"),
-    "outages": ("folder_outages",),
+    mark("duplicates"): ("duplicates",),
+    mark("second series"): ("second_series", "moco"),
+    mark("restarts"): ("restarts",),
+    mark("left out"): ("foreign_files", "other_matrix", "truncated", "damaged"),
+    mark("outages"): ("folder_outages",),
 }
 """Words for the operator, and the counters of the bridge that they sum up."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """One counter of things that should not happen."""
+    """One counter of things that should not happen; its words are marked for translation."""
 
     words: str
     number: int
@@ -74,8 +75,10 @@ def scan_facts(values: Mapping[str, float], taken: int | None, peers: Peers) -> 
     """
     told = values.get(names.VOLUMES)
     tallies = [
-        Tally("late", round(values.get(names.LATE, 0.0)) + peers.count("bridge", "late")),
-        Tally("lost", round(values.get(names.LOST, peers.count("acquisition", "volumes_lost")))),
+        Tally(mark("late"), round(values.get(names.LATE, 0.0)) + peers.count("bridge", "late")),
+        Tally(
+            mark("lost"), round(values.get(names.LOST, peers.count("acquisition", "volumes_lost")))
+        ),
     ]
     tallies += [Tally(words, peers.count("bridge", *keys)) for words, keys in _FROM_BRIDGE.items()]
     return Scan(

@@ -1,24 +1,29 @@
-"""Which screen the participant's window may use; pure."""
+"""Which screen a window for other eyes may use; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from gui.texts import tr
 from phosphene.errors import ConfigError, problem
 
-__all__ = ["ScreenFacts", "choose_screen"]
+__all__ = ["ScreenFacts", "choose_screen", "why_unfit"]
 
 
 @dataclass(frozen=True)
 class ScreenFacts:
-    """Name and place of a screen: left, top, width and height in pixels."""
+    """Name, place and serial number of a screen: left, top, width and height in pixels.
+
+    The serial number is empty where the system does not tell it.
+    """
 
     name: str
     left: int
     top: int
     width: int
     height: int
+    serial: str = ""
 
     def overlaps(self, other: ScreenFacts) -> bool:
         """Return True when both show some of the same pixels (mirrored output)."""
@@ -29,39 +34,91 @@ class ScreenFacts:
             and other.top < self.top + self.height
         )
 
+    def called(self, wanted: str) -> bool:
+        """Return whether this is the screen of that name or serial number."""
+        return bool(wanted) and wanted in (self.name, self.serial)
 
-def choose_screen(wanted: str | None, screens: Sequence[ScreenFacts], operator: str) -> int:
-    """Return the index of the participant's screen.
+
+def choose_screen(
+    wanted: str | None,
+    screens: Sequence[ScreenFacts],
+    operator: str | None,
+    keep_off: Collection[str] = (),
+    option: str = "--participant-screen",
+) -> int:
+    """Return the index of the screen that was asked for.
 
     Parameters
     ----------
     wanted : str or None
-        Name that was asked for.
+        Its name or serial number.
     screens : sequence of ScreenFacts
         All screens.
-    operator : str
-        Name of the screen on which the operator's window is.
+    operator : str or None
+        Name of the screen on which the operator's window is; None where nobody knows.
+    keep_off : collection of str
+        Names or serial numbers of further screens that may not be used.
+    option : str
+        What the screen is chosen with, for the messages.
 
     Raises
     ------
     ConfigError
-        If no name was given, no screen has it, or it is or mirrors the operator's screen.
+        If none was named, not exactly one is called so, it is another's, or it is mirrored.
     """
-    names = [s.name for s in screens]
-    others = ", ".join(n for n in names if n != operator) or "none: connect a second screen"
-    cure = "Start with --participant-screen NAME."
-    if wanted is None:
-        raise ConfigError(problem("--participant-screen", wanted, others, cure))
-    if names.count(wanted) != 1:
-        raise ConfigError(problem("--participant-screen", wanted, others, cure))
-    if wanted == operator:
+    free = ", ".join(
+        _words(s) for s in screens if s.name != operator and not any(map(s.called, keep_off))
+    )
+    others = free or "none: connect another screen"
+    found = [k for k, screen in enumerate(screens) if wanted is not None and screen.called(wanted)]
+    cure = f"Choose it with {option}."
+    if len(found) != 1:
+        raise ConfigError(problem(option, wanted, others, cure))
+    chosen = screens[found[0]]
+    if chosen.name == operator:
         what = f"{others}; {wanted!r} is the operator's own screen"
-        raise ConfigError(problem("--participant-screen", wanted, what, cure))
-    index = names.index(wanted)
-    own = next((s for s in screens if s.name == operator), None)
-    if own is not None and screens[index].overlaps(own):
-        what = "a screen that does not mirror the operator's"
-        raise ConfigError(
-            problem("--participant-screen", wanted, what, "Extend the desktop instead.")
-        )
-    return index
+        raise ConfigError(problem(option, wanted, what, cure))
+    if any(map(chosen.called, keep_off)):
+        what = f"{others}; {wanted!r} is in use"
+        raise ConfigError(problem(option, wanted, what, cure))
+    if mirrored := _mirrors(chosen, screens):
+        what = f"a screen that mirrors no other (it shows some of {mirrored.name})"
+        raise ConfigError(problem(option, wanted, what, "Extend the desktop instead."))
+    return found[0]
+
+
+def why_unfit(
+    chosen: str, on: str, screens: Sequence[ScreenFacts], operator: str | None = None
+) -> str:
+    """Return in words why a window may not stay where it is; empty where it may.
+
+    Parameters
+    ----------
+    chosen : str
+        Name of the screen that was chosen for it.
+    on : str
+        Name of the screen on which it is.
+    screens : sequence of ScreenFacts
+        All screens there are now.
+    operator : str or None
+        Name of the screen on which the operator's window is now.
+    """
+    own = next((s for s in screens if s.name == chosen), None)
+    if own is None:
+        return tr("its screen was disconnected")
+    if on != chosen:
+        return tr("the desktop has moved it to another screen")
+    if chosen == operator:
+        return tr("the operator's window is on its screen")
+    if mirrored := _mirrors(own, screens):
+        return tr("its screen is mirrored by {name}", name=mirrored.name)
+    return ""
+
+
+def _mirrors(own: ScreenFacts, screens: Sequence[ScreenFacts]) -> ScreenFacts | None:
+    """Return a screen that shows some of the same pixels."""
+    return next((s for s in screens if s.name != own.name and s.overlaps(own)), None)
+
+
+def _words(screen: ScreenFacts) -> str:
+    return f"{screen.name} ({screen.serial})" if screen.serial else screen.name

@@ -16,7 +16,9 @@ from PySide6.QtWidgets import (
 
 from gui.palette import DIM, PANEL, TEXT
 from gui.plot import figures_html
-from gui.slices import T_SHOWN, cut
+from gui.region_grid import RegionGrid
+from gui.slices import MIDDLE, T_SHOWN, cut
+from gui.texts import tr
 from phosphene.contrasts import contrast_words
 from phosphene.messages import Message
 
@@ -28,12 +30,19 @@ MOST_LETTERS = 24
 
 
 class SlicePanel(QWidget):
-    """A heading with figures, and three slices in one picture."""
+    """A heading with figures, and three slices in one picture.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    height_px : int or None
+        Height of the picture; None takes what there is.
+    """
+
+    def __init__(self, height_px: int | None = HEIGHT_PX) -> None:
         super().__init__()
-        self._shown: Message | None = None
-        self.heading = QLabel("Map, t")
+        self._shown: tuple[Message | None, RegionGrid | None, str] = (None, None, MIDDLE)
+        self._height_px = height_px
+        self.heading = QLabel(tr("Map, t"))
         self.heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
         self.figures = QLabel("")
         self.figures.setTextFormat(Qt.TextFormat.RichText)
@@ -47,7 +56,7 @@ class SlicePanel(QWidget):
         self.view.setCentralItem(self.box)
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.view.setFrameShape(QFrame.Shape.NoFrame)
-        self.hint = QLabel("no map yet")
+        self.hint = QLabel(tr("no map yet"))
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setStyleSheet(f"color: {DIM}; background: {PANEL};")
         self._lay_out()
@@ -57,7 +66,8 @@ class SlicePanel(QWidget):
         top.addWidget(self.heading)
         top.addWidget(self.figures, 1)
         area = QWidget()
-        area.setFixedHeight(HEIGHT_PX)
+        if self._height_px is not None:
+            area.setFixedHeight(self._height_px)
         self._stack = QStackedLayout(area)
         self._stack.addWidget(self.view)
         self._stack.addWidget(self.hint)
@@ -66,25 +76,55 @@ class SlicePanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(1)
         column.addLayout(top)
-        column.addWidget(area)
-        self.setFixedHeight(HEADING_PX + HEIGHT_PX)
+        column.addWidget(area, 1)
+        if self._height_px is not None:
+            self.setFixedHeight(HEADING_PX + self._height_px)
 
-    def show_map(self, message: Message | None) -> None:
-        """Show a map; the same one again costs nothing."""
-        if message is None or message is self._shown:
+    def show_map(
+        self, message: Message | None, regions: RegionGrid | None = None, at: str = MIDDLE
+    ) -> None:
+        """Show a map with the outlines of regions; the same again costs nothing.
+
+        Parameters
+        ----------
+        message : Message or None
+            The newest map; None before the first.
+        regions : RegionGrid or None
+            Where the regions lie.
+        at : str
+            What the slices go through, as `gui.slices.cut` takes it.
+        """
+        wanted = (message, regions, at)
+        same = all(a is b for a, b in zip(wanted[:2], self._shown[:2], strict=True))
+        if (message is None and regions is None) or (same and at == self._shown[2]):
             return
-        self._shown = message
-        found = cut(message)
+        self._shown = wanted
+        found = cut(message, regions, at)
         height, width = found.picture.shape[:2]
         self.box.setRange(xRange=(0, width), yRange=(0, height), padding=0)
         self.item.setImage(found.picture, levels=None, autoLevels=False)
         self._stack.setCurrentWidget(self.view)
+        if message is None:
+            self.heading.setText(tr("Regions"))
+            return
         name = contrast_words(found.contrast)
         if len(name) > MOST_LETTERS:
             name = f"{name[: MOST_LETTERS - 1]}…"
-        self.heading.setText(f"Map, t: {name}")
-        self.setToolTip(f"{found.contrast}; coloured where |t| is {T_SHOWN:g} or more; L is left")
+        self.heading.setText(tr("Map, t: {contrast}", contrast=name))
+        self.setToolTip(
+            tr(
+                "{contrast}; coloured where |t| is {limit} or more; L is left",
+                contrast=found.contrast,
+                limit=f"{T_SHOWN:g}",
+            )
+        )
         x, y, z = found.at_mm
         self.figures.setText(
-            figures_html(f"most {found.strongest:.1f} at {x:.0f} {y:.0f} {z:.0f} mm")
+            figures_html(
+                tr(
+                    "most {t} at {place} mm",
+                    t=f"{found.strongest:.1f}",
+                    place=f"{x:.0f} {y:.0f} {z:.0f}",
+                )
+            )
         )

@@ -8,9 +8,14 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from gui.colours import CURVES
+from gui.region_grid import RegionGrid
 from phosphene.messages import Message, StatMap
 
-__all__ = ["T_SHOWN", "Slices", "cut"]
+__all__ = ["MIDDLE", "PEAK", "T_SHOWN", "Slices", "cut"]
+
+MIDDLE, PEAK = "", "peak"
+"""Where the slices are: through the middle of the brain, or the strongest t; or a region's name."""
 
 T_SHOWN = 3.0
 """Smaller t values are not coloured."""
@@ -51,41 +56,78 @@ class Slices:
     at_mm: tuple[float, float, float]
 
 
-def cut(message: Message) -> Slices:
-    """Cut the slices of a map through the middle of the brain.
+def cut(message: Message | None, regions: RegionGrid | None = None, at: str = MIDDLE) -> Slices:
+    """Cut three slices of a map, with the outlines of regions over it.
 
     Parameters
     ----------
-    message : Message
-        A `StatMap` with its arrays.
+    message : Message or None
+        A `StatMap` with its arrays; None before there is one, then only regions are shown.
+    regions : RegionGrid or None
+        Where the regions lie.
+    at : str
+        What the slices go through: `MIDDLE`, `PEAK` or the name of a region.
+
+    Raises
+    ------
+    ValueError
+        If there is neither a map nor a region.
     """
-    header = message.header
-    assert isinstance(header, StatMap)  # noqa: S101
-    affine = np.asarray(header.affine, np.float64).reshape(4, 4)
-    t = np.nan_to_num(np.asarray(message.arrays["t"], np.float32))
-    below = message.arrays.get("underlay")
-    grey = np.zeros(t.shape, np.uint8) if below is None else np.asarray(below, np.uint8)
+    affine, grey, t, header = _volumes(message, regions)
+    labels = np.zeros(t.shape, np.uint8) if regions is None else regions.on(t.shape, affine)
     peak = np.unravel_index(int(np.argmax(np.abs(t))), t.shape)
     at_mm = affine[:3] @ np.array([*peak, 1.0])
     axes, signs, sizes_mm = _towards_ras(affine)
     t, grey = _turned(t, axes, signs), _turned(grey, axes, signs)
-    middle = _middle(t != 0)
+    labels = _turned(labels, axes, signs)
+    place = _place(t, labels, () if regions is None else regions.names, at)
     views = []
     for axis in range(3):
         across, up = (k for k in range(3) if k != axis)
-        planes = (np.take(volume, middle[axis], axis) for volume in (grey, t))
-        picture = _painted(*(plane.T[::-1] for plane in planes))
-        view = _square(picture, sizes_mm[up], sizes_mm[across], min(sizes_mm))
+        planes = (np.take(volume, place[axis], axis).T[::-1] for volume in (grey, t, labels))
+        view = _square(_painted(*planes), sizes_mm[up], sizes_mm[across], min(sizes_mm))
         if across == 0:
             _mark_left(view)
         views.append(view)
     return Slices(
         picture=_side_by_side(views),
-        contrast=header.contrast,
-        index=header.index,
+        contrast="" if header is None else header.contrast,
+        index=0 if header is None else header.index,
         strongest=float(t.flat[int(np.argmax(np.abs(t)))]),
         at_mm=(float(at_mm[0]), float(at_mm[1]), float(at_mm[2])),
     )
+
+
+def _volumes(
+    message: Message | None, regions: RegionGrid | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8], npt.NDArray[np.float32], StatMap | None]:
+    """Return affine, reference and t values of what there is, and the map's header."""
+    if message is not None:
+        header = message.header
+        assert isinstance(header, StatMap)  # noqa: S101
+        t = np.nan_to_num(np.asarray(message.arrays["t"], np.float32))
+        below = message.arrays.get("underlay")
+        grey = np.zeros(t.shape, np.uint8) if below is None else np.asarray(below, np.uint8)
+        return np.asarray(header.affine, np.float64).reshape(4, 4), grey, t, header
+    if regions is None:
+        raise ValueError("there is neither a map nor a region to show")
+    grey = regions.underlay
+    return regions.affine, grey, np.zeros(grey.shape, np.float32), None
+
+
+def _place(
+    t: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], names: tuple[str, ...], at: str
+) -> tuple[int, ...]:
+    """Return the voxel through which the slices go."""
+    if at == PEAK and t.any():
+        return tuple(int(k) for k in np.unravel_index(int(np.argmax(np.abs(t))), t.shape))
+    inside = labels == names.index(at) + 1 if at in names else np.zeros(t.shape, np.bool_)
+    if inside.any():
+        # The voxel of the region that is nearest to its centre: a bent one need not hold that.
+        voxels = np.argwhere(inside)
+        off = ((voxels - voxels.mean(axis=0)) ** 2).sum(axis=1)
+        return tuple(int(k) for k in voxels[int(np.argmin(off))])
+    return _middle(t != 0 if t.any() else labels != 0)
 
 
 def _towards_ras(
@@ -118,8 +160,10 @@ def _middle(inside: npt.NDArray[np.bool_]) -> tuple[int, ...]:
     return tuple(int(k) for k in (places.min(axis=0) + places.max(axis=0)) // 2)
 
 
-def _painted(grey: npt.NDArray[np.generic], t: npt.NDArray[np.generic]) -> Rgb:
-    """Colour one slice: grey reference, outline of the mask, strong t values on top."""
+def _painted(
+    grey: npt.NDArray[np.generic], t: npt.NDArray[np.generic], labels: npt.NDArray[np.generic]
+) -> Rgb:
+    """Colour one slice: grey reference, outline of the mask, strong t values, regions' edges."""
     shade = np.asarray(grey, np.float32) * (_GREY / 255.0)
     picture = np.repeat(shade.astype(np.uint8)[:, :, np.newaxis], 3, axis=2)
     inside = np.asarray(t) != 0
@@ -129,6 +173,9 @@ def _painted(grey: npt.NDArray[np.generic], t: npt.NDArray[np.generic]) -> Rgb:
         shown = sign * values >= T_SHOWN
         part = np.clip((sign * values[shown] - T_SHOWN) / (2 * T_SHOWN), 0, 1)[:, np.newaxis]
         picture[shown] = (np.array(weak) * (1 - part) + np.array(strong) * part).astype(np.uint8)
+    for label in np.unique(labels[labels != 0]):
+        colour = CURVES[(int(label) - 1) % len(CURVES)]
+        picture[_rim(labels == label)] = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
     return picture
 
 
@@ -140,6 +187,11 @@ def _edge(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     near[:, 1:] |= inside[:, :-1]
     near[:, :-1] |= inside[:, 1:]
     return near & ~inside
+
+
+def _rim(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the outermost voxels of a region."""
+    return _edge(~inside)
 
 
 def _square(picture: Rgb, row_mm: float, column_mm: float, pixel_mm: float) -> Rgb:

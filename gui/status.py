@@ -1,7 +1,8 @@
-"""The lines below the pictures: who and what this run is, how the nodes are, and the log."""
+"""Who and what this run is, how the nodes are, and the log."""
 
 from __future__ import annotations
 
+from collections import deque
 from html import escape
 
 from PySide6.QtCore import Qt
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, 
 from gui.model import MOST_LOG_LINES
 from gui.palette import DIM, EDGE, PANEL, TEXT
 from gui.peers import Health, Peer
+from gui.texts import mark, told, tr
 from gui.words import ALARM_COLOURS, AlarmLevel
 from phosphene.messages import Frame
 from phosphene.plan import Plan
@@ -18,24 +20,27 @@ __all__ = ["StatusPanel", "peer_html", "run_words"]
 
 _FINE = "#4cc38a"
 _LOOKS: dict[Health, tuple[str, str, str]] = {
-    "unknown": ("?", DIM, "not heard yet"),
-    "starting": ("○", DIM, "starting"),
-    "fine": ("●", _FINE, "running"),
+    "unknown": ("?", DIM, mark("not heard yet")),
+    "starting": ("○", DIM, mark("starting")),
+    "fine": ("●", _FINE, mark("running")),
     "noted": ("▲", ALARM_COLOURS["medium"], ""),
-    "silent": ("■", ALARM_COLOURS["high"], "no sign of life"),
-    "ended": ("□", DIM, "ended"),
+    "silent": ("■", ALARM_COLOURS["high"], mark("no sign of life")),
+    "ended": ("□", DIM, mark("ended")),
 }
 """Symbol, colour and words of a node's health; the symbols differ for those who see no colours."""
+RECENT = 2
 _ORDER = ("bridge", "acquisition", "decoder", "renderer", "gate", "recorder", "supervisor")
 
 
 def run_words(plan: Plan, frame: Frame | None) -> str:
     """Word person, run, model and seed, as HTML; steps are counted in a line of their own."""
+    visit = plan.session.consent.visit
     facts = [
-        ("person", plan.session.person),
-        ("run", plan.run),
-        ("model", "–" if frame is None else frame.model),
-        ("seed", str(plan.session.renderer.seed) if frame is None else str(frame.seed)),
+        (tr("person"), plan.session.person),
+        *([(tr("session"), visit)] if visit else []),
+        (tr("run"), plan.run),
+        (tr("model"), "–" if frame is None else frame.model),
+        (tr("seed"), str(plan.session.renderer.seed) if frame is None else str(frame.seed)),
     ]
     return "&nbsp;&nbsp;&nbsp;".join(
         f"<span style='color:{DIM}'>{name}</span> <b>{escape(value)}</b>" for name, value in facts
@@ -60,39 +65,53 @@ def peer_tip(peers: tuple[Peer, ...]) -> str:
     """Word the same in lines, for the tool tip."""
     lines = []
     for peer in peers:
-        words = peer.note or _LOOKS[peer.health][2]
-        again = f" (restarted {peer.restarts} times)" if peer.restarts else ""
+        known = _LOOKS[peer.health][2]
+        words = told(peer.note) if peer.note else tr(known) if known else ""
+        again = " " + tr("(restarted {n} times)", n=peer.restarts) if peer.restarts else ""
         lines.append(f"{peer.name}: {words}{again}")
     return "\n".join(lines)
 
 
 class StatusPanel(QWidget):
-    """Run facts, how the nodes are, and the log."""
+    """How the nodes are and the newest lines of the log; the whole log stands elsewhere.
+
+    Attributes
+    ----------
+    log : QPlainTextEdit
+        The whole log, to be put where there is room for it.
+    run : QLabel
+        Who and what this run is, for the bottom line.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.run, self.nodes = QLabel(""), QLabel("")
-        self.nodes.setStyleSheet("font-size: 11px;")
-        for label in (self.run, self.nodes):
+        self.run, self.nodes, self.recent = QLabel(""), QLabel(""), QLabel("")
+        self._lines: deque[str] = deque(maxlen=RECENT)
+        for label in (self.nodes, self.recent):
+            label.setStyleSheet("font-size: 11px;")
+        for label in (self.run, self.nodes, self.recent):
             label.setTextFormat(Qt.TextFormat.RichText)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.recent.setFixedHeight(15 * RECENT)
+        self.recent.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.recent.setAccessibleName(tr("Newest lines of the log"))
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
-        self.log.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.log.setAccessibleName(tr("Log"))
+        # Within reach of the keyboard, to scroll and to copy; a click leaves the focus where it is.
+        self.log.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.log.setMaximumBlockCount(MOST_LOG_LINES)
-        self.log.setMinimumHeight(48)
         self.log.setStyleSheet(
             f"background: {PANEL}; color: {TEXT}; border: 1px solid {EDGE}; font-size: 11px;"
         )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
-        column.addWidget(self.run)
         column.addWidget(self.nodes)
-        column.addWidget(self.log, 1)
+        column.addWidget(self.recent)
 
     def tell(self, run: str, peers: tuple[Peer, ...]) -> None:
-        """Show the two lines."""
+        """Show who this is and how the nodes are."""
         if self.run.text() != run:
             self.run.setText(run)
         if self.nodes.text() != (nodes := peer_html(peers)):
@@ -101,8 +120,10 @@ class StatusPanel(QWidget):
 
     def add_line(self, line: str, at: str, level: AlarmLevel = "none") -> None:
         """Add a line to the log with the time of day `at`; alarms have their colour."""
+        colour = DIM if level == "none" else ALARM_COLOURS[level]
+        self._lines.append(f"<span style='color:{colour}'>{at}&nbsp; {escape(line)}</span>")
+        self.recent.setText("<br>".join(self._lines))
         if level == "none":
             self.log.appendPlainText(f"{at}  {line}")
         else:
-            colour = ALARM_COLOURS[level]
             self.log.appendHtml(f"<span style='color:{colour}'>{at}&nbsp; {escape(line)}</span>")

@@ -10,7 +10,16 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 from gui.alarms import Alarm
 from gui.latch import Latched
 from gui.palette import BACKGROUND, DIM, EDGE, PANEL, TEXT
-from gui.words import ALARM_COLOURS, MODE_COLOURS, STATE_COLOURS, AlarmLevel, State
+from gui.texts import tr
+from gui.words import (
+    ALARM_COLOURS,
+    MODE_COLOURS,
+    MODE_WORDS,
+    STATE_COLOURS,
+    STATE_WORDS,
+    AlarmLevel,
+    State,
+)
 
 __all__ = ["AlarmLine", "Lamp", "Strip"]
 
@@ -40,7 +49,7 @@ class Lamp(QLabel):
 
 
 class Strip(QFrame):
-    """Mode, state, consent in words, recording lamp and participant lamp; never scrolls.
+    """Mode, state, consent in words, and three lamps: acquiring, participant, recording.
 
     Parameters
     ----------
@@ -50,20 +59,27 @@ class Strip(QFrame):
 
     def __init__(self, mode: str) -> None:
         super().__init__()
-        self.mode = QLabel(mode.upper())
+        self.mode = QLabel(tr(MODE_WORDS[mode]))
         self.mode.setStyleSheet(
             f"background: {MODE_COLOURS[mode]}; color: #0d0f12; font-size: 17px; font-weight: 700;"
             "padding: 0 16px; border-radius: 4px;"
         )
-        self.state = QLabel("IDLE")
+        self.state = QLabel("")
         self.state.setMinimumWidth(112)
         self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.consent = QLabel("")
         self.consent.setWordWrap(True)
+        # Three lines, which is what everything that can be allowed takes.
+        self.consent.setStyleSheet("font-size: 11px;")
+        self.consent.setMinimumHeight(40)
+        self.consent.setStyleSheet("font-size: 11px;")
         self.consent.setTextFormat(Qt.TextFormat.RichText)
-        self.consent.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.recording = Lamp("#ff5c5c")
+        self.consent.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        # Three lines of a long consent: what does not fit stands in the tool tip.
+        self.consent.setFixedHeight(36)
+        self.acquiring = Lamp("#56c8d8")
         self.participant = Lamp("#4cc38a")
+        self.recording = Lamp("#ff5c5c")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)
@@ -71,8 +87,8 @@ class Strip(QFrame):
             widget.setFixedHeight(36)
             row.addWidget(widget)
         row.addWidget(self.consent, 1)
-        row.addWidget(self.participant)
-        row.addWidget(self.recording)
+        for lamp in (self.acquiring, self.participant, self.recording):
+            row.addWidget(lamp)
         self._shown: tuple[State, AlarmLevel] | None = None
         self.tell_state("IDLE")
 
@@ -82,12 +98,12 @@ class Strip(QFrame):
         if (state, missing) == self._shown:
             return
         self._shown = state, missing
-        colour, words = STATE_COLOURS[state], str(state)
+        colour, words = STATE_COLOURS[state], tr(STATE_WORDS[state])
         if state == "RUNNING" and missing != "none":
             colour = ALARM_COLOURS[missing]
-            words = "■ NO DATA" if missing == "high" else "▲ NO DATA"
+            words = f"{'■' if missing == 'high' else '▲'} {tr('NO DATA')}"
         elif state == "BLANKED" and missing == "high":
-            colour, words = ALARM_COLOURS[missing], "BLANKED ■"
+            colour, words = ALARM_COLOURS[missing], f"{tr('BLANKED')} ■"
         self.state.setText(words)
         self.state.setStyleSheet(
             f"color: {colour}; border: 2px solid {colour}; border-radius: 4px; font-size: 15px;"
@@ -97,10 +113,12 @@ class Strip(QFrame):
     def tell_consent(self, words: str) -> None:
         """Show the consent in words."""
         html = (
-            f"<span style='color:{DIM}'>Consent:</span> <span style='color:{TEXT}'>{words}</span>"
+            f"<span style='color:{DIM}'>{tr('Consent:')}</span>"
+            f" <span style='color:{TEXT}'>{words}</span>"
         )
         if self.consent.text() != html:
             self.consent.setText(html)
+            self.consent.setToolTip(words)
 
 
 class AlarmLine(QWidget):
@@ -141,12 +159,12 @@ class AlarmLine(QWidget):
         lines = [(a, a.words()) for a in alarms if a.level != "none"]
         # What is over goes first no more.
         past = [(replace(o.alarm, first=False), o.at) for o in over]
-        lines += [(a, f"{a.words()}   (since {at}, over)") for a, at in past]
+        lines += [(a, f"{a.words()}   {tr('(since {at}, over)', at=at)}") for a, at in past]
         lines.sort(key=lambda line: line[0].rank)
         if not lines:
             lines = [(alarms[0], alarms[0].words())]
         worst = lines[0][0]
-        more = f"   (+{len(lines) - 1} more)" if len(lines) > 1 else ""
+        more = "   " + tr("(+{n} more)", n=len(lines) - 1) if len(lines) > 1 else ""
         self.label.setText(lines[0][1] + more)
         self.label.setToolTip("\n".join(words for _, words in lines))
         colour = ALARM_COLOURS[worst.level]

@@ -8,6 +8,7 @@ from gui.blocks import Bands
 from gui.curves import MOST_BLOCKS, MOST_REGIONS, STAGES, Plotted
 from gui.history import Curve, median
 from gui.plot import Plot, figures_html, legend_html
+from gui.texts import mark, told, tr
 from phosphene import quality as names
 
 __all__ = [
@@ -24,12 +25,14 @@ __all__ = [
 ]
 
 INTERVAL_WINDOW_S = 8.0
-CONFIDENCE_TIP = (
+CONFIDENCE_TIP = mark(
     "Confidence: the calibrated probability that the percept identifies what was shown and that\n"
     "the data are of this person's usual kind. It is no share of right answers and no probability\n"
     "of the label, so the chance of guessing a label is not its measure."
 )
+STAGE_WORDS = {"acquire": mark("acquire"), "decode": mark("decode"), "render": mark("render")}
 NOTE_COLOUR, HIGH_COLOUR, AIM_COLOUR = "#8a7a3a", "#b04a4a", "#4a7a4a"
+MOVED_GROUND = "#4a3c12"
 
 Span = tuple[float, float]
 
@@ -79,7 +82,7 @@ class Position(Trace):
         tick = float(f"{most * 0.8:.1g}")
         self.set_ticks({v: f"{v:g}" for v in (-tick, 0.0, tick)})
         words = [
-            f"{names.FIGURES[key].words} {y[-1]:.2f}"
+            f"{told(names.FIGURES[key].words)} {y[-1]:.2f}"
             for key, (_, y) in zip(self._keys, curves, strict=True)
             if len(y)
         ]
@@ -96,7 +99,7 @@ class Displacement(Trace):
     """
 
     def __init__(self, hint: str) -> None:
-        super().__init__("Displacement (FD), mm", hint)
+        super().__init__(tr("Displacement (FD), mm"), hint)
         self._lines = tuple(self.add_level(0.0, c) for c in (NOTE_COLOUR, HIGH_COLOUR))
         self._limits_mm = (0.0, 0.0)
         self.set_limits((names.FD_LOW_MM, names.FD_HIGH_MM))
@@ -131,7 +134,17 @@ class Displacement(Trace):
         self.set_range(span, (0.0, self._scale(_reach([curve], span)[1])))
         values, high = curve[1], self._limits_mm[1]
         above = float(np.mean(values > high)) * 100
-        self.set_figures(figures_html(f"now {values[-1]:.2f} · above {high:g}: {above:.0f} %"))
+        self.tint(MOVED_GROUND if values[-1] > high else None)
+        self.set_figures(
+            figures_html(
+                tr(
+                    "now {now} · above {limit}: {share} %",
+                    now=f"{values[-1]:.2f}",
+                    limit=f"{high:g}",
+                    share=f"{above:.0f}",
+                )
+            )
+        )
 
 
 class Dvars(Trace):
@@ -144,7 +157,7 @@ class Dvars(Trace):
     """
 
     def __init__(self, hint: str) -> None:
-        super().__init__("DVARS, %", hint)
+        super().__init__(tr("DVARS, %"), hint)
 
     def update_from(self, plotted: Plotted, span: Span) -> None:
         """Draw DVARS in percent of the signal."""
@@ -154,7 +167,13 @@ class Dvars(Trace):
         self.set_range(span, (0.0, max(1.0, 1.15 * _reach([curve], span)[1])))
         values = curve[1]
         self.set_figures(
-            figures_html(f"now {values[-1]:.2f} · median {float(np.median(values)):.2f}")
+            figures_html(
+                tr(
+                    "now {now} · median {middle}",
+                    now=f"{values[-1]:.2f}",
+                    middle=f"{float(np.median(values)):.2f}",
+                )
+            )
         )
 
 
@@ -168,7 +187,7 @@ class Signal(Trace):
     """
 
     def __init__(self, hint: str) -> None:
-        super().__init__("Signal", hint, MOST_REGIONS, timed=True)
+        super().__init__(tr("Signal"), hint, MOST_REGIONS, timed=True)
         self.bands = Bands(self.box, MOST_BLOCKS)
         self.set_ticks({})
 
@@ -183,8 +202,9 @@ class Signal(Trace):
         low, high = low - margin, high + 4 * margin
         self.set_ticks(None)
         self.set_range(span, (low, high))
-        self.set_heading("Regions, % change" if plotted.measured else "First features, z")
-        left_out = f" (+{plotted.regions_left_out} more)" if plotted.regions_left_out else ""
+        self.set_heading(tr("Regions, % change") if plotted.measured else tr("First features, z"))
+        n = plotted.regions_left_out
+        left_out = tr(" (+{n} more)", n=n) if n else ""
         self.set_figures(legend_html(list(plotted.regions)) + figures_html(left_out))
         self.bands.show(plotted.blocks, low, high)
 
@@ -203,9 +223,10 @@ class Confidence(Trace):
     """
 
     def __init__(self, min_confidence: float, *, timed: bool, bundle: bool = True) -> None:
-        hint = "waiting for the first percept" if bundle else "no bundle: nothing is decoded"
-        super().__init__("Confidence (0 to 1)", hint, timed=timed)
-        self.setToolTip(CONFIDENCE_TIP)
+        waiting = tr("waiting for the first percept")
+        hint = waiting if bundle else tr("no bundle: nothing is decoded")
+        super().__init__(tr("Confidence (0 to 1)"), hint, timed=timed)
+        self.setToolTip(tr(CONFIDENCE_TIP))
         self._last = "–"
         self.set_ticks({0.0: "0", 0.5: "0.5", 1.0: "1"})
         self.set_range((0.0, 60.0), (0.0, 1.08))
@@ -219,11 +240,11 @@ class Confidence(Trace):
         self.set_range(span, (0.0, 1.08))
         values = plotted.confidence[1]
         self._last = f"{values[-1]:.2f}"
-        self.set_figures(figures_html(f"now {self._last}"))
+        self.set_figures(figures_html(tr("now {now}", now=self._last)))
 
     def tell_silence(self, age_s: float | None) -> None:
         """Say how old the newest value is; None: it is new."""
-        self.tell_age(age_s, f"last {self._last},")
+        self.tell_age(age_s, mark("last {last}, {age} s ago"), last=self._last)
 
 
 class Latency(Trace):
@@ -236,7 +257,7 @@ class Latency(Trace):
     """
 
     def __init__(self, hint: str) -> None:
-        super().__init__("Latency, ms", hint, len(STAGES), timed=True)
+        super().__init__(tr("Latency, ms"), hint, len(STAGES), timed=True)
         self.set_ticks({float(k): f"{10**k}" for k in range(5)})
         self.set_range((0.0, 60.0), (-0.15, 3.3))
 
@@ -254,7 +275,8 @@ class Latency(Trace):
         words = []
         for stage in STAGES:
             middle = median(plotted.latency_ms[stage])
-            words.append(f"{stage} –" if middle is None else f"{stage} {middle:.0f}")
+            name = tr(STAGE_WORDS[stage])
+            words.append(f"{name} –" if middle is None else f"{name} {middle:.0f}")
         self.set_figures(legend_html(words, mark=""))
 
 
@@ -268,7 +290,7 @@ class Interval(Trace):
     """
 
     def __init__(self, fps: float) -> None:
-        super().__init__("Frame interval, ms", "waiting for the first frame", timed=True)
+        super().__init__(tr("Frame interval, ms"), tr("waiting for the first frame"), timed=True)
         self._fps = fps
         self.add_level(1000.0 / fps, AIM_COLOUR)
         self.set_ticks({k * 1000 / fps: f"{k * 1000 / fps:.0f}" for k in range(3)})
@@ -282,5 +304,11 @@ class Interval(Trace):
         self.set_range((-INTERVAL_WINDOW_S, 0.0), (0.0, top))
         middle, late = float(np.median(values)), float(np.percentile(values, 99))
         self.set_figures(
-            figures_html(f"{1000 / max(middle, 1e-3):.1f} frames/s · 99 % below {late:.0f}")
+            figures_html(
+                tr(
+                    "{rate} frames/s · 99 % below {late}",
+                    rate=f"{1000 / max(middle, 1e-3):.1f}",
+                    late=f"{late:.0f}",
+                )
+            )
         )

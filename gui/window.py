@@ -1,68 +1,52 @@
-"""The operator's window: puts the panels together and keeps them up to date."""
+"""The operator's page of a run: puts the panels together and keeps them up to date.
+
+It is a page of the console, or a window of its own (``python -m gui``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import (
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QMessageBox,
-    QVBoxLayout,
-)
+from PySide6.QtGui import QCloseEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QMessageBox
 
-from gui.actions import ACTIONS
-from gui.alarms import NO_ALARM, alarms, silence
-from gui.controls import help_box, make_actions, make_button, stop_question
-from gui.eeg_views import EegViews
-from gui.facts import Board, Pictures
+from gui.actions import RUN_ACTIONS, may
+from gui.alarms import alarms, no_alarm, silence
+from gui.banner import Banner
+from gui.controls import make_actions
+from gui.facts import Board
 from gui.latch import Latch
+from gui.marker_box import MarkerBox
 from gui.model import WARNED, RunModel
-from gui.palette import DIM
-from gui.participant import ParticipantWindow
-from gui.pictures import PicturePanel
-from gui.plots import Plots
+from gui.pictures_side import PicturesSide
+from gui.recording_lamp import lamp_words
+from gui.reflex import Reflex
+from gui.run_buttons import make_buttons, tell_held
+from gui.run_layout import lay_out
+from gui.run_orders import Ask, RunOrders
+from gui.run_state import run_state
+from gui.run_windows import RunWindows
 from gui.scan_line import ScanLine
-from gui.seen import Seen
+from gui.side import Side
 from gui.status import StatusPanel, run_words
 from gui.strip import AlarmLine, Strip
-from gui.traces import CONFIDENCE_TIP
-from gui.words import (
-    LEVEL_WORDS,
-    MODE_COLOURS,
-    State,
-    caption,
-    consent_words,
-    recording_words,
-    seen_caption,
-    state_word,
-    unit_word,
-)
+from gui.texts import told, tr
+from gui.words import MODE_COLOURS, State, consent_words, recording_words, unit_word
 from phosphene.clock import Clock
-from phosphene.errors import ConfigError
 from phosphene.plan import Plan
-from phosphene.sink import Showing
-from phosphene.stimuli import Scene, draw
 
 __all__ = ["OperatorWindow"]
 
-UNIT_PX = 64
-"""Sides of pictures are whole multiples of their pixels: that draws sharpest."""
 SIZE_PX = (1264, 684)
 """Fits a 1280x720 screen with a title bar."""
-SINK_WORDS_PX = 92
-NOT_PICTURE_PX = 330
 BOARD_MS = 125
 FRAME_MS = 16
 
 
 class OperatorWindow(QFrame):
-    """The window of the operator.
+    """The page of a run.
 
     Parameters
     ----------
@@ -72,12 +56,16 @@ class OperatorWindow(QFrame):
         What is shown.
     clock : Clock
         Present time.
-    ask : Callable
-        Sends a command, by its name, to the gate without waiting.
+    ask : Ask
+        Sends an order, by its name and with what belongs to it, to the gate without waiting.
     end_run : Callable
         Asks the supervisor to end the run.
     participant_screen : str or None
         Name of the participant's screen.
+    paint : Callable or None
+        Asks the renderer for settings without waiting; None leaves the picture as it is.
+    press : Callable or None
+        Tells the stop device of a press of the participant's key.
     """
 
     def __init__(
@@ -85,111 +73,52 @@ class OperatorWindow(QFrame):
         plan: Plan,
         model: RunModel,
         clock: Clock,
-        ask: Callable[[str], None],
+        ask: Ask,
         end_run: Callable[[], None],
         participant_screen: str | None = None,
+        *,
+        paint: Callable[[Mapping[str, str]], None] | None = None,
+        press: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
-        self._plan, self._model, self._clock = plan, model, clock
-        self._ask, self._end_run = ask, end_run
-        self._participant_screen = participant_screen
-        self.participant: ParticipantWindow | None = None
-        self.stop_box: QMessageBox | None = None
-        self.help_box: QMessageBox | None = None
+        self.plan, self.model, self._clock = plan, model, clock
         self._unit = unit_word(plan)
         self._going = self._ended = self._may_close = False
-        self._scene: Scene | None = None
-        self.recording, self._recording_words = recording_words(plan, datetime.now(UTC))
+        self.recording, self._kept = recording_words(plan, datetime.now(UTC))
         self.setObjectName("operator")
-        self.setWindowTitle(f"Phosphene {plan.mode}: {plan.session.person}, run {plan.run}")
+        self.setWindowTitle(
+            tr(
+                "Phosphene {mode}: {person}, run {run}",
+                mode=tr(plan.mode.upper()),
+                person=plan.session.person,
+                run=plan.run,
+            )
+        )
         # The mode is a frame round everything, never only a word.
         self.setStyleSheet(f"#operator {{ border: 4px solid {MODE_COLOURS[plan.mode]}; }}")
-        self._latch = Latch()
-        self.actions_by_id = make_actions(self, self)
-        self.buttons = {name: make_button(item) for name, item in self.actions_by_id.items()}
-        self._make_panels()
-        self._lay_out()
-        self._start_timers()
-        QGuiApplication.instance().screenRemoved.connect(self._screen_lost)  # type: ignore[union-attr]
-
-    # ---- building ------------------------------------------------------------------------------
-
-    def _make_panels(self) -> None:
-        plan = self._plan
+        self._latch, self._reflex = Latch(), Reflex(plan, self._unit)
+        self.windows = RunWindows(plan, model.say, participant_screen, press)
+        self.orders = RunOrders(self, ask, end_run)
+        self.actions_by_id = make_actions(self, self.orders)
+        self.buttons = make_buttons(self.actions_by_id)
         self.strip = Strip(plan.mode)
         self.alarm_line = AlarmLine(self.buttons["acknowledge"])
-        fmri = plan.session.modality == "fmri"
-        self.scan_line = ScanLine() if fmri else None
-        self.picture = PicturePanel("Generated from brain data", 5 * UNIT_PX, caption_lines=2)
-        self.picture.caption.setToolTip(CONFIDENCE_TIP)
-        self.seen = PicturePanel("Stimulus really shown", 3 * UNIT_PX)
-        self.thumbnail = PicturePanel("Participant's view", 2 * UNIT_PX, 0)
-        self.thumbnail.card.setStyleSheet(self.thumbnail.card.styleSheet() + "font-size: 11px;")
-        self.thumbnail.card.setMargin(4)
-        self.sink_words = QLabel("")
-        self.sink_words.setWordWrap(True)
-        self.sink_words.setFixedWidth(SINK_WORDS_PX)
-        self.sink_words.setStyleSheet(f"color: {DIM}; font-size: 11px;")
-        self.sink_words.setAlignment(Qt.AlignmentFlag.AlignTop)
-        renderer = plan.session.renderer
-        bundle = plan.session.decoder.bundle is not None
-        self.plots = Plots(renderer.fps, renderer.min_confidence, bundle=bundle) if fmri else None
-        self.eeg = None if fmri else EegViews(plan, self._model, self._clock)
+        self.banner = Banner(self.orders.send_confirmation)
         self.status = StatusPanel()
-
-    def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        for name, button in self.buttons.items():
-            if name != "acknowledge":  # it stands beside the alarms
-                buttons.addWidget(button, 1)
-        beside = QVBoxLayout()
-        beside.setSpacing(6)
-        beside.addWidget(self.seen)
-        self._thumbnail_grid = thumbnail = QGridLayout()
-        thumbnail.setSpacing(3)
-        thumbnail.addWidget(self.thumbnail, 0, 0, 2, 2)
-        thumbnail.addWidget(self.sink_words, 1, 1)
-        thumbnail.setRowMinimumHeight(0, 20)
-        thumbnail.setRowStretch(1, 1)
-        beside.addLayout(thumbnail)
-        beside.addStretch(1)
-        pictures = QHBoxLayout()
-        pictures.setSpacing(12)
-        pictures.addWidget(self.picture, 0, Qt.AlignmentFlag.AlignTop)
-        pictures.addLayout(beside)
-        pictures.addStretch(1)
-        left = QVBoxLayout()
-        left.setSpacing(6)
-        left.addLayout(pictures)
-        left.addLayout(buttons)
-        left.addWidget(self.status, 1)
-        body = QHBoxLayout()
-        body.setSpacing(12)
-        body.addLayout(left)
-        for right in (self.plots, None if self.eeg is None else self.eeg.panel):
-            if right is not None:
-                body.addWidget(right, 1)
-        page = QVBoxLayout(self)
-        page.setContentsMargins(10, 8, 10, 8)
-        page.setSpacing(6)
-        page.addWidget(self.strip)
-        page.addWidget(self.alarm_line)
-        for line in (self.scan_line, None if self.eeg is None else self.eeg.line):
-            if line is not None:
-                page.addWidget(line)
-        page.addLayout(body, 1)
+        self.marker_box = MarkerBox(self.orders.send_marker)
+        self.scan_line = ScanLine() if plan.session.modality == "fmri" else None
+        self.faces = PicturesSide(plan)
+        self.side = Side(plan, model, clock, self.status.log, paint)
+        lay_out(self)
         self.resize(*SIZE_PX)
+        # Otherwise the first thing that can be typed into would have the focus from the start.
+        self.setFocus()
+        self._start_timers()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
         """Give the pictures the largest whole multiple of their pixels that fits."""
         super().resizeEvent(event)
-        fits = max(5, min(self.width() * 3 // 10, self.height() - NOT_PICTURE_PX) // UNIT_PX)
-        # Stimulus and thumbnail stand above each other beside the picture.
-        sides = {self.picture: fits, self.seen: (fits + 1) // 2, self.thumbnail: (fits - 1) // 2}
-        for panel, multiple in sides.items():
-            panel.set_side(UNIT_PX * multiple)
-        self._thumbnail_grid.setColumnMinimumWidth(0, UNIT_PX * sides[self.thumbnail] + 6)
+        self.faces.fit(self.width(), self.height())
 
     def _start_timers(self) -> None:
         self._painted_s = 0.0
@@ -209,8 +138,8 @@ class OperatorWindow(QFrame):
 
     def state(self) -> State:
         """Return the state of the run as one word."""
-        passing = self._model.pictures(self._clock.now()).operator.passing
-        return state_word(going=self._going, ended=self._ended, blanked=not passing)
+        board = self.model.board(self._clock.now())
+        return run_state(board, going=self._going, ended=self._ended)
 
     def paint_soon(self) -> None:
         """Repaint the pictures now, or one display frame after the last time."""
@@ -223,161 +152,112 @@ class OperatorWindow(QFrame):
         """Show the newest pictures, or the words that stand in their place."""
         now = self._clock.now()
         self._painted_s = now
-        pictures = self._model.pictures(now)
-        for panel, showing in (
-            (self.picture, pictures.operator),
-            (self.thumbnail, pictures.thumbnail()),
-        ):
-            if showing.picture is not None:
-                panel.show_picture(showing.picture)
-            else:
-                panel.show_card(showing.reason)
-        if self.participant is not None:
-            self._refresh_participant(self.participant, pictures)
-        self._refresh_seen(pictures.seen)
-
-    def _refresh_participant(self, window: ParticipantWindow, pictures: Pictures) -> None:
-        if not window.on_right_screen():
-            self._close_participant("its screen has changed")
-            return
-        window.show_picture(pictures.participant.picture)
-
-    def _refresh_seen(self, seen: Seen) -> None:
-        if self._plan.mode == "live":
-            self.seen.show_card("not shown in a live run")
-            return
-        if seen.scene is None:
-            self._scene = None
-            words = {"unknown": "not known (yet)", "rest": "rest: nothing was shown"}
-            self.seen.show_card(words.get(seen.kind, seen.label))
-        elif seen.scene != self._scene:
-            self._scene = seen.scene
-            self.seen.show_picture(draw(seen.scene))
+        pictures = self.model.pictures(now)
+        self.faces.show_pictures(pictures)
+        self.windows.show_view(pictures.viewer, self.screen())
 
     def refresh_board(self) -> None:
-        """Bring strip, alarms, captions, plots, log and buttons up to date."""
+        """Bring strip, alarms, captions, tabs, log and buttons up to date."""
         self.refresh_pictures()
         now = self._clock.now()
-        board, pictures, state = self._model.board(now), self._model.pictures(now), self.state()
-        self.strip.tell_state(state, silence(board, self._unit, now))
-        self.strip.tell_consent(consent_words(board.scopes))
-        self.strip.recording.tell(self.recording, self._recording_words)
-        seeing = board.participant.picture is not None
-        self.strip.participant.tell(seeing, f"participant view {'on' if seeing else 'blank'}")
+        board = self.model.board(now)
+        state = run_state(board, going=self._going, ended=self._ended)
+        if why := self._reflex.why_blank(board, state, now):
+            self.orders.blank_for(why)
+        self._tell_strip(board, state, now)
+        self._tell_banner(board)
         self._tell_alarms(board, state, now)
-        percept = pictures.percept
-        label = "" if percept is None else percept.label or ""
-        stale_s = board.stale_s("percept", now)
-        step = self._unit if self.eeg is None else ""  # epochs are counted in one place
-        self.picture.set_caption(caption(pictures.operator, step, label, stale_s))
-        self.seen.set_caption("" if self._plan.mode == "live" else seen_caption(pictures))
-        self._tell_sink_words(board.participant)
-        if self.eeg is not None:
-            self.eeg.refresh(board, now, ended=board.all_pushed or self._ended)
-        self.status.tell(run_words(self._plan, board.operator.frame), board.peers)
-        if self.plots is not None and self.scan_line is not None:
+        self.faces.tell(self.model.pictures(now), board, now, self.windows)
+        self.status.tell(run_words(self.plan, board.operator.frame), board.peers)
+        if self.scan_line is not None:
             self.scan_line.tell(board.scan, paced=board.paced)
-            self.plots.update_from(self._model.plotted())
-            self.plots.show_map(self._model.newest_map())
-        for action in ACTIONS:
-            enabled = state in action.states
-            if action.id == "acknowledge":
-                enabled = self._latch.unseen()
-            self.actions_by_id[action.id].setEnabled(enabled)
+        self.side.refresh(board, state, now, ended=board.all_pushed or self._ended)
+        self._enable(board, state)
+
+    def _tell_strip(self, board: Board, state: State, now_s: float) -> None:
+        strip, missing = self.strip, silence(board, self._unit, now_s)
+        strip.tell_state(state, missing)
+        strip.tell_consent(consent_words(board.scopes))
+        begun = board.flowing or board.samples_s is not None
+        acquiring = begun and missing is None and not board.all_pushed and not self._ended
+        strip.acquiring.tell(acquiring, tr("acquiring") if acquiring else tr("no data"))
+        seeing = board.participant.passing or board.feedback_passes
+        strip.participant.tell(
+            seeing, tr("participant view on") if seeing else tr("participant view blank")
+        )
+        words = lamp_words(self._kept, board.recorded) if self.recording else self._kept
+        strip.recording.tell(self.recording and not self._ended, words)
+
+    def _tell_banner(self, board: Board) -> None:
+        stopped = board.phase == "stopped" and not self._ended
+        # The banner takes the place of the newest lines of the log: both do not fit.
+        self.status.recent.setVisible(not stopped)
+        if not stopped:
+            self.banner.tell("", confirmable=False)
+            return
+        # A consent that was withdrawn cannot be confirmed: nothing of it is left to grant.
+        withdrawn = board.scopes == ()
+        if withdrawn:
+            words = tr("Consent withdrawn: everything is blank, nothing is decoded. End the run.")
+        else:
+            words = tr("The participant pressed stop: everything is blank, nothing is decoded. "
+                       "To go on, ask them; then Confirm, then Unblank.")  # fmt: skip
+        self.banner.tell(words, confirmable=not withdrawn)
 
     def _tell_alarms(self, board: Board, state: State, now_s: float) -> None:
         """Show what is the matter; each beginning is a line of the log, after what led to it."""
         at = f"{datetime.now().astimezone():%H:%M:%S}"
-        for line in self._model.log_lines():
-            self.status.add_line(line, at, "medium" if line.startswith(WARNED) else "none")
+        for line in self.model.log_lines():
+            self.status.add_line(told(line), at, "medium" if line.startswith(WARNED) else "none")
         found = alarms(board, state, self._unit, now_s)
         for alarm in self._latch.update(found, at):
-            if alarm.logged:
-                continue
-            self.status.add_line(alarm.words(), at, alarm.level)
-        shown = self._latch.to_show(found) or [NO_ALARM]
+            if not alarm.logged:
+                self.status.add_line(alarm.words(), at, alarm.level)
+        shown = self._latch.to_show(found) or [no_alarm()]
         self.alarm_line.tell(shown, self._latch.over())
 
-    def _tell_sink_words(self, showing: Showing) -> None:
-        screen = f"on screen {self._participant_screen}"
-        where = "no second screen in use" if self.participant is None else screen
-        text = f"{LEVEL_WORDS[showing.frame.level if showing.frame else 0]}\n{where}"
-        if self.sink_words.text() != text:
-            self.sink_words.setText(text)
+    def _enable(self, board: Board, state: State) -> None:
+        stopped = board.phase == "stopped"
+        asked = {
+            "acknowledge": self._latch.unseen(),
+            "unblank": not stopped,
+            "confirm": stopped and board.scopes != (),
+            "release": board.held > 0,
+            "withdraw": board.held > 0,
+        }
+        for action in RUN_ACTIONS:
+            allowed = may(action, state, locked=self.orders.locked)
+            self.actions_by_id[action.id].setEnabled(allowed and asked.get(action.id, True))
+        self.marker_box.setEnabled(self.actions_by_id["marker"].isEnabled())
+        self.actions_by_id["pause"].setText(tr("Go on") if state == "PAUSED" else tr("Pause"))
+        tell_held(self.buttons, board.held)
 
-    # ---- what the operator can do --------------------------------------------------------------
+    def seen_alarms(self) -> None:
+        """Take alarms away that are over."""
+        self.model.acknowledge()
+        if self._latch.acknowledge():
+            self.model.say(tr("operator: alarms seen"))
+        self.refresh_board()
+
+    # ---- the actions, for whoever holds this page ----------------------------------------------
+
+    @property
+    def stop_box(self) -> QMessageBox | None:
+        """The question whether to end the run, while it stands."""
+        return self.orders.stop_box
+
+    @property
+    def help_box(self) -> QMessageBox | None:
+        """The table of keys, once it was asked for."""
+        return self.orders.help_box
 
     def blank(self) -> None:
         """Take every picture away at once, here and at the gate."""
-        self._model.blank()
-        self._ask("blank")
-        self._model.say("operator: blank")
-        self.refresh_board()
-
-    def unblank(self) -> None:
-        """Ask the gate to let pictures pass again; here they return on its confirmation."""
-        self._ask("unblank")
-        self._model.say("operator: unblank")
+        self.orders.blank()
 
     def stop_run(self) -> None:
         """End the run; while a recording is being written, ask first."""
-        if not self.recording:
-            self._stop_now()
-            return
-        if self.stop_box is not None:
-            self.stop_box.raise_()
-            return
-        self.stop_box = stop_question(self)
-        self.stop_box.finished.connect(self._stop_answered)
-        self.stop_box.show()
-
-    def _stop_answered(self, answer: int) -> None:
-        self.stop_box = None
-        if answer == QMessageBox.StandardButton.Yes:
-            self._stop_now()
-
-    def _stop_now(self) -> None:
-        self._model.say("operator: stop the run")
-        self._end_run()
-
-    def toggle_participant(self) -> None:
-        """Open or close the participant's window."""
-        if self.participant is not None:
-            self._close_participant("operator")
-            return
-        try:
-            window = ParticipantWindow(self._participant_screen, self.screen())
-        except ConfigError as error:
-            self._model.say(f"participant window not opened: {error}")
-            return
-        self.participant = window
-        window.showFullScreen()
-        self._model.say(f"participant window opened on {self._participant_screen}")
-
-    def _close_participant(self, why: str) -> None:
-        if self.participant is not None:
-            self.participant.close()
-            self.participant.deleteLater()
-            self.participant = None
-            self._model.say(f"participant window closed: {why}")
-
-    def _screen_lost(self) -> None:
-        # The desktop would move the window to a screen that is left, perhaps the operator's.
-        if self.participant is not None:
-            self._close_participant("a screen was disconnected")
-
-    def acknowledge(self) -> None:
-        """Take alarms away that are over."""
-        self._model.acknowledge()
-        if self._latch.acknowledge():
-            self._model.say("operator: alarms seen")
-        self.refresh_board()
-
-    def show_help(self) -> None:
-        """Show what the keys do."""
-        if self.help_box is None:
-            self.help_box = help_box(self)
-        self.help_box.show()
+        self.orders.stop_run()
 
     # ---- the end -------------------------------------------------------------------------------
 
@@ -386,9 +266,8 @@ class OperatorWindow(QFrame):
         self._may_close = True
         self._board_timer.stop()
         self._paint_timer.stop()
-        if self.eeg is not None:
-            self.eeg.stop()
-        self._close_participant("the run is over")
+        self.side.stop()
+        self.windows.shut()
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
@@ -397,4 +276,4 @@ class OperatorWindow(QFrame):
             event.accept()
             return
         event.ignore()
-        self.stop_run()
+        self.orders.stop_run()

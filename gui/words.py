@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from gui.facts import Pictures
+from gui.texts import mark, tr
 from phosphene.consent import Scope, why_not
 from phosphene.plan import Plan
 from phosphene.sink import Showing
@@ -20,7 +21,9 @@ __all__ = [
     "ALL_STATES",
     "LEVEL_WORDS",
     "MODE_COLOURS",
+    "MODE_WORDS",
     "STATE_COLOURS",
+    "STATE_WORDS",
     "AlarmLevel",
     "State",
     "caption",
@@ -31,14 +34,27 @@ __all__ = [
     "unit_word",
 ]
 
-State = Literal["IDLE", "RUNNING", "BLANKED", "ENDED"]
+State = Literal["IDLE", "CHECKED", "ARMED", "RUNNING", "PAUSED", "BLANKED", "ENDED"]
 AlarmLevel = Literal["high", "medium", "info", "none"]
 
-ALL_STATES: frozenset[State] = frozenset({"IDLE", "RUNNING", "BLANKED", "ENDED"})
+ALL_STATES: frozenset[State] = frozenset(get_args(State))
+MODE_WORDS = {"replay": mark("REPLAY"), "live": mark("LIVE"), "pilot": mark("PILOT")}
 MODE_COLOURS = {"replay": "#4a90d9", "live": "#e8912d", "pilot": "#9b6bdf"}
+STATE_WORDS: dict[State, str] = {
+    "IDLE": mark("IDLE"),
+    "CHECKED": mark("CHECKED"),
+    "ARMED": mark("ARMED"),
+    "RUNNING": mark("RUNNING"),
+    "PAUSED": mark("PAUSED"),
+    "BLANKED": mark("BLANKED"),
+    "ENDED": mark("ENDED"),
+}
 STATE_COLOURS: dict[State, str] = {
     "IDLE": "#8a94a3",
+    "CHECKED": "#6cb6ff",
+    "ARMED": "#e8912d",
     "RUNNING": "#4cc38a",
+    "PAUSED": "#b79df0",
     "BLANKED": "#f2c94c",
     "ENDED": "#8a94a3",
 }
@@ -48,36 +64,59 @@ ALARM_COLOURS: dict[AlarmLevel, str] = {
     "info": "#56c8d8",
     "none": "#8a94a3",
 }
-LEVEL_WORDS = ("blank", "one colour", "8x8 pixels", "at most 32x32 pixels", "full picture")
-"""What each abstraction level leaves of a picture."""
+LEVEL_WORDS = (
+    mark("blank"),
+    mark("one colour"),
+    mark("8x8 pixels"),
+    mark("at most 32x32 pixels"),
+    mark("full picture"),
+)
+"""What each abstraction level leaves of a picture, in English."""
 
-_STALE, _SOON_S = "#6b7583", 10.0
+_STALE, _SOON_S = "#8a94a3", 10.0
 _SCOPES = {
-    Scope.VIEW_SELF: "participant view",
-    Scope.VIEW_OPERATOR: "operator view",
-    Scope.VIEW_OBSERVER: "observer view",
-    Scope.RECORD_BRAIN: "save brain data",
-    Scope.RECORD_IMAGES: "save pictures",
-    Scope.EXPORT: "export",
-    Scope.STREAM_RESULTS: "results to other programs",
+    Scope.VIEW_SELF: mark("participant view"),
+    Scope.VIEW_OPERATOR: mark("operator view"),
+    Scope.VIEW_OBSERVER: mark("observer view"),
+    Scope.RECORD_BRAIN: mark("save brain data"),
+    Scope.RECORD_IMAGES: mark("save pictures"),
+    Scope.EXPORT: mark("export"),
+    Scope.STREAM_RESULTS: mark("results to other programs"),
 }
 
 
-def state_word(*, going: bool, ended: bool, blanked: bool) -> State:
-    """Return the state of the run as one word."""
+def state_word(*, going: bool, ended: bool, blanked: bool, phase: str = "") -> State:
+    """Return the state of a run as one word.
+
+    Parameters
+    ----------
+    going : bool
+        Whether its nodes have begun to work.
+    ended : bool
+        Whether it is over.
+    blanked : bool
+        Whether the operator's view shows nothing, whatever the reason.
+    phase : str
+        What the gate says of the run: ``armed``, ``running``, ``paused``, ``stopped`` or
+        ``blanked``; empty where it says nothing.
+    """
     if ended:
         return "ENDED"
     if not going:
         return "IDLE"
-    return "BLANKED" if blanked else "RUNNING"
+    if phase == "armed":
+        return "ARMED"
+    if phase == "paused":
+        return "PAUSED"
+    return "BLANKED" if blanked or phase in ("stopped", "blanked") else "RUNNING"
 
 
 def consent_words(scopes: Collection[str] | None) -> str:
     """Word the consent; None means that the gate has not granted anything lately."""
     if scopes is None:
-        return "unknown: no grant from the gate"
-    words = [text for scope, text in _SCOPES.items() if scope.value in scopes]
-    return ", ".join(words) if words else "nothing is allowed"
+        return tr("unknown: no grant from the gate")
+    words = [tr(text) for scope, text in _SCOPES.items() if scope.value in scopes]
+    return ", ".join(words) if words else tr("nothing is allowed")
 
 
 def recording_words(plan: Plan, now: datetime) -> tuple[bool, str]:
@@ -95,20 +134,20 @@ def recording_words(plan: Plan, now: datetime) -> tuple[bool, str]:
     tuple of bool and str
     """
     if plan.out is None or "recorder" not in plan.nodes:
-        return False, "not recording"
+        return False, tr("not recording")
     person = plan.session.person
     kept = []
     if why_not(plan.consent, Scope.RECORD_BRAIN, person, now) is None:
-        kept.append("brain data")
+        kept.append(tr("brain data"))
     wanted = plan.session.recorder.images
     if wanted and why_not(plan.consent, Scope.RECORD_IMAGES, person, now) is None:
-        kept.append("pictures")
-    return (True, "REC " + " + ".join(kept)) if kept else (True, "REC events only")
+        kept.append(tr("pictures"))
+    return True, tr("REC {what}", what=" + ".join(kept) if kept else tr("events only"))
 
 
 def unit_word(plan: Plan) -> str:
     """Return what one step of the data is called."""
-    return "volume" if plan.session.modality == "fmri" else "epoch"
+    return tr("volume") if plan.session.modality == "fmri" else tr("epoch")
 
 
 def caption(showing: Showing, step: str, label: str, stale_s: float | None = None) -> str:
@@ -129,13 +168,15 @@ def caption(showing: Showing, step: str, label: str, stale_s: float | None = Non
     if frame is None or showing.age_s is None:
         return ""
     age_s = showing.age_s
-    age = f"age {age_s * 1000:.0f} ms" if age_s < _SOON_S else f"age {age_s:.0f} s"
+    soon = age_s < _SOON_S
+    age = tr("age {ms} ms", ms=f"{age_s * 1000:.0f}") if soon else tr("age {s} s", s=f"{age_s:.0f}")
     if frame.state == "neutral":
-        return f"<b>neutral picture: nothing decoded</b><br>{age}"
+        return f"<b>{tr('neutral picture: nothing decoded')}</b><br>{age}"
     name = f"<b>{label}</b> · " if label else ""
-    words = f"{name}confidence <b>{frame.confidence:.2f}</b>"
+    words = name + tr("confidence {value}", value=f"<b>{frame.confidence:.2f}</b>")
     if stale_s is not None:
-        return f"<span style='color:{_STALE}'>{words}<br>decoded {stale_s:.0f} s ago</span>"
+        ago = tr("decoded {s} s ago", s=f"{stale_s:.0f}")
+        return f"<span style='color:{_STALE}'>{words}<br>{ago}</span>"
     number = f"{step} {frame.percept_index} · " if step else ""
     return f"{words}<br>{number}{age}"
 
@@ -146,4 +187,5 @@ def seen_caption(pictures: Pictures) -> str:
     if percept is None or not pictures.seen.label:
         return ""
     delay_s = percept.t_data - percept.t_seen
-    return f"<b>{pictures.seen.label}</b> · {delay_s:.1f} s before the data"
+    before = tr("{s} s before the data", s=f"{delay_s:.1f}")
+    return f"<b>{pictures.seen.label}</b> · {before}"

@@ -3,7 +3,8 @@
 A .phos file is a zip of the same files, stored as they are, in one fixed form: the manifest first,
 the others by name, no dates, no compression, nothing between or behind the entries. It is read only
 if writing it anew gives the same bytes, so every changed byte, a file cut short, a name that leaves
-the folder, an entry hidden from one reader or another and a zip bomb are refused alike.
+the folder, an entry hidden from one reader or another and a zip bomb are refused alike. A sealed
+one (`phosphene.seal.bundles`) is read with the key that was unlocked for it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phosphene.errors import BundleError, problem
+from phosphene.seal.opening import open_recording
 
 __all__ = ["MANIFEST", "PHOS", "Store", "open_store", "pack_archive", "read_archive", "write_store"]
 
@@ -102,11 +104,14 @@ def read_archive(path: Path) -> dict[str, bytes]:
     ------
     BundleError
         If it is not in the fixed form.
+    SealError
+        If it is sealed and was not unlocked.
     """
     size = path.stat().st_size
     if size > _MOST_BYTES:
         raise _refused(path, f"{size} bytes", f"up to {_MOST_BYTES}")
-    content = path.read_bytes()
+    with open_recording(path) as file:
+        content = file.read()
     try:
         held = _entries(content)
     except (

@@ -2,7 +2,8 @@
 
 Live views use `Publisher` and `Subscriber` (drain to the newest, never CONFLATE, which breaks
 multipart messages); what must not be lost uses `Pusher` and `Puller`, where a sender that has to
-drop counts it. All endpoints of a run are ipc sockets in one folder that only its owner may enter.
+drop counts it. All endpoints of a run are ipc sockets in one folder that only its owner may enter,
+unless its session names other machines (`phosphene.network`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import zmq
 
 from phosphene.errors import ConfigError, NodeError, problem
 from phosphene.messages import Message, decode, encode
+from phosphene.network.sockets import GuardedContext
 
 __all__ = ["Publisher", "Puller", "Pusher", "RunFolder", "Subscriber", "running_folders"]
 
@@ -143,6 +145,21 @@ class _Socket:
         self.socket.linger = linger_ms
         self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
 
+    def _bind(self, endpoint: str) -> None:
+        self.socket.bind(self._checked(endpoint))
+
+    def _connect(self, endpoint: str) -> None:
+        self.socket.connect(self._checked(endpoint))
+
+    def _checked(self, endpoint: str) -> str:
+        """Refuse a network address to a socket that knows no keys."""
+        local = endpoint.startswith(("ipc://", "inproc://"))
+        if not local and not isinstance(self.socket.context, GuardedContext):
+            self.close()
+            allowed = "no network without keys"
+            raise ConfigError(problem("address", endpoint, allowed, "Use the node's context."))
+        return endpoint
+
     def close(self) -> None:
         """Close the socket; closing twice does no harm."""
         self.socket.close()
@@ -181,7 +198,7 @@ class Publisher(_Socket):
         self.missed = 0
         self.socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         self.socket.sndhwm = HWM
-        self.socket.bind(endpoint)
+        self._bind(endpoint)
         self._topics: dict[bytes, int] = {}
 
     def subscribers(self, topic: bytes) -> int:
@@ -241,7 +258,7 @@ class Subscriber(_Socket):
         for topic in topics:
             self.socket.subscribe(topic)
         for endpoint in endpoints:
-            self.socket.connect(endpoint)
+            self._connect(endpoint)
 
     def receive(self) -> Iterator[Message]:
         """Yield every message that is waiting, oldest first, without blocking."""
@@ -297,7 +314,7 @@ class Pusher(_Socket):
         super().__init__(context, zmq.PUSH, linger_ms=3000 if block else 1000)
         self.socket.sndhwm = HWM
         self.socket.setsockopt(zmq.RECONNECT_IVL, 50)
-        self.socket.connect(endpoint)
+        self._connect(endpoint)
         self.dropped = 0
         self._block = block
         self._alive = alive
@@ -341,7 +358,7 @@ class Puller(_Socket):
     def __init__(self, context: zmq.Context[Any], endpoint: str) -> None:
         super().__init__(context, zmq.PULL, linger_ms=0)
         self.socket.rcvhwm = HWM
-        self.socket.bind(endpoint)
+        self._bind(endpoint)
 
     def receive(self) -> Iterator[Message]:
         """Yield every message that is waiting, oldest first, without blocking."""

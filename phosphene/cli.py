@@ -13,7 +13,10 @@ from types import FrameType
 
 from phosphene.commands import (
     audit,
+    blind,
     bundle,
+    consent,
+    console,
     demo,
     doctor,
     encode,
@@ -22,9 +25,12 @@ from phosphene.commands import (
     fit,
     keys,
     live,
+    network,
     paint,
     purge,
+    release,
     replay,
+    unblind,
     unseal,
     verify,
 )
@@ -38,12 +44,16 @@ def _commands(wanted: str) -> list[CliCommand]:
     own = [
         demo.DEMO,
         live.LIVE,
+        console.CONSOLE,
         replay.REPLAY,
         paint.PAINT,
+        network.JOIN,
+        network.OBSERVE,
         fit.FIT,
         evaluate.EVALUATE,
         encode.ENCODE,
         bundle.BUNDLE,
+        consent.CONSENT,
         doctor.DOCTOR,
         files.INFO,
         files.RECOVER,
@@ -52,7 +62,10 @@ def _commands(wanted: str) -> list[CliCommand]:
         unseal.UNSEAL,
         verify.VERIFY,
         purge.PURGE,
+        release.RELEASE,
         audit.AUDIT,
+        blind.BLIND,
+        unblind.UNBLIND,
     ]
     # Provided commands load their whole package, about a second: only where they are asked for.
     if wanted in {command.name for command in own}:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from phosphene.header_base import DTYPES, Array, ArraySpec, Count, Header
+from phosphene.header_gate import Feedback, Grant, Phase, View
 
 __all__ = [
     "DTYPES",
@@ -26,6 +27,7 @@ __all__ = [
     "Header",
     "Painting",
     "Percept",
+    "Phase",
     "Quality",
     "Regions",
     "Reply",
@@ -181,7 +183,8 @@ class Regions(Header, frozen=True, tag="regions"):
 class Event(Header, frozen=True, tag="event"):
     """Something that happened at ``t_data``: a stimulus (``detail`` is its JSON), a marker.
 
-    ``duration_s`` is its length in seconds, None where nobody knows.
+    ``duration_s`` is its length in seconds, None where nobody knows. From the producer ``gate`` it
+    is a marker of the operator's: ``stream`` is ``marker`` and ``label`` its text, no stimulus.
     """
 
     t_data: float
@@ -215,30 +218,6 @@ class Percept(Header, frozen=True, tag="percept"):
     label: str | None
     probabilities: dict[str, float]
     bundle: str
-
-
-class Feedback(Header, frozen=True, tag="feedback"):
-    """What the gate lets other programs have of a percept.
-
-    Attributes
-    ----------
-    index : int
-        Index of the volume or epoch it comes from.
-    t_data : float
-        End of the data used, seconds on the recording's axis.
-    score : float
-        Probability of the session's target category; without a target, the confidence.
-    label : str or None
-        Decoded category.
-    confidence : float
-        Calibrated probability that the percept identifies the truth.
-    """
-
-    index: Count
-    t_data: float
-    score: float
-    label: str | None
-    confidence: Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class FrameInfo(Header, frozen=True, tag="frameinfo"):
@@ -286,24 +265,6 @@ class Painting(Header, frozen=True, tag="painting"):
     engine: str
     size_px: Count
     settings: dict[str, str]
-
-
-class View(Header, frozen=True, tag="view"):
-    """What the gate tells a sink ten times a second: whether it passes frames, and why not."""
-
-    sink: str
-    passing: bool
-    reason: str
-    passed: Count
-
-
-class Grant(Header, frozen=True, tag="grant"):
-    """What the gate currently allows; repeated four times a second, void one second later."""
-
-    person: str
-    scopes: tuple[str, ...]
-    decode: bool
-    reason: str
 
 
 class Beat(Header, frozen=True, tag="beat"):

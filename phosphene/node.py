@@ -38,6 +38,8 @@ from phosphene.messages import (
     encode,
     topic_of,
 )
+from phosphene.network.link import ConsoleLink
+from phosphene.network.sockets import GuardedContext, guarded_context
 from phosphene.plan import Plan
 
 __all__ = ["CONFIG_EXIT", "Node", "NodeContext", "farewell", "prepare", "serve", "work"]
@@ -52,8 +54,8 @@ State = Literal["starting", "ready", "running", "done", "stopped"]
 class Node(Protocol):
     """What the shell drives."""
 
-    def sockets(self) -> Sequence[zmq.Socket[bytes]]:
-        """Return the sockets whose arrival should wake the node."""
+    def sockets(self) -> Sequence[zmq.Socket[bytes] | int]:
+        """Return the sockets, or numbers of open files, whose arrival should wake the node."""
         ...
 
     def due_s(self) -> float | None:
@@ -92,14 +94,17 @@ class NodeContext:
         The run.
     clock : Clock
         Present time.
+    guest : bool
+        True: the process was not started by the run's supervisor (the console), and whoever has
+        started it may end before it.
     """
 
-    def __init__(self, name: str, plan: Plan, clock: Clock) -> None:
+    def __init__(self, name: str, plan: Plan, clock: Clock, *, guest: bool = False) -> None:
         self.name = name
         self.plan = plan
         self.clock = clock
         self.folder = RunFolder(plan.folder)
-        self.zmq: zmq.Context[Any] = zmq.Context()
+        self.zmq: GuardedContext = guarded_context(plan.network)
         self.state: State = "starting"
         self.note = ""
         self.discretion = Discretion.of(plan)
@@ -107,19 +112,34 @@ class NodeContext:
         self._untold: list[str] = []
         self._logged = ""
         self._seq: dict[bytes, int] = {}
-        self._parent = os.getppid()
+        self._parent = None if guest else os.getppid()
         self._beaten_s = -1.0
         self._control: zmq.Socket[bytes] = self.zmq.socket(zmq.DEALER)
         self._control.identity = name.encode()
         self._control.linger = 1000
-        self._control.connect(self.folder.endpoint("control"))
-        self._bond = Pusher(self.zmq, self.folder.endpoint("bonds"))
+        self._control.connect(self.endpoint("control"))
+        self._bond = Pusher(self.zmq, self.endpoint("bonds"))
         self._bond.socket.linger = 0
         self._commands: list[Command] = []
+        self._link: ConsoleLink | None = None
+        if plan.network is not None and plan.network.distant:
+            self._link = ConsoleLink(clock, self._ask_time, self._take_in)
+            self.clock = self._link.clock
 
     def endpoint(self, name: str) -> str:
         """Return the address of the run's socket `name`."""
-        return self.folder.endpoint(name)
+        return self.plan.endpoint(name)
+
+    def meet_console(self) -> None:
+        """Wait for the console and take over its time, where it is another machine.
+
+        Raises
+        ------
+        NodeError
+            If it does not answer.
+        """
+        if self._link is not None:
+            self._link.meet()
 
     def message(
         self,
@@ -194,7 +214,7 @@ class NodeContext:
             )
             self._tell(message)
             self._bond.send(message)
-            if os.getppid() != self._parent:
+            if self._parent not in (None, os.getppid()):
                 self.stopping = True
         return not self.stopping
 
@@ -209,15 +229,26 @@ class NodeContext:
 
     def commands(self) -> list[Command]:
         """Return the commands that have arrived."""
-        arrived: list[Command] = []
+        self._take_in()
+        arrived, self._commands = self._commands, []
+        return arrived
+
+    def _take_in(self, wait_s: float = 0.0) -> None:
+        self._control.poll(int(wait_s * 1000))
         while True:
             try:
                 frames = self._control.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
-                return arrived
+                return
             header = decode(frames).header
             if isinstance(header, Command):
-                arrived.append(header)
+                self._commands.append(header)
+            elif isinstance(header, Reply) and self._link is not None:
+                self._link.answered(header)
+
+    def _ask_time(self, number: str) -> None:
+        now = self.clock.now()
+        self._tell(self.message(Command, t_acquired=now, id=number, action="time"))
 
     def reply(self, command: Command, *, ok: bool, text: str) -> None:
         """Answer a command."""
@@ -352,6 +383,7 @@ def serve(
     context = prepare(name, plan)
     node: Node | None = None
     try:
+        context.meet_console()
         context.beat({}, force=True)
         node = build(context)
         context.state = "ready"

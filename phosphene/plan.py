@@ -8,10 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from phosphene.consent import Consent
-from phosphene.errors import ConfigError
+from phosphene.consent.confirm import Confirmation
+from phosphene.consent.signing import require_consent
+from phosphene.errors import ConfigError, PhospheneError
+from phosphene.network.layout import DISTANT_PATIENCE_S, Network
 from phosphene.session import Session
 
 __all__ = ["SINKS", "Plan"]
@@ -35,7 +38,10 @@ class Plan(BaseModel):
     session : Session
         The validated session.
     consent : Consent or None
-        The consent, already read; None means nothing is allowed.
+        The consent, already read; None means nothing is allowed. One that the session does not
+        take (signature, visit, study) is an error, in every process that reads the plan.
+    confirmation : Confirmation or None
+        That it was confirmed in words at the start.
     nodes : tuple of str
         Names of the nodes that take part; each is bonded to the gate.
     lsl_session : str
@@ -50,6 +56,8 @@ class Plan(BaseModel):
         Words and hashes for the run's start document.
     audit : Path or None
         Folder of the audit log; None keeps none.
+    network : Network or None
+        Machines that take part, and who may watch from elsewhere; None: everything is here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +68,7 @@ class Plan(BaseModel):
     speed: float | None = 1.0
     session: Session
     consent: Consent | None = None
+    confirmation: Confirmation | None = None
     nodes: tuple[str, ...] = ()
     lsl_session: str = "phosphene"
     watchdog_s: float = 8.0
@@ -67,11 +76,46 @@ class Plan(BaseModel):
     programme: str = ""
     facts: dict[str, str] = {}
     audit: Path | None = None
+    network: Network | None = None
+
+    @model_validator(mode="after")
+    def _consented(self) -> Self:
+        try:
+            # Whether it may do without any signature was asked when the run was begun.
+            require_consent(self.consent, self.session, "replay")
+        except PhospheneError as error:
+            raise ValueError(str(error)) from error
+        return self
 
     @property
     def lossless(self) -> bool:
         """True when every link waits instead of dropping (replay at full speed)."""
         return self.speed is None
+
+    def endpoint(self, name: str) -> str:
+        """Return the address of the run's socket `name`."""
+        far = None if self.network is None else self.network.address(name)
+        return far or f"ipc://{self.folder / name}"
+
+    @property
+    def gate_hears_percepts(self) -> bool:
+        """True where the gate listens to the decoder: results are streamed or fed back."""
+        return "gate" in self.nodes and (
+            "outlets" in self.nodes or self.session.protocol is not None
+        )
+
+    def patience_s(self, peer: str, here_s: float) -> float:
+        """Return how long to wait for another node at the start, in seconds.
+
+        Parameters
+        ----------
+        peer : str
+            The node that is waited for.
+        here_s : float
+            How long where it runs on this machine.
+        """
+        near = self.network is None or self.network.home(peer) == self.network.mine
+        return here_s if near else DISTANT_PATIENCE_S
 
     def save(self) -> Path:
         """Write the plan into its run folder and return the file's path."""

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Never
@@ -16,13 +16,21 @@ from typing import Literal, Never
 from tqdm import tqdm
 
 from phosphene.about import write_about
-from phosphene.bundle import Bundle
 from phosphene.bus import RunFolder
-from phosphene.consent import Consent, Scope, why_not
-from phosphene.errors import ConfigError
+from phosphene.consent import Consent
+from phosphene.consent.confirm import Confirmation, why_unconfirmed
+from phosphene.consent.signing import require_consent
+from phosphene.consent.withdrawal import withdrawal_of
+from phosphene.consent.words import Circumstances
+from phosphene.errors import ConfigError, ConsentError
+from phosphene.feedback.facts import facts_of
 from phosphene.live_bundle import live_bundle, with_threshold
+from phosphene.network.layout import Network
+from phosphene.network.words import told_network
 from phosphene.plan import Plan
 from phosphene.recorder.names import recordings_in
+from phosphene.run_end import end_of
+from phosphene.run_words import tell_bundle, tell_consent, tell_console, tell_outcome, unconsented
 from phosphene.seal.opening import is_sealed
 from phosphene.seal.retention import seal_for
 from phosphene.seal.runs import audit_begin, audit_end
@@ -30,12 +38,8 @@ from phosphene.session import Session
 from phosphene.stimuli.encoder import space_hash
 from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
 
-__all__ = ["RunOptions", "Settling", "end_of", "has_display", "run_chain", "set_aside"]
+__all__ = ["RunOptions", "has_display", "run_chain", "set_aside"]
 
-SETTLE_S = 1.5
-_WATCHED = ("bridge", "acquisition", "decoder")
-# At full speed these are busy with percepts for a while after the decoder has made its last.
-_WATCHED_LOSSLESS = ("renderer", "gate")
 # What a run leaves in its output folder.
 _OF_A_RUN = ("recording*.mcap*", "report.*", "preview.mp4", "logs/*.log")
 
@@ -54,6 +58,8 @@ class RunOptions:
         True: no window.
     consent : Consent or None
         The person's consent.
+    confirmation : Confirmation or None
+        That it was confirmed at the start; a live run with a consent needs one.
     tools : sequence of NodeSpec
         Simulated hardware to start once every node is ready.
     programme : str
@@ -70,12 +76,16 @@ class RunOptions:
         Further arguments of the GUI.
     facts : mapping
         Words and hashes for the start document.
+    console_fd : int or None
+        Open file on which a console waits to be told of the plan, because it is the run's window;
+        None: the run has a window of its own, or none.
     """
 
     mode: Literal["live", "replay", "pilot"]
     speed: float | None = 1.0
     headless: bool = True
     consent: Consent | None = None
+    confirmation: Confirmation | None = None
     tools: Sequence[NodeSpec] = ()
     programme: str = ""
     lsl_session: str = ""
@@ -84,6 +94,7 @@ class RunOptions:
     unit: str = "volume"
     gui_arguments: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    console_fd: int | None = None
 
 
 def has_display() -> bool:
@@ -92,59 +103,13 @@ def has_display() -> bool:
     return sys.platform == "darwin" or any(os.environ.get(name) for name in chosen)
 
 
-class Settling:
-    """Tells when counters have stopped growing.
-
-    Parameters
-    ----------
-    quiet_s : float
-        Seconds without growth that count as settled.
-    """
-
-    def __init__(self, quiet_s: float = SETTLE_S) -> None:
-        self._quiet_s = quiet_s
-        self._last: tuple[int, ...] = ()
-        self._since_s = 0.0
-
-    def settled(self, counters: tuple[int, ...], now_s: float) -> bool:
-        """Return True once `counters` have not changed for the quiet time."""
-        if counters != self._last:
-            self._last, self._since_s = counters, now_s
-        return now_s - self._since_s >= self._quiet_s
-
-
-def end_of(options: RunOptions) -> Callable[[Snapshot], str | None]:
-    """Make the function that recognises the end of a run."""
-    settling = Settling()
-    tools = frozenset(tool.name for tool in options.tools)
-    watched = _WATCHED + (_WATCHED_LOSSLESS if options.speed is None else ())
-
-    def until(now: Snapshot) -> str | None:
-        if options.seconds is not None and now.elapsed_s >= options.seconds:
-            return f"{options.seconds:g} seconds have passed"
-        bridge = now.beats.get("bridge")
-        source_done = bridge is not None and bridge.state == "done"
-        hardware_done = bool(tools) and tools <= now.ended
-        counters = tuple(
-            value
-            for name in watched
-            if name in now.beats
-            for value in now.beats[name].counts.values()
-        )
-        # Counters that stand still because their node is starting again have not settled.
-        quiet = settling.settled(counters, now.elapsed_s) and not now.returning
-        if (source_done or hardware_done) and quiet:
-            return "the recording has ended" if source_done else "the simulated hardware has ended"
-        return None
-
-    return until
-
-
 def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
     face = (
         NodeSpec("sink", "phosphene.sink")
         if options.headless
-        else NodeSpec("gui", "gui", arguments=options.gui_arguments)
+        else NodeSpec(
+            "gui", "gui", arguments=options.gui_arguments, guest=options.console_fd is not None
+        )
     )
     nodes = [
         NodeSpec("recorder", "phosphene.recorder"),
@@ -154,11 +119,20 @@ def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
         NodeSpec("decoder", "decoder"),
         NodeSpec("acquisition", "acquisition"),
     ]
+    if session.stop.present:
+        nodes.insert(2, NodeSpec("stop", "phosphene.stop"))
     if session.results.stream:
         nodes.insert(3, NodeSpec("outlets", "acquisition.results"))
     if session.source.kind != "lsl-eeg":
         nodes.append(NodeSpec("bridge", "acquisition.bridge", reads_recording=True))
-    return [*nodes, *options.tools]
+    return [*map(_at_home(session), nodes), *options.tools]
+
+
+def _at_home(session: Session) -> Callable[[NodeSpec], NodeSpec]:
+    """Return what marks the nodes that another machine runs."""
+    machines = () if session.network is None else session.network.machines
+    homes: dict[str, str] = {node: machine.name for machine in machines for node in machine.nodes}
+    return lambda spec: replace(spec, machine=homes.get(spec.name, ""))
 
 
 def check_out(out: Path) -> None:
@@ -257,17 +231,21 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         If the output folder cannot be written.
     BundleError
         If the bundle is for another person, modality or target space, or damaged.
+    ConsentError
+        If the session may not rest on the consent, or a live one was not confirmed.
     """
+    _require_consent(session, options)
     bundle = live_bundle(session)
     session = with_threshold(session, bundle)
     run = uuid.uuid4().hex[:10]
+    network = Network.of(session.network)
     out = session.recorder.out
     if out is not None:
         # A seal that is missing or wrong is told before anything else happens.
         seal_for(session.recorder, options.consent, run, 1, datetime.now(UTC))
         set_aside(out)
         check_out(out)
-    state, head = audit_begin(run, options.mode, session, options.consent)
+    state, head = audit_begin(run, options.mode, session, options.consent, options.confirmation)
     folder = RunFolder.create(run)
     specs = _specs(options, session)
     plan = Plan(
@@ -277,22 +255,25 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         speed=options.speed,
         session=session,
         consent=options.consent,
+        confirmation=options.confirmation,
         nodes=tuple(s.name for s in specs if s.kind == "node"),
         lsl_session=options.lsl_session or f"phosphene-{run}",
         out=out,
         programme=options.programme,
         facts={
             **options.facts,
+            **facts_of(session),
             "bundle": "" if bundle is None else bundle.digest,
             "space": space_hash(),
             "audit_head": head,
         },
         audit=state,
+        network=network,
     )
     logs = folder.path if out is None else out / "logs"
     logs.mkdir(exist_ok=True)
-    _tell_consent(options.consent, session.person)
-    _tell_bundle(bundle, session.renderer.min_confidence)
+    tell_consent(options.consent, session.person)
+    tell_bundle(bundle, session.renderer.min_confidence)
     write_about(folder, session.person, out)
     if options.mode != "pilot":
         print(f"to change live how pictures are painted: phosphene paint --run {folder.path}")
@@ -302,17 +283,37 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
             supervisor = Supervisor(
                 plan, specs, logs, bar.write, open_ended=_open_ended(options, session)
             )
-            outcome = supervisor.run(end_of(options), _watcher(bar))
+            for line in told_network(network, folder.path / "plan.json"):
+                bar.write(line)
+            if options.console_fd is not None:
+                tell_console(options.console_fd, folder)
+            until = end_of(
+                seconds=options.seconds, lossless=options.speed is None, tools=options.tools
+            )
+            outcome = supervisor.run(until, _watcher(bar))
     finally:
         shutil.rmtree(folder.path, ignore_errors=True)
     if out is not None:
         _wrap_up(out, outcome)
-    _tell_outcome(outcome)
+    tell_outcome(outcome)
     audit_end(state, run, outcome.status, interrupted=outcome.interrupted)
-    reason = _unconsented(options.consent, session.person)
+    reason = unconsented(options.consent, session.person)
     if bundle is not None and reason is not None:
         print(f"nothing was decoded: {reason}")
     return outcome
+
+
+def _require_consent(session: Session, options: RunOptions) -> None:
+    """Refuse a consent that does not hold here, and a live run that was not confirmed just now."""
+    require_consent(options.consent, session, options.mode)
+    withdrawal = withdrawal_of(options.consent) if options.consent is not None else None
+    if withdrawal is not None:
+        raise ConsentError(f"the session is not started: {withdrawal.words}")
+    if options.mode != "live":
+        return
+    at, now = Circumstances.of(session), datetime.now(UTC)
+    if why := why_unconfirmed(options.consent, at, options.confirmation, now):
+        raise ConsentError(f"the session is not started: {why}")
 
 
 def _open_ended(options: RunOptions, session: Session) -> bool:
@@ -338,34 +339,6 @@ def _wrap_up(out: Path, outcome: Outcome) -> None:
     print(f"the run did not begin: nothing is recorded; the nodes' words are in {out / 'logs'}")
 
 
-def _tell_bundle(bundle: Bundle | None, least: float) -> None:
-    if bundle is None:
-        print("bundle: none; quality control only, nothing is decoded")
-        return
-    calibration = bundle.manifest.calibration
-    kept = calibration.kept or 0.0
-    chosen = least == calibration.threshold
-    why = f", which keeps {100 * kept:.0f} % of the right percepts" if chosen else ""
-    print(f"no picture below a confidence of {least:.2f}{why}")
-
-
-def _tell_consent(consent: Consent | None, person: str) -> None:
-    now = datetime.now(UTC)
-    granted = [scope.value for scope in Scope if why_not(consent, scope, person, now) is None]
-    if granted:
-        print("consent: " + ", ".join(granted))
-    else:
-        reason = _unconsented(consent, person)
-        print(f"consent: none ({reason}); quality control only, nothing is decoded or shown")
-
-
-def _unconsented(consent: Consent | None, person: str) -> str | None:
-    """Say why nothing at all is consented to; None where something is."""
-    now = datetime.now(UTC)
-    denied = {scope: why_not(consent, scope, person, now) for scope in Scope}
-    return denied[Scope.VIEW_SELF] if all(denied.values()) else None
-
-
 def _report(out: Path) -> None:
     from phosphene.report import build  # slow import, only needed at the end
 
@@ -375,8 +348,3 @@ def _report(out: Path) -> None:
         name = error.filename or out
         print(f"report {name}: cannot be written ({error.strerror}); the recording is kept; "
               f"make room, then: phosphene report {out}")  # fmt: skip
-
-
-def _tell_outcome(outcome: Outcome) -> None:
-    marked = ", interrupted" if outcome.interrupted else ""
-    print(f"run ended: {outcome.status}{marked} ({outcome.reason})")

@@ -13,28 +13,36 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from phosphene.errors import ConfigError
+from phosphene.session_consent import ConsentSettings
 from phosphene.session_eeg import EegSettings
 from phosphene.session_fmri import FmriSettings
+from phosphene.session_gate import GateSettings, StopSettings
+from phosphene.session_network import NetworkSettings
+from phosphene.session_protocol import ProtocolSettings
 from phosphene.session_renderer import RendererSettings
 from phosphene.session_source import SourceSettings
 
 __all__ = [
     "AcquisitionSettings",
+    "ConsentSettings",
     "DecoderSettings",
     "EegSettings",
     "FmriSettings",
     "GateSettings",
+    "NetworkSettings",
+    "ProtocolSettings",
     "RecorderSettings",
     "RendererSettings",
     "ResultSettings",
     "Session",
     "SourceSettings",
+    "StopSettings",
+    "anchored",
     "explain",
     "load_session",
 ]
 
 Seconds = Annotated[float, Field(ge=0)]
-Level = Annotated[int, Field(ge=0, le=4)]
 
 
 class _Settings(BaseModel):
@@ -70,26 +78,6 @@ class DecoderSettings(_Settings):
     ] = "auto"
     precision: Literal["fp32", "fp16"] = "fp32"
     threads: Annotated[int, Field(ge=1, le=64)] = 1
-
-
-class GateSettings(_Settings):
-    """Settings of the privacy gate.
-
-    Parameters
-    ----------
-    consent : Path or None
-        Consent file; without one nothing is decoded and no frame passes.
-    bond_s : float
-        A heartbeat missing for this many seconds blanks every sink.
-    level_self, level_operator, level_observer : int
-        Abstraction level of each sink: 4 full, 3 at most 32x32, 2 8x8, 1 one colour, 0 blank.
-    """
-
-    consent: Path | None = None
-    bond_s: Annotated[float, Field(ge=0.2, le=5)] = 0.75
-    level_self: Level = 4
-    level_operator: Level = 4
-    level_observer: Level = 0
 
 
 class RecorderSettings(_Settings):
@@ -148,8 +136,12 @@ class Session(_Settings):
         Pseudonym.
     modality : str
         ``fmri`` or ``eeg``.
-    source, acquisition, decoder, renderer, gate, recorder, results
+    source, acquisition, decoder, renderer, consent, gate, stop, recorder, results
         One table for each part.
+    protocol : ProtocolSettings or None
+        Blocks and feedback of a neurofeedback run.
+    network : NetworkSettings or None
+        Other machines that take part; None: nothing listens on a network.
     """
 
     person: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
@@ -158,9 +150,13 @@ class Session(_Settings):
     acquisition: AcquisitionSettings = AcquisitionSettings()
     decoder: DecoderSettings = DecoderSettings()
     renderer: RendererSettings = RendererSettings()
+    consent: ConsentSettings = ConsentSettings()
     gate: GateSettings = GateSettings()
+    stop: StopSettings = StopSettings()
     recorder: RecorderSettings = RecorderSettings()
     results: ResultSettings = ResultSettings()
+    protocol: ProtocolSettings | None = None
+    network: NetworkSettings | None = None
 
     @model_validator(mode="after")
     def _one_mask(self) -> Self:
@@ -204,6 +200,12 @@ def _absolute(value: Any, base: Path) -> Any:
     return value
 
 
+def anchored(session: Session, folder: Path) -> Session:
+    """Return a session whose relative paths count from a folder, that of its file."""
+    moved: Session = _absolute(session, folder.resolve())
+    return moved
+
+
 def load_session(path: Path) -> Session:
     """Read and validate a session file; relative paths count from its folder.
 
@@ -214,7 +216,7 @@ def load_session(path: Path) -> Session:
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        session: Session = _absolute(Session.model_validate(raw), path.resolve().parent)
+        session = anchored(Session.model_validate(raw), path.resolve().parent)
     except OSError as error:
         raise ConfigError(f"session file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

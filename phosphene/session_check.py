@@ -8,6 +8,8 @@ from pathlib import Path
 
 from phosphene.doctor import Finding
 from phosphene.errors import ConfigError
+from phosphene.feedback.protocol import Protocol
+from phosphene.feedback.readiness import troubles_of
 from phosphene.session import Session
 
 __all__ = ["require_source", "source_findings"]
@@ -40,7 +42,18 @@ def source_findings(session: Session) -> tuple[Finding, ...]:
                 "for NIfTI set acquisition.fmri.tr_s, or put a BIDS sidecar into the folder",
             )
         )
-    return tuple(found)
+    return (*found, *_protocol(session))
+
+
+def _protocol(session: Session) -> list[Finding]:
+    """Lay the blocks out, and look at what feedback and control need."""
+    if session.protocol is None:
+        return []
+    if troubles := troubles_of(session):
+        return [Finding("error", text, "correct the table [protocol]") for text in troubles]
+    protocol = Protocol.of(session.protocol)
+    text = f"protocol: {len(protocol.blocks)} blocks until {protocol.end_s:g} s"
+    return [Finding("ok", text)]
 
 
 def _place(path: Path, *, folder: bool) -> Finding:

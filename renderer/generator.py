@@ -181,6 +181,10 @@ class Generator:
         z, c = np.zeros(Z_SHAPE, np.float32), np.zeros(C_DIM, np.float32)
         for _ in range(2):
             self.render(z, c, np.zeros(self.noise_shape, np.float32), settings.steps)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the last picture."""
         self.latent = None
 
     def _decoded(self, latent: Array) -> npt.NDArray[np.uint8]:

@@ -28,6 +28,8 @@ class Inlet:
     def __init__(self, context: NodeContext) -> None:
         self._context = context
         self._percepts = Subscriber(context.zmq, [context.endpoint("decoder")], [b"percept"])
+        self._grants = Subscriber(context.zmq, [context.endpoint("grants")], [b"grant"])
+        self._stopped = False
         self._acks = Pusher(context.zmq, context.endpoint("render-acks"))
         self._waiting: deque[Message] = deque()
         self._last_seq = -1
@@ -37,6 +39,24 @@ class Inlet:
     def socket(self) -> zmq.Socket[bytes]:
         """The socket that percepts arrive on."""
         return self._percepts.socket
+
+    @property
+    def grants(self) -> zmq.Socket[bytes]:
+        """The socket on which the gate speaks."""
+        return self._grants.socket
+
+    def stopped(self) -> bool:
+        """Return whether the participant has stopped; then percepts that wait are forgotten."""
+        grant = self._grants.newest()
+        if grant is not None:
+            self._stopped = grant.header.phase == "stopped"
+        if self._stopped:
+            for message in [*self._waiting, *self._percepts.receive()]:
+                seen = self._noted(message)
+                if self._context.plan.lossless:
+                    self.acknowledge(seen)
+            self._waiting.clear()
+        return self._stopped
 
     @property
     def waits(self) -> bool:
@@ -77,6 +97,7 @@ class Inlet:
     def close(self) -> None:
         """Close the sockets."""
         self._percepts.close()
+        self._grants.close()
         self._acks.close()
 
     def _noted(self, message: Message) -> Seen:

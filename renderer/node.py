@@ -106,7 +106,7 @@ class RendererNode:
 
     def sockets(self) -> Sequence[zmq.Socket[bytes]]:
         """Wake on percepts and wishes."""
-        return [self._inlet.socket, self._desk.socket]
+        return [self._inlet.socket, self._inlet.grants, self._desk.socket]
 
     def due_s(self) -> float | None:
         """Return when the next frame has to be begun."""
@@ -246,6 +246,8 @@ class RendererNode:
         """Answer wishes, take in percepts; render what is due."""
         self._desk.serve()
         self._exchange()
+        if self._inlet.stopped():
+            self._studio.forget()
         if self._lossless:
             self._still()
             return
@@ -273,6 +275,8 @@ class RendererNode:
 
     def _still(self) -> None:
         """One percept at a time, so that beats and commands are never far apart."""
+        if not self._outlet.heard():
+            return
         arrived = self._inlet.next()
         if arrived is None:
             return

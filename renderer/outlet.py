@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from phosphene.bus import Publisher, Pusher
-from phosphene.messages import Frame, FrameInfo, Painting
+from phosphene.messages import Frame, FrameInfo, Painting, topic_of
 from phosphene.node import NodeContext
 from phosphene.session import RendererSettings
 from renderer.frameclock import Tick
@@ -17,6 +17,9 @@ __all__ = ["Outlet"]
 
 # A frame this many periods behind its due time counts as late.
 LATE_PERIODS = 0.5
+GATE = "gate"
+TOPIC = topic_of(Frame)
+WAIT_MS = 10
 _COUNTED = ("frames", "frames_late", "frames_neutral", "frames_outside_the_world")
 
 
@@ -49,6 +52,17 @@ class Outlet:
     def frames(self) -> int:
         """How many frames went out."""
         return self._counts["frames"]
+
+    def heard(self) -> bool:
+        """Return whether the gate listens; waits a moment for it.
+
+        What is published before it does is lost, and at full speed nothing may be: a gate that
+        finds this socket late, or is being started again, is waited for.
+        """
+        if GATE not in self._context.plan.nodes or self._out.subscribers(TOPIC) > 0:
+            return True
+        self._out.socket.poll(WAIT_MS)
+        return self._out.subscribers(TOPIC) > 0
 
     def counts(self) -> Mapping[str, int]:
         """Return the counters."""

@@ -127,6 +127,12 @@ class Studio:
         elif settings.noise_s != old.noise_s:
             self._noise.retime(self._noise_time, _pace(settings))
 
+    def forget(self) -> None:
+        """Drop percept, path and last picture: what comes next begins as at the start."""
+        self._percept, self._verdict = None, Verdict("", "")
+        self._path.reset()
+        self._nothing(None)
+
     def complaint(self) -> str | None:
         """Say what cannot be done of what is set; None if all can."""
         s = self.settings

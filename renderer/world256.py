@@ -146,6 +146,10 @@ class World256:
         )["picture"][0]
         return picture
 
+    def reset(self) -> None:
+        """Forget the last picture."""
+        self.latent = None
+
     def limits(self) -> str:
         """Say which modes it cannot paint: it has all."""
         return "every mode is painted"

@@ -13,6 +13,7 @@ from acquisition.sources.xdf_write import write_xdf
 from phosphene.commands.base import CliCommand
 from phosphene.consent import consent_beside, load_consent
 from phosphene.errors import ConfigError, InputError
+from phosphene.release import require_release
 from phosphene.seal.places import note
 
 __all__ = ["EXPORT"]
@@ -37,7 +38,9 @@ def _run(arguments: argparse.Namespace) -> int:
     start = owner_of(where, arguments.run)
     path = arguments.consent or consent_beside(where)
     consent = None if path is None else load_consent(path)
-    refuse_without_consent(start, consent, datetime.now(UTC))
+    now = datetime.now(UTC)
+    refuse_without_consent(start, consent, now)
+    require_release(where, start.run, now)
     eeg, seen = eeg_of(where, start)
     written: Path = arguments.out
     if arguments.format == "bids":

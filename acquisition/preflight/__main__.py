@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -74,6 +75,14 @@ def _present(info: pylsl.StreamInfo) -> Present:
     )
 
 
+def _tell_program(findings: Sequence[Finding]) -> None:
+    """Tell it to a program: one JSON object on each line."""
+    for found in findings:
+        level, wanted = "ok" if found.good else "error", found.required
+        text = f"{wanted.role} {wanted.source_id!r}: {found.verdict} ({found.text})"
+        print(json.dumps({"level": level, "text": text}))
+
+
 def _tell(findings: Sequence[Finding], rest: Sequence[Present]) -> None:
     for found in findings:
         mark = "ok     " if found.good else "ERROR  "
@@ -92,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--lsl-session", default="default", help="LSL session id of the streams")
     parser.add_argument("--wait", type=float, default=5.0, help="seconds to wait for streams")
     parser.add_argument("--without", action="append", default=[], help="id that may be missing")
+    parser.add_argument("--json", action="store_true", help="tell it to a program")
     arguments = parser.parse_args(argv)
     try:
         session = load_session(arguments.session)
@@ -102,19 +112,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     present = look(required, arguments.wait)
     findings = judge(required, present)
-    _tell(findings, others(required, present))
-    fits = _fits(session, findings)
+    if arguments.json:
+        _tell_program(findings)
+    else:
+        _tell(findings, others(required, present))
+    fits = _fits(session, findings, program=arguments.json)
     return 0 if fits and all(found.good for found in findings) else 3
 
 
-def _fits(session: Session, findings: Sequence[Finding]) -> bool:
+def _fits(session: Session, findings: Sequence[Finding], *, program: bool) -> bool:
     """Tell what is wrong with the settings; return whether the session may start."""
     there = [found.required for found in findings if found.verdict == "there"]
     eeg = next((wanted.source_id for wanted in there if wanted.role == "EEG"), None)
     ids = [wanted.source_id for wanted in there]
     told = settings_findings(session, None if eeg is None else _layout(eeg), ids)
     for found in told:
-        print(f"{_MARKS[found.level]}  settings: {found.text}")
+        if program:
+            print(json.dumps({"level": found.level, "text": f"settings: {found.text}"}))
+        else:
+            print(f"{_MARKS[found.level]}  settings: {found.text}")
     return not any(found.level == "error" for found in told)
 
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from decoder.evaluation.ranking import Ranking
+from phosphene.marking import LABEL
 from phosphene.metrics import Scored
 from phosphene.report.figures import png
-from phosphene.report.strip import LABEL
 
 __all__ = ["histograms", "sheet"]
 

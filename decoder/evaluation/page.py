@@ -77,7 +77,7 @@ def page(found: Evaluation, facts: Mapping[str, Any], figures: Mapping[str, byte
     parts = [
         "<h1>Evaluation</h1>",
         _stamp(facts),
-        "<p class='label'>Every reconstruction here is generated from brain data: a guess of a "
+        "<p class='label'>Every reconstruction here is AI-generated from brain data: a guess of a "
         "generator from measured activity, not a photograph of a thought.</p>",
         _facts(facts, found),
         "<h2>Seen and reconstructed</h2>",

@@ -17,7 +17,7 @@ from decoder.evaluation.figures import histograms, sheet
 from decoder.evaluation.page import page
 from decoder.evaluation.percepts import Percepts
 from decoder.evaluation.ranking import stimulus_means
-from phosphene.report.strip import png_bytes
+from phosphene.marking import png_bytes
 
 __all__ = ["FORMAT", "as_json", "per_stimulus", "write_evaluation"]
 

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QSizePolicy, 
 from gui.eeg.board import MarkerLog
 from gui.eeg.stream import StreamFacts
 from gui.palette import DIM, EDGE, PANEL, TEXT
+from gui.texts import tr
 
 __all__ = ["MarkersView", "marker_html"]
 
@@ -18,16 +19,17 @@ SHOWN = 100
 def marker_html(log: MarkerLog, facts: StreamFacts) -> str:
     """Word how many markers came, and what went wrong with them."""
     words = [f"<span style='color:{DIM}'>{log.total}</span>"]
+    twice = log.repeated + facts.markers_twice
     counts = (
-        ("lost", log.lost),
-        ("twice", log.repeated + facts.markers_twice),
-        ("early", facts.markers_late),
+        (tr("{n} lost", n=log.lost), log.lost, True),
+        (tr("{n} twice", n=twice), twice, True),
+        (tr("{n} early", n=facts.markers_late), facts.markers_late, False),
     )
-    for name, number in counts:
+    for told, number, always in counts:
         if number:
-            words.append(f"<span style='color:{_AMBER}'>▲ {number} {name}</span>")
-        elif name != "early":
-            words.append(f"<span style='color:{DIM}'>0 {name}</span>")
+            words.append(f"<span style='color:{_AMBER}'>▲ {told}</span>")
+        elif always:
+            words.append(f"<span style='color:{DIM}'>{told}</span>")
     return " · ".join(words)
 
 
@@ -43,18 +45,19 @@ class MarkersView(QWidget):
     def __init__(self, run: str) -> None:
         super().__init__()
         self._ours = f"phosphene-{run}-"
-        heading = QLabel("Markers")
+        heading = QLabel(tr("Markers"))
         heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
         self.figures = QLabel("")
         self.figures.setTextFormat(Qt.TextFormat.RichText)
         self.figures.setStyleSheet("font-size: 11px;")
         self.figures.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.figures.setToolTip(
-            "Markers in all; lost on the way to this window; told twice; before any data"
+            tr("Markers in all; lost on the way to this window; told twice; before any data")
         )
         self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.list = QPlainTextEdit()
         self.list.setReadOnly(True)
+        self.list.setAccessibleName(tr("Markers"))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         # The list takes the height that its row has, and asks for none.
@@ -83,7 +86,7 @@ class MarkersView(QWidget):
         self._shown = log
         newest = log.marks[: -SHOWN - 1 : -1]
         streams = {m.stream.removeprefix(self._ours) for m in newest}
-        lines = [f"from {streams.pop()}"] if len(streams) == 1 else []
+        lines = [tr("from {stream}", stream=streams.pop())] if len(streams) == 1 else []
         for mark in newest:
             source = f"  ({mark.stream.removeprefix(self._ours)})" if streams else ""
             lines.append(f"{mark.t_s:9.3f} s  {mark.label}{source}")

@@ -18,6 +18,7 @@ from gui.eeg.tools import Tools
 from gui.eeg.trace_view import TraceView
 from gui.model import RunModel
 from gui.palette import DIM
+from gui.texts import tr
 from gui.traces import Confidence, Latency
 from phosphene.clock import Clock
 from phosphene.plan import Plan
@@ -76,8 +77,8 @@ class EegPanel(QWidget):
             plan.session.renderer.min_confidence, timed=True,
             bundle=plan.session.decoder.bundle is not None,
         )  # fmt: skip
-        self.confidence.set_heading("Confidence")
-        self.latency = Latency("waiting for the first epoch")
+        self.confidence.set_heading(tr("Confidence"))
+        self.latency = Latency(tr("waiting for the first epoch"))
         self._lay_out()
         self.timer = QTimer(self)
         self.timer.timeout.connect(self.tick)
@@ -203,12 +204,15 @@ class EegPanel(QWidget):
     def _tell(self, page: list[int], states: list[ChannelState]) -> None:
         names = self._model.eeg(lambda board: board.header)
         band = "" if names is None else f"{names.band_hz[0]:g}–{names.band_hz[1]:g} Hz"
-        look = {"wide": "filter: 0.5 Hz up", "band": f"filter: decoder's {band}"}[self._look]
+        wide = self._look == "wide"
+        look = tr("filter: 0.5 Hz up") if wide else tr("filter: decoder's {band}", band=band)
         if names is not None and names.notch_hz:
-            look += " + notch"
-        words = f"{page[0] + 1}–{page[-1] + 1} of {self._n}" if page else ""
+            look += tr(" + notch")
+        words = ""
+        if page:
+            words = tr("{n} of {all}", n=f"{page[0] + 1}–{page[-1] + 1}", all=self._n)
         chosen = states[self._chosen].name if self._chosen < len(states) else ""
-        self.tools.tell(words, f"{self.view.uv_per_row:g} µV/row", look, chosen)
+        self.tools.tell(words, tr("{uv} µV/row", uv=f"{self.view.uv_per_row:g}"), look, chosen)
         if self.quality.text() != (text := quality_words(states)):
             self.quality.setText(text)
             self.quality.setToolTip("\n".join(f"{s.name}: {s.word}" for s in states))
@@ -219,7 +223,7 @@ class EegPanel(QWidget):
         if found is None or chosen >= len(found[0]):
             return
         names, (times_ms, averages, too_late) = found
-        note = f"{too_late} too late" if too_late else ""
+        note = tr("{n} too late", n=too_late) if too_late else ""
         self.average.show_averages(times_ms, averages, names[chosen], note)
 
     def _draw_spectrum(self) -> None:

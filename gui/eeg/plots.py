@@ -13,6 +13,7 @@ from gui.eeg.averages import MOST_CLASSES, Average
 from gui.eeg.colours import MOST_COLOURED, channel_colour
 from gui.palette import CURVES, DIM
 from gui.plot import Plot, figures_html, legend_html
+from gui.texts import tr
 
 __all__ = ["AveragePlot", "SpectrumPlot", "counts_words"]
 
@@ -29,7 +30,11 @@ class SpectrumPlot(Plot):
 
     def __init__(self) -> None:
         super().__init__(
-            "Spectrum, dB (µV²/Hz)", "waiting for 2 s", MOST_COLOURED, timed=True, unit="Hz"
+            tr("Spectrum, dB (µV²/Hz)"),
+            tr("waiting for 2 s"),
+            MOST_COLOURED,
+            timed=True,
+            unit="Hz",
         )
         edges = [pg.PlotCurveItem(), pg.PlotCurveItem()]
         self._spread = pg.FillBetweenItem(*edges, brush=pg.mkBrush("#39424e"))
@@ -64,7 +69,7 @@ class SpectrumPlot(Plot):
                 curves.append((x, np.median(basis, axis=1)))
                 for edge, share in zip(self._edges, _SPREAD, strict=True):
                     edge.setData(x, np.percentile(basis, share, axis=1))
-            words = [names[chosen], "median of the good ones"]
+            words = [names[chosen], tr("median of the good ones")]
             legend = legend_html(words, "━&nbsp;", colours) + figures_html(" ▒ 10–90 %")
         for line, colour in zip(self.curves, colours, strict=False):
             line.setPen(pg.mkPen(colour, width=1))
@@ -93,7 +98,7 @@ class SpectrumPlot(Plot):
             self._notches.append((line, text))
         for (line, text), hz in zip(self._notches, notch_hz, strict=False):
             line.setValue(hz)
-            text.setText(f"notch {hz:g} Hz")
+            text.setText(tr("notch {hz} Hz", hz=f"{hz:g}"))
             text.setPos(hz, top)
 
 
@@ -102,18 +107,21 @@ class AveragePlot(Plot):
 
     def __init__(self) -> None:
         super().__init__(
-            "Average", "waiting for the first epoch", MOST_CLASSES, timed=True, unit="ms"
+            tr("Average"), tr("waiting for the first epoch"), MOST_CLASSES, timed=True, unit="ms"
         )
         self._shown: tuple[object, ...] = ()
         self.counts = _second_line(self)
         self.counts.setToolTip(
-            "Epochs of each class in the average of this channel.\n"
-            "Too large: left out because this channel went beyond the limit.\n"
-            "No data: left out because samples were missing round the marker.\n"
-            "The line at the top counts the decoder's epochs, which look at all channels at once."
+            tr(
+                "Epochs of each class in the average of this channel.\n"
+                "Too large: left out because this channel went beyond the limit.\n"
+                "No data: left out because samples were missing round the marker.\n"
+                "The line at the top counts the decoder's epochs, which look at all channels at"
+                " once."
+            )
         )
         self.set_range((-200.0, 800.0), (-10.0, 10.0))
-        self.set_figures(figures_html("± standard error"))
+        self.set_figures(figures_html(tr("± standard error")))
         self.add_level(0.0, "#3a424d")
         self._onset = pg.InfiniteLine(0.0, angle=90, pen=pg.mkPen("#3a424d", width=1))
         self.box.addItem(self._onset, ignoreBounds=True)
@@ -134,7 +142,7 @@ class AveragePlot(Plot):
         if now == self._shown:
             return
         self._shown = now
-        self.set_heading(f"Average {channel}, µV")
+        self.set_heading(tr("Average {channel}, µV", channel=channel))
         self._tell_counts(known, [a for a in averages if not a.n], note)
         if not self.show_curves([(times_ms, a.mean_uv) for a in known]):
             return
@@ -166,7 +174,7 @@ class AveragePlot(Plot):
 
 def counts_words(average: Average) -> str:
     """Word how many epochs are in an average, and why others are not."""
-    why = ((average.too_large, "too large"), (average.no_data, "no data"))
+    why = ((average.too_large, tr("too large")), (average.no_data, tr("no data")))
     left_out = ", ".join(f"{n} {words}" for n, words in why if n)
     words = f"{average.label} {average.n}" + (f" ({left_out})" if left_out else "")
     return words.replace(" ", "&nbsp;")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gui.texts import mark, tr
 from phosphene.eeg_flags import ChannelFlag
 
 __all__ = ["BAD", "USELESS", "ChannelState", "impedances_kohm", "quality_words", "state_of"]
@@ -16,13 +17,13 @@ USELESS = (
 """Such a channel says nothing; one that is merely large is worth looking at."""
 BAD = USELESS | ChannelFlag.LARGE
 _WORDS = (
-    (ChannelFlag.LISTED, "✕", "listed bad"),
-    (ChannelFlag.RAILED, "■", "railed"),
-    (ChannelFlag.FLAT, "▬", "flat"),
-    (ChannelFlag.HELD, "?", "missing"),
-    (ChannelFlag.NOISY, "▲", "noisy"),
-    (ChannelFlag.LARGE, "△", "large"),
-    (ChannelFlag.MAINS, "≈", "mains"),
+    (ChannelFlag.LISTED, "✕", mark("listed bad")),
+    (ChannelFlag.RAILED, "■", mark("railed")),
+    (ChannelFlag.FLAT, "▬", mark("flat")),
+    (ChannelFlag.HELD, "?", mark("missing")),
+    (ChannelFlag.NOISY, "▲", mark("noisy")),
+    (ChannelFlag.LARGE, "△", mark("large")),
+    (ChannelFlag.MAINS, "≈", mark("mains")),
 )
 """The first that is true is told."""
 
@@ -64,11 +65,13 @@ class ChannelState:
 def state_of(flags: int | None) -> tuple[str, str]:
     """Return symbol and word of a channel's flags."""
     if flags is None:
-        return "·", "not known"
-    found = next(((s, w) for flag, s, w in _WORDS if flags & flag), None)
+        return "·", tr("not known")
+    found = next(((s, tr(w)) for flag, s, w in _WORDS if flags & flag), None)
     if flags & ChannelFlag.INTERPOLATED:
-        return "◇", "interpolated" if found is None else f"interpolated ({found[1]})"
-    return ("●", "good") if found is None else found
+        if found is None:
+            return "◇", tr("interpolated")
+        return "◇", tr("interpolated ({why})", why=found[1])
+    return ("●", tr("good")) if found is None else found
 
 
 def impedances_kohm(values: Mapping[str, float], channels: Sequence[str]) -> dict[str, float]:
@@ -80,12 +83,12 @@ def impedances_kohm(values: Mapping[str, float], channels: Sequence[str]) -> dic
 def quality_words(states: Sequence[ChannelState], most: int = 4) -> str:
     """Sum the channels up: how many are good, and which are not."""
     if not states or all(s.flags is None for s in states):
-        return "quality not known yet"
+        return tr("quality not known yet")
     kinds: dict[str, list[str]] = {}
     for state in states:
         if not state.good:
             kinds.setdefault(f"{state.symbol} {state.word}", []).append(state.name)
-    words = [f"● {sum(s.good for s in states)} good"]
+    words = [tr("● {n} good", n=sum(s.good for s in states))]
     for kind, names in kinds.items():
         shown = ", ".join(names[:most])
         more = f" +{len(names) - most}" if len(names) > most else ""

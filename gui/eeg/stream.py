@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gui.peers import Peers
+from gui.texts import mark
 
 __all__ = ["LAMPS", "StreamFacts", "StreamState", "stream_facts"]
 
 StreamState = Literal["waiting", "fresh", "amber", "red", "ended"]
 LAMPS: dict[StreamState, tuple[str, str, str]] = {
-    "waiting": ("○", "waiting", "#8a94a3"),
-    "fresh": ("●", "fresh", "#4cc38a"),
-    "amber": ("▲", "late", "#f2c94c"),
-    "red": ("■", "no data", "#ff5c5c"),
-    "ended": ("□", "ended", "#8a94a3"),
+    "waiting": ("○", mark("waiting"), "#8a94a3"),
+    "fresh": ("●", mark("fresh"), "#4cc38a"),
+    "amber": ("▲", mark("late"), "#f2c94c"),
+    "red": ("■", mark("no data"), "#ff5c5c"),
+    "ended": ("□", mark("ended"), "#8a94a3"),
 }
 """Symbol, word and colour of each state."""
 _BY_NUMBER: dict[int, StreamState] = {0: "fresh", 1: "amber", 2: "red"}
@@ -79,10 +80,10 @@ def stream_facts(peers: Peers, *, ended: bool) -> StreamFacts:
         markers_late=peers.count(node, "markers_late"),
         markers_twice=peers.count(node, "duplicates"),
         tallies=(
-            ("lost", peers.count(node, "samples_lost")),
-            ("repeated", peers.count(node, "repeated")),
-            ("returns", peers.count(node, "reconnects")),
-            ("clock resets", peers.count(node, "clock_resets")),
-            ("epochs too late", peers.count(node, "epochs_too_late")),
+            (mark("lost"), peers.count(node, "samples_lost")),
+            (mark("repeated"), peers.count(node, "repeated")),
+            (mark("returns"), peers.count(node, "reconnects")),
+            (mark("clock resets"), peers.count(node, "clock_resets")),
+            (mark("epochs too late"), peers.count(node, "epochs_too_late")),
         ),
     )

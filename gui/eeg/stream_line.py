@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from gui.eeg.stream import LAMPS, StreamFacts
 from gui.palette import DIM, TEXT
+from gui.texts import tr
 from gui.words import ALARM_COLOURS
 
 __all__ = ["StreamLine", "stream_html", "stream_tallies_html"]
@@ -15,17 +16,17 @@ __all__ = ["StreamLine", "stream_html", "stream_tallies_html"]
 def stream_html(facts: StreamFacts, fs_hz: float | None, n_channels: int) -> str:
     """Word the state machine's lamp, rate, channels, samples and delay, as HTML."""
     symbol, word, colour = LAMPS[facts.state]
-    found = [f"<span style='color:{DIM}'>stream</span> <b style='color:{colour}'>"
-             f"{symbol} {word}</b>"]  # fmt: skip
+    found = [f"<span style='color:{DIM}'>{tr('stream')}</span> <b style='color:{colour}'>"
+             f"{symbol} {tr(word)}</b>"]  # fmt: skip
     told = []
     if fs_hz is not None:
-        told.append(("shown at", f"{fs_hz:g} Hz"))
+        told.append((tr("shown at"), f"{fs_hz:g} Hz"))
     if n_channels:
-        told.append(("channels", str(n_channels)))
-    told.append(("samples", f"{facts.samples:,}".replace(",", " ")))
-    told.append(("epochs", f"{facts.epochs} ({facts.rejected} rejected)"))
+        told.append((tr("channels"), str(n_channels)))
+    told.append((tr("samples"), f"{facts.samples:,}".replace(",", " ")))
+    told.append((tr("epochs"), tr("{n} ({bad} rejected)", n=facts.epochs, bad=facts.rejected)))
     if facts.filter_delay_ms is not None:
-        told.append(("filter delay", f"{facts.filter_delay_ms} ms"))
+        told.append((tr("filter delay"), f"{facts.filter_delay_ms} ms"))
     found += [
         f"<span style='color:{DIM}'>{name}</span> <b style='color:{TEXT}'>{value}</b>"
         for name, value in told
@@ -37,9 +38,9 @@ def stream_tallies_html(facts: StreamFacts) -> str:
     """Word the counters of what should not happen; those above zero in amber, with a mark."""
     amber = ALARM_COLOURS["medium"]
     return "&nbsp;&nbsp;&nbsp;".join(
-        f"<b style='color:{amber}'>▲ {words} {number}</b>"
+        f"<b style='color:{amber}'>▲ {tr(words)} {number}</b>"
         if number
-        else f"<span style='color:{DIM}'>{words} 0</span>"
+        else f"<span style='color:{DIM}'>{tr(words)} 0</span>"
         for words, number in facts.tallies
     )
 
@@ -59,8 +60,11 @@ class StreamLine(QWidget):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             row.addWidget(label, share)
         self.facts.setToolTip(
-            "Epochs (or windows) that were made for the decoder. Rejected: a good channel was too\n"
-            "large, or fewer than half of the channels were good. Markers without data make none."
+            tr(
+                "Epochs (or windows) that were made for the decoder. Rejected: a good channel was"
+                " too\nlarge, or fewer than half of the channels were good. Markers without data"
+                " make none."
+            )
         )
         self.tallies.setStyleSheet("font-size: 11px;")
         self.tallies.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

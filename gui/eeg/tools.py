@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from gui.palette import DIM, TEXT
+from gui.texts import tr
 
 __all__ = ["Tools"]
 
@@ -41,26 +42,27 @@ class Tools(QWidget):
         row.addWidget(heading)
         self.page_words, self.scale_words, self.channel_words = (QLabel("") for _ in range(3))
         row.addStretch(1)
-        self._button("◀", "Channels before these", lambda: page(-1))
+        self._button("◀", tr("Channels before these"), lambda: page(-1))
         self._words(self.page_words)
-        self._button("▶", "Channels after these", lambda: page(1))
-        self.all = self._button("all", "All channels at once, or pages", everything)
+        self._button("▶", tr("Channels after these"), lambda: page(1))
+        self.all = self._button(tr("all"), tr("All channels at once, or pages"), everything)
         row.addSpacing(8)
-        self._button("−", "Lower traces", lambda: scale(1))
+        self._button("−", tr("Lower traces"), lambda: scale(1))
         self._words(self.scale_words)
-        self._button("+", "Higher traces", lambda: scale(-1))
-        self._button("auto", "Height that suits the signal", automatic)
+        self._button("+", tr("Higher traces"), lambda: scale(-1))
+        self._button(tr("auto"), tr("Height that suits the signal"), automatic)
         row.addSpacing(8)
-        self.look = self._button("", "Filter of the traces", look)
+        self.look = self._button("", tr("Filter of the traces"), look)
         row.addSpacing(8)
-        self._button("◀", "Spectrum and average of the channel before", lambda: channel(-1))
+        self._button("◀", tr("Spectrum and average of the channel before"), lambda: channel(-1))
         self._words(self.channel_words)
-        self._button("▶", "Spectrum and average of the next channel", lambda: channel(1))
+        self._button("▶", tr("Spectrum and average of the next channel"), lambda: channel(1))
 
     def _button(self, text: str, tip: str, pressed: Callable[[], None]) -> QToolButton:
         button = QToolButton()
         button.setText(text)
         button.setToolTip(tip)
+        button.setAccessibleName(tip)
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.setFixedHeight(20)
         button.setStyleSheet("font-size: 11px; padding: 0 3px;")

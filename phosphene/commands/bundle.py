@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from phosphene.bundle import CARD, Bundle
 from phosphene.bundle_store import PHOS
 from phosphene.commands.base import CliCommand
+from phosphene.commands.keys import add_key_options, steward_key
 from phosphene.describe import describe_bundle
 from phosphene.engine import OnnxEngine
 from phosphene.errors import BundleError, ConfigError, check_all, problem
 from phosphene.model_card import untold
+from phosphene.seal.bundles import SEALED_BUNDLE, seal_bundle
+from phosphene.seal.keys import load_public
+from phosphene.seal.opening import unlocked
 
 __all__ = ["BUNDLE"]
 
@@ -26,6 +31,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         ("check", "verify every file and load the graph", _check),
         ("pack", f"make a single {PHOS} file", _pack),
         ("unpack", "make a folder", _unpack),
+        ("seal", "make a file that only a data steward's key opens", _seal),
     )
     for name, summary, run in kinds:
         sub = actions.add_parser(name, help=summary, description=summary)
@@ -35,6 +41,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         if name == "check":
             sub.add_argument("--digest", metavar="D", help="digest that the fit told, or its first "
                              "12 digits or more")  # fmt: skip
+        if name == "seal":
+            sub.add_argument("--to", type=Path, action="append", required=True, metavar="PUB",
+                             help="public key of a data steward; may be repeated")  # fmt: skip
+            sub.add_argument("--out", type=Path, help="where; by default beside it")
+        else:
+            add_key_options(sub)
         if name in ("pack", "unpack"):
             sub.add_argument("--out", type=Path, help="where; by default beside it")
             sub.add_argument("--replace", action="store_true", help="replace what is there")
@@ -43,7 +55,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     run: Callable[[argparse.Namespace], int] = arguments.run_action
-    return run(arguments)
+    if arguments.action == "seal":
+        return run(arguments)
+    with unlocked([arguments.bundle], steward_key(arguments)):
+        return run(arguments)
 
 
 def _show(arguments: argparse.Namespace) -> int:
@@ -104,10 +119,19 @@ def _unpack(arguments: argparse.Namespace) -> int:
     return _written(arguments, goal)
 
 
+def _seal(arguments: argparse.Namespace) -> int:
+    bundle = Bundle.load(arguments.bundle)
+    name = arguments.bundle.name.removesuffix(PHOS) + SEALED_BUNDLE
+    goal = arguments.out or arguments.bundle.with_name(name)
+    seal_bundle(bundle, goal, [load_public(path) for path in arguments.to], datetime.now(UTC))
+    print(f"{goal}: digest {bundle.digest[:12]}; {arguments.bundle} lies there as before: erase it")
+    return 0
+
+
 def _written(arguments: argparse.Namespace, goal: Path) -> int:
     bundle = Bundle.load(arguments.bundle)
     print(f"{bundle.write(goal, replace=arguments.replace)}: digest {bundle.digest[:12]}")
     return 0
 
 
-BUNDLE = CliCommand("bundle", "look at, check, pack or unpack a bundle", _configure, _run)
+BUNDLE = CliCommand("bundle", "look at, check, pack, unpack or seal a bundle", _configure, _run)

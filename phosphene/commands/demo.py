@@ -162,6 +162,7 @@ def _run(arguments: argparse.Namespace) -> int:
             mode="pilot",
             headless=headless(arguments),
             gui_arguments=gui_arguments(arguments),
+            console_fd=arguments.console_fd,
             consent=Consent.for_synthetic(person, datetime.now(UTC)),
             tools=(_hardware(arguments, folder, programme_file, lsl_session),),
             programme=programme_file.read_text(encoding="utf-8"),

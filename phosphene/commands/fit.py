@@ -17,9 +17,11 @@ from phosphene.commands.base import CliCommand
 from phosphene.commands.replay import own_start
 from phosphene.commands.source import add_array_options, array_arguments, is_trials_file
 from phosphene.errors import ConfigError, InputError, NodeError, ToldError, check_all, problem
+from phosphene.progress import tell_step
 
 __all__ = ["FIT", "add_model_option", "person_in", "run_module"]
 
+PREPARING = "reading and cleaning"
 _UNNAMED = "p01"
 
 END_TIMEOUT_S = 3.0
@@ -184,7 +186,9 @@ def _run(arguments: argparse.Namespace) -> int:
             command += [f"--{name}", str(value)] if value is not None else []
         if arguments.features == "beta" and arguments.delay == "auto":
             command += ["--beta-delays", "auto"]
+        tell_step(PREPARING, 0, 1)
         run_module("acquisition.prepare", command)
+        tell_step(PREPARING, 1, 1)
         _fit(prepared, arguments)
     return 0
 

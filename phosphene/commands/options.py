@@ -56,6 +56,8 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
         help="until the screenshot, from the first decoded picture, in place of "
         "--screenshot-after; without a number: at once. No picture, no screenshot",
     )  # fmt: skip
+    # The console starts runs by this command line and is told by this pipe where to sit down.
+    parser.add_argument("--console-fd", type=int, help=argparse.SUPPRESS)
 
 
 def add_painting_options(parser: argparse.ArgumentParser) -> None:

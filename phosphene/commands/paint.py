@@ -16,6 +16,8 @@ from phosphene.clock import MonotonicClock
 from phosphene.commands.base import CliCommand
 from phosphene.errors import ConfigError, MessageError, NodeError, problem
 from phosphene.messages import Command, Message, Reply, decode, encode
+from phosphene.network import Network, guarded_context
+from phosphene.plan import Plan
 from phosphene.session import RendererSettings
 from phosphene.setting_words import settings_help
 
@@ -77,9 +79,11 @@ def ask_renderer(
         run="", seq=0, t_acquired=now, t_sent=now, producer=f"paint-{os.getpid()}",
         id=uuid.uuid4().hex, action="set" if settings else "status", arguments=dict(settings),
     )  # fmt: skip
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+    network = _network_of(folder)
+    far = None if network is None else network.address("paint-control")
+    with guarded_context(network) as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 0
-        socket.connect(folder.endpoint("paint-control"))
+        socket.connect(far or folder.endpoint("paint-control"))
         socket.send_multipart(encode(Message(command)))
         if not socket.poll(round(deadline_s * 1000)):
             late = "; it may still take effect: look with `phosphene paint`" if settings else ""
@@ -94,6 +98,12 @@ def ask_renderer(
     if not isinstance(reply, Reply) or not reply.ok:
         raise ConfigError(getattr(reply, "text", "the renderer refuses"))
     return reply.text
+
+
+def _network_of(folder: RunFolder) -> Network | None:
+    """Return the machines of a run, which its plan names."""
+    plan = folder.path / "plan.json"
+    return Plan.load(plan).network if plan.exists() else None
 
 
 PAINT = CliCommand(

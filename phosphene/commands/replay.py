@@ -32,7 +32,8 @@ from phosphene.run import RunOptions, run_chain
 from phosphene.seal.opening import is_sealed
 from phosphene.session import FmriSettings, Session
 
-__all__ = ["REPLAY", "modality_of", "own_start", "person_of", "speed_of", "split_of"]
+__all__ = ["REPLAY", "modality_of", "own_start", "person_of", "speed_of", "split_of",
+           "visit_of"]  # fmt: skip
 
 
 def speed_of(text: str) -> float | None:
@@ -65,6 +66,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, help="fitted decoder; none: quality control only")
     parser.add_argument("--run", help="which run, where the recording holds several")
     parser.add_argument("--consent", type=Path, help="consent file; default: one beside it")
+    parser.add_argument("--trust", type=Path, action="append", default=[], metavar="PUB",
+                        help="public key that must have signed the consent; may be "
+                        "repeated")  # fmt: skip
     parser.add_argument("--person", help="pseudonym; default: that of bundle or consent")
     parser.add_argument("--labels", default="", help="rename markers, for instance 1=house,2=face")
     parser.add_argument("--events", type=Path, help="BIDS events.tsv; default: one beside it")
@@ -131,6 +135,13 @@ def person_of(
     return asked or named
 
 
+def visit_of(own: RunStart | None, consent: Consent | None) -> str | None:
+    """Tell of which visit a recording is; one of our own knows, for others the consent counts."""
+    if own is not None and "visit" in own.facts:
+        return own.facts["visit"] or None
+    return consent.visit if consent is not None else None
+
+
 def modality_of(
     recording: Path, own: RunStart | None, bundle: Bundle | None
 ) -> Literal["fmri", "eeg"]:
@@ -183,7 +194,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.recording.exists():
         raise InputError(f"recording {arguments.recording}: does not exist")
     _stay_sealed(arguments)
-    with unlocking(arguments, arguments.recording):
+    with unlocking(arguments, arguments.recording, arguments.bundle):
         return _replay(arguments)
 
 
@@ -222,6 +233,10 @@ def _replay(arguments: argparse.Namespace) -> int:
             "acquisition": _acquisition(arguments),
             "decoder": {"bundle": arguments.bundle and arguments.bundle.resolve()},
             "renderer": painting(arguments),
+            "consent": {
+                "visit": visit_of(own, consent),
+                "trusted_keys": [path.resolve() for path in arguments.trust],
+            },
             "recorder": {
                 "out": arguments.out and arguments.out.resolve(),
                 "seal": [path.resolve() for path in arguments.seal],
@@ -233,6 +248,7 @@ def _replay(arguments: argparse.Namespace) -> int:
         speed=speed_of(arguments.speed),
         headless=headless(arguments),
         gui_arguments=gui_arguments(arguments),
+        console_fd=arguments.console_fd,
         consent=consent,
         unit="volume" if session.modality == "fmri" else "epoch",
         facts=_facts(arguments, bundle),

@@ -44,9 +44,21 @@ class GateDiary:
         allowed = str(decode).lower()
         self._change("grant", (*scopes, allowed), scopes=" ".join(scopes), decode=allowed)
 
-    def order(self, action: str) -> None:
-        """Tell of an order by the operator."""
-        self._put("operator", action=action)
+    def order(self, action: str, role: str = "operator") -> None:
+        """Tell of an order that was carried out."""
+        self._put(role, action=action)
+
+    def refused(self, role: str, action: str) -> None:
+        """Tell of an order that this role may not give."""
+        self._put("refused", role=role, action=action)
+
+    def stop(self, state: str, source: str, dropped: int = 0) -> None:
+        """Tell of the participant's stop: ``tested`` or ``stopped``, by whom, what was dropped."""
+        self._put("participant stop", state=state, source=source, frames_dropped=str(dropped))
+
+    def fell(self, node: str) -> None:
+        """Tell that a process is back after a fall, and that views stay blank until confirmed."""
+        self._put("blank after fall", node=node)
 
     def close(self) -> None:
         """Write what is left, signed."""

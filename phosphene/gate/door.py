@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -12,11 +13,22 @@ import zmq
 from phosphene.bus import Publisher
 from phosphene.gate.levels import abstract
 from phosphene.gate.policy import Verdict
-from phosphene.messages import Frame, Message, View, describe, encode, topic_of
+from phosphene.messages import (
+    Feedback,
+    Frame,
+    Message,
+    Phase,
+    View,
+    describe,
+    encode,
+    topic_of,
+)
 
-__all__ = ["SinkDoor", "addressed"]
+__all__ = ["SinkDoor", "Told", "addressed"]
 
 WAIT_MS = 100
+Told = tuple[Verdict, Phase, bool]
+"""Whether pictures pass, how far the run is, and whether feedback of a protocol passes."""
 
 
 def addressed(frame: Message, sink: str, level: int, now_s: float) -> Message | None:
@@ -64,7 +76,7 @@ class SinkDoor:
 
     Attributes
     ----------
-    verdict : Verdict or None
+    told : Told or None
         What the sink was told last.
     passed : int
         Frames that were sent to somebody here.
@@ -74,19 +86,19 @@ class SinkDoor:
 
     def __init__(self, sink: str, publisher: Publisher, lossless: bool) -> None:
         self.sink = sink
-        self.verdict: Verdict | None = None
+        self.told: Told | None = None
         self.passed = 0
         self.recorded_s = float("-inf")
         self._publisher, self._lossless = publisher, lossless
-        self._views = 0
+        self._views = self._given = 0
         if lossless:
             publisher.socket.setsockopt(zmq.XPUB_NODROP, 1)
             publisher.socket.sndtimeo = WAIT_MS
 
-    def tell(self, verdict: Verdict, run: str, now_s: float) -> tuple[Message, bool]:
-        """Tell the sink whether frames pass; return the message and whether that is news."""
-        changed = verdict != self.verdict
-        self.verdict = verdict
+    def tell(self, told: Told, run: str, now_s: float) -> tuple[Message, bool]:
+        """Tell the sink what passes; return the message and whether that is news."""
+        changed, self.told = told != self.told, told
+        verdict, phase, feedback = told
         view = View(
             run=run,
             seq=self._views,
@@ -97,6 +109,8 @@ class SinkDoor:
             passing=verdict.passing,
             reason=verdict.reason,
             passed=self.passed,
+            phase=phase,
+            feedback=feedback,
         )
         self._views += 1
         message = Message(view)
@@ -105,6 +119,10 @@ class SinkDoor:
         with contextlib.suppress(zmq.Again):
             self._publisher.socket.send_multipart(encode(message), zmq.NOBLOCK)
         return message, changed
+
+    def watched(self) -> bool:
+        """Return whether somebody listens here, to frames or to what is told of them."""
+        return self._publisher.subscribers(topic_of(View)) > 0
 
     def send(
         self, frame: Message, level: int, now: Callable[[], float], still: Callable[[], bool]
@@ -142,6 +160,27 @@ class SinkDoor:
                 return False
             self.passed += 1
             return True
+
+    def feedback(
+        self, fields: Mapping[str, Any], run: str, t_acquired: float, now_s: float
+    ) -> Message:
+        """Return feedback as a message to this sink, numbered for it alone."""
+        self._given += 1
+        return Message(
+            Feedback(run=run, seq=self._given - 1, t_acquired=t_acquired, t_sent=now_s,
+                     producer="gate", **fields)
+        )  # fmt: skip
+
+    def give(self, feedback: Message) -> bool:
+        """Send feedback; return False when nobody listens, or is too slow to hear it now."""
+        if self._publisher.subscribers(topic_of(Feedback)) < 1:
+            return False
+        flags = 0 if self._lossless else zmq.NOBLOCK
+        try:
+            self._publisher.socket.send_multipart(encode(feedback), flags)
+        except zmq.Again:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the socket."""

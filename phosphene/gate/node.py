@@ -1,4 +1,4 @@
-"""The gate's shell: beats and frames in, judged frames, views and grants out.
+"""The gate's shell: beats and frames in, judged frames, feedback, views and grants out.
 
 It blanks by silence: where a verdict says no, no pixel is sent, and the sink is told ten times a
 second. A gate that hangs or dies sends no view, and a sink without a fresh view blanks itself.
@@ -6,76 +6,47 @@ second. A gate that hangs or dies sends no view, and a sink without a fresh view
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import zmq
 
-from phosphene.bus import Publisher, Puller, Pusher, Subscriber
+from phosphene.bus import Publisher, Pusher
 from phosphene.clock import wall_time_s
-from phosphene.errors import MessageError, NodeError, problem
+from phosphene.feedback.protocol import DataClock
+from phosphene.gate.beats import BeatSieve
+from phosphene.gate.desk import Desk
 from phosphene.gate.diary import GateDiary
-from phosphene.gate.door import SinkDoor, addressed
-from phosphene.gate.policy import RECORDER_SINK, STREAM_SINK, GatePolicy
-from phosphene.gate.results import ResultsDoor
-from phosphene.messages import (
-    Beat,
-    Command,
-    Frame,
-    Grant,
-    Message,
-    Reply,
-    decode,
-    encode,
-    topic_of,
-)
+from phosphene.gate.door import SinkDoor
+from phosphene.gate.ears import Ears
+from phosphene.gate.frames import FrameInlet
+from phosphene.gate.giving import Giving, feedback_desk
+from phosphene.gate.keeping import Keeper
+from phosphene.gate.markers import Markers
+from phosphene.gate.memory import GateMemory
+from phosphene.gate.orders import Orders
+from phosphene.gate.policy import RECORDER_SINK, STREAM_SINK
+from phosphene.gate.results import PerceptInlet, ResultsDoor
+from phosphene.gate.roles import Role
+from phosphene.gate.rules import COUNTERS, holding, policy_of
+from phosphene.gate.screening import Screen
+from phosphene.gate.showing import Showing
+from phosphene.gate.stopping import Stopping
+from phosphene.gate.telling import Telling
+from phosphene.messages import Command, Event, Message, Quality, Signal, topic_of
 from phosphene.node import NodeContext
-from phosphene.plan import SINKS, Plan
+from phosphene.plan import SINKS
 
 __all__ = ["GateNode"]
 
-VIEW_S = 0.1
-GRANT_S = 0.25
-RECORD_STATE_S = 1.0
-BEAT_TOLD_S = 0.5
-FRAMES_PER_STEP = 16
-MOST_WAITING = 1000
-QUEUE_IN_LOSSLESS = 100_000
-BLANK_FILE = "blanked"
-SUPERVISOR = "supervisor"
+WAIT_MS = 10
+WATCHERS = frozenset({"gui", "sink"})
 OUTLETS = "outlets"
-COUNTERS = (
-    "frames_seen",
-    "frames_passed",  # reached at least one viewing sink
-    "frames_blanked",  # no sink was allowed to have it
-    "frames_unwatched",  # allowed, but nobody was there
-    "frames_skipped",  # overtaken by a newer one before it was judged
-    "malformed",
-    "results_passed",
-    "results_blanked",
-)
 
 
 def _utc_now() -> datetime:
     return datetime.fromtimestamp(wall_time_s(), UTC)
-
-
-def _policy(plan: Plan, blank_file: Path) -> GatePolicy:
-    settings = plan.session.gate
-    levels = {
-        "self": settings.level_self,
-        "operator": settings.level_operator,
-        "observer": settings.level_observer,
-        RECORDER_SINK: 4 if plan.out is not None and plan.session.recorder.images else 0,
-        STREAM_SINK: 4 if plan.session.results.stream else 0,
-    }
-    peers = [*(n for n in plan.nodes if n != "gate"), SUPERVISOR]
-    # A blank survives a restart of the gate: only a person takes it back.
-    blanked = blank_file.read_text(encoding="utf-8") if blank_file.is_file() else None
-    return GatePolicy(peers, settings.bond_s, plan.session.person, plan.consent, levels, blanked)
 
 
 class GateNode:
@@ -87,107 +58,150 @@ class GateNode:
         What the shell lends.
     wall : Callable
         Returns the present date and time with zone, for the expiry of consent.
+
+    Raises
+    ------
+    ConfigError, SealError
+        If a protocol or a content filter cannot be used.
     """
 
     def __init__(self, context: NodeContext, wall: Callable[[], datetime] = _utc_now) -> None:
-        self._context, self._wall = context, wall
-        self._plan = context.plan
-        self._blank_file = context.plan.folder / BLANK_FILE
-        self.policy = _policy(context.plan, self._blank_file)
+        self._context, self._wall, self._plan = context, wall, context.plan
+        self._memory = GateMemory(context.plan.folder)
+        self.policy = policy_of(context.plan, self._memory)
         self._diary = GateDiary(context.plan.audit, context.plan.run)
         self._counts: Counter[str] = Counter()
-        self._to_record: deque[Message] = deque()
-        self._recorded_beats: dict[str, tuple[str, float]] = {}
-        self._told_beats: dict[str, tuple[tuple[int, str, str], float]] = {}
-        self._view_due_s = self._grant_due_s = context.clock.now()
-        self._open()
+        self._beats, self._closed = BeatSieve(), False
+        self._watched = WATCHERS.isdisjoint(context.plan.nodes)
+        self._hold = holding(context.plan)
+        self._present = DataClock(None if context.plan.lossless else context.plan.speed)
+        self._markers = Markers(context, self._present.now, self._marked)
+        self._orders = Orders(
+            self.policy, self._hold, self._memory, self._diary, context.clock,
+            context.plan.session.person, lambda role: self._stopping.stop(role), self._markers.mark,
+        )  # fmt: skip
+        self._stopping = Stopping(
+            context, self.policy, self._memory, self._diary, lambda: self._telling.all(),
+            self._forget, self._orders.blank,
+        )  # fmt: skip
+        if self._memory.fell:
+            self._stopping.came_back("gate")
+        protocol = context.plan.session.protocol
+        # Before any socket: what is wrongly configured ends the run with its sentence.
+        desk = None if protocol is None else feedback_desk(context, wall())
+        self._open_doors()
+        self._giving: Giving | None = None
+        if desk is not None:
+            doors = {door.sink: door for door in self._told}
+            self._giving = Giving(context, desk, self.policy, doors, self._hold, wall)
+            self.policy.blocks = self._giving.rule
+        self._telling = Telling(
+            context, self.policy, self._told, self._keeper, self._diary, wall,
+            feedback=desk is not None, held=self._hold is not None,
+        )  # fmt: skip
+        self._grants = self._telling.grants
+        self._open_ears()
+        self._showing = Showing(
+            context, self.policy, self._doors, self._hold, self._keeper, self._screen,
+            self._giving, self._counts, wall, self._watch_on,
+        )  # fmt: skip
 
-    def _open(self) -> None:
+    def _open_doors(self) -> None:
         context, lossless = self._context, self._plan.lossless
-        self._bonds = Puller(context.zmq, context.endpoint("bonds"))
-        self._frames = Subscriber(context.zmq, [], [topic_of(Frame)])
-        if lossless:
-            # The renderer's link is not acknowledged; here its frames wait instead of being lost.
-            self._frames.socket.rcvhwm = QUEUE_IN_LOSSLESS
-        self._frames.socket.connect(context.endpoint("renderer"))
-        self._grants = Publisher(context.zmq, context.endpoint("grants"))
+        self._frames = FrameInlet(context, self._counts, self._ready)
         self._doors = {
             sink: SinkDoor(sink, Publisher(context.zmq, context.endpoint(f"view-{sink}")), lossless)
             for sink in SINKS
         }
-        streams = OUTLETS in self._plan.nodes
-        self._results = ResultsDoor(context) if streams else None
+        self._results = ResultsDoor(context) if OUTLETS in self._plan.nodes else None
         self._told = [*self._doors.values(), *([self._results.door] if self._results else [])]
-        self._records: Pusher | None = None
+        records: Pusher | None = None
         if "recorder" in self._plan.nodes:
-            self._records = Pusher(
+            records = Pusher(
                 context.zmq,
                 context.endpoint("records"),
                 block=lossless,
                 alive=lambda: self._alive_while_waiting("recorder"),
             )
-        self._control: zmq.Socket[bytes] = context.zmq.socket(zmq.ROUTER)
-        self._control.linger = 200
-        self._control.bind(context.endpoint("gate-control"))
+        stop = self._plan.session.stop
+        withhold_s = stop.withhold_s if stop.present and not lossless else 0.0
+        self._keeper = Keeper(records, withhold_s)
+        chosen = self._plan.session.gate.filter
+        self._screen = None if chosen is None else Screen(context, chosen, self._counts)
+
+    def _open_ears(self) -> None:
+        context, giving = self._context, self._giving
+        topics = [topic_of(Quality), *([topic_of(Event)] if self.policy.task else [])]
+        if giving is not None and giving.desk.needs is Signal:
+            topics.append(topic_of(Signal))
+        self._ears = Ears(context, topics, self._counts)
+        self._bonds, self._events = self._ears.bonds, self._ears.acquisition
+        self._percepts: PerceptInlet | None = None
+        if self._plan.gate_hears_percepts:
+            self._percepts = PerceptInlet(context)
+        self._desk = Desk(context, self._told_to, self._diary.refused)
 
     # ---- what the shell asks for ----------------------------------------------------------------
 
     def sockets(self) -> Sequence[zmq.Socket[bytes]]:
         """Return the sockets whose arrival should wake the node."""
-        results = [self._results.socket] if self._results else []
-        return [self._bonds.socket, self._frames.socket, self._control, *results]
+        own = (self._bonds, self._frames, self._desk, self._events, self._percepts, self._screen)
+        return [part.socket for part in own if part is not None]
 
     def due_s(self) -> float | None:
-        """Return when the next view or grant is due."""
-        return min(self._view_due_s, self._grant_due_s)
+        """Return when the next view or grant is due, or the time of a content filter is over."""
+        filtered = None if self._screen is None else self._screen.due_s()
+        return self._telling.due_s if filtered is None else min(self._telling.due_s, filtered)
 
     def counts(self) -> Mapping[str, int]:
         """Return the counters of frames; each frame seen has one of four fates."""
-        dropped = self._counts["records_dropped"] + (self._records.dropped if self._records else 0)
-        return {name: self._counts[name] for name in COUNTERS} | {"records_dropped": dropped}
+        held = {
+            "records_dropped": self._keeper.dropped,
+            "frames_held": 0 if self._hold is None else len(self._hold),
+        }
+        counts = {name: self._counts[name] for name in COUNTERS}
+        given = {} if self._giving is None else self._giving.counts()
+        return counts | held | given | {"malformed": counts["malformed"] + self._desk.malformed}
 
     def done(self) -> bool:
         """Return False: the gate keeps watch until it is told to stop."""
         return False
 
     def step(self) -> None:
-        """Take in beats and commands, then judge the frames that are waiting."""
+        """Take in beats and commands, then percepts, then judge the frames that are waiting."""
         self._watch()
-        for message in self._waiting_frames():
-            self._judge(message)
-        self._pass_results()
-        self._record_waiting()
+        self._take_percepts()
+        self._showing.step(self._frames)
+        self._keeper.send(self._context.clock.now())
 
     def close(self) -> None:
-        """Tell every sink that nothing comes any more and close the sockets."""
+        """Tell every sink that nothing comes any more and close the sockets; twice does no harm."""
+        if self._closed:
+            return
+        self._closed = True
         self.policy.blank("the gate has stopped")
-        self._send_views(self._context.clock.now())
-        self._record_waiting()
-        for door in self._doors.values():
-            door.close()
-        for socket in (self._bonds, self._frames, self._grants, self._records, self._results):
-            if socket is not None:
-                socket.close()
-        self._control.close()
-        self._diary.close()
+        self._telling.views()
+        for message in self._frames.rest():
+            self._showing.judge(message)
+        self._keeper.send(self._context.clock.now(), all_of_them=True)
+        parts = (
+            *self._doors.values(), self._ears, self._frames, self._telling, self._results,
+            self._percepts, self._screen, self._giving, self._keeper, self._desk, self._diary,
+            self._memory,
+        )  # fmt: skip
+        for part in parts:
+            if part is not None:
+                part.close()
 
     def command(self, command: Command) -> str:
-        """Obey ``blank`` (argument reason), ``unblank``, ``status`` or ``go``."""
-        if command.action == "blank":
-            reason = command.arguments.get("reason", "") or "blanked by the operator"
-            self._blank_file.touch(mode=0o600)
-            self._blank_file.write_text(reason, encoding="utf-8")
-            self.policy.blank(reason)
-        elif command.action == "unblank":
-            self._blank_file.unlink(missing_ok=True)
-            self.policy.unblank()
-        elif command.action not in ("status", "go"):
-            raise NodeError(
-                problem("command", command.action, "blank, unblank, status, go", "Send one.")
-            )
-        if command.action in ("blank", "unblank"):
-            self._diary.order(command.action)
-        self._send_views(self._context.clock.now())
+        """Obey the supervisor: ``go``, ``status``, and what the operator may ask for."""
+        return self._status() if command.action == "go" else self._told_to(command, "operator")
+
+    def _told_to(self, command: Command, role: Role) -> str:
+        self._orders.obey(command, role)
+        self._telling.views()
+        if command.action != "status":
+            self._telling.grant()
         return self._status()
 
     # ---- signals -------------------------------------------------------------------------------
@@ -195,82 +209,66 @@ class GateNode:
     def _watch(self) -> None:
         """Keep bonds, commands, views and grants going; never waits for anybody."""
         self._take_beats()
-        self._take_commands()
-        now = self._context.clock.now()
-        wall = self._wall()
-        changed = any(d.verdict != self.policy.verdict(d.sink, now, wall) for d in self._told)
-        if changed or now >= self._view_due_s:
-            self._send_views(now)
-        if now >= self._grant_due_s:
-            self._send_grant(now)
+        self._take_told()
+        self._desk.take()
+        self._stopping.look()
+        self._telling.look()
+        if self._giving is not None:
+            self._giving.tell_blocks()
+
+    def _watch_on(self) -> bool:
+        """Keep watch while something is waited for; return False when the gate has to end."""
+        self._watch()
+        self._take_percepts()
+        return self._context.beat(self.counts())
 
     def _alive_while_waiting(self, peer: str) -> bool:
         """Keep watch while a link is full; return False when waiting has lost its sense."""
-        self._watch()
-        alive = self._context.beat(self.counts())
-        return alive and self.policy.bonded(peer, self._context.clock.now())
-
-    def _received(self, receive: Callable[[], Any]) -> Any:
-        """Return the next message of a socket, None when there is none; bad ones are counted."""
-        while True:
-            try:
-                return decode(receive())
-            except zmq.Again:
-                return None
-            except MessageError:
-                self._counts["malformed"] += 1
+        return self._watch_on() and self.policy.bonded(peer, self._context.clock.now())
 
     def _take_beats(self) -> None:
         now = self._context.clock.now()
-        while True:
-            message = self._received(lambda: self._bonds.socket.recv_multipart(zmq.NOBLOCK))
-            if message is None:
-                return
+        for message in self._ears.beats():
             header = message.header
-            if isinstance(header, Beat) and header.run == self._plan.run:
-                self.policy.beat(header.producer, header.state, header.t_sent, now)
-                self._record_beat(message, now)
-                self._tell_beat(message, now)
+            self.policy.beat(header.producer, header.state, header.t_sent, now)
+            self._stopping.hear(header)
+            if self._beats.to_record(header, now):
+                self._keeper.keep(message)
+            if self._beats.to_tell(header, now):
+                self._telling.grants.send(message)
 
-    def _record_beat(self, message: Message, now: float) -> None:
-        """Keep one beat a second of each node, and each change of state, for the recording."""
-        header = message.header
-        state, since = self._recorded_beats.get(header.producer, ("", -1.0))
-        if header.state != state or now - since >= RECORD_STATE_S:
-            self._recorded_beats[header.producer] = (header.state, now)
-            self._keep(message)
+    def _take_told(self) -> None:
+        task = self.policy.task
+        for message in self._ears.told():
+            header = message.header
+            if isinstance(header, Quality):
+                self._present.saw(header.t_data, header.t_acquired)
+            elif isinstance(header, Event) and task is not None:
+                task.event(header.label, header.duration_s, self._context.clock.now())
+            if self._giving is not None and isinstance(header, Quality | Signal):
+                self._giving.hear(message)
 
-    def _tell_beat(self, message: Message, now: float) -> None:
-        """Pass beats on to windows: changes of state or note, sentences, else twice a second."""
-        header = message.header
-        news = (header.pid, header.state, header.note)
-        told, since = self._told_beats.get(header.producer, (None, -1.0))
-        if news != told or header.sentences or now - since >= BEAT_TOLD_S:
-            self._told_beats[header.producer] = (news, now)
-            self._grants.send(message)
+    def _take_percepts(self) -> None:
+        """Hand percepts to the feedback of a protocol, or on to other programs' outlets."""
+        if self._percepts is None:
+            return
+        for percept in self._percepts.waiting(self._ears.received):
+            if self._giving is not None:
+                self._giving.hear(percept)
+            elif self._results is not None:
+                verdict = self.policy.verdict(STREAM_SINK, self._context.clock.now(), self._wall())
+                passed = verdict.passing and self._results.send(self._context, percept)
+                self._counts["results_passed" if passed else "results_blanked"] += 1
 
-    def _take_commands(self) -> None:
-        while True:
-            try:
-                identity, *frames = self._control.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            envelope = [identity, b""] if frames[:1] == [b""] else [identity]
-            try:
-                command = decode(frames[len(envelope) - 1 :]).header
-            except MessageError:
-                self._counts["malformed"] += 1
-                continue
-            if isinstance(command, Command):
-                self._control.send_multipart([*envelope, *encode(self._answer(command))])
+    def _marked(self, event: Message) -> None:
+        self._grants.send(event)
+        self._keeper.keep(event)
 
-    def _answer(self, command: Command) -> Message:
-        try:
-            ok, text = True, self.command(command)
-        except NodeError as error:
-            ok, text = False, str(error)
-        now = self._context.clock.now()
-        return self._context.message(Reply, t_acquired=now, id=command.id, ok=ok, text=text)
+    def _forget(self) -> int:
+        """After a stop: forget what has not reached anybody yet; return how many frames."""
+        if self._giving is not None:
+            self._giving.forget()
+        return self._showing.forget()
 
     def _status(self) -> str:
         now, wall = self._context.clock.now(), self._wall()
@@ -281,100 +279,16 @@ class GateNode:
             words.append(f"{sink}: {state}")
         return " | ".join(words)
 
-    def _send_views(self, now: float) -> None:
-        wall = self._wall()
-        for door in self._told:
-            verdict = self.policy.verdict(door.sink, now, wall)
-            self._diary.view(door.sink, verdict)
-            message, changed = door.tell(verdict, self._plan.run, now)
-            if changed or now - door.recorded_s >= RECORD_STATE_S:
-                door.recorded_s = now
-                self._keep(message)
-        self._view_due_s = now + VIEW_S
-
-    def _send_grant(self, now: float) -> None:
-        wall = self._wall()
-        decode_allowed, reason = self.policy.may_decode(wall)
-        scopes = self.policy.scopes(wall)
-        self._diary.grant(scopes, decode=decode_allowed)
-        if self._diary.failure:
-            self._context.note = self._diary.failure
-        grant = self._context.message(
-            Grant,
-            t_acquired=now,
-            person=self._plan.session.person,
-            scopes=scopes,
-            decode=decode_allowed,
-            reason=reason,
-        )
-        self._grants.send(grant)
-        if grant.header.seq % round(RECORD_STATE_S / GRANT_S) == 0:
-            self._keep(grant)
-        self._grant_due_s = now + GRANT_S
-
     # ---- frames --------------------------------------------------------------------------------
 
-    def _waiting_frames(self) -> list[Message]:
-        """Return the frames to judge: all in lossless plans, otherwise only the newest."""
-        frames: list[Message] = []
-        limit = FRAMES_PER_STEP if self._plan.lossless else 1000
-        while len(frames) < limit:
-            message = self._received(lambda: self._frames.socket.recv_multipart(zmq.NOBLOCK))
-            if message is None:
-                break
-            if isinstance(message.header, Frame):
-                frames.append(message)
-        self._counts["frames_seen"] += len(frames)
-        if not self._plan.lossless and len(frames) > 1:
-            self._counts["frames_skipped"] += len(frames) - 1
-            frames = frames[-1:]
-        return frames
-
-    def _judge(self, frame: Message) -> None:
-        """Send a frame to each sink that may have it, at that sink's level."""
-        allowed = reached = 0
-        clock = self._context.clock
-        for door in self._doors.values():
-            # Asked anew for each sink: a wait at one may have outlived the permission of the next.
-            verdict = self.policy.verdict(door.sink, clock.now(), self._wall())
-            if verdict.passing:
-                allowed += 1
-                reached += door.send(frame, verdict.level, clock.now, self._still(door))
-        name = "passed" if reached else "unwatched" if allowed else "blanked"
-        self._counts[f"frames_{name}"] += 1
-        verdict = self.policy.verdict(RECORDER_SINK, clock.now(), self._wall())
-        copy = addressed(frame, RECORDER_SINK, verdict.level, clock.now())
-        if copy is not None:
-            self._keep(copy)
-            self._record_waiting()
-
-    def _pass_results(self) -> None:
-        """Hand results on to the outlets of other programs while that is allowed."""
-        if self._results is None:
-            return
-        for percept in self._results.waiting(self._received):
-            verdict = self.policy.verdict(STREAM_SINK, self._context.clock.now(), self._wall())
-            passed = verdict.passing and self._results.send(self._context, percept)
-            self._counts["results_passed" if passed else "results_blanked"] += 1
-
-    def _still(self, door: SinkDoor) -> Callable[[], bool]:
-        def still() -> bool:
-            self._watch()
-            now = self._context.clock.now()
-            alive = self._context.beat(self.counts())
-            return alive and self.policy.verdict(door.sink, now, self._wall()).passing
-
-        return still
-
-    def _keep(self, message: Message) -> None:
-        """Queue a message for the recorder; while that one stands still, only so many."""
-        if len(self._to_record) < MOST_WAITING:
-            self._to_record.append(message)
-        else:
-            self._counts["records_dropped"] += 1
-
-    def _record_waiting(self) -> None:
-        while self._to_record:
-            message = self._to_record.popleft()
-            if self._records is not None:
-                self._records.send(message)
+    def _ready(self) -> bool:
+        """Return whether every process is there to see a frame through; asked at full speed."""
+        self._watched = self._watched or any(d.watched() for d in self._doors.values())
+        waits = self._bonds.socket
+        if self._showing.busy and self._screen is not None:
+            waits = self._screen.socket
+        elif self._watched and not self.policy.lost_bonds(self._context.clock.now()):
+            return True
+        # Frames that wait would wake the loop at once; a beat or an answer is what it waits for.
+        waits.poll(WAIT_MS)
+        return False

@@ -1,7 +1,8 @@
 """Who may see what, now: the gate's decision, pure and with time injected.
 
-Everything is denied until something allows it. In this order a sink is blanked by the operator, by
-a lost bond, by missing consent, by its own abstraction level.
+Everything is denied until something allows it. In this order a sink is blanked by the participant,
+by the operator (blank, pause), by a lost bond, between blocks, by missing consent, by its own
+abstraction level, and by the blocks of a protocol that shows no pictures now.
 """
 
 from __future__ import annotations
@@ -9,13 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from phosphene.consent import Consent, Scope, why_not
+from phosphene.gate.latch import StopLatch
+from phosphene.gate.task import TaskWindow
+from phosphene.messages import Phase
 
 __all__ = ["DECODE_SCOPES", "RECORDER_SINK", "STREAM_SINK", "GatePolicy", "Verdict"]
 
 RECORDER_SINK = "recorder"
 STREAM_SINK = "stream"
+PAUSED = "paused by the operator"
+BETWEEN_BLOCKS = "between blocks of the protocol"
 ALIVE = frozenset({"ready", "running", "done"})
 SINK_SCOPES = {
     "self": Scope.VIEW_SELF,
@@ -59,6 +66,18 @@ class _Bond:
     seen_s: float
 
 
+class Blocks(Protocol):
+    """What a protocol says; see `phosphene.gate.blocks.BlockRule`."""
+
+    def decodes(self, now_s: float) -> bool:
+        """Return whether anything is to be decoded."""
+        ...
+
+    def no_picture(self, sink: str, now_s: float) -> str:
+        """Return in words why a sink gets no picture; empty where it may."""
+        ...
+
+
 class GatePolicy:
     """The gate's state and rules.
 
@@ -76,6 +95,17 @@ class GatePolicy:
         Abstraction level of each sink.
     blanked : str or None
         Reason of an operator's blank that already holds at the start.
+    paused : bool
+        Whether an operator's pause already holds at the start.
+    latch : StopLatch or None
+        The participant's stop; None: nobody has a device, and nothing is waited for.
+    task : TaskWindow or None
+        Blocks that events begin, outside of which nothing is decoded or shown; None: always.
+
+    Attributes
+    ----------
+    blocks : Blocks or None
+        The protocol of a neurofeedback run.
     """
 
     def __init__(
@@ -86,6 +116,10 @@ class GatePolicy:
         consent: Consent | None,
         levels: Mapping[str, int],
         blanked: str | None = None,
+        latch: StopLatch | None = None,
+        task: TaskWindow | None = None,
+        *,
+        paused: bool = False,
     ) -> None:
         self._peers = tuple(dict.fromkeys(peers))
         self._bond_s = bond_s
@@ -94,6 +128,11 @@ class GatePolicy:
         self._bonds: dict[str, _Bond] = {}
         self._wall: datetime | None = None
         self.blanked = blanked
+        self.paused = paused
+        self.withdrawn = ""
+        self.latch = latch or StopLatch(demanded=False)
+        self.task = task
+        self.blocks: Blocks | None = None
 
     def beat(self, node: str, state: str, sent_s: float, now_s: float) -> None:
         """Take in a sign of life.
@@ -117,16 +156,42 @@ class GatePolicy:
         """Blank every sink until `unblank`."""
         self.blanked = reason
 
+    def withdraw(self, reason: str) -> None:
+        """Take the consent back: nothing is decoded or shown any more, and nobody undoes that."""
+        self.withdrawn = reason
+
     def unblank(self) -> None:
         """Take the operator's blank back; all other rules stay."""
         self.blanked = None
+
+    @property
+    def phase(self) -> Phase:
+        """How far the run is, by what people have asked for."""
+        if self.withdrawn or self.latch.phase == "stopped":
+            return "stopped"
+        if self.latch.phase == "armed":
+            return "armed"
+        if self.blanked is not None:
+            return "blanked"
+        return "paused" if self.paused else "running"
 
     def bonded(self, node: str, now_s: float) -> bool:
         """Return whether the bond of one peer holds."""
         return node in self._peers and not self._broken(node, now_s)
 
     def verdict(self, sink: str, now_s: float, wall: datetime) -> Verdict:
-        """Decide what a sink gets.
+        """Decide whether pictures reach a sink; for ``stream``, whether results do.
+
+        Parameters and return value are those of `covered`; besides, a protocol has its say.
+        """
+        found = self.covered(sink, now_s, wall)
+        if found.passing and self.blocks is not None:
+            why = self.blocks.no_picture(sink, now_s)
+            return Verdict.blank(why) if why else found
+        return found
+
+    def covered(self, sink: str, now_s: float, wall: datetime) -> Verdict:
+        """Decide whether anything at all may reach a sink: pictures, scores, instructions.
 
         Parameters
         ----------
@@ -141,10 +206,18 @@ class GatePolicy:
         -------
         Verdict
         """
+        if self.withdrawn:
+            return Verdict.blank(self.withdrawn)
+        if why := self.latch.why():
+            return Verdict.blank(why)
         if self.blanked is not None:
             return Verdict.blank(self.blanked)
+        if self.paused:
+            return Verdict.blank(PAUSED)
         if lost := self.lost_bonds(now_s):
             return Verdict.blank(lost)
+        if self.task is not None and not self.task.inside(now_s):
+            return Verdict.blank(BETWEEN_BLOCKS)
         if sink not in SINK_SCOPES:
             return Verdict.blank(f"there is no sink {sink!r}")
         denied = why_not(self._consent, SINK_SCOPES[sink], self._person, self._latest(wall))
@@ -166,15 +239,24 @@ class GatePolicy:
     def scopes(self, wall: datetime) -> tuple[str, ...]:
         """Return the scopes that hold now, in the order of `Scope`."""
         wall = self._latest(wall)
+        if self.withdrawn:
+            return ()
         return tuple(
             s.value for s in Scope if why_not(self._consent, s, self._person, wall) is None
         )
 
-    def may_decode(self, wall: datetime) -> tuple[bool, str]:
+    def may_decode(self, wall: datetime, now_s: float) -> tuple[bool, str]:
         """Return whether decoding is allowed, and the reason in words when it is not.
 
-        Bonds and blanks do not matter here: decoding goes on behind a blank view.
+        Bonds and blanks do not matter here: decoding goes on behind a blank view. The participant's
+        stop does, and so do a pause and the blocks of the protocol.
         """
+        if why := self.withdrawn or self.latch.why() or (PAUSED if self.paused else ""):
+            return False, f"nothing is decoded: {why}"
+        if self.task is not None and not self.task.inside(now_s):
+            return False, f"nothing is decoded: {BETWEEN_BLOCKS}"
+        if self.blocks is not None and not self.blocks.decodes(now_s):
+            return False, "nothing is decoded: no block of the protocol is running"
         wall = self._latest(wall)
         streamed = {Scope.STREAM_RESULTS} if self._levels.get(STREAM_SINK) else set()
         scopes = DECODE_SCOPES | streamed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from phosphene.messages import Message
@@ -57,6 +58,16 @@ class Backlog:
             self._bytes = 0
             self._changed.notify_all()
         return taken
+
+    def drop(self, unwanted: Callable[[Message], bool]) -> int:
+        """Forget the messages that are unwanted; return how many those were."""
+        with self._changed:
+            kept = [item for item in self._items if not unwanted(item[0])]
+            lost = len(self._items) - len(kept)
+            self._items = deque(kept)
+            self._bytes = sum(memoryview(f).nbytes for item in kept for f in item[1])
+            self._changed.notify_all()
+        return lost
 
     def close(self) -> None:
         """Wake whoever waits; what is queued can still be taken."""

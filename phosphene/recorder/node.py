@@ -16,8 +16,18 @@ import zmq
 from phosphene.bus import Puller
 from phosphene.clock import wall_time_s
 from phosphene.consent import Scope, why_not
+from phosphene.consent.withdrawal import withdrawn_in
 from phosphene.errors import ConfigError, MessageError, NodeError, RecordingError, problem
-from phosphene.messages import Command, Message, RunStart, RunStop, decode, encode
+from phosphene.messages import (
+    Command,
+    Grant,
+    Message,
+    RunStart,
+    RunStop,
+    decode,
+    encode,
+    topic_of,
+)
 from phosphene.node import NodeContext
 from phosphene.recorder.backlog import Backlog
 from phosphene.recorder.documents import StopFacts, audit_facts, metadata_of, start_facts
@@ -55,6 +65,10 @@ def scope_for(topic: str) -> Scope | None:
     if topic in OPEN_TOPICS:
         return None
     raise RecordingError(problem("topic", topic, "a recorded topic", "Send it elsewhere."))
+
+
+def _topic(message: Message) -> str:
+    return topic_of(message.header).decode()
 
 
 def _utc_now() -> datetime:
@@ -95,9 +109,11 @@ class RecorderNode:
         self._gaps = GapWatch()
         self._stop = StopFacts()
         self._allowed: dict[Scope, bool] = {}
+        self._stopped = False
         self._consent_checked_s = float("-inf")
         self._backlog = Backlog(backlog_bytes)
         self._scribe: Scribe | None = None
+        self._ended_s = context.clock.now()
         if self._plan.out is not None:
             self._scribe = self._begin(self._plan.out, open_file)
         self._records = Puller(context.zmq, context.endpoint("records"))
@@ -162,7 +178,19 @@ class RecorderNode:
             "gaps": self._gaps.missing.total(),  # numbers that never arrived
             "malformed": self._counts["malformed"],
         }
-        return fates | {k: n for k, n in self._counts.items() if k.startswith("topic_")}
+        topics = {k: n for k, n in self._counts.items() if k.startswith("topic_")}
+        return fates | self._extent() | topics
+
+    def _extent(self) -> dict[str, int]:
+        """Return bytes and seconds of the file, and what room its disk has; nothing without one."""
+        scribe = self._scribe
+        if scribe is None:
+            return {}
+        # A disk that has failed takes no more: the length is what it has become.
+        until_s = self._context.clock.now() if scribe.result is None else self._ended_s
+        self._ended_s = until_s
+        found = {"bytes": scribe.size, "recording_s": int(until_s - scribe.begun_s)}
+        return found if scribe.free is None else {**found, "disk_free": scribe.free}
 
     def done(self) -> bool:
         """Return False: the recorder goes on until it is told to stop."""
@@ -232,11 +260,24 @@ class RecorderNode:
             return True
         self._counts[f"topic_{topic}"] += 1
         self._gaps.see(message.header)
+        if isinstance(message.header, Grant):
+            self._hear(message.header)
         if not self._may_keep(scope):
             self._counts["withheld"] += 1
         elif self._scribe is not None:
             self._keep(message, frames)
         return True
+
+    def _hear(self, grant: Grant) -> None:
+        """After the participant's stop nothing of the person is kept, nor what waits for the disk.
+
+        What was written stays: it is covered by the consent, and can be erased.
+        """
+        self._stopped = grant.phase == "stopped"
+        if not self._stopped:
+            return
+        lost = self._backlog.drop(lambda message: scope_for(_topic(message)) is not None)
+        self._counts["withheld"] += lost
 
     def _keep(self, message: Message, frames: list[Any]) -> None:
         while not self._backlog.offer(message, frames):
@@ -249,12 +290,15 @@ class RecorderNode:
     def _may_keep(self, scope: Scope | None) -> bool:
         if scope is None:
             return True
+        if self._stopped:
+            return False
         now = self._context.clock.now()
         if now - self._consent_checked_s >= CONSENT_CHECK_S:
             self._consent_checked_s = now
             wall, person = self._wall(), self._plan.session.person
+            withdrawn = withdrawn_in(self._plan.folder) is not None
             self._allowed = {
-                s: why_not(self._plan.consent, s, person, wall) is None
+                s: not withdrawn and why_not(self._plan.consent, s, person, wall) is None
                 for s in (Scope.RECORD_BRAIN, Scope.RECORD_IMAGES)
             }
         images_off = scope is Scope.RECORD_IMAGES and not self._plan.session.recorder.images

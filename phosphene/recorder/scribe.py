@@ -8,6 +8,7 @@ from pathlib import Path
 
 from phosphene.messages import Message, encode
 from phosphene.recorder.backlog import Backlog
+from phosphene.recorder.room import Room
 from phosphene.recorder.writer import RecordingFile
 
 __all__ = ["Scribe"]
@@ -36,6 +37,12 @@ class Scribe:
         Messages that could not be written because the disk failed.
     failure : str
         What the disk said, in words; empty while all is well.
+    size : int
+        Bytes of the file as it was last flushed.
+    free : int or None
+        Free bytes of its disk at that time; None where nobody knows.
+    begun_s : float
+        When writing began.
     result : Path or None
         The file as it was left; set when the scribe has ended or the disk has failed.
     """
@@ -44,6 +51,10 @@ class Scribe:
         self._file, self._backlog, self._now = file, backlog, now
         self.written = 0
         self.lost = 0
+        self.size = file.size()
+        self.free: int | None = None
+        self._room = Room(file.path.parent, now)
+        self.begun_s = now()
         self.failure = ""
         self.result: Path | None = None
         self._unflushed = 0
@@ -92,6 +103,7 @@ class Scribe:
 
     def _flush(self) -> None:
         self._file.flush()
+        self.size, self.free = self._file.size(), self._room.free()
         self.written += self._unflushed
         self._unflushed = 0
         if self._now() - self._synced_s >= SYNC_S:

@@ -25,6 +25,7 @@ from mcap_protobuf.schema import register_schema
 from PIL import Image
 
 from phosphene.errors import ConfigError, RecordingError, problem
+from phosphene.marking import LABEL
 from phosphene.messages import Message, topic_of
 from phosphene.recorder.disk import disk_for
 from phosphene.recorder.framing import ENCODING, pack
@@ -55,7 +56,7 @@ def jpeg(picture: Any) -> bytes:
     """Compress an RGB picture without thinning out its colours."""
     buffer = io.BytesIO()
     Image.fromarray(np.asarray(picture)).save(
-        buffer, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4"
+        buffer, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4", comment=LABEL
     )
     return buffer.getvalue()
 
@@ -141,6 +142,10 @@ class RecordingFile:
         """Hand everything to the operating system."""
         self._writer.flush()
         self._disk.mark()
+
+    def size(self) -> int:
+        """Return how many bytes have been written."""
+        return self._disk.tell()
 
     def sync(self) -> None:
         """Wait until everything flushed is on the disk."""

@@ -9,6 +9,7 @@ import msgspec
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from phosphene.marking import Marks, labelled, png_bytes
 from phosphene.report import brain, figures
 from phosphene.report.accuracy import Joined, accuracy, join
 from phosphene.report.html import Picture, page
@@ -16,7 +17,7 @@ from phosphene.report.latency import latencies_ms
 from phosphene.report.load import RunData, frames_of, load
 from phosphene.report.pictures import PictureKeeper, chosen_of, pairs_of
 from phosphene.report.preview import PreviewFilm, film_rate_hz
-from phosphene.report.strip import full_size, png_bytes, strip
+from phosphene.report.strip import full_size, strip
 from phosphene.report.summary import split_of, summarise, write_json
 from phosphene.report.truth import Shown, from_events, from_programme
 from phosphene.report.volumes import write_table
@@ -74,12 +75,18 @@ def build(out: Path, truth: Truth | None = None, *, run: str | None = None) -> P
         bar.update()
         drawn = _drawn(data, joined, shown, keeper)
         large = full_size(pairs_of(joined, keeper.whole))
-        whole = [Picture(words, png_bytes(picture)) for words, picture in large]
+        marks = marks_of(data)
+        whole = [Picture(words, png_bytes(labelled(pair), marks)) for words, pair in large]
         bar.update()
         path = folder / "report.html"
         path.write_text(page(summary, drawn, whole), encoding="utf-8")
         bar.update()
     return path
+
+
+def marks_of(data: RunData) -> Marks:
+    """Return what the pictures of a run say of themselves: by which decoder, in which run."""
+    return Marks(model=data.facts.get("bundle", ""), run=data.start.run if data.start else "")
 
 
 def _truth(data: RunData, given: Truth | None) -> list[Shown]:
@@ -102,7 +109,9 @@ def _pass_frames(
     headers = [m.header for m in data.percepts]
     rate_hz = film_rate_hz(data.fps, [h.t_data for h in headers])
     seen_s = {h.t_sent: h.t_seen for h in headers}
-    with PreviewFilm(film, rate_hz, shown, seen_s, timed=data.fps is not None) as preview:
+    with PreviewFilm(
+        film, rate_hz, shown, seen_s, timed=data.fps is not None, marks=marks_of(data)
+    ) as preview:
         frames = tqdm(
             frames_of(data), total=len(data.frames), desc="preview", unit="frame", leave=False
         )
@@ -125,4 +134,4 @@ def _drawn(
         "latency": figures.latency(latencies_ms(data)),
     }
     drawn = {name: None if f is None else figures.png(f) for name, f in made.items()}
-    return {**drawn, "strip": None if pictures is None else png_bytes(pictures)}
+    return {**drawn, "strip": None if pictures is None else png_bytes(pictures, marks_of(data))}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+from phosphene.report import crednf
 from phosphene.report.notes import grouped
 from phosphene.report.painting import painting_rows
 from phosphene.report.volumes import FLAGS, in_words
@@ -356,6 +357,7 @@ def page(
         _notes(s),
         "<h2>Facts</h2>",
         table((), facts, numbers_from=9),
+        crednf.section(s["crednf"]) if s.get("crednf") else "",
     ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -73,6 +73,8 @@ class RunData:
         Stop document of the last file.
     percepts : list of Message
         With their arrays.
+    markers : list of Event
+        What the operator marked.
     frameinfos : list of FrameInfo
         Facts of every frame rendered.
     frames : list of Frame
@@ -106,6 +108,7 @@ class RunData:
     features: list[Features] = field(default_factory=list)
     qualities: list[Quality] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    markers: list[Event] = field(default_factory=list)
     frameinfos: list[FrameInfo] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     paintings: list[Painting] = field(default_factory=list)
@@ -204,7 +207,7 @@ def _take(data: RunData, message: Message) -> None:
         case Quality():
             data.qualities.append(header)
         case Event():
-            data.events.append(header)
+            (data.markers if header.producer == "gate" else data.events).append(header)
         case Frame():
             data.frames.append(header)
         case FrameInfo():

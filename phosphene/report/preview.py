@@ -15,8 +15,8 @@ from av.codec import Codec
 from av.codec.codec import UnknownCodecError
 from PIL import Image, ImageDraw
 
+from phosphene.marking import LABEL, Marks, mark_film
 from phosphene.messages import Frame, Message
-from phosphene.report.strip import LABEL
 from phosphene.report.truth import Shown, shown_at
 
 __all__ = ["ENCODERS", "NEUTRAL", "PreviewFilm", "film_rate_hz", "said_of"]
@@ -67,6 +67,8 @@ class PreviewFilm:
         Frames per second.
     timed : bool
         True: frames stand at the time they were rendered, so that gaps show; False: evenly.
+    marks : Marks
+        What the file says of itself.
     shown : sequence of Shown
         What was on show when.
     seen_s : mapping of float to float
@@ -86,7 +88,9 @@ class PreviewFilm:
         seen_s: Mapping[float, float],
         *,
         timed: bool,
+        marks: Marks | None = None,
     ) -> None:
+        self._marks = marks or Marks()
         self.frames = 0
         self._path, self._shown, self._seen_s, self._timed = path, shown, seen_s, timed
         self._begin_s = 0.0
@@ -120,6 +124,7 @@ class PreviewFilm:
             self._container.mux(self._stream.encode())
             self._container.close()
             self._container = None
+            mark_film(self._path, self._marks)
 
     def __enter__(self) -> Self:
         return self
@@ -135,7 +140,7 @@ class PreviewFilm:
     def _open(self) -> None:
         name = _encoder()
         self._container = av.open(str(self._path), "w")
-        self._container.metadata["comment"] = LABEL
+        self._container.metadata.update(self._marks.tags)
         self._stream = self._container.add_stream(name, rate=self._rate)
         self._stream.height, self._stream.width = self._side + CAPTION_PX, 2 * self._side
         self._stream.pix_fmt = "yuv420p"

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
-from PIL.PngImagePlugin import PngInfo
 
+from phosphene.marking import LABEL
 from phosphene.report.pictures import Pair
 
-__all__ = ["LABEL", "full_size", "png_bytes", "strip"]
+__all__ = ["full_size", "strip"]
 
-LABEL = "generated from brain data"
 SIDE_PX = 118
 GAP_PX = 6
 LINE_PX = 15
 PER_ROW = 8
 INK, RIGHT, WRONG = (60, 60, 60), (42, 127, 98), (192, 57, 43)
-
-
-def png_bytes(picture: npt.NDArray[np.uint8]) -> bytes:
-    """Return a picture as a PNG file labelled as generated."""
-    note = PngInfo()
-    note.add_text("Description", LABEL)
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", pnginfo=note, compress_level=4)
-    return buffer.getvalue()
 
 
 def strip(pairs: Sequence[Pair]) -> npt.NDArray[np.uint8] | None:

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from phosphene.eeg_flags import ChannelFlag
+from phosphene.marking import LABEL
 from phosphene.quality import FIGURES, region_name
+from phosphene.report import crednf
 from phosphene.report.causes import why_no_latency
 from phosphene.report.interruptions import interruptions_of
 from phosphene.report.latency import latencies_ms, summary_of
@@ -79,9 +81,10 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
     if not data.frames:
         reasons["pictures"] = why_no_pictures(data)
     data_s = max((q.t_data for q in data.qualities), default=None)
+    checklist = crednf.of_run(data.facts, out, "" if start is None else start.run)
     return {
         "schema": SCHEMA,
-        "label": "generated from brain data",
+        "label": LABEL,
         "run": start.run if start else None,
         "person": start.person if start else None,
         "mode": start.mode if start else None,
@@ -107,6 +110,7 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
         "missing": dict(data.missing),
         "damage": data.damage,
         "files": [path.name for path in data.parts],
+        "crednf": None if checklist is None else crednf.as_json(checklist),
         "facts": {k: v for k, v in data.facts.items() if k != "programme"},
         "reasons": reasons,
         "notes": notes_of(data, reasons, views),

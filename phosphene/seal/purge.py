@@ -28,6 +28,8 @@ COMPANIONS = (
     "volumes.csv",
     "tmap-*.nii.gz",
     "logs/*.log",
+    "*.scores",
+    "*.scores.sealed",
 )
 """What a run leaves beside its recordings."""
 

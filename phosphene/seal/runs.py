@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from phosphene.consent import Consent
+from phosphene.consent.confirm import Confirmation
 from phosphene.errors import SealError
 from phosphene.seal.places import audit_in, state_folder
 from phosphene.session import Session
@@ -13,7 +14,11 @@ __all__ = ["audit_begin", "audit_end"]
 
 
 def audit_begin(
-    run: str, mode: str, session: Session, consent: Consent | None
+    run: str,
+    mode: str,
+    session: Session,
+    consent: Consent | None,
+    confirmation: Confirmation | None = None,
 ) -> tuple[Path | None, str]:
     """Write the begin of a run into this machine's audit log.
 
@@ -35,6 +40,9 @@ def audit_begin(
             person=session.person,
             consent=" ".join(sorted(consent.scopes)) if consent else "none",
             consent_of=consent.person if consent else "",
+            consent_id=consent.id if consent else "",
+            consent_signed=consent.signature.role if consent and consent.signature else "no",
+            confirmed_by=confirmation.by if confirmation else "",
             consent_until=consent.expires.isoformat() if consent else "",
             records="nothing" if out is None else "sealed" if seal else "openly",
         )

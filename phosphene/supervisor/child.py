@@ -37,6 +37,11 @@ class NodeSpec:
         Variables added to this process's own.
     reads_recording : bool
         Whether it reads the recording that is replayed, and gets the keys that were lent for it.
+    guest : bool
+        True: it is not started; who takes its place comes by itself (the console's window). Only
+        when that one is gone is it started like any other.
+    machine : str
+        Name of the machine that it runs on, where that is another one: it is awaited, not started.
     """
 
     name: str
@@ -45,6 +50,8 @@ class NodeSpec:
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     reads_recording: bool = False
+    guest: bool = False
+    machine: str = ""
 
 
 class Child:
@@ -95,6 +102,10 @@ class Child:
         if self._process.poll() is None:
             os.killpg(self._process.pid, number)
 
+    def kill(self) -> None:
+        """Kill the process and everything it has started."""
+        self.signal(signal.SIGKILL)
+
     def wait(self, timeout_s: float) -> bool:
         """Wait for the end; return False when it has not come in time."""
         try:
@@ -102,6 +113,11 @@ class Child:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+    def how_it_fell(self) -> str:
+        """Say in words how the process has ended."""
+        code = self._process.poll() or 0
+        return f"signal {-code}" if code < 0 else f"exit {code}"
 
     def last_words(self) -> str:
         """Return the last lines of its log."""

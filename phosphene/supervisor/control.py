@@ -13,6 +13,8 @@ import zmq
 from phosphene.bus import MAX_MESSAGE_BYTES, Pusher, RunFolder
 from phosphene.clock import Clock
 from phosphene.messages import Beat, Command, Message, Reply, decode, encode
+from phosphene.network.layout import Network
+from phosphene.network.sockets import guarded_context
 
 __all__ = ["ControlRoom"]
 
@@ -28,6 +30,8 @@ class ControlRoom:
         Identifier of the run.
     clock : Clock
         Present time.
+    network : Network or None
+        Machines that take part; None: only this one.
 
     Attributes
     ----------
@@ -39,15 +43,21 @@ class ControlRoom:
         What nodes have to tell, oldest first: who, and a sentence.
     """
 
-    def __init__(self, folder: RunFolder, run: str, clock: Clock) -> None:
+    def __init__(
+        self, folder: RunFolder, run: str, clock: Clock, network: Network | None = None
+    ) -> None:
+        def place(name: str) -> str:
+            far = None if network is None else network.address(name)
+            return far or folder.endpoint(name)
+
         self._run, self._clock = run, clock
-        self._context: zmq.Context[Any] = zmq.Context()
+        self._context = guarded_context(network)
         self._router: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
         self._router.linger = 200
         self._router.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self._router.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-        self._router.bind(folder.endpoint("control"))
-        self._bond = Pusher(self._context, folder.endpoint("bonds"))
+        self._router.bind(place("control"))
+        self._bond = Pusher(self._context, place("bonds"))
         self._bond.socket.linger = 0
         self._seq = 0
         self.beats: dict[str, Beat] = {}
@@ -84,6 +94,10 @@ class ControlRoom:
                 self._hear(identity.decode(), header)
             elif isinstance(header, Reply):
                 self.replies[header.id] = header
+            elif isinstance(header, Command) and header.action == "time":
+                # The stamp on it is the answer: a node on another machine has another clock.
+                time = Reply(**self._stamp(), id=header.id, ok=True, text="")
+                self._router.send_multipart([identity, *encode(Message(time))])
 
     def _hear(self, name: str, beat: Beat) -> None:
         before = self.beats.get(name)

@@ -11,7 +11,7 @@ import contextlib
 import json
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,10 +21,13 @@ from phosphene.discretion import Discretion
 from phosphene.errors import NodeError
 from phosphene.flood import Flood
 from phosphene.messages import Beat, Reply
+from phosphene.network.layout import DISTANT_PATIENCE_S
 from phosphene.node import CONFIG_EXIT
 from phosphene.plan import Plan
 from phosphene.supervisor.child import Child, NodeSpec
 from phosphene.supervisor.control import ControlRoom
+from phosphene.supervisor.distant import Distant
+from phosphene.supervisor.guest import GUEST_PATIENCE_S, Guest
 from phosphene.supervisor.outcome import Outcome, Snapshot
 from phosphene.supervisor.policy import RestartPolicy
 from phosphene.supervisor.standstill import Wakefulness
@@ -33,7 +36,7 @@ __all__ = ["Supervisor"]
 
 READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 8.0
-# A node's own watchdog comes first; this is for one that is stopped altogether.
+# A node's watchdog comes first; this is for one that is stopped altogether.
 BEAT_GRACE_S = 2.0
 REPLY_TIMEOUT_S = 3.0
 TICK_S = 0.05
@@ -41,6 +44,13 @@ TICK_S = 0.05
 LEAST_BLANK_S = 1.0
 # A longer gap between two of its own ticks: the supervisor itself stood still (Ctrl-Z).
 OWN_GAP_S = 1.0
+
+
+def _patience_s(spec: NodeSpec) -> float:
+    """Return how long a node is waited for, in seconds."""
+    if spec.machine:
+        return DISTANT_PATIENCE_S
+    return GUEST_PATIENCE_S if spec.guest else READY_TIMEOUT_S
 
 
 @dataclass
@@ -87,8 +97,8 @@ class Supervisor:
         self._folder = RunFolder(plan.folder)
         self._plan_file = plan.save()
         self._discretion = Discretion.of(plan)
-        self._room = ControlRoom(self._folder, plan.run, self._clock)
-        self._children: dict[str, Child] = {}
+        self._room = ControlRoom(self._folder, plan.run, self._clock, plan.network)
+        self._children: dict[str, Child | Guest] = {}
         self._ended: set[str] = set()
         self._policy = RestartPolicy()
         self._returning: dict[str, _Return] = {}
@@ -162,7 +172,12 @@ class Supervisor:
     def _launch(self, spec: NodeSpec) -> None:
         log = self._logs / f"{spec.name}.log"
         self._room.beats.pop(spec.name, None)
-        self._children[spec.name] = Child(spec, self._plan_file, log)
+        child: Child | Guest
+        if spec.machine:
+            child = Distant(spec)
+        else:
+            child = Guest(spec) if spec.guest else Child(spec, self._plan_file, log)
+        self._children[spec.name] = child
 
     def _start(self) -> None:
         for spec in self._nodes():
@@ -179,7 +194,8 @@ class Supervisor:
         self.outcome.began = True
 
     def _wait_ready(self, spec: NodeSpec) -> None:
-        deadline = self._clock.now() + READY_TIMEOUT_S
+        most_s = _patience_s(spec)
+        deadline = self._clock.now() + most_s
         child = self._children[spec.name]
         while True:
             self._tick("starting")
@@ -192,7 +208,7 @@ class Supervisor:
                     f"{spec.name} did not start (exit {child.exit_code()}):\n{child.last_words()}"
                 )
             if self._clock.now() > deadline:
-                raise NodeError(f"{spec.name} was not ready within {READY_TIMEOUT_S:.0f} s")
+                raise NodeError(f"{spec.name} was not ready within {most_s:.0f} s")
             if self._interrupts:
                 raise NodeError("interrupted while starting")
 
@@ -210,6 +226,9 @@ class Supervisor:
         # Told to the gate: no view shows anything while a node is on its way back.
         self._room.beat("starting" if self._returning else state)
         self._room.receive(TICK_S)
+        for child in self._children.values():
+            if isinstance(child, Guest):
+                child.hear(self._room.beats.get(child.spec.name))
 
     def _watch(
         self, until: Callable[[Snapshot], str | None], watch: Callable[[Snapshot], None]
@@ -266,7 +285,7 @@ class Supervisor:
             code = child.exit_code()
             if code is None and self._silent(spec.name):
                 self._say(f"{spec.name} gives no sign of life: killed")
-                child.signal(signal.SIGKILL)
+                child.kill()
             if code is None and spec.name in self._returning:
                 self._welcome(spec.name, self._returning[spec.name])
             if code is None or spec.name in self._ended:
@@ -276,7 +295,7 @@ class Supervisor:
                 if code != 0:
                     raise NodeError(f"{spec.name} failed (exit {code}):\n{child.last_words()}")
                 continue
-            self._raise_again(spec, code)
+            self._raise_again(spec)
 
     def _silent(self, name: str) -> bool:
         """Return whether a node that has beaten before stands still, its watchdog included."""
@@ -284,20 +303,22 @@ class Supervisor:
         most_s = self._plan.watchdog_s + BEAT_GRACE_S
         return beat is not None and self._awake.silent_s(beat.t_sent) > most_s
 
-    def _raise_again(self, spec: NodeSpec, code: int) -> None:
+    def _raise_again(self, spec: NodeSpec) -> None:
         child = self._children[spec.name]
         self._check_configured(spec.name)
         self.outcome.interrupted = True
         self._keep_counts(spec.name)
-        how = f"signal {-code}" if code < 0 else f"exit {code}"
+        how = child.how_it_fell()
         if words := self._last_note(spec.name):
             how += f": {words}"
         if not self._policy.allow(spec.name, self._clock.now()):
             raise NodeError(f"{spec.name} keeps falling ({how})\n{child.last_words()}")
         self._say(f"{spec.name} fell ({how}): views blank, starting it again")
-        self._launch(spec)
+        # Where a guest is gone the run has its own window from now on.
+        self._launch(replace(spec, guest=False))
         now = self._clock.now()
-        self._returning[spec.name] = _Return(now + READY_TIMEOUT_S, go_from_s=now + LEAST_BLANK_S)
+        deadline_s = now + max(READY_TIMEOUT_S, _patience_s(spec))
+        self._returning[spec.name] = _Return(deadline_s, go_from_s=now + LEAST_BLANK_S)
 
     def _last_note(self, name: str) -> str:
         """Return what a node said of its own end, or an empty text."""
@@ -318,7 +339,7 @@ class Supervisor:
             del self._returning[name]
             self._say(f"{name} is back")
         elif now > back.deadline_s:
-            raise NodeError(f"{name} was not ready again within {READY_TIMEOUT_S:.0f} s")
+            raise NodeError(f"{name} was not ready again in time")
         elif now >= back.go_from_s and self._is_ready(name):
             back.go = self._room.send(name, "go")
             back.go_from_s = now + REPLY_TIMEOUT_S
@@ -379,7 +400,7 @@ class Supervisor:
         if reply is None or not reply.ok:
             self._say(f"recorder did not confirm the end: {reply.text if reply else 'no answer'}")
 
-    def _end(self, spec: NodeSpec, child: Child) -> None:
+    def _end(self, spec: NodeSpec, child: Child | Guest) -> None:
         if spec.kind == "node" and child.wait(STOP_TIMEOUT_S):
             return
         for number, patience_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):

@@ -36,6 +36,8 @@ modality = "fmri"
 [source]
 kind = "dicom-folder"
 path = "{folder}"
+[consent]
+unsigned = true
 [decoder]
 bundle = "{bundle}"
 """
@@ -94,7 +96,7 @@ def test_a_live_session_holds_nothing_of_it(participant: Participant, tmp_path: 
     words = {"person": participant.person, "bundle": participant.bundle, "folder": FILE_STEM}
     session.write_text(SESSION.format(**words))
     with running(
-        "live", session, "--consent", participant.consent, "--out", out,
+        "live", session, "--consent", participant.consent, "--confirmed-by", "test", "--out", out,
         "--programme", participant.programme, runtime=tmp_path / "run", log=tmp_path / "log",
     ) as run:  # fmt: skip
         wait_for("readiness", lambda: "all nodes are ready" in run.said(), 60)

@@ -15,6 +15,8 @@ modality = "fmri"
 [source]
 kind = "dicom-folder"
 path = "incoming"
+[consent]
+unsigned = true
 [decoder]
 bundle = "{bundle}"
 """
@@ -40,7 +42,7 @@ def live(participant: Participant, tmp_path: Path, *faults: str) -> tuple[Path, 
     session, out = tmp_path / "session.toml", tmp_path / "out"
     session.write_text(SESSION.format(person=participant.person, bundle=participant.bundle))
     with running(
-        "live", session, "--consent", participant.consent, "--out", out,
+        "live", session, "--consent", participant.consent, "--confirmed-by", "test", "--out", out,
         "--programme", participant.programme, runtime=tmp_path / "run", log=tmp_path / "log",
     ) as run:  # fmt: skip
         wait_for("readiness", lambda: "all nodes are ready" in run.said(), 60)

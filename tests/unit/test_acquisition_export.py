@@ -10,10 +10,12 @@ import pytest
 import pyxdf
 
 from acquisition.export.bids_facts import bad_channels
+from acquisition.export.own_eeg import owner_of
 from acquisition.sources.eeg import EegRecording, read_eeg
 from phosphene.cli import main
 from phosphene.messages import Event, Message, Quality, RunStart, Samples, describe, encode
 from phosphene.recorder.writer import RecordingFile
+from phosphene.release import release
 
 FS_HZ = 100.0
 T0_S = 5000.0
@@ -66,6 +68,13 @@ def record(path: Path) -> np.ndarray:
     return data
 
 
+def let_go(folder: Path, since_s: float = 60) -> None:
+    """Release the run of a folder, as somebody did a while ago."""
+    run = owner_of(folder, None).run
+    then = datetime.now(UTC) - timedelta(seconds=since_s)
+    release(folder, run, "AB", then, lambda *_a, **_k: "")
+
+
 def consent(folder: Path, *scopes: str, person: str = "p-01") -> Path:
     path = folder / "consent.json"
     expires = (datetime.now(UTC) + timedelta(days=1)).isoformat()
@@ -76,6 +85,7 @@ def consent(folder: Path, *scopes: str, person: str = "p-01") -> Path:
 def test_xdf_holds_the_same_samples_and_markers(tmp_path: Path) -> None:
     data = record(tmp_path / "recording.mcap")
     consent(tmp_path, "export")
+    let_go(tmp_path)
     out = tmp_path / "run.xdf"
     arguments = ["export", str(tmp_path / "recording.mcap"), "--format", "xdf", "--out", str(out)]
     assert main(arguments) == 0
@@ -102,6 +112,7 @@ def test_bids_holds_the_same_samples_and_markers(tmp_path: Path) -> None:
     mne_bids = pytest.importorskip("mne_bids")
     data = record(tmp_path / "recording.mcap")
     allowed = consent(tmp_path, "export")
+    let_go(tmp_path)
     root = tmp_path / "set"
     for _ in range(2):
         status = main(["export", str(tmp_path), "--format", "bids", "--out", str(root),
@@ -163,3 +174,25 @@ def test_nothing_leaves_without_the_scope(
     assert main(["export", str(tmp_path), "--format", "xdf", "--out", str(out)]) == 1
     assert why in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_nothing_leaves_before_the_release_and_its_delay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOSPHENE_STATE", str(tmp_path / "state"))
+    record(tmp_path / "recording.mcap")
+    consent(tmp_path, "export")
+    out = tmp_path / "run.xdf"
+    export = ["export", str(tmp_path), "--format", "xdf", "--out", str(out)]
+    assert main(export) == 1
+    assert "phosphene release" in capsys.readouterr().err
+    assert main(["release", str(tmp_path)]) == 1, "nobody is named"
+    assert main(["release", str(tmp_path), "--by", "AB"]) == 0
+    assert main(export) == 1
+    assert "held until" in capsys.readouterr().err
+    let_go(tmp_path)
+    assert main(["release", str(tmp_path), "--withdraw"]) == 0
+    assert main(export) == 1
+    assert not out.exists()
+    let_go(tmp_path)
+    assert main(export) == 0

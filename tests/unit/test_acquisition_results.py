@@ -101,7 +101,7 @@ class Bench:
 
     def decode(self, index: int) -> None:
         self.decoder.send(Message(percept(self.clock.now(), index)))
-        assert self.gate._results.socket.poll(2000)
+        assert self.gate._percepts.socket.poll(2000)
         self.views()
 
     def until_results(self, count: int) -> None:
@@ -247,6 +247,6 @@ def test_streaming_alone_is_a_reason_to_decode() -> None:
     )
     for level, decode in ((4, True), (0, False)):
         policy = GatePolicy((), 0.75, "p01", consent, {"stream": level})
-        assert policy.may_decode(NOW)[0] is decode
+        assert policy.may_decode(NOW, 0.0)[0] is decode
         assert policy.verdict("stream", 0.0, NOW).passing is decode
         assert not policy.verdict("self", 0.0, NOW).passing

@@ -16,7 +16,17 @@ from phosphene.bus import Publisher, Puller, Pusher, Subscriber
 from phosphene.clock import FakeClock
 from phosphene.consent import Consent, Scope
 from phosphene.gate.node import GateNode
-from phosphene.messages import Beat, Command, Frame, Message, Reply, decode, describe, encode
+from phosphene.messages import (
+    Beat,
+    Command,
+    Frame,
+    Message,
+    Reply,
+    View,
+    decode,
+    describe,
+    encode,
+)
 from phosphene.node import NodeContext
 from phosphene.plan import SINKS, Plan
 
@@ -39,7 +49,7 @@ def make_plan(
         "person": "p01",
         "modality": "fmri",
         "source": {"kind": "recording", "path": "x"},
-        "gate": gate,
+        "gate": {**gate, "observer_release": "live"},
     }
     consent = Consent(person="p01", scopes=scopes, expires=NOW + timedelta(hours=1))
     fields: dict[str, Any] = {"nodes": ("gate", *PEERS), "consent": consent, "out": folder}
@@ -102,7 +112,7 @@ class Bench:
     def ask(self, action: str, **arguments: str) -> Any:
         command = Command(**self.stamp("gui"), id="1", action=action, arguments=arguments)
         self.operator.send_multipart(encode(Message(command)))
-        self.settle(self.gate._control)
+        self.settle(self.gate._desk.socket)
         assert self.operator.poll(2000)
         return decode(self.operator.recv_multipart()).header
 
@@ -117,14 +127,14 @@ class Bench:
             for message in self.views[sink].receive():
                 if isinstance(message.header, Frame):
                     frames.append(message)
-                elif message.header.seq >= mark:
+                elif isinstance(message.header, View) and message.header.seq >= mark:
                     return frames, message.header
 
     def recorded(self, kind: type) -> list[Message]:
         # What the gate sends now comes after all it has recorded.
         mark = f"mark-{next(self._seq)}"
         now = self.clock.now()
-        self.gate._records.send(
+        self.gate._keeper.records.send(
             self.context.message(Reply, t_acquired=now, id=mark, ok=True, text="")
         )
         found: list[Message] = []
@@ -229,6 +239,22 @@ def test_blank_is_latched_answered_and_survives_a_restart_of_the_gate(folder: Pa
         assert b.ask("unblank").ok
         b.frame()
         assert len(b.seen("operator")[0]) == 1
+
+
+def test_a_withdrawal_ends_the_views_for_good(folder: Path) -> None:
+    for begun in (False, True):  # the second time a new process of the gate
+        with bench(folder, frozenset(Scope)) as b:
+            b.beat()
+            if not begun:
+                b.frame()
+                assert [len(b.seen(sink)[0]) for sink in SINKS] == [1, 1, 1]
+            (folder / "withdrawn").write_text("the consent was withdrawn (participant)")
+            b.frame()
+            assert b.ask("unblank").ok
+            b.frame()
+            for sink in SINKS:
+                frames, view = b.seen(sink)
+                assert (frames, view.reason) == ([], "the consent was withdrawn (participant)")
 
 
 def test_grants_name_the_scopes_and_end_with_the_consent(folder: Path) -> None:

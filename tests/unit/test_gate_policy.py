@@ -36,7 +36,9 @@ def test_a_sink_sees_frames_exactly_when_its_own_scope_is_given(
     assert verdict.passing == (SINK_SCOPES[sink] in scopes)
     assert bool(verdict.reason) != verdict.passing
     assert set(policy.scopes(NOW)) == {s.value for s in scopes}
-    assert policy.may_decode(NOW)[0] == bool(scopes & (DECODE_SCOPES | {Scope.STREAM_RESULTS}))
+    assert policy.may_decode(NOW, 10.1)[0] == bool(
+        scopes & (DECODE_SCOPES | {Scope.STREAM_RESULTS})
+    )
 
 
 @pytest.mark.parametrize("sink", SINK_SCOPES)
@@ -55,7 +57,7 @@ def test_missing_foreign_and_expired_consent_blank_every_sink(
     verdict = policy.verdict(sink, 10.1, at)
     assert not verdict.passing
     assert word in verdict.reason
-    allowed, reason = policy.may_decode(at)
+    allowed, reason = policy.may_decode(at, 10.1)
     assert not allowed
     assert word in reason
 
@@ -65,7 +67,7 @@ def test_consent_expires_while_frames_flow_and_a_clock_set_back_does_not_revive_
     assert policy.verdict("self", 10.1, NOW + timedelta(minutes=59)).passing
     assert not policy.verdict("self", 10.2, NOW + timedelta(minutes=61)).passing
     assert not policy.verdict("self", 10.3, NOW).passing
-    assert policy.may_decode(NOW)[0] is False
+    assert policy.may_decode(NOW, 10.1)[0] is False
 
 
 @given(data=st.data())
@@ -91,7 +93,7 @@ def test_a_lost_bond_blanks_every_sink_and_comes_back(lost: str) -> None:
         verdict = policy.verdict(sink, 10.76, NOW)
         assert not verdict.passing
         assert verdict.reason == f"{lost}: no sign of life for more than 0.75 s"
-    assert policy.may_decode(NOW)[0], "decoding does not depend on bonds"
+    assert policy.may_decode(NOW, 10.1)[0], "decoding does not depend on bonds"
     policy.beat(lost, "running", 10.8, 10.8)
     assert policy.verdict("self", 10.8, NOW).passing
 

@@ -30,6 +30,7 @@ from phosphene.plan import Plan
 from phosphene.session import Session
 
 FS_HZ = 100.0
+FOCUS_BY_CLICK = Qt.FocusPolicy.ClickFocus
 PLAN = Plan(
     run="r1", mode="replay", nodes=("acquisition", "gui"), folder=Path("/"),
     session=Session.model_validate(
@@ -59,8 +60,8 @@ class Bench:
         self.clock, self.model, self.at = FakeClock(100.0), RunModel(PLAN), 0
         self.window = OperatorWindow(PLAN, self.model, self.clock, print, lambda: None)
         self.window.tell_phase(going=True, ended=False)
-        assert self.window.eeg is not None
-        self.panel: EegPanel = self.window.eeg.eeg
+        assert self.window.side.eeg is not None
+        self.panel: EegPanel = self.window.side.eeg.eeg
         self.panel.timer.stop()
 
     def feed(self, seconds: float, flags: tuple[int, ...] = ()) -> None:
@@ -130,8 +131,8 @@ def test_traces_epochs_markers_and_quality_are_shown(bench: Bench) -> None:
     assert panel.view.uv_per_row > 0
     line, _ = panel.spectrum._notches[0]
     assert line.value() == 20.0
-    assert bench.window.eeg is not None
-    assert "100 Hz" in bench.window.eeg.line.facts.text()
+    assert bench.window.side.eeg is not None
+    assert "100 Hz" in bench.window.side.eeg.line.facts.text()
     image = panel.view.grab().toImage()
     area = panel.view.area()
     colours = {
@@ -170,11 +171,10 @@ def test_many_channels_come_in_pages_or_all_at_once(bench: Bench, qtbot: QtBot) 
 
 
 def test_nothing_takes_the_focus_and_repaints_do_no_harm(bench: Bench) -> None:
-    taking = [
-        w
-        for w in bench.window.findChildren(QWidget)
-        if w.isVisible() and w.focusProxy() is None and w.focusPolicy() != Qt.FocusPolicy.NoFocus
-    ]
+    views = bench.window.side.eeg
+    assert views is not None
+    found = views.panel.findChildren(QWidget)
+    taking = [w for w in found if w.focusPolicy() & FOCUS_BY_CLICK and w.focusProxy() is None]
     assert taking == []
     for _ in range(200):
         bench.feed(0.05)

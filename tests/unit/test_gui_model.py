@@ -112,15 +112,36 @@ def test_the_participants_picture_never_shows_the_operator_more_than_their_own()
     model.take([view(1.0, "operator", passing=False, reason="no scope"), view(1.0, "self")], 1.0)
     model.take([mine, theirs], 1.0)
     thumbnail = model.pictures(1.0).thumbnail()
-    assert thumbnail.picture is None
-    assert "no scope" in thumbnail.reason
+    assert thumbnail.view.picture is None
+    assert "no scope" in thumbnail.words
     assert model.pictures(1.0).participant.picture is PICTURE, "the participant still sees it"
 
     reduced = structs.replace(mine[1].header, seq=1, level=2)
     model.take([view(1.1, "operator"), ("view-operator", Message(reduced, mine[1].arrays))], 1.1)
-    picture = model.pictures(1.1).thumbnail().picture
+    picture = model.pictures(1.1).thumbnail().view.picture
     assert picture is not None
     assert picture.shape == (8, 8, 3)
+
+
+def test_a_stop_makes_the_window_forget_the_newest_seconds() -> None:
+    model = RunModel(plan())
+    for k in range(20):
+        values = {"roi_FFA_psc": float(k)}
+        quality = made(Quality, float(k), index=k, t_data=2.0 * k, values=values)
+        model.take([("acquisition", quality), percept(float(k), k, 2.0 * k, 0.0)], float(k))
+    model.take([view(20.0, "operator"), frame(20.0, percept_seq=19)], 20.0)
+    assert model.pictures(20.0).percept is not None
+    stopped = made(
+        View, 20.1, sink="operator", passing=False, reason="stop", passed=0, phase="stopped"
+    )
+    model.take([("view-operator", stopped)], 20.1)
+    assert model.pictures(20.1).percept is None
+    assert model.pictures(20.1).operator.picture is None
+    plotted = model.plotted()
+    assert plotted.confidence[0].max() == plotted.regions["FFA"][0].max() == 28.0
+    model.take([percept(21.0, 20, 40.0, 0.0)], 21.0)
+    model.take([("view-operator", stopped)], 21.1)
+    assert model.pictures(21.1).percept is not None, "it is forgotten once, not over and over"
 
 
 def test_a_silent_gate_blanks() -> None:

@@ -18,7 +18,7 @@ from gui.app import STOP_NOTE, GuiNode, GuiOptions
 from phosphene.bus import Publisher, Puller
 from phosphene.clock import MonotonicClock
 from phosphene.errors import NodeError
-from phosphene.messages import Command, Frame, Message, Reply, View, decode, encode
+from phosphene.messages import Command, Event, Frame, Message, Reply, View, decode, encode
 from phosphene.node import NodeContext, work
 from phosphene.plan import Plan
 from phosphene.session import Session
@@ -81,9 +81,9 @@ def test_shows_what_the_gate_sends(context: NodeContext, node: GuiNode, qtbot: Q
         for _ in range(50):
             gate.send(frame(context, picture))
         # Drawn by the signal from the thread alone: no round of the shell runs here.
-        qtbot.waitUntil(lambda: node.window.picture.shown is not None, timeout=3000)
+        qtbot.waitUntil(lambda: node.window.faces.picture.shown is not None, timeout=3000)
         qtbot.waitUntil(lambda: node.counts()["operator_shown"] == 50, timeout=3000)
-    assert np.array_equal(node.window.picture.shown, picture)
+    assert np.array_equal(node.window.faces.picture.shown, picture)
     assert node.counts()["gaps"] == 0
 
 
@@ -107,6 +107,41 @@ def test_commands_reach_the_gate_and_its_answer_the_window(
         qtbot.waitUntil(lambda: not node.model.board(0.0).blank_here, timeout=3000)
     finally:
         gate.close()
+
+
+def test_wishes_for_the_picture_reach_the_renderer_and_not_the_gate(
+    context: NodeContext, node: GuiNode, qtbot: QtBot
+) -> None:
+    desks = {name: context.zmq.socket(zmq.ROUTER) for name in ("gate-control", "paint-control")}
+    try:
+        for name, desk in desks.items():
+            desk.linger = 0
+            desk.bind(context.endpoint(name))
+        node.paint({"mode": "c"})
+        assert desks["paint-control"].poll(2000)
+        identity, *frames = desks["paint-control"].recv_multipart()
+        command = decode(frames).header
+        assert (command.action, command.arguments) == ("set", {"mode": "c"})
+        answer = context.message(Reply, t_acquired=0.0, id=command.id, ok=True, text="set mode=c")
+        desks["paint-control"].send_multipart([identity, *encode(answer)])
+        qtbot.waitUntil(lambda: node.model.painting.words == "set mode=c", timeout=3000)
+        assert not desks["gate-control"].poll(0)
+    finally:
+        for desk in desks.values():
+            desk.close()
+
+
+def test_a_marker_of_the_gates_is_shown_and_is_no_stimulus(
+    context: NodeContext, node: GuiNode, qtbot: QtBot
+) -> None:
+    stamps = {"run": "r", "seq": 0, "t_acquired": 1.0, "t_sent": 1.0, "producer": "gate"}
+    event = Event(**stamps, t_data=4.0, label="door", stream="marker")
+    with Publisher(context.zmq, context.endpoint("grants")) as gate:
+        gate.wait_for_subscribers(b"event", 1, timeout_s=5)
+        gate.send(Message(event))
+        log = node.window.status.log
+        qtbot.waitUntil(lambda: "marker at 4.0 s: door" in log.toPlainText(), timeout=3000)
+    assert node.model.plotted().blocks == []
 
 
 def test_stop_and_faults_reach_the_shell(context: NodeContext, node: GuiNode) -> None:

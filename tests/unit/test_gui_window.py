@@ -1,31 +1,34 @@
-# ruff: noqa: E402 (the environment must be set before Qt is imported)
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-# Two screens side by side and one that mirrors the first; must be set before Qt starts.
-SCREENS = Path(__file__).with_name("gui_screens.json")
-os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={SCREENS}"
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from gui_bench import enlarged, faults_of_reach, left_running, misfits, pixels_of, screenshot
 from msgspec import structs
-from PySide6.QtCore import QEvent, Qt, QTimer
-from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QMessageBox,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
-from gui.actions import ACTIONS
+from gui.actions import ACTIONS, RUN_ACTIONS
+from gui.answers import Painted
 from gui.model import RunModel
 from gui.palette import apply
 from gui.pictures import PicturePanel
+from gui.run_windows import RunWindows
 from gui.window import OperatorWindow
 from phosphene.clock import FakeClock
-from phosphene.messages import Beat, Frame, Message, Quality, StatMap, View
+from phosphene.messages import Beat, Event, Features, Frame, Grant, Message, Quality, StatMap, View
 from phosphene.plan import Plan
 from phosphene.session import Session
 
@@ -61,16 +64,6 @@ def view(t: float, sink: str, passing: bool = True) -> tuple[str, Message]:
     return f"view-{sink}", Message(header)
 
 
-def pixels_of(widget: QWidget) -> npt.NDArray[np.uint8]:
-    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-    raw = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
-    return raw[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
-
-
-def enlarged(pixels: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.uint8]:
-    return np.repeat(np.repeat(pixels, factor, axis=0), factor, axis=1)
-
-
 class Bench:
     """A window with a model, a clock that stands still and a list of what it asked for."""
 
@@ -78,11 +71,33 @@ class Bench:
         self.clock = FakeClock(100.0)
         self.model = RunModel(run)
         self.asked: list[str] = []
-        self.stops = 0
+        self.given: list[Mapping[str, str]] = []
+        self.painted: list[Mapping[str, str]] = []
+        self.stops = self.presses = 0
         self.window = OperatorWindow(
-            run, self.model, self.clock, self.asked.append, self._stop, screen
-        )
+            run, self.model, self.clock, self._ask, self._stop, screen,
+            paint=self.painted.append, press=self._press,
+        )  # fmt: skip
         self.window.tell_phase(going=True, ended=False)
+
+    def _ask(self, action: str, arguments: Mapping[str, str] | None = None) -> None:
+        self.asked.append(action)
+        self.given.append(arguments or {})
+
+    def _press(self) -> None:
+        self.presses += 1
+
+    def say(self, phase: str, reason: str = "", scopes: tuple[str, ...] = ("view_self",)) -> None:
+        """Have the gate say how far the run is."""
+        now = self.clock.now()
+        messages: list[tuple[str, Message]] = []
+        for sink in ("operator", "self"):
+            passing = phase == "running"
+            fields = {"sink": sink, "passing": passing, "reason": reason, "passed": 0}
+            messages.append((f"view-{sink}", Message(stamped(View, now, phase=phase, **fields))))
+        grant = stamped(Grant, now, person="p01", scopes=scopes, decode=False, reason="x")
+        self.model.take([*messages, ("grants", Message(grant))], now)
+        self.window.refresh_board()
 
     def _stop(self) -> None:
         self.stops += 1
@@ -110,11 +125,11 @@ def bench(qtbot: QtBot, look: None, request: pytest.FixtureRequest) -> Iterator[
     QApplication.processEvents()
     yield made
     made.window.shut()
-    running = [t for t in made.window.findChildren(QTimer) if t.isActive()]
+    running = left_running(made.window)
     made.window.deleteLater()
     # Now, not when an event loop runs again: windows that pile up slow the next ones down.
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert not running, "timers left running"
+    assert not running
 
 
 def test_the_picture_panel_shows_exactly_the_pixels(qtbot: QtBot) -> None:
@@ -143,14 +158,14 @@ def test_window_fits_a_small_screen(bench: Bench) -> None:
 
 
 def test_pictures_take_whole_multiples_of_their_pixels(bench: Bench) -> None:
-    assert bench.window.picture.area.width() == 5 * 64
+    assert bench.window.faces.picture.area.width() == 5 * 64
     bench.window.resize(1920, 1000)
-    assert bench.window.picture.area.width() == 9 * 64
-    assert bench.window.seen.area.width() == 5 * 64
+    assert bench.window.faces.picture.area.width() == 9 * 64
+    assert bench.window.faces.seen.area.width() == 5 * 64
 
 
 def test_500_repaints_show_the_last_and_add_nothing(bench: Bench) -> None:
-    items = len(bench.window.picture.view.scene().items())
+    items = len(bench.window.faces.picture.view.scene().items())
     children = len(bench.window.findChildren(QWidget))
     for seq in range(500):
         last = picture()
@@ -159,18 +174,18 @@ def test_500_repaints_show_the_last_and_add_nothing(bench: Bench) -> None:
         QApplication.processEvents()
         if seq % 50 == 0:
             bench.window.refresh_board()
-    assert np.array_equal(pixels_of(bench.window.picture.area), enlarged(last, 5))
-    assert len(bench.window.picture.view.scene().items()) == items
+    assert np.array_equal(pixels_of(bench.window.faces.picture.area), enlarged(last, 5))
+    assert len(bench.window.faces.picture.view.scene().items()) == items
     assert len(bench.window.findChildren(QWidget)) == children
 
 
 def test_a_silent_gate_blanks_the_window(bench: Bench) -> None:
     bench.show(picture())
-    assert bench.window.picture.shown is not None
+    assert bench.window.faces.picture.shown is not None
     bench.clock.advance(0.8)
     bench.window.refresh_board()
-    assert bench.window.picture.shown is None
-    assert bench.window.thumbnail.shown is None
+    assert bench.window.faces.picture.shown is None
+    assert bench.window.faces.thumbnail.shown is None
     assert bench.window.strip.state.text() == "BLANKED"
     assert "ALARM" in bench.window.alarm_line.label.text()
 
@@ -179,11 +194,11 @@ def test_f8_blanks_here_and_asks_the_gate(bench: Bench, qtbot: QtBot) -> None:
     bench.show(picture())
     qtbot.keyClick(bench.window, Qt.Key.Key_F8)
     assert bench.asked == ["blank"]
-    assert bench.window.picture.shown is None
+    assert bench.window.faces.picture.shown is None
     assert bench.window.strip.state.text() == "BLANKED"
     qtbot.keyClick(bench.window, Qt.Key.Key_F8, Qt.KeyboardModifier.ShiftModifier)
     assert bench.asked == ["blank", "unblank"]
-    assert bench.window.picture.shown is None, "until the gate has confirmed"
+    assert bench.window.faces.picture.shown is None, "until the gate has confirmed"
 
 
 def test_unblank_is_off_while_nothing_is_blank(bench: Bench, qtbot: QtBot) -> None:
@@ -195,7 +210,8 @@ def test_unblank_is_off_while_nothing_is_blank(bench: Bench, qtbot: QtBot) -> No
 
 
 def test_buttons_take_no_focus_so_that_space_repeats_nothing(bench: Bench, qtbot: QtBot) -> None:
-    assert set(bench.window.buttons) == {a.id for a in ACTIONS}
+    by_key = {"fullscreen", "lock", "confirm"}
+    assert set(bench.window.buttons) == {a.id for a in RUN_ACTIONS} - by_key
     qtbot.mouseClick(bench.window.buttons["blank"], Qt.MouseButton.LeftButton)
     qtbot.keyClick(bench.window, Qt.Key.Key_Space)
     assert bench.asked == ["blank"]
@@ -229,8 +245,8 @@ def test_stop_while_recording_asks_and_f8_works_meanwhile(bench: Bench, qtbot: Q
 
 @pytest.mark.parametrize("bench", [{"screen": "PROJECTOR"}], indirect=True)
 def test_participant_window_opens_on_its_own_screen(bench: Bench, qtbot: QtBot) -> None:
-    qtbot.keyClick(bench.window, Qt.Key.Key_F11)
-    window = bench.window.participant
+    qtbot.keyClick(bench.window, Qt.Key.Key_F6)
+    window = bench.window.windows.participant
     assert window is not None
     assert window.screen().name() == "PROJECTOR"
     assert (window.width(), window.height()) == (640, 480)
@@ -243,16 +259,18 @@ def test_participant_window_opens_on_its_own_screen(bench: Bench, qtbot: QtBot) 
     assert np.array_equal(shown[centres][:, 80 + centres], pixels)
     qtbot.keyClick(window, Qt.Key.Key_F8)
     assert not pixels_of(window).any(), "F8 works from the participant's window"
-    qtbot.keyClick(bench.window, Qt.Key.Key_F11)
-    assert bench.window.participant is None
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    assert bench.presses == 1, "the participant's key stops"
+    bench.window.orders.toggle_participant()
+    assert bench.window.windows.participant is None
 
 
 @pytest.mark.parametrize(
     "bench", [{"screen": "CONSOLE"}, {"screen": "MIRROR"}, {"screen": "NONE"}, {}], indirect=True
 )
 def test_participant_window_refuses_other_screens(bench: Bench) -> None:
-    bench.window.toggle_participant()
-    assert bench.window.participant is None
+    bench.window.orders.toggle_participant()
+    assert bench.window.windows.participant is None
     assert any("not opened" in line for line in bench.model.log_lines())
 
 
@@ -287,7 +305,7 @@ def test_motion_limits_counters_and_the_map_are_shown(bench: Bench) -> None:
     items = [("acquisition", Message(quality)), ("grants", Message(beat))]
     bench.model.take([*items, ("acquisition", Message(statmap, {"t": t}))], 100.0)
     bench.window.refresh_board()
-    plots = bench.window.plots
+    plots = bench.window.side.plots
     assert plots.displacement.levels_mm() == pytest.approx((0.15, 0.3))
     words = {trace.heading.text(): trace.figures.text() for trace in plots.traces}
     assert "right 0.25" in words["Head position, mm"]
@@ -307,17 +325,205 @@ def test_motion_limits_counters_and_the_map_are_shown(bench: Bench) -> None:
     assert plots.slices.item.image is shown, "the same map again costs nothing"
 
 
-def test_nothing_in_the_window_takes_the_focus(bench: Bench) -> None:
+def test_a_click_gives_the_focus_to_nothing_but_what_is_typed_into(bench: Bench) -> None:
+    typed = (QLineEdit, QAbstractSpinBox, QComboBox)
     taking = [
         w
         for w in bench.window.findChildren(QWidget)
-        if w.isVisible() and w.focusProxy() is None and w.focusPolicy() != Qt.FocusPolicy.NoFocus
+        if w.focusPolicy() & Qt.FocusPolicy.ClickFocus and not isinstance(w, typed)
+        if w.focusProxy() is None and w.isVisibleTo(bench.window) and not w.inherits("QListView")
+        if not isinstance(w.parent(), typed) and not w.objectName().startswith("qt_")
     ]
     assert taking == []
+    assert bench.window.focusWidget() in (None, bench.window), "nor does anything have it at first"
+
+
+def test_everything_can_be_reached_and_has_a_name(bench: Bench) -> None:
+    bench.say("stopped")
+    for k in range(bench.window.side.count()):
+        bench.window.side.setCurrentIndex(k)
+        assert faults_of_reach(bench.window) == []
 
 
 def test_help_lists_every_action(bench: Bench) -> None:
-    bench.window.show_help()
+    bench.window.orders.show_help()
     assert bench.window.help_box is not None
     assert all(a.key in bench.window.help_box.text() for a in ACTIONS)
     bench.window.help_box.close()
+
+
+def test_every_tab_fits_and_can_be_looked_at(bench: Bench) -> None:
+    bench.show(picture())
+    for k in range(bench.window.side.count()):
+        bench.window.side.setCurrentIndex(k)
+        bench.window.refresh_board()
+        assert misfits(bench.window) == []
+        screenshot(bench.window, f"run-{k}-{bench.window.side.tabText(k).lower()}")
+
+
+def test_the_banner_asks_who_agrees_after_a_stop(bench: Bench, qtbot: QtBot) -> None:
+    bench.say("stopped", "the participant pressed stop")
+    banner = bench.window.banner
+    assert banner.isVisible()
+    assert bench.window.strip.state.text().startswith("BLANKED")
+    assert not bench.window.buttons["unblank"].isEnabled(), "to confirm comes first"
+    screenshot(bench.window, "run-stopped")
+    qtbot.keyClick(bench.window, Qt.Key.Key_F8, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.focusWidget() is banner.person
+    qtbot.keyClicks(banner.person, "p01")
+    qtbot.keyClick(banner.person, Qt.Key.Key_Return)
+    assert bench.asked == [], "not without the participant's agreement"
+    banner.agreed.setChecked(True)
+    qtbot.keyClick(banner.person, Qt.Key.Key_Return)
+    assert (bench.asked, bench.given) == (["confirm"], [{"person": "p01", "agreed": "yes"}])
+    assert not banner.agreed.isChecked(), "the next stop needs an agreement of its own"
+    bench.say("blanked", "blanked until the operator unblanks")
+    assert not banner.isVisible()
+    assert bench.window.buttons["unblank"].isEnabled()
+
+
+def test_a_withdrawn_consent_can_not_be_confirmed(bench: Bench) -> None:
+    bench.say("stopped", "withdrawn", scopes=())
+    assert "withdrawn" in bench.window.banner.words.text()
+    assert not bench.window.banner.person.isVisible()
+    assert not bench.window.actions_by_id["confirm"].isEnabled()
+
+
+def test_a_marker_is_typed_sent_and_told(bench: Bench, qtbot: QtBot) -> None:
+    bench.show(picture())
+    bench.window.refresh_board()
+    qtbot.keyClick(bench.window, Qt.Key.Key_F9)
+    box = bench.window.marker_box
+    assert QApplication.focusWidget() is box
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert bench.asked == [], "an empty one says nothing"
+    qtbot.keyClicks(box, "door opened")
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert (bench.asked, bench.given) == (["marker"], [{"text": "door opened"}])
+    assert box.text() == ""
+    qtbot.keyClick(box, Qt.Key.Key_F8)
+    assert bench.asked[-1] == "blank", "F8 works while somebody types"
+    event = stamped(Event, 100.0, t_data=12.5, label="door opened", stream="marker")
+    bench.model.take([("grants", Message(event))], 100.0)
+    bench.window.refresh_board()
+    assert "marker at 12.5 s: door opened" in bench.window.status.log.toPlainText()
+
+
+def test_pause_is_asked_for_and_taken_back(bench: Bench, qtbot: QtBot) -> None:
+    bench.say("running")
+    qtbot.mouseClick(bench.window.buttons["pause"], Qt.MouseButton.LeftButton)
+    assert bench.asked == ["pause"]
+    bench.say("paused", "paused by the operator")
+    assert bench.window.strip.state.text() == "PAUSED"
+    assert "Go on" in bench.window.buttons["pause"].text()
+    bench.window.orders.toggle_pause()
+    assert bench.asked == ["pause", "resume"]
+
+
+def test_an_armed_run_shows_the_button_that_begins_it(bench: Bench, qtbot: QtBot) -> None:
+    bench.say("running")
+    assert not bench.window.buttons["begin"].isVisible()
+    bench.say("armed", "armed: waiting for the operator's start")
+    assert bench.window.strip.state.text() == "ARMED"
+    qtbot.mouseClick(bench.window.buttons["begin"], Qt.MouseButton.LeftButton)
+    assert bench.asked == ["begin"]
+
+
+@pytest.mark.parametrize("bench", [{"mode": "live"}], indirect=True)
+def test_a_live_run_without_data_goes_blank_by_itself_once(bench: Bench) -> None:
+    bench.show(picture())
+    header = Features(
+        run="r1", seq=0, t_acquired=100.0, t_sent=100.0, producer="acquisition", kind="fmri",
+        index=0, t_data=2.0, mask_hash="m", ready=True,
+    )  # fmt: skip
+    bench.model.take([("acquisition", Message(header))], 100.0)
+    bench.window.refresh_board()
+    assert bench.asked == []
+    for seq in range(1, 8):
+        bench.clock.advance(1.0)
+        bench.show(picture(), seq)
+        bench.window.refresh_board()
+    assert bench.asked == ["blank"]
+    assert "no volume" in bench.given[0]["reason"]
+
+
+def test_observers_frames_are_released_or_withdrawn(bench: Bench, qtbot: QtBot) -> None:
+    bench.say("running")
+    assert not bench.window.buttons["release"].isEnabled(), "nobody waits for anything"
+    beat = stamped(Beat, 100.0, pid=1, state="running", counts={"frames_held": 12})
+    bench.model.take([("grants", Message(beat))], 100.0)
+    bench.window.refresh_board()
+    assert "(12)" in bench.window.buttons["release"].text()
+    qtbot.keyClick(bench.window, Qt.Key.Key_F10)
+    qtbot.keyClick(bench.window, Qt.Key.Key_F10, Qt.KeyboardModifier.ShiftModifier)
+    assert bench.asked == ["release", "withdraw"]
+
+
+def test_without_a_recording_the_lamp_is_dark_and_says_so(bench: Bench) -> None:
+    bench.window.refresh_board()
+    assert bench.window.strip.recording.text() == "○  not recording"
+
+
+@pytest.mark.parametrize("bench", [{"out": Path("x"), "nodes": ("recorder", "gui")}], indirect=True)
+def test_the_lamp_of_a_recording_is_red_and_counts(bench: Bench) -> None:
+    for k in range(12):
+        counts = {"bytes": k * 10**6, "recording_s": k, "disk_free": 9 * 60 * 10**6}
+        beat = stamped(Beat, bench.clock.now(), k, pid=1, state="running", counts=counts)
+        told = Message(structs.replace(beat, producer="recorder"))
+        bench.model.take([("grants", told)], bench.clock.now())
+        bench.window.refresh_board()
+        bench.clock.advance(1.0)
+    words = bench.window.strip.recording.text()
+    assert "00:11 · 11.0 MB · disk: 9 min" in words
+    red = (pixels_of(bench.window.strip.recording).astype(int) - (255, 92, 92)) ** 2
+    assert (red.sum(axis=2) < 30).sum() > 50
+
+
+def test_the_picture_is_changed_only_as_far_as_the_run_allows(bench: Bench, qtbot: QtBot) -> None:
+    bench.say("running")
+    panel = bench.window.side.paint_panel
+    bench.window.side.setCurrentWidget(panel)
+    assert panel.editors["mode"].isEnabled(), "a replay has nobody to mislead"
+    assert not panel.editors["seed"].isEnabled()
+    assert panel.changed() == {}
+    mode = panel.editors["mode"]
+    assert isinstance(mode, QComboBox)
+    mode.setCurrentText("c")
+    qtbot.mouseClick(panel.apply, Qt.MouseButton.LeftButton)
+    assert bench.painted == [{"mode": "c"}]
+    bench.model.answered("set", ok=False, text="busy")
+    bench.window.refresh_board()
+    assert "busy" in panel.answer.text()
+    assert panel.changed() == {"mode": "c"}, "refused: not what is painted"
+    qtbot.mouseClick(panel.apply, Qt.MouseButton.LeftButton)
+    bench.model.answered("set", ok=True, text="set mode=c")
+    assert bench.model.painting == Painted("set mode=c", 2, ok=True)
+    bench.window.refresh_board()
+    assert panel.changed() == {}
+
+
+def test_the_observers_window_is_a_process_that_is_asked_to_end(bench: Bench, qtbot: QtBot) -> None:
+    windows = bench.window.windows
+    windows.toggle_observer(bench.window.screen())
+    assert windows.observer is None, "level_observer is 0: there is nothing to watch"
+    bench.window.refresh_board()
+    assert "level_observer" in bench.window.status.log.toPlainText()
+
+
+def test_what_the_observers_window_is_told(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[list[str]] = []
+    monkeypatch.setattr(RunWindows, "_start", lambda self, process, given: told.append(given))
+    source = {"kind": "recording", "path": "x"}
+    facts = {"person": "p", "modality": "fmri", "source": source, "gate": {"level_observer": 2}}
+    run = Plan(run="r", mode="replay", folder=Path("/f"), session=Session.model_validate(facts))
+    said: list[str] = []
+    windows = RunWindows(run, said.append, "PROJECTOR", None)
+    screen = QApplication.primaryScreen()
+    windows.toggle_observer(screen)
+    assert told == [
+        ["-m", "gui.observer", "--run", "/f", "--operator-screen", screen.name(),
+         "--language", "en", "--keep-off", "PROJECTOR"],
+    ]  # fmt: skip
+    assert windows.observer is not None
+    windows.shut()
+    assert windows.observer is None

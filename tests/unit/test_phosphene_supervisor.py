@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phosphene.messages import Beat
-from phosphene.run import RunOptions, Settling, end_of
+from phosphene.run_end import Settling, end_of
 from phosphene.supervisor import RestartPolicy, Snapshot
 
 
@@ -45,15 +45,30 @@ def snapshot(elapsed_s: float, frames: int) -> Snapshot:
 
 @pytest.mark.parametrize(("speed", "waits"), [(None, True), (1.0, False)])
 def test_a_lossless_run_ends_after_its_last_frame(speed: float | None, waits: bool) -> None:
-    until = end_of(RunOptions(mode="replay", speed=speed))
+    until = end_of(lossless=speed is None)
     ends = [until(snapshot(0.5 * step, frames=step)) for step in range(10)]
     assert (ends[-1] is None) is waits
     until(snapshot(5.0, frames=10))
     assert until(snapshot(6.5, frames=10)) == "the recording has ended"
 
 
+def test_a_lossless_run_waits_for_frames_that_the_gate_has_not_taken_yet() -> None:
+    def ends(seen: int) -> str | None:
+        until = end_of(lossless=True)
+        at_s = [0.0, 2.0, 9.0, 11.6]
+        now = snapshot(0.0, frames=3)
+        counts = {"renderer": {"frames": 3}, "gate": {"frames_seen": seen}}
+        given = [until(Snapshot(t, now.beats, now.ended, counts)) for t in at_s]
+        assert given[0] is None
+        assert given[3] == "the recording has ended", "not for ever"
+        return given[1]
+
+    assert ends(seen=3) == "the recording has ended"
+    assert ends(seen=2) is None
+
+
 def test_a_run_does_not_end_while_a_node_is_on_its_way_back() -> None:
-    until = end_of(RunOptions(mode="replay", speed=None))
+    until = end_of(lossless=True)
     now = snapshot(0.0, frames=3)
     away = Snapshot(9.0, now.beats, now.ended, returning=frozenset({"renderer"}))
     until(now)

@@ -154,6 +154,14 @@ def test_consent_decides_what_is_kept(
     assert b.node.counts()["written"] == len(topics(folder)) - 1, "all but the start document"
 
 
+def test_after_a_withdrawal_neither_brain_data_nor_pictures_are_kept(folder: Path) -> None:
+    (folder / "withdrawn").write_text("the consent was withdrawn (participant)")
+    with bench(make_plan(folder)) as b:
+        b.one_of_each()
+    assert topics(folder) == ["runstart", "quality", "beat", "runstop"]
+    assert b.node.counts()["withheld"] == 3
+
+
 def test_no_brain_data_is_kept_once_the_consent_has_expired(folder: Path) -> None:
     with bench(make_plan(folder)) as b:
         b.wall = NOW + timedelta(hours=2)
@@ -292,6 +300,23 @@ def test_a_slow_disk_costs_counted_messages_and_never_holds_up_a_live_run(folder
             dropped = b.node.counts()["dropped"]
     assert dropped > 10
     assert topics(folder).count("features") == 30 - dropped
+
+
+def test_the_extent_of_the_recording_is_told(folder: Path) -> None:
+    with bench(make_plan(folder)) as b:
+        b.one_of_each()
+        scribe = b.node._scribe
+        assert scribe is not None
+        before = scribe.written
+        while scribe.written == before:
+            b.context.clock.wait_until(b.context.clock.now() + 0.01)
+        counts = b.node.counts()
+        (part,) = (folder / "out").glob("recording.mcap*.part")
+        assert 0 < counts["bytes"] <= part.stat().st_size
+        assert counts["disk_free"] > 0
+        assert counts["recording_s"] >= 0
+    with bench(make_plan(folder, out=None)) as b:
+        assert "bytes" not in b.node.counts(), "nothing is recorded, nothing has a length"
 
 
 def test_a_lossless_run_waits_for_the_disk(folder: Path) -> None:

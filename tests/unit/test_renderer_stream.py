@@ -58,6 +58,9 @@ class Percepts:
     def counts(self) -> dict[str, int]:
         return {}
 
+    def stopped(self) -> bool:
+        return False
+
     def newest(self) -> Seen | None:
         seen = None
         while self.coming_s and self.coming_s[0] <= self._clock.now():

@@ -210,7 +210,7 @@ def test_the_report_of_a_whole_run_has_every_part(whole: tuple[Path, dict[str, A
     }
     page = (out / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 5
-    assert "generated from brain data" in page
+    assert "AI-generated from brain data" in page
     assert "record_brain, record_images" in page
     assert not re.search(r'(src|href)="(?!data:|volumes.csv")', page), "the page needs nothing else"
 
@@ -302,7 +302,7 @@ def test_the_preview_shows_seen_beside_decoded(whole: tuple[Path, dict[str, Any]
         stream = film.streams.video[0]
         frames = [f.to_ndarray(format="rgb24") for f in film.decode(stream)]
         assert stream.average_rate == 4
-        assert film.metadata["comment"] == "generated from brain data"
+        assert film.metadata["comment"] == "AI-generated from brain data"
     assert len(frames) == 36 * 4
     assert frames[0].shape == (256 + 24, 512, 3)
     scene = PROGRAMME.scene_at(8.0 - DELAY_S)

@@ -1,8 +1,9 @@
-"""Consent: what one person allows, until when.
+"""What a consent says.
 
 A consent file is TOML or JSON::
 
     person = "p01"
+    visit = "v01"
     scopes = ["view_self", "view_operator", "record_brain"]
     expires = "2027-01-31"
 
@@ -12,20 +13,19 @@ frame passes.
 
 from __future__ import annotations
 
+import hashlib
 import json
-import tomllib
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from phosphene.errors import ConsentError
+__all__ = ["LANGUAGES", "Consent", "Scope", "Signature", "why_not"]
 
-__all__ = ["Consent", "Scope", "consent_beside", "load_consent", "why_not"]
-
-NAMES_BESIDE = ("consent.toml", "consent.json")
+LANGUAGES = ("en", "ja")
+_DOMAIN = b"phosphene consent 1\0"
+Pseudonym = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
 class Scope(StrEnum):
@@ -40,6 +40,29 @@ class Scope(StrEnum):
     STREAM_RESULTS = "stream_results"
 
 
+class Signature(BaseModel):
+    """Who signed a consent, and the signature itself.
+
+    Parameters
+    ----------
+    role : str
+        ``participant``, or ``steward``: somebody who keeps the paper that the participant signed.
+    signer : str
+        Public key (Ed25519), 64 hexadecimal digits.
+    at : datetime
+        When it was signed.
+    value : str
+        The signature, 128 hexadecimal digits.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["participant", "steward"]
+    signer: str = Field(pattern=r"^[0-9a-f]{64}$")
+    at: datetime
+    value: str = Field(pattern=r"^[0-9a-f]{128}$")
+
+
 class Consent(BaseModel):
     """What one person allows.
 
@@ -47,6 +70,10 @@ class Consent(BaseModel):
     ----------
     person : str
         Pseudonym of the person.
+    visit : str or None
+        The session that it holds for; None does not say. A signed one must say it.
+    study : str
+        Identifier of the study.
     scopes : frozenset of Scope
         What is allowed.
     expires : datetime
@@ -55,15 +82,39 @@ class Consent(BaseModel):
         Brain data and pictures may be recorded only sealed.
     retention_days : int or None
         Longest time that a recording may be kept, in days.
+    language : str
+        In which the person read it: ``en`` or ``ja``.
+    contact : str
+        Whom the person can ask, and where.
+    signature : Signature or None
+        None is an unsigned consent.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    person: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
+    person: Pseudonym
+    visit: Pseudonym | None = None
+    study: str = Field(default="", max_length=200)
     scopes: frozenset[Scope]
     expires: datetime
     sealed: bool = False
     retention_days: int | None = Field(default=None, ge=1, le=36_500)
+    language: Literal["en", "ja"] = "en"
+    contact: str = Field(default="", max_length=500)
+    signature: Signature | None = None
+
+    @property
+    def told(self) -> bytes:
+        """All that the consent says, without its signature, in one fixed form."""
+        said = self.model_dump(mode="json", exclude={"signature"})
+        said["scopes"] = sorted(said["scopes"])
+        said["expires"] = self.expires.astimezone(UTC).isoformat()
+        return _DOMAIN + json.dumps(said, sort_keys=True, ensure_ascii=True).encode()
+
+    @property
+    def id(self) -> str:
+        """32 hexadecimal digits that name what the consent says, whoever signed it."""
+        return hashlib.sha256(self.told).hexdigest()[:32]
 
     @field_validator("expires", mode="before")
     @classmethod
@@ -113,32 +164,3 @@ def why_not(consent: Consent | None, scope: Scope, person: str, now: datetime) -
     if scope not in consent.scopes:
         return f"the consent does not include {scope.value}"
     return None
-
-
-def load_consent(path: Path) -> Consent:
-    """Read and validate a consent file.
-
-    Raises
-    ------
-    ConsentError
-        If the file is missing, unreadable or invalid; names the file and every problem.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        raw = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-        return Consent.model_validate(raw)
-    except OSError as error:
-        raise ConsentError(f"consent file {path}: {error.strerror}") from error
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConsentError(f"consent file {path}: not readable: {error}") from error
-    except ValidationError as error:
-        lines = [f"  - {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise ConsentError("\n".join([f"consent file {path}:", *lines])) from error
-
-
-def consent_beside(recording: Path) -> Path | None:
-    """Return the consent file that lies in or beside a recording, if there is one."""
-    folder = recording if recording.is_dir() else recording.parent
-    candidates = [folder / name for name in NAMES_BESIDE]
-    candidates += [recording.with_suffix(s) for s in (".consent.toml", ".consent.json")]
-    return next((p for p in candidates if p.is_file()), None)

@@ -1,0 +1,125 @@
+"""What the console remembers of its user between two starts, and what it never remembers.
+
+A consent, a recording switch and an open view belong to one session: they have no place here, and
+a name that is not in the list below is refused. Folders of recordings may be named after people, so
+they are remembered only until the console closes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, get_args
+
+from PySide6.QtCore import QByteArray, QSettings
+
+from gui.texts import LANGUAGES
+from phosphene.errors import ConfigError, problem
+
+__all__ = ["KEPT", "Folder", "Preferences", "settings_file"]
+
+Folder = Literal["study", "recording", "export"]
+ON_DISK: frozenset[Folder] = frozenset({"study"})
+KEPT = ("language", "window/geometry", *(f"folder/{f}" for f in sorted(ON_DISK)))
+"""Everything that is ever written."""
+
+
+def settings_file() -> Path:
+    """Return the file of this user's settings."""
+    if own := os.environ.get("PHOSPHENE_CONFIG"):
+        return Path(own) / "console.ini"
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "phosphene" / "console.ini"
+
+
+class Preferences:
+    """Settings of one user.
+
+    Parameters
+    ----------
+    file : Path or None
+        Where they are kept; None takes `settings_file`.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self.file = settings_file() if file is None else file
+        self._settings = QSettings(str(self.file), QSettings.Format.IniFormat)
+        self._until_closed: dict[Folder, Path] = {}
+
+    @property
+    def language(self) -> str:
+        """Code of the language; empty where nothing was chosen, or a language that is gone."""
+        found = str(self._get("language") or "")
+        return found if found in LANGUAGES else ""
+
+    def keep_language(self, language: str) -> None:
+        """Remember a language.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such language.
+        """
+        if language not in LANGUAGES:
+            raise ConfigError(problem("language", language, ", ".join(LANGUAGES), "Choose one."))
+        self._put("language", language)
+
+    def folder(self, kind: Folder) -> Path:
+        """Return where a file of this kind was chosen last; the home folder where that is gone."""
+        known = self._until_closed.get(kind)
+        if known is None and kind in ON_DISK:
+            known = Path(str(self._get(f"folder/{kind}") or ""))
+        return (
+            known if known is not None and known.is_absolute() and known.is_dir() else Path.home()
+        )
+
+    def keep_folder(self, kind: Folder, folder: Path) -> None:
+        """Remember where a file of this kind was chosen.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such kind.
+        """
+        if kind not in get_args(Folder):
+            raise ConfigError(problem("folder", kind, ", ".join(get_args(Folder)), "Use one."))
+        self._until_closed[kind] = folder.absolute()
+        if kind in ON_DISK:
+            self._put(f"folder/{kind}", str(folder.absolute()))
+
+    def geometry(self) -> QByteArray:
+        """Return place and size of the console's window; empty where nothing is known."""
+        return self._bytes("window/geometry")
+
+    def keep_geometry(self, geometry: QByteArray) -> None:
+        """Remember place and size of the console's window."""
+        self._put("window/geometry", geometry)
+
+    def save(self) -> None:
+        """Write what has changed, readable for its owner only.
+
+        Raises
+        ------
+        ConfigError
+            If it cannot be written.
+        """
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._settings.sync()
+        if self._settings.status() != QSettings.Status.NoError:
+            raise ConfigError(
+                problem("settings", str(self.file), "a file that can be written", "See its rights.")
+            )
+        if self.file.exists():
+            self.file.chmod(0o600)
+
+    def _get(self, name: str) -> object:
+        return self._settings.value(name)
+
+    def _bytes(self, name: str) -> QByteArray:
+        found = self._get(name)
+        return found if isinstance(found, QByteArray) else QByteArray()
+
+    def _put(self, name: str, value: object) -> None:
+        if name not in KEPT:
+            raise ConfigError(problem("setting", name, ", ".join(KEPT), "It is never kept."))
+        self._settings.setValue(name, value)

@@ -1,0 +1,136 @@
+"""One run at a time of its axis: the recorded picture or words in its place, and what is known."""
+
+from __future__ import annotations
+
+from html import escape
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from gui.palette import DIM
+from gui.pictures import PicturePanel
+from gui.replay.keyring import Keyring
+from gui.replay.recording import Painted, Recording
+from gui.replay.rights import Rights
+from gui.replay.worker import PictureReader
+from gui.texts import told, tr
+from phosphene.recorder.access import Place
+
+__all__ = ["Side"]
+
+SIDE_PX = 256
+
+
+class Side(QWidget):
+    """The picture of one recording, with a caption.
+
+    Parameters
+    ----------
+    heading : str
+        What the picture is.
+    """
+
+    def __init__(self, heading: str) -> None:
+        super().__init__()
+        self._recording: Recording | None = None
+        self._rights = Rights.none("")
+        self._reader: PictureReader | None = None
+        self._wanted: Place | None = None
+        self.panel = PicturePanel(heading, SIDE_PX, caption_lines=0)
+        # A long name of what is compared must not push the picture wider.
+        self.panel.heading.setMinimumWidth(1)
+        self.facts = QLabel("")
+        self.facts.setTextFormat(Qt.TextFormat.RichText)
+        self.facts.setWordWrap(True)
+        self.facts.setStyleSheet(f"color: {DIM};")
+        self.facts.setFixedHeight(46)
+        self.facts.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.facts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(3)
+        column.addWidget(self.panel)
+        column.addWidget(self.facts)
+        column.addStretch(1)
+
+    @property
+    def rights(self) -> Rights:
+        """What of the recording may be shown."""
+        return self._rights
+
+    def show_recording(
+        self, heading: str, recording: Recording, rights: Rights, keyring: Keyring
+    ) -> None:
+        """Take another recording."""
+        self.clear()
+        self.panel.heading.setText(heading)
+        self.panel.heading.setToolTip(heading)
+        self._recording, self._rights = recording, rights
+        if not rights.pictures and recording.painted:
+            self._reader = PictureReader(keyring.open, recording.parts, rights.level, self)
+            self._reader.ready.connect(self._take)
+
+    def clear(self) -> None:
+        """Forget the recording, its pictures and its key."""
+        if self._reader is not None:
+            self._reader.ready.disconnect(self._take)
+            self._reader.close()
+            self._reader.deleteLater()
+        self._reader, self._recording, self._wanted = None, None, None
+        self.panel.show_card("")
+        self.facts.setText("")
+
+    def show_at(self, t_s: float) -> None:
+        """Show what was on show at `t_s` seconds."""
+        recording = self._recording
+        if recording is None:
+            return
+        painted = recording.painted_at(t_s)
+        words = self._words_in_place(recording, painted, t_s)
+        if words:
+            self._wanted = None
+            self.panel.show_card(words)
+        elif painted is not None and self._reader is not None and painted.place != self._wanted:
+            self._wanted = painted.place
+            self._reader.ask(painted.part, painted.place, painted.level)
+        self._tell_facts(recording, None if words else painted, t_s)
+
+    def _words_in_place(self, recording: Recording, painted: Painted | None, t_s: float) -> str:
+        """Say why there is no picture; empty where there is one."""
+        if self._rights.pictures:
+            return tr("No picture: {why}", why=self._rights.pictures)
+        if not recording.painted:
+            return tr("No pictures were recorded.")
+        spell = recording.blank_at("operator", t_s)
+        if spell is not None:
+            return tr("Blank: {why}", why=told(spell.reason))
+        return tr("No picture was recorded yet.") if painted is None else ""
+
+    def _tell_facts(self, recording: Recording, painted: Painted | None, t_s: float) -> None:
+        if self._rights.results:
+            self._tell(tr("Nothing decoded is shown: {why}", why=self._rights.results))
+            return
+        percept = recording.decoded_at(t_s)
+        if painted is not None and not painted.neutral:
+            percept = recording.percept_of(painted) or percept
+        if percept is None:
+            self._tell(tr("nothing decoded yet") if recording.decoded else tr("nothing decoded"))
+            return
+        name = f"<b>{escape(percept.label)}</b> · " if percept.label else ""
+        line = tr("confidence {value}", value=f"<b>{percept.confidence:.2f}</b>")
+        if painted is not None and painted.neutral:
+            line += " · " + tr("too low for a picture: neutral")
+        times = {"t": f"{percept.t_s:.1f}", "seen": f"{percept.seen_s:.1f}"}
+        self._tell(f"{name}{line}<br>{tr('from data until {t} s, seen at {seen} s', **times)}")
+
+    def _tell(self, html: str) -> None:
+        if self.facts.text() != html:
+            self.facts.setText(html)
+
+    def _take(self, place: Place, found: object) -> None:
+        if place != self._wanted:
+            return
+        if isinstance(found, str):
+            self.panel.show_card(tr("This picture cannot be read: {why}", why=told(found)))
+        elif found is not None:
+            self.panel.show_picture(found)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""After the run: what it came to, what becomes of it, and what leaves the room."""

@@ -1,0 +1,121 @@
+"""The participant's choice after the run: keep it, or have it deleted. No Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gui.texts import told, tr
+from phosphene.errors import SealError
+from phosphene.recorder.names import number_of
+from phosphene.seal.places import note
+from phosphene.seal.purge import Candidate, candidates, erase
+
+__all__ = ["Choice", "Deleted", "choice_of", "delete", "keep"]
+
+WHY = "the participant asked for it after the run"
+Note = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the choice is about.
+
+    Attributes
+    ----------
+    run : str
+        Identifier of the run.
+    files : tuple of Candidate
+        Its recordings that can be erased.
+    obstacles : tuple of str
+        Why others cannot.
+    """
+
+    run: str
+    files: tuple[Candidate, ...]
+    obstacles: tuple[str, ...] = ()
+
+    @property
+    def sealed(self) -> bool:
+        """Whether every one of them is sealed, so that erasing its keys makes it unreadable."""
+        return bool(self.files) and all(found.sealed for found in self.files)
+
+    @property
+    def question(self) -> str:
+        """The question before anything is deleted."""
+        names = ", ".join(found.path.name for found in self.files)
+        asked = tr("Delete this run for ever, with its report and what lies beside it? {files}",
+                   files=names)  # fmt: skip
+        how = (
+            tr("The keys in the sealed recording are overwritten first: nobody can open it any "
+               "more, whatever the disk keeps.")
+            if self.sealed
+            else tr("The recording is not sealed: it is deleted, but its blocks may stay readable "
+                    "on the disk.")
+        )  # fmt: skip
+        return "\n\n".join([asked, how, tr("Copies elsewhere are not reached.")])
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What came of deleting: files that are gone, and what is wrong."""
+
+    gone: tuple[Path, ...]
+    troubles: tuple[str, ...]
+
+
+def choice_of(folder: Path, run: str) -> Choice:
+    """Find the recordings of a run in its folder, not in folders below it.
+
+    Parameters
+    ----------
+    folder : Path
+        Output folder of the run.
+    run : str
+        Identifier; those of other runs are left alone.
+    """
+    files, obstacles = [], []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        for found in candidates(path) if number_of(path) is not None else ():
+            if found.run not in ("", run):
+                continue
+            if found.obstacle:
+                obstacles.append(f"{path.name}: {told(found.obstacle)}")
+            else:
+                files.append(found)
+    return Choice(run, tuple(files), tuple(obstacles))
+
+
+def delete(choice: Choice, write: Note = note) -> Deleted:
+    """Erase all recordings of a run, each with a line in the audit log; one failure keeps no other.
+
+    Parameters
+    ----------
+    choice : Choice
+        What to erase.
+    write : Callable
+        Writes the audit log; returns what is wrong.
+    """
+    gone: list[Path] = []
+    troubles: list[str] = list(choice.obstacles)
+    for found in choice.files:
+        try:
+            files = erase(found)
+        except OSError as error:
+            troubles.append(tr("{file}: NOT erased: {why}", file=found.path.name,
+                               why=error.strerror or error))  # fmt: skip
+            continue
+        except SealError as error:
+            troubles.append(told(str(error)))
+            continue
+        gone += files
+        why = write("erased", None, why=WHY, run=found.run, recording=found.id,
+                    sealed=str(found.sealed).lower(), files=str(len(files)))  # fmt: skip
+        troubles += [told(why)] if why else []
+    return Deleted(tuple(gone), tuple(troubles))
+
+
+def keep(choice: Choice, write: Note = note) -> str:
+    """Note in the audit log that the participant lets the run be kept; return what is wrong."""
+    return told(write("kept", None, run=choice.run, why="the participant was asked after the run"))

@@ -1,0 +1,314 @@
+"""The page after a run: its figures, its policy events, and what becomes of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from gui.palette import DIM
+from gui.replay.dialogs import choose
+from gui.replay.keyring import Keyring
+from gui.replay.runs import Child, Children
+from gui.replay.worker import Task
+from gui.summary.export import eeg_command, export_report, why_no_export
+from gui.summary.figures import tables_html
+from gui.summary.frame import SummaryFrame
+from gui.summary.gather import Gathered, gather
+from gui.summary.keep import Deleted, delete, keep
+from gui.texts import told, tr
+
+__all__ = ["SummaryPage"]
+
+PROGRAM = [sys.executable, "-m", "phosphene.cli"]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SummaryPage(SummaryFrame):
+    """The page.
+
+    Parameters
+    ----------
+    parent : QWidget or None
+        Where it stands.
+    now : Callable
+        Returns the present date and time, with zone, for the expiry of consents.
+
+    Attributes
+    ----------
+    deleted : Signal
+        The folder of a run that was deleted: whoever shows it is to forget it.
+    replay_asked : Signal
+        The folder of a run that is to be opened in the replay panel.
+    """
+
+    deleted = Signal(Path)
+    replay_asked = Signal(Path)
+
+    def __init__(
+        self, parent: QWidget | None = None, *, now: Callable[[], datetime] = _utc_now
+    ) -> None:
+        do: dict[str, Callable[[], object]] = {
+            "replay": self._look, "report": self._open_report, "make": self._make_report,
+            "keep": self._keep, "delete": self._ask_delete, "export": self._ask_export,
+            "xdf": lambda: self._ask_eeg("xdf"), "bids": lambda: self._ask_eeg("bids"),
+        }  # fmt: skip
+        super().__init__(parent, do)
+        self._now = now
+        self._task: Task | None = None
+        self._children: Children | None = None
+        self._shown: Gathered | None = None
+        self.question: QMessageBox | None = None
+        self._enable()
+
+    # ---- showing -------------------------------------------------------------------------------
+
+    def show_run(self, out_folder: Path) -> None:
+        """Show the run in an output folder; reading goes on beside the window."""
+        self.shut()
+        self.title.setText(str(out_folder.name))
+        self._work(
+            lambda progress, stopped: gather(out_folder, self._now(), progress, stopped), self._take
+        )
+
+    def _take(self, shown: Gathered) -> None:
+        self._idle()
+        self._shown = shown
+        self.title.setText(shown.title)
+        self.figures.setHtml(tables_html(shown.tables, DIM))
+        verdict = escape(shown.diary.verdict)
+        lines = "".join(
+            f"<tr><td style='color:{DIM}'>{escape(line.at)}&nbsp;&nbsp;</td>"
+            f"<td><b>{escape(line.what)}</b> {escape(line.facts)}</td></tr>"
+            for line in shown.diary.lines
+        )
+        sign = "" if shown.diary.whole else "▲ "
+        self.events.setHtml(f"<table>{lines}</table><p style='color:{DIM}'>{sign}{verdict}</p>")
+        self._tell_choice(shown)
+        why = why_no_export(shown.folder, shown.rights)
+        self.export_words.setText(
+            tr("Not possible: {why}", why=why)
+            if why
+            else tr("Allowed by the consent. Pictures are marked as generated from brain data.")
+        )
+        self._enable()
+
+    def _tell_choice(self, shown: Gathered) -> None:
+        choice = shown.choice
+        if not choice.files:
+            words = tr("There is no recording to keep or to delete.")
+        elif choice.sealed:
+            words = tr("Ask the participant: keep this run? It is sealed; deleting makes it "
+                       "unreadable for everybody.")  # fmt: skip
+        else:
+            words = tr("Ask the participant: keep this run? It is not sealed.")
+        self.choice_words.setText("\n".join([words, *choice.obstacles]))
+
+    def shut(self) -> None:
+        """End every thread and process, and forget the run."""
+        self._idle()
+        if self.question is not None:
+            self.question.close()
+            self.question = None
+        self._shown = None
+        for browser in (self.figures, self.events):
+            browser.setHtml("")
+        for label in (self.choice_words, self.export_words):
+            label.setText("")
+        self._tell("")
+        self._enable()
+
+    def _tell(self, words: str) -> None:
+        self.told.setText(words)
+        self.told.setVisible(bool(words))
+
+    def focus_first(self) -> None:
+        """Put the keys on the figures: they scroll, and nothing is chosen by mistake."""
+        self.figures.setFocus()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
+        """Leave nothing behind."""
+        self.shut()
+        super().closeEvent(event)
+
+    # ---- keep or delete ------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        if self._shown is not None:
+            why = keep(self._shown.choice)
+            self._tell(why or tr("Kept; the audit log says so."))
+            self.show_again()
+
+    def _ask_delete(self) -> None:
+        if self._shown is None or self.question is not None:
+            return
+        box = QMessageBox(
+            QMessageBox.Icon.Warning,
+            tr("Delete this run?"),
+            self._shown.choice.question,
+            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
+            self,
+        )
+        box.setDefaultButton(QMessageBox.StandardButton.No)
+        box.setEscapeButton(QMessageBox.StandardButton.No)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        # Not modal: blanking must go on working while the question stands.
+        box.setModal(False)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.finished.connect(self._delete_answered)
+        self.question = box
+        box.show()
+
+    def _delete_answered(self, answer: int) -> None:
+        self.question = None
+        shown = self._shown
+        if answer == QMessageBox.StandardButton.Yes and shown is not None:
+            # Whoever has it open lets go of it first.
+            self.deleted.emit(shown.folder)
+            self._work(lambda _progress, _stopped: delete(shown.choice), self._deleted)
+
+    def _deleted(self, result: Deleted) -> None:
+        self._idle()
+        folder = self._shown.folder if self._shown is not None else None
+        words = [tr("{n} files were deleted; the audit log says so.", n=len(result.gone))]
+        self.figures.setHtml("")
+        self._shown = None
+        self._enable()
+        self.choice_words.setText("")
+        self.export_words.setText("")
+        self._tell("\n".join(words + list(result.troubles)))
+        if folder is not None and result.troubles:
+            self.show_again(folder)
+
+    def show_again(self, folder: Path | None = None) -> None:
+        """Read the run once more, keeping what was told."""
+        told_before = self.told.text()
+        where = folder or (self._shown.folder if self._shown is not None else None)
+        if where is not None:
+            self.show_run(where)
+            self._tell(told_before)
+
+    # ---- report and export ---------------------------------------------------------------------
+
+    def _look(self) -> None:
+        if self._shown is not None:
+            self.replay_asked.emit(self._shown.folder)
+
+    def _open_report(self) -> None:
+        if self._shown is not None:
+            url = QUrl.fromLocalFile(str((self._shown.folder / "report.html").resolve()))
+            QDesktopServices.openUrl(url)
+
+    def _make_report(self) -> None:
+        if self._shown is not None:
+            folder = self._shown.folder
+            self._run(tr("Making the report"), [*PROGRAM, "report", str(folder)])
+
+    def _ask_export(self) -> None:
+        shown = self._shown
+        if shown is not None:
+            choose(self, tr("Folder that takes the copy"), lambda to: self._export(shown, to),
+                   folder=True, start=Path.home())  # fmt: skip
+
+    def _export(self, shown: Gathered, to: Path) -> None:
+        target = to / f"{shown.run}-report"
+        self._work(
+            lambda _progress, _stopped: export_report(
+                shown.folder, target, shown.run, shown.rights
+            ),
+            lambda made: self._exported(target, len(made)),
+        )
+
+    def _exported(self, target: Path, count: int) -> None:
+        self._idle()
+        self._tell(tr("{n} files were copied to {path}.", n=count, path=target))
+        self.show_again()
+
+    def _ask_eeg(self, kind: str) -> None:
+        shown = self._shown
+        if shown is None:
+            return
+
+        def go_on(to: Path) -> None:
+            target = to / (f"{shown.run}.xdf" if kind == "xdf" else f"{shown.run}-bids")
+            self._run(tr("Exporting the EEG"), eeg_command(PROGRAM, shown.folder, target, kind))
+
+        choose(self, tr("Folder that takes the copy"), go_on, folder=True, start=Path.home())
+
+    # ---- what goes on --------------------------------------------------------------------------
+
+    def _work(self, work: Callable[..., object], take: Callable[..., object]) -> None:
+        self._idle()
+        task = Task(work, self)
+        task.progressed.connect(lambda share: self.bar.setValue(round(1000 * share)))
+        task.succeeded.connect(take)
+        task.failed.connect(self._failed)
+        self._task = task
+        self.bar.setRange(0, 1000)
+        self.bar.setValue(0)
+        self.bar.show()
+        self._enable()
+        task.start()
+
+    def _run(self, words: str, command: list[str]) -> None:
+        self._idle()
+        self._children = Children([Child(words, command)], Keyring().lend([]), self)
+        self._children.succeeded.connect(self._ran)
+        self._children.failed.connect(self._failed)
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        self._tell(words)
+        self._enable()
+        self._children.start()
+
+    def _ran(self, said: str) -> None:
+        self._idle()
+        self._tell(told(said))
+        self.show_again()
+
+    def _failed(self, words: str) -> None:
+        self._idle()
+        self._tell(told(words))
+
+    def _idle(self) -> None:
+        """Forget the task or the process, whether or not it has ended."""
+        if self._task is not None:
+            self._task.drop()
+        if self._children is not None:
+            self._children.stop()
+        self._task, self._children = None, None
+        self.bar.hide()
+        self._enable()
+
+    def _enable(self) -> None:
+        shown, idle = self._shown, self._task is None and self._children is None
+        can = dict.fromkeys(self.buttons, False)
+        if shown is not None and idle:
+            here = bool(shown.choice.files)
+            allowed = not why_no_export(shown.folder, shown.rights)
+            visible = not shown.pictured or not shown.rights.pictures
+            can = {
+                "replay": here,
+                "report": shown.has_report and visible,
+                "make": here and shown.can_report,
+                "keep": here,
+                "delete": here,
+                "export": shown.has_report and allowed,
+                "xdf": here and allowed and shown.modality == "eeg",
+                "bids": here and allowed and shown.modality == "eeg",
+            }
+        for name, button in self.buttons.items():
+            button.setEnabled(can[name])
+        eeg = shown is not None and shown.modality == "eeg"
+        self.buttons["xdf"].setVisible(eeg)
+        self.buttons["bids"].setVisible(eeg)
+        self.buttons["make"].setVisible(can["make"])

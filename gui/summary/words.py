@@ -1,0 +1,46 @@
+"""How the report's scores, counters and stages are called on the page. No Qt.
+
+The report has the same names in `phosphene.report`, which brings the drawing of figures with it; a
+test holds both together.
+"""
+
+from __future__ import annotations
+
+from gui.texts import mark
+
+__all__ = ["COUNTS", "SCORES", "STAGES"]
+
+SCORES = {
+    "two_way": mark("2-way identification, embedding"),
+    "two_way_per_clip": mark("2-way identification, embedding, per stimulus"),
+    "two_way_picture": mark("2-way identification, picture"),
+    "two_way_picture_per_clip": mark("2-way identification, picture, per stimulus"),
+    "n_way": mark("n-way identification"),
+    "n_way_label": mark("label among those known, per percept"),
+    "label": mark("label or rest, per percept"),
+    "label_per_block": mark("label, per block"),
+    "auc": mark("area under the ROC curve"),
+}
+COUNTS = {
+    "volumes": mark("volumes taken"),
+    "volumes_lost": mark("volumes that did not come"),
+    "samples": mark("samples taken"),
+    "samples_lost": mark("samples that did not come"),
+    "epochs": mark("epochs cut out"),
+    "events": mark("events"),
+    "percepts": mark("percepts decoded"),
+    "frames": mark("frames drawn"),
+    "frames_late": mark("frames drawn late or skipped"),
+    "frames_passed": mark("frames that the gate passed"),
+    "frames_blanked": mark("frames that the gate held back"),
+    "frames_recorded": mark("frames recorded"),
+}
+STAGES = {
+    "acquired_to_features": mark("data acquired to features sent"),
+    "features_to_percept": mark("features to percept"),
+    "percept_to_frame": mark("percept to first frame drawn"),
+    "acquired_to_frame": mark("data acquired to first frame drawn"),
+    "acquired_to_passed": mark("data acquired to frame past the gate"),
+    "frame_interval": mark("interval between frames"),
+    "frame_interval_deviation": mark("deviation from the wanted interval"),
+}

@@ -1,0 +1,129 @@
+"""The observers' window as a process: shows what its one socket tells, until that ends."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from types import FrameType, TracebackType
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from gui.language import speak
+from gui.palette import apply
+from gui.viewers.inlets import Inlet
+from gui.viewers.observer import ObserverWindow, observer_view
+from phosphene.coredumps import no_core_dumps
+
+__all__ = ["Watch", "open_window", "watch"]
+
+TURN_MS = 15
+LOOK_MS = 500
+
+
+class Watch:
+    """Feeds an observers' window.
+
+    Parameters
+    ----------
+    inlet : Inlet
+        Tells what to show.
+    window : ObserverWindow
+        Shows it.
+    recording : bool
+        Whether the run is recorded.
+    """
+
+    def __init__(self, inlet: Inlet, window: ObserverWindow, *, recording: bool) -> None:
+        self.inlet, self.window, self._recording = inlet, window, recording
+
+    def turn(self) -> None:
+        """Take in what waits, and show the newest of it."""
+        self.window.show_view(observer_view(self.inlet.look(), recording=self._recording))
+
+    def close(self) -> None:
+        """Close window and socket."""
+        self.window.close()
+        self.window.deleteLater()
+        self.inlet.close()
+
+
+def open_window(
+    screen: str | None,
+    operator_screen: str | None,
+    keep_off: tuple[str, ...],
+    language: str | None = None,
+) -> ObserverWindow:
+    """Open the window.
+
+    Parameters
+    ----------
+    screen, operator_screen, keep_off
+        As for `ObserverWindow`.
+    language : str or None
+        Code of the language of its caption; None as the environment says.
+
+    Raises
+    ------
+    ConfigError
+        If the screen may not be used.
+    """
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        app = QApplication(["phosphene"])
+    apply(app)
+    if trouble := speak(language):
+        print(f"observer: {trouble}", file=sys.stderr)
+    window = ObserverWindow(screen, operator_screen, keep_off=keep_off)
+    if screen is None:
+        window.show()
+    else:
+        window.showFullScreen()
+    return window
+
+
+def watch(made: Watch) -> int:
+    """Show the observers' window until the run or the window ends.
+
+    Returns
+    -------
+    int
+        Exit status: 0; 1 after an error, which ends the process, so that nothing is shown.
+    """
+    no_core_dumps()
+    app = QApplication.instance()
+    assert app is not None  # noqa: S101 (its window is open)
+    errors: list[BaseException] = []
+
+    def excepthook(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        traceback.print_exception(kind, error, trace)
+        errors.append(error)
+        app.exit()
+
+    def asked(_signal: int, _frame: FrameType | None) -> None:
+        app.exit()
+
+    def look() -> None:
+        if made.inlet.over() or not made.window.isVisible():
+            app.exit()
+
+    before = {n: signal.signal(n, asked) for n in (signal.SIGTERM, signal.SIGINT)}
+    previous, sys.excepthook = sys.excepthook, excepthook
+    turns, looks = QTimer(), QTimer()
+    turns.timeout.connect(made.turn)
+    looks.timeout.connect(look)
+    try:
+        turns.start(TURN_MS)
+        looks.start(LOOK_MS)
+        app.exec()
+    finally:
+        turns.stop()
+        looks.stop()
+        sys.excepthook = previous
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        made.close()
+    return 1 if errors else 0

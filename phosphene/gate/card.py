@@ -1,0 +1,51 @@
+"""The card that is shown in place of a picture that should not be: plainly no picture."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from phosphene.messages import Frame, Message, describe
+
+__all__ = ["carded", "no_decode_card"]
+
+GREY, MARK = 96, 160
+
+
+@lru_cache(maxsize=8)
+def no_decode_card(height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Paint a ring with a bar across it on grey, uint8 (height, width, 3), read-only."""
+    side = min(height, width)
+    y, x = np.ogrid[:height, :width]
+    dy, dx = (y - (height - 1) / 2) / side, (x - (width - 1) / 2) / side
+    radius = np.hypot(dy, dx)
+    ring = abs(radius - 0.3) < 0.04
+    bar = (abs(dy + dx) < 0.05) & (radius < 0.3)
+    card: npt.NDArray[np.uint8] = np.full((height, width, 3), GREY, np.uint8)
+    card[ring | bar] = MARK
+    card.setflags(write=False)
+    return card
+
+
+def carded(frame: Message) -> Message:
+    """Return a frame whose picture is the card; nothing of the picture is left in it.
+
+    Parameters
+    ----------
+    frame : Message
+        A `Frame` with array ``picture`` (height, width, 3).
+
+    Returns
+    -------
+    Message
+        The same frame, ``neutral``.
+    """
+    header: Frame = frame.header
+    height, width = frame.arrays["picture"].shape[:2]
+    arrays = {"picture": no_decode_card(height, width)}
+    dims = {spec.name: spec.dims for spec in header.arrays}
+    header = msgspec.structs.replace(header, state="neutral", arrays=describe(arrays, dims, {}))
+    return Message(header, arrays)

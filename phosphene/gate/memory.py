@@ -1,0 +1,87 @@
+"""What outlives a restart of the gate, in the run's private folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from phosphene.gate.latch import StopMemory
+
+__all__ = ["GateMemory"]
+
+BLANK_FILE = "blanked"
+PAUSE_FILE = "paused"
+STOP_FILE = "stop.json"
+OPEN_FILE = "gate-open"
+
+
+class GateMemory:
+    """The operator's blank and pause, the participant's stop, whether the last gate ended well.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+
+    Attributes
+    ----------
+    fell : bool
+        True where an earlier process of the gate ended without closing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._blank, self._stop = folder / BLANK_FILE, folder / STOP_FILE
+        self._open, self._pause = folder / OPEN_FILE, folder / PAUSE_FILE
+        self.fell = self._open.exists()
+        self._open.touch(mode=0o600)
+        self._saved: StopMemory | None = None
+
+    def blanked(self) -> str | None:
+        """Return why the operator has blanked; None where nobody has."""
+        return self._blank.read_text(encoding="utf-8") if self._blank.is_file() else None
+
+    def blank(self, reason: str | None) -> None:
+        """Keep an operator's blank, or forget it."""
+        if reason is None:
+            self._blank.unlink(missing_ok=True)
+        else:
+            self._write(self._blank, reason.encode())
+
+    def paused(self) -> bool:
+        """Return whether the operator has paused."""
+        return self._pause.exists()
+
+    def pause(self, *, on: bool) -> None:
+        """Keep an operator's pause, or forget it."""
+        if on:
+            self._pause.touch(mode=0o600)
+        else:
+            self._pause.unlink(missing_ok=True)
+
+    def stop(self) -> StopMemory | None:
+        """Return what is known of the stop; a file that cannot be read counts as pressed."""
+        try:
+            return msgspec.json.decode(self._stop.read_bytes(), type=StopMemory)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError):
+            return StopMemory(tested=True, begun=True, stopped=True)
+
+    def keep_stop(self, memory: StopMemory) -> None:
+        """Keep the state of the stop where it has changed."""
+        if memory != self._saved:
+            self._write(self._stop, msgspec.json.encode(memory))
+            self._saved = memory
+
+    def close(self) -> None:
+        """Note that the gate ended in peace."""
+        self._open.unlink(missing_ok=True)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        new = path.with_name(f"{path.name}.new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        new.replace(path)

@@ -1,0 +1,56 @@
+"""A run on one machine opens no port but LSL's own, and its sockets are files of its owner."""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+
+import psutil
+import pytest
+
+from tests.system.chain import Running, running, wait_for
+
+LSL_PORTS = range(16_571, 16_773)
+SESSION = """
+person = "p01"
+modality = "fmri"
+[source]
+kind = "dicom-folder"
+path = "incoming"
+[consent]
+unsigned = true
+"""
+
+
+def inet(run: Running) -> set[tuple[str, str, int]]:
+    """Return process, address and port of all that the run's processes have open."""
+    found = set()
+    me = psutil.Process(run.process.pid)
+    for process in [me, *me.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for line in process.net_connections("inet"):
+                open_udp = line.status == psutil.CONN_NONE
+                if line.laddr and (line.status == psutil.CONN_LISTEN or open_udp):
+                    found.add((" ".join(process.cmdline()[1:4]), line.laddr.ip, line.laddr.port))
+    return found
+
+
+def test_a_run_on_one_machine_listens_nowhere_but_where_lsl_does(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("one")  # a short path, as sockets need
+    (tmp_path / "incoming").mkdir()
+    session = tmp_path / "session.toml"
+    session.write_text(SESSION)
+    with running(
+        "live", session, "--headless", runtime=tmp_path / "run", log=tmp_path / "log"
+    ) as run:  # fmt: skip
+        wait_for("readiness", lambda: "all nodes are ready" in run.said(), 120)
+        by_whom = inet(run)
+        speakers = {who for who, _, _ in by_whom}
+        assert all("acquisition" in who for who in speakers), f"others have ports open: {by_whom}"
+        folder = run.folder()
+        assert folder is not None
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert {p.name for p in folder.iterdir() if p.is_socket()} >= {"control", "grants", "bonds"}
+        assert run.end() == 0

@@ -1,0 +1,75 @@
+"""What tests of the set-up page share: looks that find what a test says, and study files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from gui.setup.probes import _consent
+from gui.setup.subject import Probes
+from phosphene.consent import Consent, Scope, write_consent
+from phosphene.doctor import Finding
+
+STUDY = """\
+# The study of a test.
+person = "p01"      # pseudonym
+modality = "fmri"
+
+[source]
+kind = "folder"     # a scanner writes to it
+path = "incoming"
+
+[gate]
+consent = "consent.toml"
+
+[consent]
+unsigned = true
+"""
+
+
+def study_in(folder: Path, language: Literal["en", "ja"] = "en") -> Path:
+    """Write a study, its consent and its source."""
+    (folder / "incoming").mkdir(exist_ok=True)
+    scopes = frozenset({Scope.VIEW_SELF, Scope.VIEW_OPERATOR})
+    until = datetime.now(UTC) + timedelta(days=9)
+    consent = Consent(person="p01", scopes=scopes, expires=until, language=language)
+    write_consent(folder / "consent.toml", consent, replace=True)
+    file = folder / "study.toml"
+    file.write_text(STUDY)
+    return file
+
+
+class Looks:
+    """Finds everything fine, but for what a test says."""
+
+    def __init__(self, **instead: Any) -> None:
+        self.instead = instead
+        self.threads: list[str] = []
+        self.closed = 0
+
+    def probes(self) -> Probes:
+        """Return all looks."""
+        self.threads.append(threading.current_thread().name)
+        fine: dict[str, Callable[..., Any]] = {
+            "source": lambda session: [Finding("ok", "folder: there")],
+            "streams": lambda subject: (),
+            "free_bytes": lambda path: 2**40,
+            "why_not_writable": lambda path: "",
+            "why_not_readable": lambda path: "",
+            "renderer": lambda settings: [Finding("ok", "weights are there")],
+            "engine": lambda name: None,
+            "bundle": lambda subject: None,
+            "consent": _consent,
+            "now": lambda: datetime.now(UTC),
+            "clock_trouble": lambda now: "",
+            "synchronised": lambda: True,
+            "presses": lambda settings: 1,
+        }
+        return Probes(**(fine | self.instead))
+
+    def close(self) -> None:
+        """Count how often it was let go."""
+        self.closed += 1

@@ -1,0 +1,79 @@
+"""At full speed a slow process costs time, not frames; nothing passes meanwhile either."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from phosphene.consent import Scope
+from phosphene.messages import Frame
+from tests.unit.test_gate_node import Bench, bench, make_plan
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="ph-") as path:
+        yield Path(path)
+
+
+def fates(b: Bench) -> dict[str, int]:
+    names = ("frames_seen", "frames_passed", "frames_blanked", "frames_unwatched")
+    return {name.removeprefix("frames_"): b.gate.counts()[name] for name in names}
+
+
+def test_at_full_speed_a_frame_waits_while_a_bond_is_lost(folder: Path) -> None:
+    with bench(folder, frozenset(Scope), speed=None) as b:
+        b.beat()
+        b.clock.advance(0.8)
+        picture = b.frame()
+        frames, view = b.seen("self")
+        assert (frames, view.passing) == ([], False)
+        assert fates(b) == {"seen": 0, "passed": 0, "blanked": 0, "unwatched": 0}
+        b.beat()
+        b.gate.step()
+        frames, view = b.seen("self")
+        assert view.passing
+        assert np.array_equal(frames[0].arrays["picture"], picture)
+        assert fates(b) == {"seen": 1, "passed": 1, "blanked": 0, "unwatched": 0}
+
+
+def test_what_still_waits_at_the_end_is_counted_and_shown_to_nobody(folder: Path) -> None:
+    b = Bench(make_plan(folder, frozenset(Scope), speed=None))
+    try:
+        b.beat()
+        b.clock.advance(0.8)
+        b.frame()
+        views = b.views["self"]
+        b.gate.close()
+        assert fates(b) == {"seen": 1, "passed": 0, "blanked": 1, "unwatched": 0}
+        while views.socket.poll(200):
+            assert not any(isinstance(m.header, Frame) for m in views.receive())
+    finally:
+        b.close()
+
+
+def test_in_real_time_a_frame_of_a_lost_bond_is_gone(folder: Path) -> None:
+    with bench(folder, frozenset(Scope), speed=1.0) as b:
+        b.beat()
+        b.clock.advance(0.8)
+        b.frame()
+        assert fates(b) == {"seen": 1, "passed": 0, "blanked": 1, "unwatched": 0}
+
+
+def test_at_full_speed_the_first_frame_waits_for_a_window_to_listen(folder: Path) -> None:
+    with bench(folder, frozenset(Scope), speed=None) as b:
+        b.beat()
+        b.gate._watched = False
+        listening = {name: door.watched for name, door in b.gate._doors.items()}
+        for door in b.gate._doors.values():
+            door.watched = lambda: False  # type: ignore[method-assign]
+        b.frame()
+        assert fates(b)["seen"] == 0
+        for name, door in b.gate._doors.items():
+            door.watched = listening[name]  # type: ignore[method-assign]
+        b.gate.step()
+        assert fates(b) == {"seen": 1, "passed": 1, "blanked": 0, "unwatched": 0}

@@ -1,0 +1,322 @@
+"""The gate with everything around it on real sockets: holding, blocks, roles, cards, falls."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zmq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phosphene.bus import Publisher
+from phosphene.consent import Scope
+from phosphene.gate.card import GREY, MARK, no_decode_card
+from phosphene.gate.hold import HoldQueue
+from phosphene.gate.roles import ACTIONS, ROLES, may, role_named
+from phosphene.messages import (
+    Beat,
+    Command,
+    Event,
+    Frame,
+    Grant,
+    Message,
+    Reply,
+    decode,
+    encode,
+)
+from phosphene.plan import SINKS
+from tests.unit.test_gate_node import VIEW_SCOPES, Bench, make_plan
+
+EVERYTHING = frozenset(Scope)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="ph-") as path:
+        yield Path(path)
+
+
+def made(folder: Path, *, mode: str = "pilot", **session: dict[str, Any]) -> Bench:
+    plan = make_plan(folder, EVERYTHING, mode=mode, nodes=("gate", "renderer", "sink", "recorder"))
+    fields = plan.session.model_dump(mode="json", exclude_unset=True)
+    for part, values in session.items():
+        fields[part] = {**fields.get(part, {}), **values}
+    return Bench(type(plan).model_validate({**plan.model_dump(), "session": fields}))
+
+
+def later(b: Bench, seconds: float) -> None:
+    """Let time pass with everybody alive."""
+    for _ in range(round(seconds / 0.2)):
+        b.clock.advance(0.2)
+        b.beat()
+
+
+def newest_grant(b: Bench) -> Grant:
+    b.clock.advance(0.3)
+    b.gate.step()
+    grants: list[Grant] = []
+    while not grants or grants[-1].t_sent < b.clock.now():
+        assert b.grants.socket.poll(2000)
+        grants += [m.header for m in b.grants.receive() if isinstance(m.header, Grant)]
+    return grants[-1]
+
+
+def pressed(b: Bench, presses: int, pid: int = 5) -> None:
+    beat = Beat(**b.stamp("stop"), pid=pid, state="running", counts={"presses": presses})
+    b.bonds.send(Message(beat))
+    b.settle(b.gate._bonds.socket)
+
+
+def ask_as(b: Bench, identity: bytes, action: str, **arguments: str) -> Reply:
+    socket: zmq.Socket[bytes] = b.zmq.socket(zmq.DEALER)
+    # Of two with the same name the second would not be heard.
+    socket.identity, socket.linger = identity + b"-%d" % next(b._seq), 0
+    socket.connect(b.context.endpoint("gate-control"))
+    try:
+        command = Command(**b.stamp("x"), id="1", action=action, arguments=arguments)
+        socket.send_multipart(encode(Message(command)))
+        b.settle(b.gate._desk.socket)
+        assert socket.poll(2000)
+        reply: Reply = decode(socket.recv_multipart()).header
+        return reply
+    finally:
+        socket.close()
+
+
+def test_what_is_withheld_when_the_participant_stops_is_never_recorded(folder: Path) -> None:
+    b = made(folder, stop={"keyboard": "/dev/null", "withhold_s": 2})
+    try:
+        b.beat()
+        b.frame(1)
+        later(b, 3)
+        b.frame(2)
+        pressed(b, 1)
+        later(b, 3)
+        assert [m.header.seed for m in b.recorded(Frame)] == [1]
+        assert not newest_grant(b).decode
+    finally:
+        b.close()
+
+
+def test_observers_see_a_frame_only_after_release_and_delay(folder: Path) -> None:
+    b = made(folder, gate={"observer_release": "manual", "observer_delay_s": 2})
+    try:
+        b.beat()
+        b.frame(1)
+        assert len(b.seen("self")[0]) == 1
+        later(b, 3)
+        assert b.seen("observer")[0] == []
+        b.frame(2)
+        assert b.ask("release").ok
+        assert [m.header.seed for m in b.seen("observer")[0]] == [1]
+        later(b, 1.5)
+        assert b.seen("observer")[0] == []
+        later(b, 2.5)
+        assert [m.header.seed for m in b.seen("observer")[0]] == [2]
+        b.frame(3)
+        b.ask("release")
+        pressed(b, 1)
+        assert b.ask("confirm", person="p01", agreed="yes").ok
+        assert b.ask("unblank").ok
+        later(b, 3)
+        assert b.seen("observer")[0] == []
+        assert b.gate.counts()["frames_held"] == 0
+    finally:
+        b.close()
+
+
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(["put", "release", "clear", "wait"]),
+                             st.floats(0, 20)), max_size=30),
+    manual=st.booleans(),
+)  # fmt: skip
+@settings(max_examples=60)
+def test_nothing_leaves_before_its_release_and_delay_or_out_of_order(
+    steps: list[tuple[str, float]], manual: bool
+) -> None:
+    queue, now = HoldQueue(30.0, manual=manual), 0.0
+    came: dict[int, float] = {}
+    released: set[int] = set()
+    gone: list[int] = []
+    names = itertools.count()
+    for what, lasts_s in steps:
+        now += lasts_s
+        if what == "put":
+            name = next(names)
+            came[name] = now
+            queue.put(Message(name, {"picture": np.zeros(3, np.uint8)}), now)  # type: ignore[arg-type]
+        elif what == "release":
+            released |= set(came)
+            queue.release(now)
+        elif what == "clear":
+            came = {}
+            queue.clear()
+        for message in queue.due(now):
+            name = int(message.header)  # type: ignore[call-overload]
+            assert name in came
+            assert now - came[name] >= 30.0 - 1e-9
+            assert not manual or name in released
+            gone.append(name)
+    assert gone == sorted(set(gone))
+
+
+def test_a_full_queue_loses_its_oldest_frames() -> None:
+    queue = HoldQueue(1.0, manual=False, most_bytes=10)
+    for _ in range(4):
+        queue.put(Message(None, {"picture": np.zeros(4, np.uint8)}), 0.0)  # type: ignore[arg-type]
+    assert (len(queue), queue.dropped) == (2, 2)
+
+
+def test_outside_of_blocks_nothing_is_decoded_or_shown(folder: Path) -> None:
+    b = made(folder, gate={"task": {"on": True, "begin": ["imagine"], "end": ["rest"]}})
+    acquisition = Publisher(b.zmq, b.context.endpoint("acquisition"))
+    try:
+        acquisition.wait_for_subscribers(b"event", 1, 5)
+
+        def event(label: str, duration_s: float | None = None) -> None:
+            header = Event(
+                **b.stamp("acquisition"), t_data=0, label=label, stream="s", duration_s=duration_s
+            )
+            acquisition.send(Message(header))
+            assert b.gate._events is not None
+            b.settle(b.gate._events.socket)
+
+        b.beat()
+        b.frame(1)
+        frames, view = b.seen("self")
+        assert (frames, view.reason) == ([], "between blocks of the protocol")
+        assert not newest_grant(b).decode
+        event("imagine")
+        b.beat()
+        assert newest_grant(b).decode
+        b.frame(2)
+        assert len(b.seen("self")[0]) == 1
+        event("rest")
+        assert "between blocks" in newest_grant(b).reason
+        b.beat()
+        assert b.ask("open-block", seconds="5").ok
+        assert newest_grant(b).decode
+        b.clock.advance(5)
+        assert not newest_grant(b).decode
+        assert not b.ask("open-block", seconds="long").ok
+    finally:
+        acquisition.close()
+        b.close()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_may_ask_for_its_own_actions_only(folder: Path, role: str) -> None:
+    b = made(folder, gate={"task": {"on": True}})
+    try:
+        b.beat()
+        for action in ACTIONS:
+            reply = ask_as(b, f"{role}-7".encode(), action, person="p01", agreed="yes")
+            refused = f"{action}: got {role!r}" in reply.text
+            assert refused != may(role, action), reply.text  # type: ignore[arg-type]
+            assert not (refused and reply.ok)
+        assert not ask_as(b, role.encode(), "format the disk").ok
+    finally:
+        b.close()
+
+
+def test_the_matrix_gives_resuming_to_the_operator_and_stopping_to_the_participant() -> None:
+    resuming = ("unblank", "begin", "confirm", "open-block")
+    assert all(ACTIONS[action] == {"operator"} for action in resuming)
+    assert {a for a in ACTIONS if may("participant", a)} == {"status", "stop", "blank"}
+    assert {a for a in ACTIONS if may("observer", a)} == {"status"}
+    assert "operator" not in {role_named(b"observer"), role_named(b"participant-2")}
+    assert role_named(b"\x00k\x8b") == "operator"
+
+
+def test_below_the_threshold_a_card_goes_out_and_nothing_of_the_picture(folder: Path) -> None:
+    b = made(folder, renderer={"min_confidence": 0.95}, gate={"observer_release": "live"})
+    try:
+        b.beat()
+        b.frame(1)  # its confidence is 0.9
+        for sink in SINKS:
+            ((frame,), _view) = b.seen(sink)
+            assert frame.header.state == "neutral"
+            assert np.array_equal(frame.arrays["picture"], no_decode_card(64, 64))
+        (kept,) = b.recorded(Frame)
+        assert set(np.unique(kept.arrays["picture"])) == {GREY, MARK}
+        assert b.gate.counts()["frames_carded"] == 1
+    finally:
+        b.close()
+
+
+@pytest.mark.parametrize(("mode", "confirmed"), [("live", True), ("pilot", False)])
+def test_after_a_fall_a_live_run_waits_for_the_operator(
+    folder: Path, mode: str, confirmed: bool
+) -> None:
+    b = made(folder, mode=mode)
+    try:
+        b.beat()
+        b.frame(1)
+        assert len(b.seen("self")[0]) == 1
+        b.bonds.send(Message(Beat(**b.stamp("renderer"), pid=2, state="running", counts={})))
+        b.settle(b.gate._bonds.socket)
+        b.frame(2)
+        frames, view = b.seen("self")
+        assert len(frames) == (not confirmed)
+        assert ("renderer fell" in view.reason) == confirmed
+        b.ask("unblank")
+        b.frame(3)
+        assert len(b.seen("self")[0]) == 1
+        # The gate itself: nothing says that this one has closed.
+        (folder / "gate-open").touch()
+    finally:
+        b.gate._memory.close = lambda: None  # type: ignore[method-assign]
+        b.close()
+    b = made(folder, mode=mode)
+    try:
+        b.beat()
+        b.frame(4)
+        assert len(b.seen("self")[0]) == (not confirmed)
+    finally:
+        b.close()
+
+
+@given(
+    scopes=st.frozensets(st.sampled_from(list(Scope))), levels=st.tuples(*[st.integers(0, 4)] * 3)
+)
+@settings(max_examples=12)
+def test_no_frame_reaches_a_sink_outside_its_scope_or_above_its_level(
+    scopes: frozenset[Scope], levels: tuple[int, int, int]
+) -> None:
+    most_bytes = {0: 0, 1: 3, 2: 8 * 8 * 3, 3: 32 * 32 * 3, 4: 64 * 64 * 3}
+    with tempfile.TemporaryDirectory(prefix="ph-") as path:
+        b = Bench(make_plan(Path(path), scopes, levels))
+        try:
+            b.beat()
+            b.frame(1)
+            for sink, level in zip(SINKS, levels, strict=True):
+                frames, view = b.seen(sink)
+                allowed = VIEW_SCOPES[sink] in scopes and level > 0
+                assert (len(frames), view.passing) == (allowed, allowed)
+                assert all(f.arrays["picture"].nbytes == most_bytes[level] for f in frames)
+            assert len(b.recorded(Frame)) == (Scope.RECORD_IMAGES in scopes)
+        finally:
+            b.close()
+
+
+def test_every_decision_is_a_line_of_the_audit_log(folder: Path) -> None:
+    plan = make_plan(folder, EVERYTHING, audit=folder / "audit")
+    b = Bench(plan)
+    try:
+        b.beat()
+        ask_as(b, b"observer", "unblank")
+        pressed(b, 1)
+        b.ask("confirm", person="p01", agreed="yes")
+        b.ask("unblank")
+    finally:
+        b.close()
+    told = (folder / "audit").rglob("*")
+    text = "".join(p.read_text(errors="replace") for p in told if p.is_file())
+    for word in ("participant stop", "stopped", "device", "refused", "observer", "confirm"):
+        assert word in text, word

@@ -1,0 +1,400 @@
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit import gui_bench as bench  # first: it chooses the offscreen screens
+
+# isort: split
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from gui.actions import ACTIONS, CONSOLE_HANDLERS
+from gui.console_pages import Left, Pages
+from gui.console_run import RunProcess
+from gui.console_window import ConsoleWindow
+from gui.controls import make_actions
+from gui.palette import apply
+from gui.preferences import Preferences
+from gui.words import State
+from phosphene.errors import NodeError
+from phosphene.plan import Plan
+from phosphene.session import Session
+
+F5, SHIFT, CTRL = (
+    Qt.Key.Key_F5,
+    Qt.KeyboardModifier.ShiftModifier,
+    Qt.KeyboardModifier.ControlModifier,
+)
+
+ENDED_BY_TERM = (143, -signal.SIGTERM)
+RUN = """
+import json, os, signal, sys, time
+print("calibrating", flush=True)
+if "fail" in sys.argv:
+    sys.exit("session s.toml: no such file")
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+if "slow" in sys.argv:
+    time.sleep(60)
+with os.fdopen(int(sys.argv[-1]), "w") as pipe:
+    pipe.write(json.dumps({"plan": "/run/x/plan.json"}) + "\\n")
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.01)
+"""
+
+
+class SetupPage(QWidget):
+    begin = Signal(list)
+
+    def __init__(self, preferences: Preferences) -> None:
+        super().__init__()
+        self.preferences = preferences
+        self.field = QLineEdit()
+        self.field.setAccessibleName("person")
+        QVBoxLayout(self).addWidget(self.field)
+        self.checked = False
+        self.arguments: list[str] = []
+        self.told: list[str] = []
+
+    def focus_first(self) -> None:
+        self.field.setFocus()
+
+    def start(self) -> None:
+        self.begin.emit(self.arguments)
+
+    def open_file(self) -> None:
+        self.told.append("open")
+
+    def save_file(self) -> None:
+        self.told.append("save")
+
+
+class Page(QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folders: list[Path] = []
+        self.opened = 0
+
+    def show_run(self, out_folder: Path) -> None:
+        self.folders.append(out_folder)
+
+    def open_file(self) -> None:
+        self.opened += 1
+
+
+class RunPage(QWidget):
+    """Takes every handler of a run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pressed: list[str] = []
+        self.actions_by_id = make_actions(self, self)  # type: ignore[arg-type]
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda: self.pressed.append(name)
+
+
+class Guest:
+    def __init__(self, plan: Plan, left: Left) -> None:
+        self.plan, self.page, self._left = plan, RunPage(), left
+        self.now: State = "RUNNING"
+        self.stops = 0
+
+    def state(self) -> State:
+        return self.now
+
+    def stop(self) -> None:
+        self.stops += 1
+
+    def leave(self) -> None:
+        self._left(None)
+
+    def fail(self, error: Exception) -> None:
+        self._left(error)
+
+
+class Bench:
+    def __init__(self, tmp_path: Path) -> None:
+        self.end_file = tmp_path / "end"
+        self.out = tmp_path / "out"
+        self.out.mkdir()
+        self.preferences = Preferences(tmp_path / "console.ini")
+        self.guests: list[Guest] = []
+        self.screens: list[str | None] = []
+        self.started: list[list[str]] = []
+        self.gone: list[int] = []
+        self.runs: list[RunProcess] = []
+        self.record: Path | None = self.out
+        self.pages = Pages(SetupPage, Page, Page, self._guest)  # type: ignore[arg-type]
+        self.window = ConsoleWindow(
+            self.preferences, "PROJECTOR", self.gone.append, self.pages, self._start
+        )
+
+    @property
+    def setup(self) -> SetupPage:
+        page = self.window.setup_page
+        assert isinstance(page, SetupPage)
+        return page
+
+    def _start(self, arguments: Sequence[str]) -> RunProcess:
+        self.started.append(list(arguments))
+        run = RunProcess([str(self.end_file), *arguments], ("-c", RUN))
+        run.mode = "pilot"
+        self.runs.append(run)
+        return run
+
+    def _guest(self, plan_file: Path, screen: str | None, left: Left) -> Guest:
+        assert plan_file == Path("/run/x/plan.json")
+        self.screens.append(screen)
+        source = {"kind": "recording", "path": "x"}
+        session = Session.model_validate({"person": "p", "modality": "fmri", "source": source})
+        plan = Plan(run="r", folder=Path("/"), mode="pilot", session=session, out=self.record)
+        self.guests.append(Guest(plan, left))
+        return self.guests[-1]
+
+    def shown(self) -> QWidget:
+        return self.window._stack.currentWidget()
+
+    def begin(self, *arguments: str) -> None:
+        self.setup.checked, self.setup.arguments = True, ["demo", *arguments]
+        self.window._turn()
+        self.press(F5)
+
+    def press(self, key: Qt.Key, *modifiers: Qt.KeyboardModifier) -> None:
+        from PySide6.QtTest import QTest
+
+        held = Qt.KeyboardModifier.NoModifier
+        for modifier in modifiers:
+            held |= modifier
+        QTest.keyClick(self.window, key, held)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    def adopted(self) -> Guest:
+        self.begin()
+        self.until(lambda: self.guests)
+        return self.guests[-1]
+
+    def end(self) -> None:
+        self.end_file.touch()
+        self.until(lambda: self.window._run is None)
+
+
+@pytest.fixture(scope="module")
+def look(qapp: QApplication) -> None:
+    apply(qapp)
+
+
+@pytest.fixture
+def made(qtbot: QtBot, look: None, tmp_path: Path) -> Iterator[Bench]:
+    one = Bench(tmp_path)
+    one.window.show()
+    one.window.activateWindow()
+    QApplication.processEvents()
+    yield one
+    for run in one.runs:
+        run.end(patience_s=2)
+    one.window.shut()
+    assert bench.left_running(one.window) == []
+    bench.drop(one.window)
+
+
+def test_a_start_is_idle_with_the_first_field_in_focus(made: Bench) -> None:
+    assert made.window.state() == "IDLE"
+    assert made.shown() is made.setup
+    assert made.setup.field.hasFocus()
+    assert "IDLE" in made.window.state_label.text()
+    made.press(F5)
+    assert made.started == [], "what is not checked cannot be started"
+    bench.screenshot(made.window, "console-setup")
+
+
+def test_the_console_fits_a_small_screen_and_can_be_reached_by_keys(made: Bench) -> None:
+    made.begin("slow")
+    for page in (made.setup, made.window.wait_page):
+        made.window._show(page)
+        assert bench.misfits(made.window) == []
+        assert bench.faults_of_reach(made.window) == []
+
+
+def test_every_key_of_the_console_is_in_a_menu_and_help(made: Bench) -> None:
+    listed = {
+        item.objectName()
+        for menu in made.window.menuBar().actions()
+        for item in menu.menu().actions()  # type: ignore[union-attr]
+    }
+    assert listed == set(CONSOLE_HANDLERS)
+    made.press(Qt.Key.Key_F1)
+    assert made.window.help_box is not None
+    assert all(a.key in made.window.help_box.text() for a in ACTIONS)
+    made.window.help_box.close()
+
+
+def test_a_whole_run_from_set_up_to_summary_and_back(made: Bench) -> None:
+    made.begin("--participant-screen", "BEAMER")
+    assert made.started == [["demo", "--participant-screen", "BEAMER"]]
+    assert made.shown() is made.window.wait_page
+    assert (made.window.state(), "PILOT" in made.window.state_label.text()) == ("CHECKED", True)
+    made.until(lambda: made.guests)
+    assert made.screens == ["BEAMER"]
+    guest = made.guests[0]
+    assert made.shown() is guest.page
+    assert made.window.state() == "RUNNING"
+    guest.leave()
+    assert (made.shown(), made.window.state()) == (made.window.wait_page, "ENDED")
+    made.end()
+    summary = made.shown()
+    assert isinstance(summary, Page)
+    assert summary.folders == [made.out]
+    assert made.window.state() == "ENDED"
+    made.window._turn()
+    time.sleep(0.5)  # the pause in which a second press of the same key does not count
+    made.press(F5)
+    assert (made.shown(), made.window.state()) == (made.setup, "CHECKED")
+    assert made.gone == []
+
+
+def test_in_a_run_its_own_keys_count_and_the_consoles_do_not(made: Bench) -> None:
+    guest = made.adopted()
+    for key, modifiers, name in (
+        (Qt.Key.Key_F8, (), "blank"), (Qt.Key.Key_F7, (), "toggle_pause"),
+        (F5, (SHIFT,), "stop_run"), (Qt.Key.Key_F1, (), "show_help"),
+        (Qt.Key.Key_L, (CTRL,), "toggle_lock"), (Qt.Key.Key_F11, (), "toggle_fullscreen"),
+    ):  # fmt: skip
+        made.press(key, *modifiers)
+        assert guest.page.pressed[-1] == name
+    made.press(Qt.Key.Key_Q, CTRL)
+    made.press(Qt.Key.Key_R, CTRL)
+    assert (made.gone, made.shown()) == ([], guest.page)
+    assert made.window.help_box is None
+    assert made.window.menuBar().isHidden(), "the room is the run's"
+
+
+def test_closing_the_window_in_a_run_is_asking_for_its_end(made: Bench) -> None:
+    guest = made.adopted()
+    made.window.close()
+    assert made.window.isVisible()
+    assert guest.stops == 1
+
+
+def test_a_run_that_does_not_begin_says_why(made: Bench) -> None:
+    made.begin("fail")
+    made.until(lambda: made.window._run is None)
+    page = made.window.wait_page
+    assert made.shown() is page
+    assert "no such file" in page.words.toPlainText()
+    assert "did not begin" in page.heading.text()
+    assert "1" in page.hint.text()
+    bench.screenshot(made.window, "console-did-not-begin")
+    made.window.start()
+    assert made.shown() is made.setup
+
+
+def test_a_run_without_recording_has_no_summary(made: Bench) -> None:
+    made.record = None
+    made.adopted().leave()
+    made.end()
+    assert made.shown() is made.window.wait_page
+    assert "ended" in made.window.wait_page.heading.text()
+
+
+def test_giving_up_a_start_asks_with_default_no(made: Bench) -> None:
+    made.record = None
+    made.begin("slow")
+    made.window.close()
+    box = made.window.question
+    assert box is not None
+    assert box.defaultButton() is box.button(QMessageBox.StandardButton.No)
+    assert not box.isModal()
+    box.button(QMessageBox.StandardButton.No).click()
+    assert made.runs[0].exit_code() is None
+    made.window.close()
+    assert made.window.question is not None
+    made.window.question.button(QMessageBox.StandardButton.Yes).click()
+    made.until(lambda: made.window._run is None)
+    assert made.runs[0].exit_code() in ENDED_BY_TERM
+    assert made.gone == []
+
+
+def test_a_signal_ends_the_run_first_and_then_the_console(made: Bench) -> None:
+    guest = made.adopted()
+    made.window.leave()
+    assert made.gone == []
+    made.until(lambda: made.gone)
+    assert made.gone == [0]
+    assert made.runs[0].exit_code() in ENDED_BY_TERM
+    assert guest.stops == 0
+
+
+def test_an_error_in_the_page_leaves_the_run_to_an_ordinary_window(
+    made: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.adopted()
+    error = NodeError("the receiving thread failed")
+    made.window.excepthook(NodeError, error, None)
+    assert made.gone == [1]
+    assert made.runs[0].exit_code() is None, "the run goes on"
+    assert "receiving thread" in capsys.readouterr().err
+
+
+def test_an_error_before_the_run_ends_everything(
+    made: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.begin("slow")
+    made.window.excepthook(RuntimeError, RuntimeError("broken"), None)
+    assert made.gone == [1]
+    assert made.runs[0].exit_code() is not None
+    assert "broken" in capsys.readouterr().err
+
+
+def test_replay_open_and_save_go_to_their_page(made: Bench) -> None:
+    made.press(Qt.Key.Key_O, CTRL)
+    made.press(Qt.Key.Key_S, CTRL)
+    assert made.setup.told == ["open", "save"]
+    made.window.show_replay()
+    replay = made.shown()
+    assert isinstance(replay, Page)
+    made.window.open_file()
+    assert (replay.opened, made.setup.told) == (1, ["open", "save"])
+    made.setup.checked = True
+    made.window._refresh()
+    assert not made.window.actions_by_id["start"].isEnabled(), "nothing is started from here"
+    made.window.show_replay()
+    assert made.shown() is made.setup
+
+
+def test_locked_keys_and_pages_do_nothing_but_unlock(made: Bench) -> None:
+    made.setup.checked = True
+    made.window._turn()
+    made.press(Qt.Key.Key_L, CTRL)
+    assert not made.setup.isEnabled()
+    made.press(F5)
+    assert made.started == []
+    assert "locked" in made.window.windowTitle()
+    made.window.toggle_lock()
+    assert made.setup.isEnabled()
+
+
+def test_place_and_size_come_back_and_nothing_else(made: Bench, tmp_path: Path) -> None:
+    made.window.resize(1200, 690)
+    made.window.shut()
+    again = Bench.__new__(Bench)
+    again.gone = []
+    window = ConsoleWindow(Preferences(made.preferences.file), None, again.gone.append, made.pages)
+    try:
+        assert (window.width(), window.height()) == (1200, 690)
+        assert window.state() == "IDLE"
+    finally:
+        window.shut()
+        bench.drop(window)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gui.console_run import RunProcess, mode_of, value_of
+
+TELLS = """
+import json, os, sys, time
+fd = int(sys.argv[-1])
+print("first", flush=True)
+sys.stdout.write("0 %\\r50 %\\r\\x1b[A100 %\\n"); sys.stdout.flush()
+with os.fdopen(fd, "w") as pipe:
+    pipe.write(json.dumps({"plan": "/run/x/plan.json"}) + "\\n")
+time.sleep(float(sys.argv[1]))
+"""
+
+
+def started(code: str, *arguments: str) -> RunProcess:
+    return RunProcess(arguments, ("-c", code))
+
+
+@pytest.fixture
+def run() -> Iterator[RunProcess]:
+    made = started(TELLS, "60")
+    yield made
+    made.end()
+
+
+def wait(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_it_tells_where_the_plan_lies_and_what_it_says(run: RunProcess) -> None:
+    wait(lambda: run.plan_file() is not None)
+    assert run.plan_file() == Path("/run/x/plan.json")
+    wait(lambda: "100" in run.words())
+    assert run.words() == "first\n100 %", "a line that was rewritten, as it is now"
+    assert run.exit_code() is None
+
+
+def test_its_words_are_on_no_disk(run: RunProcess) -> None:
+    wait(run.words)
+    target = Path(f"/proc/{run.pid}/fd/1").readlink()
+    assert str(target).startswith("/memfd:")
+
+
+def test_one_that_does_not_listen_is_killed() -> None:
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('x', flush=True); "
+    made = started(deaf + "time.sleep(60)")
+    wait(made.words)
+    made.end(patience_s=0.2)
+    assert made.exit_code() == -signal.SIGKILL
+
+
+def test_long_words_are_cut_from_the_front() -> None:
+    made = started("print('\\n'.join(f'line {n}' for n in range(9000)))")
+    wait(lambda: made.exit_code() is not None)
+    assert made.words().endswith("line 8999")
+    assert len(made.words()) <= 20_000
+    assert made.plan_file() is None
+    made.end()
+
+
+def test_the_mode_comes_from_the_command() -> None:
+    modes = [mode_of([c]) for c in ("live", "replay", "demo")]
+    assert modes == ["live", "replay", "pilot"]
+    assert mode_of([]) == "live", "what is not known is treated as the real thing"
+
+
+def test_an_option_is_found_in_either_spelling() -> None:
+    line = ["demo", "--participant-screen", "BEAMER", "--seconds=60", "--out"]
+    found = [value_of(line, f"--{name}") for name in ("participant-screen", "seconds", "out", "x")]
+    assert found == ["BEAMER", "60", None, None]

@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gui.replay.rights import Rights
+from gui.summary.diary import diary_of
+from gui.summary.export import eeg_command, export_report, unmarked, why_no_export
+from gui.summary.figures import read_report, tables_html, tables_of
+from gui.summary.gather import gather
+from gui.summary.keep import choice_of, delete, keep
+from gui.summary.words import COUNTS, SCORES, STAGES
+from phosphene.errors import ConsentError, InputError, RecordingError, SealError
+from phosphene.marking import LABEL
+from phosphene.recorder.writer import RecordingFile
+from phosphene.release import RELEASE_FILE, release
+from phosphene.report import words as report_words
+from phosphene.report.accuracy import SCORES as SCORED
+from phosphene.report.html import SCORE_NAMES
+from phosphene.seal.keys import StewardKey
+from phosphene.seal.opening import sealed_header
+from phosphene.seal.places import LOG, note
+from tests.unit.replay_bench import NOW, run_messages, start_of_run, write
+
+FREE = Rights("", "", "", 4)
+SCORE = {
+    "value": 0.71, "chance": 0.5, "shuffled": 0.49, "low": 0.62, "high": 0.8, "n": 120,
+    "rule": "r", "split": "run 2 held out",
+}  # fmt: skip
+
+
+def report(**more: Any) -> dict[str, Any]:
+    """Return a report with what the page reads of it."""
+    return {
+        "schema": 2, "run": "run-1", "person": "p01", "mode": "pilot", "modality": "fmri",
+        "exit_status": "success", "reason": "the recording has ended", "interrupted": False,
+        "data_s": 24.0, "wall_s": 25.0, "damage": [],
+        "counts": {"volumes": 12, "volumes_lost": 2, "samples": 0, "samples_lost": 0,
+                   "percepts": 12, "frames": 12, "frames_late": 0, "frames_recorded": 12},
+        "missing": {"percept": 3},
+        "latency_ms": {"features_to_percept": {"p50": 9.0, "p95": 20.0, "p99": 31.25, "n": 12},
+                       "frame_interval": None},
+        "quality": {"dvars_psc": {"words": "DVARS", "unit": "%", "mean": 1.1, "min": 0.8,
+                                  "p95": 1.6, "max": 2.1, "n": 12}},
+        "scan": {"displacement": {"power_mm": {"mean": 0.22, "p95": 0.6, "max": 1.1},
+                                  "low_mm": 0.2, "high_mm": 0.5, "above_low": 6, "above_high": 3,
+                                  "volumes": 12}, "tsnr": 80.0, "realigned": ""},
+        "accuracy": {"two_way": 0.71, "detail": {"two_way": SCORE, "auc": None}, "reasons": {}},
+        "reasons": {},
+    } | more  # fmt: skip
+
+
+def cells(tables: list[Any], heading: str) -> list[tuple[str, ...]]:
+    (found,) = [t for t in tables if t.heading == heading]
+    return list(found.rows)
+
+
+# ---- figures -------------------------------------------------------------------------------------
+
+
+def test_the_page_calls_things_as_the_report_does() -> None:
+    assert SCORES == SCORE_NAMES
+    assert set(SCORES) == set(SCORED)
+    assert COUNTS == report_words.COUNTS
+    assert STAGES == report_words.STAGES
+
+
+def test_accuracy_stands_beside_chance_control_and_split() -> None:
+    (table,) = [t for t in tables_of(report(), FREE) if t.heading == "Accuracy"]
+    assert table.rows == (
+        ("2-way identification, embedding", "0.710", "0.620 – 0.800", "0.500", "0.490", "120"),
+    )
+    assert table.words == ("Split: run 2 held out",)
+    assert "chance" in table.head
+
+
+def test_accuracy_needs_the_right_to_see_results() -> None:
+    tables = tables_of(report(), Rights.none("the consent does not include view_operator"))
+    (table,) = [t for t in tables if t.heading == "Accuracy"]
+    assert table.rows == ()
+    assert "view_operator" in table.words[0]
+    assert "0.71" not in tables_html(tables, "#fff")
+
+
+def test_without_truth_the_reason_is_told() -> None:
+    accuracy = {"detail": {"two_way": None}, "reasons": {"two_way": "no known picture"}}
+    (table,) = [t for t in tables_of(report(accuracy=accuracy), FREE) if t.heading == "Accuracy"]
+    assert table.words == ("Not measured: no known picture",)
+
+
+def test_motion_drops_and_latency() -> None:
+    tables = tables_of(report(), FREE)
+    motion = dict(cells(tables, "Motion"))  # type: ignore[arg-type]
+    assert motion["FD (Power), mean"] == "0.22 mm"
+    assert motion["volumes above 0.5 mm"] == "3 of 12 (25 %)"
+    counts = dict(cells(tables, "Counts and drops"))  # type: ignore[arg-type]
+    assert counts["volumes that did not come"] == "2"
+    assert counts["frames drawn late or skipped"] == "0", "drops are told where there are none"
+    assert counts["missing in the recording: percept"] == "3"
+    assert "samples that did not come" not in counts, "an fMRI run has none"
+    assert cells(tables, "Latency, ms") == [("features to percept", "9.0", "20.0", "31.2", "12")]
+
+
+def test_what_was_not_realigned_says_so() -> None:
+    scan = {"displacement": None, "realigned": "not realigned: fewer than 8 slices"}
+    (table,) = [t for t in tables_of(report(scan=scan), FREE) if t.heading == "Motion"]
+    assert table.words == ("not realigned: fewer than 8 slices",)
+
+
+def test_html_escapes_what_comes_from_files() -> None:
+    html = tables_html(tables_of(report(reason="<b>x</b>"), FREE), "#fff")
+    assert "<b>x</b>" not in html
+    assert "&lt;b&gt;x" in html
+
+
+def test_a_report_is_read_or_said_to_be_none(tmp_path: Path) -> None:
+    assert read_report(tmp_path) is None
+    (tmp_path / "report.json").write_text("{")
+    with pytest.raises(RecordingError, match="cannot be read"):
+        read_report(tmp_path)
+    (tmp_path / "report.json").write_text("[1]")
+    with pytest.raises(RecordingError, match="no report"):
+        read_report(tmp_path)
+
+
+# ---- the audit log -------------------------------------------------------------------------------
+
+
+def test_policy_events_are_those_of_the_run(tmp_path: Path) -> None:
+    note("run begun", tmp_path, run="run-1", mode="live")
+    note("operator", tmp_path, run="other", action="blank")
+    note("operator", tmp_path, run="run-1", action="unblank")
+    found = diary_of("run-1", tmp_path)
+    assert [(line.what, line.facts) for line in found.lines] == [
+        ("run begun", "mode live"), ("operator", "action unblank")]  # fmt: skip
+    assert found.whole
+    assert "in order" in found.verdict
+
+
+def test_an_altered_log_is_told(tmp_path: Path) -> None:
+    note("operator", tmp_path, run="run-1", action="unblank")
+    log = tmp_path / LOG
+    log.write_bytes(log.read_bytes().replace(b"unblank", b"blank..", 1))
+    assert not diary_of("run-1", tmp_path).whole
+    assert not diary_of("run-1", tmp_path / "none").whole
+
+
+# ---- keep or delete ------------------------------------------------------------------------------
+
+
+def test_deleting_a_sealed_run_erases_its_keys_first(tmp_path: Path) -> None:
+    key = StewardKey.new()
+    path = write(tmp_path / "out", run_messages(), key)
+    copy = tmp_path / "same-blocks"
+    copy.hardlink_to(path)
+    (path.parent / "report.json").write_text("{}")
+    choice = choice_of(path.parent, "run-1")
+    assert choice.sealed
+    assert "nobody can open it" in choice.question
+    told: list[Any] = []
+    result = delete(choice, lambda *what, **facts: told.append((*what, facts)) or "")
+    assert result.troubles == ()
+    assert {p.name for p in result.gone} == {"recording.mcap.sealed", "report.json"}
+    assert not path.exists()
+    header = sealed_header(copy)
+    assert header.erased, "what the disk still keeps cannot be opened"
+    with pytest.raises(SealError):
+        header.open(key)
+    (line,) = told
+    assert line[0] == "erased"
+    assert line[-1]["run"] == "run-1"
+    assert line[-1]["sealed"] == "true"
+
+
+def test_deleting_takes_this_run_and_leaves_others(tmp_path: Path) -> None:
+    write(tmp_path, run_messages())
+    other = write(tmp_path / "below", run_messages())
+    choice = choice_of(tmp_path, "run-1")
+    assert [f.path.parent for f in choice.files] == [tmp_path]
+    assert "not sealed" in choice.question
+    assert choice_of(tmp_path, "run-2").files == ()
+    assert delete(choice, lambda *_a, **_k: "").gone
+    assert other.exists()
+
+
+def test_what_is_being_written_is_not_deleted(tmp_path: Path) -> None:
+    file = RecordingFile(tmp_path / "recording.mcap.part")
+    file.flush()
+    choice = choice_of(tmp_path, "run-1")
+    assert choice.files == ()
+    assert delete(choice, lambda *_a, **_k: "").troubles
+    assert (tmp_path / "recording.mcap.part").exists()
+    file.finish()
+
+
+def test_both_choices_are_in_the_audit_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHOSPHENE_STATE", str(tmp_path / "state"))
+    write(tmp_path / "out", run_messages())
+    choice = choice_of(tmp_path / "out", "run-1")
+    assert keep(choice) == ""
+    assert delete(choice).troubles == ()
+    found = diary_of("run-1")
+    assert [line.what for line in found.lines] == ["kept", "erased"]
+    assert "the participant asked" in found.lines[1].facts
+
+
+# ---- export --------------------------------------------------------------------------------------
+
+
+def exported(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "report.html").write_text(f"<p>{LABEL}</p>")
+    (folder / "report.json").write_text("{}")
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    release(folder, "run-1", "AB", long_ago, lambda *_a, **_k: "")
+    return folder
+
+
+def test_export_waits_for_a_release(tmp_path: Path) -> None:
+    folder, target = exported(tmp_path / "out"), tmp_path / "copy"
+    (folder / RELEASE_FILE).unlink()
+    with pytest.raises(ConsentError, match="held"):
+        export_report(folder, target, "run-1", FREE)
+    assert not target.exists()
+
+
+def test_export_needs_the_scope(tmp_path: Path) -> None:
+    folder, target = exported(tmp_path / "out"), tmp_path / "copy"
+    rights = Rights("", "", "the consent does not include export", 4)
+    with pytest.raises(ConsentError, match="export"):
+        export_report(folder, target, "run-1", rights)
+    assert not target.exists()
+
+
+def test_an_export_is_noted_first_and_never_overwrites(tmp_path: Path) -> None:
+    folder, target = exported(tmp_path / "out"), tmp_path / "copy"
+    with pytest.raises(InputError, match="no log"):
+        export_report(folder, target, "run-1", FREE, lambda *_a, **_k: "no log")
+    assert not target.exists(), "what is not noted does not leave"
+    told: list[Any] = []
+    made = export_report(folder, target, "run-1", FREE,
+                         lambda *what, **f: told.append((*what, f)) or "")  # fmt: skip
+    assert sorted(p.name for p in made) == ["report.html", "report.json"]
+    assert told == [("exported", None, {"run": "run-1", "format": "report", "files": "2"})]
+    with pytest.raises(InputError, match="never overwritten"):
+        export_report(folder, target, "run-1", FREE)
+
+
+def test_unmarked_pictures_do_not_leave(tmp_path: Path) -> None:
+    folder = exported(tmp_path / "out")
+    (folder / "preview.mp4").write_bytes(b"\0\0\0\x08free")
+    assert unmarked(folder / "preview.mp4")
+    with pytest.raises(InputError, match=r"preview\.mp4"):
+        export_report(folder, tmp_path / "copy", "run-1", FREE)
+    (folder / "preview.mp4").unlink()
+    (folder / "report.html").write_text("<p>nice pictures</p>")
+    with pytest.raises(InputError, match=r"report\.html"):
+        export_report(folder, tmp_path / "copy", "run-1", FREE)
+
+
+def test_a_sealed_run_is_not_exported_from_here(tmp_path: Path) -> None:
+    write(tmp_path, run_messages(), StewardKey.new())
+    assert "sealed" in why_no_export(tmp_path, FREE)
+
+
+def test_the_eeg_command_is_one_that_export_takes(tmp_path: Path) -> None:
+    words = eeg_command(["phosphene"], tmp_path / "out", tmp_path / "x.xdf", "xdf")
+    assert words == ["phosphene", "export", str(tmp_path / "out"), "--format", "xdf",
+                     "--out", str(tmp_path / "x.xdf")]  # fmt: skip
+
+
+# ---- all together --------------------------------------------------------------------------------
+
+
+def test_a_run_is_gathered_from_recording_and_report(tmp_path: Path) -> None:
+    write(tmp_path / "out", run_messages())
+    state = tmp_path / "state"
+    first = gather(tmp_path / "out", NOW, state=state)
+    assert first.can_report
+    assert not first.has_report
+    (tmp_path / "out" / "report.json").write_text(json.dumps(report()))
+    (tmp_path / "out" / "report.html").write_text(LABEL)
+    found = gather(tmp_path / "out", NOW, state=state)
+    assert (found.run, found.has_report, found.pictured) == ("run-1", True, True)
+    assert found.rights == FREE
+    assert len(found.choice.files) == 1
+    late = gather(tmp_path / "out", NOW + timedelta(days=40), state=state)
+    assert "expired" in late.rights.results
+    (tmp_path / "out" / "report.json").write_text(json.dumps(report(run="earlier")))
+    assert not gather(tmp_path / "out", NOW, state=state).has_report, "of another run"
+
+
+def test_a_sealed_run_tells_only_what_its_header_does(tmp_path: Path) -> None:
+    write(tmp_path, run_messages(), StewardKey.new())
+    found = gather(tmp_path, NOW, state=tmp_path / "state")
+    told = tables_html(found.tables, "#fff")
+    assert found.run == "run-1"
+    assert "p01" not in found.title + told
+    assert found.rights.export
+    assert found.choice.sealed
+
+
+def test_an_empty_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="neither"):
+        gather(tmp_path, NOW, state=tmp_path)
+    assert start_of_run().header.run == "run-1"
