@@ -14,11 +14,11 @@ __all__ = ["GateMemory"]
 BLANK_FILE = "blanked"
 PAUSE_FILE = "paused"
 STOP_FILE = "stop.json"
-OPEN_FILE = "gate-open"
+OPEN_FILE = "gate-was-here"
 
 
 class GateMemory:
-    """The operator's blank and pause, the participant's stop, whether the last gate ended well.
+    """The operator's blank and pause, the participant's stop, whether there was a gate before.
 
     Parameters
     ----------
@@ -28,7 +28,8 @@ class GateMemory:
     Attributes
     ----------
     fell : bool
-        True where an earlier process of the gate ended without closing.
+        True where an earlier process of the gate served this run. How it ended does not matter: one
+        that fails closes in an orderly way too, and a run has one gate where nothing has happened.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -74,10 +75,6 @@ class GateMemory:
         if memory != self._saved:
             self._write(self._stop, msgspec.json.encode(memory))
             self._saved = memory
-
-    def close(self) -> None:
-        """Note that the gate ended in peace."""
-        self._open.unlink(missing_ok=True)
 
     def _write(self, path: Path, data: bytes) -> None:
         new = path.with_name(f"{path.name}.new")

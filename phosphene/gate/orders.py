@@ -80,9 +80,7 @@ class Orders:
             self._policy.latch.begin()
         elif action == "confirm":
             # Behind an operator's blank: to show something again is a second, deliberate step.
-            self._policy.latch.confirm(
-                self._person, given.get("person", ""), given.get("agreed", "")
-            )
+            self._confirm(role, given.get("person", ""), given.get("agreed", ""))
             self.blank("blanked until the operator unblanks: the participant has agreed to go on")
         elif action == "release":
             self._held().release(self._clock.now())
@@ -101,6 +99,14 @@ class Orders:
         """Blank every view until somebody unblanks."""
         self._memory.blank(reason)
         self._policy.blank(reason)
+
+    def _confirm(self, role: Role, person: str, agreed: str) -> None:
+        try:
+            self._policy.latch.confirm(self._person, person, agreed)
+        except NodeError:
+            # Who tried to go on without the participant is to be found in the log.
+            self._diary.refused(role, "confirm")
+            raise
 
     def _held(self) -> HoldQueue:
         if self._hold is None:
