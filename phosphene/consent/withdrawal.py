@@ -136,11 +136,12 @@ def withdraw_running(folder: Path, by: str) -> None:
 
 def withdrawn_in(folder: Path) -> str | None:
     """Return in words that the consent of a running session was withdrawn; None where it holds."""
-    path = folder / WITHDRAWN_FILE
+    path, words = folder / WITHDRAWN_FILE, "the consent was withdrawn"
     try:
-        return path.read_text("utf-8") if path.exists() else None
+        # An empty file says it too, if not by whom.
+        return (path.read_text("utf-8") or words) if path.exists() else None
     except (OSError, UnicodeDecodeError):
-        return "the consent was withdrawn"
+        return words
 
 
 def _place(identity: str, folder: Path) -> Path:

@@ -91,8 +91,11 @@ class Bench:
             self.bonds.send(Message(Beat(**self.stamp(name), pid=1, state=state, counts={})))
         self.settle(self.gate._bonds.socket)
 
+    def painted(self, seed: int) -> np.ndarray:
+        return np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+
     def frame(self, seed: int = 0) -> np.ndarray:
-        picture = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        picture = self.painted(seed)
         arrays = {"picture": picture}
         specs = describe(arrays, {"picture": ("height", "width", "colour")}, {})
         header = Frame(
