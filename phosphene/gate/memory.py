@@ -9,12 +9,22 @@ import msgspec
 
 from phosphene.gate.latch import StopMemory
 
-__all__ = ["GateMemory"]
+__all__ = ["GateMemory", "stop_in"]
 
 BLANK_FILE = "blanked"
 PAUSE_FILE = "paused"
 STOP_FILE = "stop.json"
 OPEN_FILE = "gate-was-here"
+
+
+def stop_in(folder: Path) -> StopMemory | None:
+    """Return what a run's folder knows of the stop; what cannot be read counts as pressed."""
+    try:
+        return msgspec.json.decode((folder / STOP_FILE).read_bytes(), type=StopMemory)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError, ValueError):
+        return StopMemory(tested=True, begun=True, stopped=True)
 
 
 class GateMemory:
@@ -62,13 +72,8 @@ class GateMemory:
             self._pause.unlink(missing_ok=True)
 
     def stop(self) -> StopMemory | None:
-        """Return what is known of the stop; a file that cannot be read counts as pressed."""
-        try:
-            return msgspec.json.decode(self._stop.read_bytes(), type=StopMemory)
-        except FileNotFoundError:
-            return None
-        except (OSError, msgspec.DecodeError):
-            return StopMemory(tested=True, begun=True, stopped=True)
+        """Return what is known of the stop."""
+        return stop_in(self._stop.parent)
 
     def keep_stop(self, memory: StopMemory) -> None:
         """Keep the state of the stop where it has changed."""
