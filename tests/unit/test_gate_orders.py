@@ -18,6 +18,7 @@ from phosphene.bus import Publisher
 from phosphene.consent import Scope
 from phosphene.gate.card import GREY, MARK, no_decode_card
 from phosphene.gate.hold import HoldQueue
+from phosphene.gate.orders import OPENING
 from phosphene.gate.roles import ACTIONS, ROLES, may, role_named
 from phosphene.messages import (
     Beat,
@@ -321,6 +322,39 @@ def test_every_decision_is_a_line_of_the_audit_log(folder: Path) -> None:
         assert word in text, word
     lines = text.splitlines()
     assert sum("refused" in line and "confirm" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("opening", sorted(OPENING))
+def test_an_order_that_waited_opens_nothing(folder: Path, opening: str) -> None:
+    b = made(folder, gate={"task": {"on": True}, "observer_release": "manual"})
+    given = {"person": "p01", "agreed": "yes"}
+
+    def ask(action: str, t_sent: float) -> Reply:
+        stamp = {**b.stamp("gui"), "t_sent": t_sent}
+        command = Command(**stamp, id="1", action=action, arguments=given)
+        b.operator.send_multipart(encode(Message(command)))
+        b.settle(b.gate._desk.socket)
+        assert b.operator.poll(2000)
+        reply: Reply = decode(b.operator.recv_multipart()).header
+        return reply
+
+    try:
+        begun_s = b.clock.now()
+        assert "Look, and ask again" in ask(opening, begun_s - 0.1).text, "before this gate's time"
+        b.clock.advance(1)
+        if opening == "confirm":
+            pressed(b, 1)
+        assert ask("blank", begun_s + 0.8).ok
+        b.clock.advance(0.5)
+        for t_sent in (begun_s + 0.7, float("nan")):  # sent once more: it was before the blank
+            reply = ask(opening, t_sent)
+            assert (reply.ok, "Look, and ask again" in reply.text) == (False, True)
+            assert b.gate.policy.blanked is not None
+        b.clock.advance(2)
+        assert not ask(opening, begun_s + 1.0).ok, "too long ago"
+        assert ask(opening, b.clock.now() - 1.0).ok
+    finally:
+        b.close()
 
 
 @pytest.mark.parametrize("asked", [True, False])
