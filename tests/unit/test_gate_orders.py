@@ -28,6 +28,7 @@ from phosphene.messages import (
     Grant,
     Message,
     Reply,
+    View,
     decode,
     encode,
 )
@@ -353,6 +354,27 @@ def test_an_order_that_waited_opens_nothing(folder: Path, opening: str) -> None:
         b.clock.advance(2)
         assert not ask(opening, begun_s + 1.0).ok, "too long ago"
         assert ask(opening, b.clock.now() - 1.0).ok
+    finally:
+        b.close()
+
+
+def test_observers_are_not_told_why_they_see_nothing(folder: Path) -> None:
+    b = made(folder, gate={"observer_release": "live"})
+    try:
+        b.beat()
+        b.frame(1)
+        assert len(b.seen("observer")[0]) == 1
+        ask_as(b, b"operator", "blank", reason="Jane feels ill")
+        told = [b.seen("observer")[1]]
+        assert b.seen("operator")[1].reason == "Jane feels ill"
+        pressed(b, 1)
+        told.append(b.seen("observer")[1])
+        assert b.seen("operator")[1].phase == "stopped"
+        for view in told:
+            assert (view.passing, view.reason, view.phase) == (
+                False, "nothing is shown at present", "")  # fmt: skip
+        kept = {m.header.reason for m in b.recorded(View) if m.header.sink == "observer"}
+        assert "the participant pressed stop" in kept, "the recording knows"
     finally:
         b.close()
 
