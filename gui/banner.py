@@ -10,12 +10,11 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton
 
+from gui.colours import INK
 from gui.texts import tr
 from gui.words import ALARM_COLOURS
 
 __all__ = ["Banner"]
-
-INK = "#0d0f12"
 
 
 class Banner(QFrame):

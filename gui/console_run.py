@@ -57,6 +57,7 @@ class RunProcess:
         self.mode = mode_of(arguments)
         self._words = os.memfd_create("phosphene-run", os.MFD_CLOEXEC)
         self._inlet, outlet = os.pipe()
+        self._closed = False
         os.set_blocking(self._inlet, False)
         self._told = b""
         try:
@@ -116,6 +117,7 @@ class RunProcess:
 
     def close(self) -> None:
         """Forget its words; the process itself is left alone."""
-        for held in (self._words, self._inlet):
-            with contextlib.suppress(OSError):
-                os.close(held)
+        if not self._closed:  # the second time the numbers may be somebody else's
+            self._closed = True
+            os.close(self._words)
+            os.close(self._inlet)

@@ -18,7 +18,7 @@ from gui.console_run import RunProcess, value_of
 from gui.console_wait import WaitPage
 from gui.controls import enable, help_box, make_console_actions, question
 from gui.preferences import Preferences
-from gui.texts import tr
+from gui.texts import told, tr
 from gui.words import MODE_COLOURS, State
 from phosphene.errors import PhospheneError
 
@@ -182,7 +182,9 @@ class ConsoleWindow(QMainWindow):
             self._guest = self._pages.guest(plan_file, self._run_screen, self._left)
         except PhospheneError as error:
             self._began = True
-            self.wait_page.tell(tr("The window could not join the run"), str(error), busy=True)
+            self.wait_page.tell(
+                tr("The window could not join the run"), told(str(error)), busy=True
+            )
             if self._run is not None:
                 self._run.terminate()
             return
@@ -354,7 +356,6 @@ class ConsoleWindow(QMainWindow):
         self._shut = True
         self._timer.stop()
         self._preferences.keep_geometry(self.saveGeometry())
-        self._preferences.save()
         for page in (self.setup_page, self._replay, self._summary):
             if page is not None and not call(page, "shut"):
                 page.close()
@@ -362,6 +363,10 @@ class ConsoleWindow(QMainWindow):
             if box is not None:
                 box.close()
         self.close()
+        try:
+            self._preferences.save()
+        except PhospheneError as error:  # nothing that would keep a console from closing
+            print(f"phosphene: {error}", file=sys.stderr)
 
     def _fall(self, status: int) -> None:
         """End the console after an error; a run that has begun goes on with its own window."""

@@ -20,12 +20,14 @@ from gui.actions import (
     help_html,
     may,
 )
+from gui.colours import BACKGROUND
 from gui.texts import tr
-from gui.words import State
+from gui.words import STATE_COLOURS, State
 
 __all__ = [
     "enable",
     "help_box",
+    "loud",
     "make_actions",
     "make_button",
     "make_console_actions",
@@ -33,9 +35,6 @@ __all__ = [
     "stop_question",
 ]
 
-BLANK_STYLE = (
-    "background: #f2c94c; color: #14171c; font-weight: 700; border-radius: 4px; padding: 0 10px;"
-)
 _T = TypeVar("_T")
 SMALL = ("acknowledge",)
 """Buttons of one line, for a place in a line of words."""
@@ -109,8 +108,16 @@ def make_button(item: QAction) -> QPushButton:
     button.clicked.connect(item.trigger)
     item.changed.connect(lambda: button.setEnabled(item.isEnabled()))
     if item.objectName() == "blank":
-        button.setStyleSheet(BLANK_STYLE)
+        button.setStyleSheet(loud(STATE_COLOURS["BLANKED"]))
     return button
+
+
+def loud(ground: str) -> str:
+    """Return the style of a button that nobody overlooks, on a bright ground."""
+    return (
+        f"background: {ground}; color: {BACKGROUND}; font-weight: 700; border-radius: 4px; "
+        "padding: 0 10px;"
+    )
 
 
 def question(window: QWidget, title: str, text: str) -> QMessageBox:

@@ -103,14 +103,17 @@ class Preferences:
         ConfigError
             If it cannot be written.
         """
-        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._settings.sync()
-        if self._settings.status() != QSettings.Status.NoError:
-            raise ConfigError(
-                problem("settings", str(self.file), "a file that can be written", "See its rights.")
-            )
-        if self.file.exists():
-            self.file.chmod(0o600)
+        allowed = "a file that can be written"
+        wrong = ConfigError(problem("settings", str(self.file), allowed, "See its rights."))
+        try:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._settings.sync()
+            if self._settings.status() != QSettings.Status.NoError:
+                raise wrong
+            if self.file.exists():
+                self.file.chmod(0o600)
+        except OSError as error:
+            raise wrong from error
 
     def _get(self, name: str) -> object:
         return self._settings.value(name)

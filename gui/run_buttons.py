@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton
 
-from gui.controls import BLANK_STYLE, make_button
+from gui.controls import loud, make_button
 from gui.texts import tr
+from gui.words import STATE_COLOURS
 
 __all__ = ["LARGE", "SMALL", "make_buttons", "tell_held"]
 
@@ -30,7 +31,7 @@ def make_buttons(actions: Mapping[str, QAction]) -> dict[str, QPushButton]:
             button.setMinimumHeight(SMALL_PX)
             button.setMaximumHeight(SMALL_PX)
             _reword(button, actions[name], "  ")
-    made["begin"].setStyleSheet(BLANK_STYLE.replace("#f2c94c", "#e8912d"))
+    made["begin"].setStyleSheet(loud(STATE_COLOURS["ARMED"]))
     made["begin"].hide()
     actions["begin"].changed.connect(lambda: made["begin"].setVisible(actions["begin"].isEnabled()))
     return made

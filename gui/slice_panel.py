@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -26,7 +27,7 @@ __all__ = ["SlicePanel"]
 
 HEIGHT_PX = 112
 HEADING_PX = 16
-MOST_LETTERS = 24
+BETWEEN_PX = 10
 
 
 class SlicePanel(QWidget):
@@ -41,6 +42,7 @@ class SlicePanel(QWidget):
     def __init__(self, height_px: int | None = HEIGHT_PX) -> None:
         super().__init__()
         self._shown: tuple[Message | None, RegionGrid | None, str] = (None, None, MIDDLE)
+        self._contrast = ""
         self._height_px = height_px
         self.heading = QLabel(tr("Map, t"))
         self.heading.setStyleSheet(f"color: {TEXT}; font-weight: 600;")
@@ -48,7 +50,7 @@ class SlicePanel(QWidget):
         self.figures.setTextFormat(Qt.TextFormat.RichText)
         self.figures.setStyleSheet("font-size: 11px;")
         self.figures.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.heading.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.item = pg.ImageItem(axisOrder="row-major")
         self.box = pg.ViewBox(lockAspect=1.0, invertY=True, enableMouse=False, enableMenu=False)
         self.box.addItem(self.item)
@@ -63,8 +65,8 @@ class SlicePanel(QWidget):
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
-        top.addWidget(self.heading)
-        top.addWidget(self.figures, 1)
+        top.addWidget(self.heading, 1)
+        top.addWidget(self.figures)
         area = QWidget()
         if self._height_px is not None:
             area.setFixedHeight(self._height_px)
@@ -107,10 +109,7 @@ class SlicePanel(QWidget):
         if message is None:
             self.heading.setText(tr("Regions"))
             return
-        name = contrast_words(found.contrast)
-        if len(name) > MOST_LETTERS:
-            name = f"{name[: MOST_LETTERS - 1]}…"
-        self.heading.setText(tr("Map, t: {contrast}", contrast=name))
+        self._contrast = contrast_words(found.contrast)
         self.setToolTip(
             tr(
                 "{contrast}; coloured where |t| is {limit} or more; L is left",
@@ -128,3 +127,16 @@ class SlicePanel(QWidget):
                 )
             )
         )
+        self._name()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (name given by Qt)
+        """Give the name of the contrast what the figures leave."""
+        super().resizeEvent(event)
+        if self._contrast:
+            self._name()
+
+    def _name(self) -> None:
+        left = self.width() - self.figures.sizeHint().width() - BETWEEN_PX
+        words = tr("Map, t: {contrast}", contrast=self._contrast)
+        metrics = self.heading.fontMetrics()
+        self.heading.setText(metrics.elidedText(words, Qt.TextElideMode.ElideRight, left))

@@ -69,14 +69,11 @@ class Strip(QFrame):
         self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.consent = QLabel("")
         self.consent.setWordWrap(True)
-        # Three lines, which is what everything that can be allowed takes.
-        self.consent.setStyleSheet("font-size: 11px;")
-        self.consent.setMinimumHeight(40)
         self.consent.setStyleSheet("font-size: 11px;")
         self.consent.setTextFormat(Qt.TextFormat.RichText)
         self.consent.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         # Three lines of a long consent: what does not fit stands in the tool tip.
-        self.consent.setFixedHeight(36)
+        self.consent.setFixedHeight(40)
         self.acquiring = Lamp("#56c8d8")
         self.participant = Lamp("#4cc38a")
         self.recording = Lamp("#ff5c5c")

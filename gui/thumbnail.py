@@ -49,6 +49,9 @@ class _Face(QWidget):
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(area.adjusted(4, 4, -4, -4), flags, self.told.words)
         else:
+            if self.told.view.instruction:  # its words do not fit beside the lamp at this size
+                painter.scale(0.5, 0.5)
+                area = QRect(0, 0, 2 * area.width(), 2 * area.height())
             draw_view(painter, area, self.told.view, self._image)
         if self.told.view.recording:
             draw_lamp(painter, QRect(area))

@@ -24,6 +24,7 @@ __all__ = [
     "Trace",
 ]
 
+MOST_AIMS = 6.0
 INTERVAL_WINDOW_S = 8.0
 CONFIDENCE_TIP = mark(
     "Confidence: the calibrated probability that the percept identifies what was shown and that\n"
@@ -293,7 +294,7 @@ class Interval(Trace):
         super().__init__(tr("Frame interval, ms"), tr("waiting for the first frame"), timed=True)
         self._fps = fps
         self.add_level(1000.0 / fps, AIM_COLOUR)
-        self.set_ticks({k * 1000 / fps: f"{k * 1000 / fps:.0f}" for k in range(3)})
+        self._aims = {k * 1000 / fps: f"{k * 1000 / fps:.0f}" for k in range(3)}
 
     def update_from(self, plotted: Plotted, span: Span) -> None:
         """Draw the newest seconds; `span` does not matter, frames have a clock of their own."""
@@ -301,6 +302,8 @@ class Interval(Trace):
             return
         values = plotted.interval_ms[1]
         top = max(2200.0 / self._fps, float(values.max()) * 1.1)
+        # After a long gap multiples of the aim would be written over one another.
+        self.set_ticks(self._aims if top < MOST_AIMS * 1000.0 / self._fps else None)
         self.set_range((-INTERVAL_WINDOW_S, 0.0), (0.0, top))
         middle, late = float(np.median(values)), float(np.percentile(values, 99))
         self.set_figures(

@@ -17,6 +17,7 @@ from gui.alarms import alarms, no_alarm, silence
 from gui.banner import Banner
 from gui.controls import make_actions
 from gui.facts import Board
+from gui.freshness import Freshness
 from gui.latch import Latch
 from gui.marker_box import MarkerBox
 from gui.model import WARNED, RunModel
@@ -122,6 +123,8 @@ class OperatorWindow(QFrame):
 
     def _start_timers(self) -> None:
         self._painted_s = 0.0
+        self._passing = (False, False)
+        self._freshness = Freshness()
         self._paint_timer = QTimer(self)
         self._paint_timer.setSingleShot(True)
         self._paint_timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -151,8 +154,12 @@ class OperatorWindow(QFrame):
     def refresh_pictures(self) -> None:
         """Show the newest pictures, or the words that stand in their place."""
         now = self._clock.now()
-        self._painted_s = now
         pictures = self.model.pictures(now)
+        passing = (pictures.operator.passing, pictures.participant.passing)
+        old = self._freshness.leave_out(pictures.operator.frame, now)
+        if old and passing == self._passing:  # what is taken away never waits
+            return
+        self._painted_s, self._passing = now, passing
         self.faces.show_pictures(pictures)
         self.windows.show_view(pictures.viewer, self.screen())
 

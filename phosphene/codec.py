@@ -118,7 +118,10 @@ def _array(spec: ArraySpec, buffer: Any) -> Array:
             f"array {spec.name}: {view.nbytes} bytes, but {spec.shape} of {spec.dtype} "
             f"needs {expected}"
         )
-    return np.frombuffer(view, dtype=np.dtype(spec.dtype)).reshape(spec.shape)
+    try:
+        return np.frombuffer(view, dtype=np.dtype(spec.dtype)).reshape(spec.shape)
+    except ValueError as error:
+        raise MessageError(f"array {spec.name}: shape {spec.shape}: {error}") from error
 
 
 def decode(frames: Sequence[Any]) -> Message:
@@ -143,7 +146,7 @@ def decode(frames: Sequence[Any]) -> Message:
         raise MessageError(f"a message has at least 2 frames, got {len(frames)}")
     try:
         header = _DECODER.decode(frames[1])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError) as error:
         raise MessageError(f"header of topic {bytes(frames[0])[:40]!r}: {error}") from error
     if bytes(frames[0]) != topic_of(header):
         raise MessageError(f"topic {bytes(frames[0])[:40]!r} on a {topic_of(header)!r} header")

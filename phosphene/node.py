@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import zmq
 
@@ -40,6 +40,7 @@ from phosphene.messages import (
 )
 from phosphene.network.link import ConsoleLink
 from phosphene.network.sockets import GuardedContext, guarded_context
+from phosphene.node_protocol import Node
 from phosphene.plan import Plan
 
 __all__ = ["CONFIG_EXIT", "Node", "NodeContext", "farewell", "prepare", "serve", "work"]
@@ -49,38 +50,6 @@ CONFIG_EXIT = 78
 """Exit status of a node whose configuration is wrong (EX_CONFIG of sysexits.h): to start it again
 would change nothing."""
 State = Literal["starting", "ready", "running", "done", "stopped"]
-
-
-class Node(Protocol):
-    """What the shell drives."""
-
-    def sockets(self) -> Sequence[zmq.Socket[bytes] | int]:
-        """Return the sockets, or numbers of open files, whose arrival should wake the node."""
-        ...
-
-    def due_s(self) -> float | None:
-        """Return when timed work is due (LSL clock, seconds), or None."""
-        ...
-
-    def step(self) -> None:
-        """Do all work that is waiting, without blocking for long."""
-        ...
-
-    def counts(self) -> Mapping[str, int]:
-        """Return the node's counters."""
-        ...
-
-    def done(self) -> bool:
-        """Return True when the node has nothing left to do (end of a recording)."""
-        ...
-
-    def command(self, command: Command) -> str:
-        """Obey a command and return a line of text; raise PhospheneError to refuse."""
-        ...
-
-    def close(self) -> None:
-        """Give back everything the node holds."""
-        ...
 
 
 class NodeContext:

@@ -125,7 +125,7 @@ def why_held(where: Path, run: str | None, now: datetime) -> str:
         found = msgspec.json.decode(_file(where).read_bytes(), type=Release)
     except FileNotFoundError:
         return "it is held until somebody releases it: phosphene release"
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, ValueError):
         return "its release cannot be read: release it again"
     if found.kind != KIND or (run is not None and found.run != run) or found.at.tzinfo is None:
         return "what was released is another run: release it again"

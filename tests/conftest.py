@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +20,22 @@ settings.register_profile("searching", deadline=None)
 settings.load_profile("judged" if os.environ.get("CI") else "searching")
 
 ROOT = Path(__file__).resolve().parent.parent
+_OWN_FOLDER = pytest.StashKey[str]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give tests folders with short names: those of sockets may have 80 bytes in all."""
+    if config.option.basetemp is None:
+        config.stash[_OWN_FOLDER] = config.option.basetemp = tempfile.mkdtemp(prefix="pt-")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remove them, unless there is something to look at."""
+    folder = session.config.stash.get(_OWN_FOLDER, None)
+    if folder is not None and exitstatus == 0:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from acquisition.export.own_eeg import eeg_of, owner_of, refuse_without_consent
 from acquisition.sources.xdf_write import write_xdf
 from phosphene.commands.base import CliCommand
 from phosphene.consent import consent_beside, load_consent
-from phosphene.errors import ConfigError, InputError
+from phosphene.consent.withdrawal import refuse_withdrawn
+from phosphene.errors import ConfigError, InputError, SealError
 from phosphene.release import require_release
 from phosphene.seal.places import note
 
@@ -40,20 +41,22 @@ def _run(arguments: argparse.Namespace) -> int:
     consent = None if path is None else load_consent(path)
     now = datetime.now(UTC)
     refuse_without_consent(start, consent, now)
+    refuse_withdrawn(start.facts)
     require_release(where, start.run, now)
     eeg, seen = eeg_of(where, start)
     written: Path = arguments.out
+    if arguments.format == "xdf" and written.exists():
+        raise ConfigError(f"{written}: exists already and is not overwritten; choose another --out")
+    # Noted first: what has left without a line in the log cannot be told from what was taken.
+    if why := note("exported", run=start.run, format=arguments.format):
+        raise SealError(f"nothing is exported: {why}")
     if arguments.format == "bids":
         mains_hz = arguments.mains_hz or float(start.facts.get("mains_hz", 0.0)) or None
         bad = bad_channels(eeg, seen.flags)
         written = write_bids(eeg, arguments.out, start.person, arguments.task, mains_hz=mains_hz,
                              bad=bad)  # fmt: skip
-    elif written.exists():
-        raise ConfigError(f"{written}: exists already and is not overwritten; choose another --out")
     else:
         write_xdf(eeg, written, seen.source_id)
-    if why := note("exported", run=start.run, format=arguments.format):
-        print(why)
     print(f"{written}: {len(eeg.data)} samples of {len(eeg.channel_names)} channels, "
           f"{len(eeg.markers)} markers")  # fmt: skip
     return 0

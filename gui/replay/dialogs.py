@@ -170,6 +170,11 @@ class KeyDialog(Question):
             return tr("There is no such key file.")
         return "" if self.passphrase.text() else tr("The passphrase is missing.")
 
+    def reject(self) -> None:
+        """Forget what was typed."""
+        self.passphrase.clear()
+        super().reject()
+
     def accept(self) -> None:
         """Hand the answer over and forget it."""
         path, text = self.key.path, self.passphrase.text()

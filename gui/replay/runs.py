@@ -102,7 +102,7 @@ class Children(QObject):
     def _read(self) -> None:
         self._said = (
             self._said + bytes(self._process.readAll().data()).decode("utf-8", "replace")
-        )[-20_000:]
+        )[-MOST_LETTERS:]
         child = self._children[self._at]
         done = steps_told(self._said)
         if done is not None and child.steps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -132,5 +133,5 @@ class Side(QWidget):
             return
         if isinstance(found, str):
             self.panel.show_card(tr("This picture cannot be read: {why}", why=told(found)))
-        elif found is not None:
-            self.panel.show_picture(found)  # type: ignore[arg-type]
+        elif isinstance(found, np.ndarray):
+            self.panel.show_picture(found)

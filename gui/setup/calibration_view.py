@@ -192,6 +192,7 @@ class CalibrationView(QWidget):
         process.setProcessEnvironment(environment)
         process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
         process.finished.connect(self._finished)
+        process.errorOccurred.connect(self._not_started)
         self._process, self._runs = process, runs
         process.start(self._program[0], [*self._program[1:], *command])
         self._looking.start()
@@ -242,26 +243,39 @@ class CalibrationView(QWidget):
         self._looking.stop()
         if process is None:
             return
+        fitted = False
         lines = bytes(process.readAll().data()).decode(errors="replace").strip().splitlines()
         process.deleteLater()
         if code != 0 or status != QProcess.ExitStatus.NormalExit:
             self._say(tr("The fit has failed: {why}", why=" ".join(lines[-3:])), bad=True)
         else:
-            self._take_point()
+            fitted = self._take_point()
         self._tell()
-        if code == 0 and self.on.isChecked():
+        if fitted and self.on.isChecked():
             self.begin()
 
-    def _take_point(self) -> None:
+    def _not_started(self, error: QProcess.ProcessError) -> None:
+        process = self._process
+        if process is None or error != QProcess.ProcessError.FailedToStart:
+            return  # whatever else it is, the end comes as well
+        self._process = None
+        self._looking.stop()
+        self._say(tr("The fit has failed: {why}", why=process.errorString()), bad=True)
+        process.deleteLater()
+        self._tell()
+
+    def _take_point(self) -> bool:
+        """Take the decoder of the fit that has ended; return whether there is one."""
         try:
             point = self.calibration.fitted(self._runs)
         except PhospheneError as error:
             self._say(told(str(error)), bad=True)
-            return
+            return False
         self._say(point.words if point.above_chance else tr(
             "{score}. Not above chance: measure another run, or look at events and labels.",
             score=point.words,
         ))  # fmt: skip
+        return True
 
     # ---- what is on show -----------------------------------------------------------------------
 

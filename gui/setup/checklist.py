@@ -24,7 +24,7 @@ from gui.colours import DIM, TEXT
 from gui.screens import ScreenFacts
 from gui.setup.looks import BAD, FINE, NOTED, KeyButton, WaitingChoice, dim_label
 from gui.setup.subject import Level, Row
-from gui.texts import mark, tr
+from gui.texts import mark, told, tr
 from gui.viewers.participant import ParticipantWindow
 from gui.viewers.window import screens_now
 from phosphene.errors import ConfigError
@@ -202,7 +202,7 @@ class ScreenChoice(QWidget):
         try:
             window = ParticipantWindow(self.wanted or None, self.screen())
         except ConfigError as error:
-            self.note.setText(str(error))
+            self._tell(told(str(error)))
             return
         self._number = secrets.randbelow(900) + 100
         window.show_test_card(self._number)
@@ -219,14 +219,13 @@ class ScreenChoice(QWidget):
             self.take_away()
             self.changed.emit()
 
-    def _tell(self) -> None:
+    def _tell(self, trouble: str = "") -> None:
         there = bool(self.wanted) and self.wanted in {s.name() for s in QGuiApplication.screens()}
         self.box.setEnabled(True)
         self.card.setEnabled(there)
         self.number.setEnabled(self._card is not None)
         self.card.setText(tr("Take the card away") if self._card else tr("Test card"))
-        if self._card is not None:
-            self.note.setText(tr("Ask the participant for the number in the middle."))
-        else:
-            self.note.setText("")
-        self.note.setVisible(self._card is not None)
+        asked = tr("Ask the participant for the number in the middle.")
+        words = trouble if self._card is None else asked
+        self.note.setText(words)
+        self.note.setVisible(bool(words))

@@ -22,11 +22,14 @@ PLAIN = ("report.json", "volumes.csv")
 Note = Callable[..., str]
 
 
-def why_no_export(folder: Path, rights: Rights) -> str:
-    """Say why nothing of a run may leave; empty where it may."""
+def why_no_export(folder: Path, rights: Rights, run: str) -> str:
+    """Say why nothing of a run may leave; empty where it may.
+
+    A folder can hold several runs, one after the other: the release has to be of this one.
+    """
     if locked_among(folder):
         return tr("sealed: the data steward unseals it first, elsewhere")
-    return rights.export or told(why_held(folder, None, datetime.now(UTC)))
+    return rights.export or told(why_held(folder, run, datetime.now(UTC)))
 
 
 def unmarked(path: Path) -> bool:
@@ -48,7 +51,7 @@ def export_report(
     target : Path
         Folder that must not exist.
     run : str
-        Identifier, for the audit log.
+        Identifier; the release has to be of this one.
     rights : Rights
         Of the run; its consent must include ``export``.
     write : Callable
@@ -67,7 +70,7 @@ def export_report(
         If there is no report, a picture is not marked, or the copies or the line in the audit log
         cannot be written; then nothing is left in `target`.
     """
-    if why := why_no_export(folder, rights):
+    if why := why_no_export(folder, rights, run):
         raise ConsentError(tr("Not exported: {why}", why=why))
     if target.exists():
         raise InputError(tr("{path}: exists already and is never overwritten", path=target))

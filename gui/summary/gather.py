@@ -116,9 +116,10 @@ def _of_report(
     folder: Path, report: dict[str, Any], rights: Rights, run: str, state: Path | None
 ) -> Gathered:
     run = run or str(report.get("run") or "")
-    words = [str(report.get("person") or ""), tr("run {run}", run=run), str(report.get("mode"))]
+    words = [report.get("person"), tr("run {run}", run=run), report.get("mode")]
     pictured = bool((report.get("counts") or {}).get("frames_recorded"))
-    return _made(folder, run, " · ".join(words), str(report.get("modality") or ""),
+    return _made(folder, run, " · ".join(str(word) for word in words if word),
+                 str(report.get("modality") or ""),
                  tables_of(report, rights), rights, state, pictured=pictured)  # fmt: skip
 
 

@@ -94,7 +94,7 @@ class SummaryPage(SummaryFrame):
         sign = "" if shown.diary.whole else "▲ "
         self.events.setHtml(f"<table>{lines}</table><p style='color:{DIM}'>{sign}{verdict}</p>")
         self._tell_choice(shown)
-        why = why_no_export(shown.folder, shown.rights)
+        why = why_no_export(shown.folder, shown.rights, shown.run)
         self.export_words.setText(
             tr("Not possible: {why}", why=why)
             if why
@@ -179,14 +179,19 @@ class SummaryPage(SummaryFrame):
     def _deleted(self, result: Deleted) -> None:
         self._idle()
         folder = self._shown.folder if self._shown is not None else None
-        words = [tr("{n} files were deleted; the audit log says so.", n=len(result.gone))]
+        gone, troubles = len(result.gone), list(result.troubles)
+        words = (
+            tr("{n} files were deleted.", n=gone)
+            if troubles
+            else tr("{n} files were deleted; the audit log says so.", n=gone)
+        )
         self.figures.setHtml("")
         self._shown = None
         self._enable()
         self.choice_words.setText("")
         self.export_words.setText("")
-        self._tell("\n".join(words + list(result.troubles)))
-        if folder is not None and result.troubles:
+        self._tell("\n".join([words, *troubles]))
+        if folder is not None and troubles:
             self.show_again(folder)
 
     def show_again(self, folder: Path | None = None) -> None:
@@ -222,8 +227,12 @@ class SummaryPage(SummaryFrame):
     def _export(self, shown: Gathered, to: Path) -> None:
         target = to / f"{shown.run}-report"
         self._work(
-            lambda _progress, _stopped: export_report(
-                shown.folder, target, shown.run, shown.rights
+            lambda progress, stopped: export_report(
+                shown.folder,
+                target,
+                shown.run,
+                # Read anew: the consent can have expired, or been withdrawn, since it was shown.
+                gather(shown.folder, self._now(), progress, stopped).rights,
             ),
             lambda made: self._exported(target, len(made)),
         )
@@ -294,7 +303,7 @@ class SummaryPage(SummaryFrame):
         can = dict.fromkeys(self.buttons, False)
         if shown is not None and idle:
             here = bool(shown.choice.files)
-            allowed = not why_no_export(shown.folder, shown.rights)
+            allowed = not why_no_export(shown.folder, shown.rights, shown.run)
             visible = not shown.pictured or not shown.rights.pictures
             can = {
                 "replay": here,

@@ -72,6 +72,11 @@ class ViewerWindow(QWidget):
         self._card: int | None = None
         self._black = False
         self._wrong_since = QElapsedTimer()
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        # Qt's ordinary timers may come 5 % early, when the time is not over yet.
+        self._patience.setTimerType(Qt.TimerType.PreciseTimer)
+        self._patience.timeout.connect(self._look)
         self.grace_ms = GRACE_MS
         self.setWindowTitle(title)
         self.setAccessibleName(title)
@@ -133,6 +138,13 @@ class ViewerWindow(QWidget):
     def _look(self) -> None:
         if wrong := self.why_wrong():
             self._leave(wrong)
+        elif self._wrong_since.isValid():
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Look when the time is over; one timer, however often it is painted until then."""
+        if not self._patience.isActive():
+            self._patience.start(max(0, self.grace_ms + 1 - self._wrong_since.elapsed()))
 
     def _screen_removed(self, screen: QScreen) -> None:
         # Comes before the desktop moves the window to a screen that is left.
@@ -178,10 +190,8 @@ class ViewerWindow(QWidget):
         self._black = self._misplaced()
         if self._black:
             painter.fillRect(self.rect(), BLACK)
-            if not self.why_wrong():
-                QTimer.singleShot(self.grace_ms + 1, self, self._look)
-            else:
-                QTimer.singleShot(0, self, self._look)
+            self.why_wrong()  # notes since when
+            self._look_again()
         elif self._card is not None:
             draw_card(painter, self.rect(), self._card)
         else:
@@ -200,5 +210,6 @@ class ViewerWindow(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
         """Forget the picture."""
+        self._patience.stop()
         self.clear()
         super().closeEvent(event)

@@ -167,7 +167,7 @@ def _check(arguments: argparse.Namespace) -> int:
     session = None if arguments.session is None else load_session(arguments.session)
     trusted = [*arguments.trust, *(session.consent.trusted_keys if session else ())]
     if not trusted:
-        cure = "Say whose signature counts."
+        cure = "Give --trust FILE, or --session FILE with trusted_keys in [consent]."
         raise ConfigError(problem("--trust", "none", "public keys of those who may sign", cure))
     found = signature_problems(consent, [load_signer(path) for path in trusted])
     person = consent.person if session is None else session.person

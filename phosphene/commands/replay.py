@@ -23,6 +23,7 @@ from phosphene.commands.options import (
     validated,
 )
 from phosphene.consent import Consent, consent_beside, load_consent
+from phosphene.consent.withdrawal import refuse_withdrawn
 from phosphene.errors import ConfigError, InputError, problem
 from phosphene.identity import new_key, public_name
 from phosphene.messages import RunStart
@@ -218,6 +219,8 @@ def _replay(arguments: argparse.Namespace) -> int:
     bundle = None if arguments.bundle is None else Bundle.load(arguments.bundle)
     consent = _consent(arguments)
     own = own_start(arguments.recording, arguments.run)
+    if own is not None and consent is not None:
+        refuse_withdrawn(own.facts)
     session = validated(
         Session,
         {

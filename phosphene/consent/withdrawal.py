@@ -9,6 +9,7 @@ gate and the recorder.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -18,8 +19,16 @@ from phosphene.consent.record import Consent
 from phosphene.errors import ConsentError
 from phosphene.seal.places import note, state_folder
 
-__all__ = ["WITHDRAWN_FILE", "Withdrawal", "withdraw", "withdraw_running", "withdrawal_by_id",
-           "withdrawal_of", "withdrawn_in"]  # fmt: skip
+__all__ = [
+    "WITHDRAWN_FILE",
+    "Withdrawal",
+    "refuse_withdrawn",
+    "withdraw",
+    "withdraw_running",
+    "withdrawal_by_id",
+    "withdrawal_of",
+    "withdrawn_in",
+]
 
 WITHDRAWN_FILE = "withdrawn"
 
@@ -111,6 +120,27 @@ def withdrawal_by_id(identity: str, state: Path | None = None) -> Withdrawal | N
         return Withdrawal(consent=identity, by="the note of it is damaged", at=at)
 
 
+def refuse_withdrawn(facts: Mapping[str, str], state: Path | None = None) -> None:
+    """Refuse a recording whose own consent was withdrawn, whichever is brought along now.
+
+    Parameters
+    ----------
+    facts : mapping of str to str
+        Of its start document.
+    state : Path or None
+        State folder; None takes this user's.
+
+    Raises
+    ------
+    ConsentError
+        With the withdrawal.
+    """
+    identity = facts.get("consent_id", "")
+    known = withdrawal_by_id(identity, state) if identity else None
+    if known is not None:
+        raise ConsentError(f"the recording: {known.words}; nothing may be done with it")
+
+
 def withdraw_running(folder: Path, by: str) -> None:
     """Tell a running session that its consent was withdrawn.
 
@@ -136,11 +166,12 @@ def withdraw_running(folder: Path, by: str) -> None:
 
 def withdrawn_in(folder: Path) -> str | None:
     """Return in words that the consent of a running session was withdrawn; None where it holds."""
-    path = folder / WITHDRAWN_FILE
+    path, words = folder / WITHDRAWN_FILE, "the consent was withdrawn"
     try:
-        return path.read_text("utf-8") if path.exists() else None
+        # An empty file says it too, if not by whom.
+        return (path.read_text("utf-8") or words) if path.exists() else None
     except (OSError, UnicodeDecodeError):
-        return "the consent was withdrawn"
+        return words
 
 
 def _place(identity: str, folder: Path) -> Path:

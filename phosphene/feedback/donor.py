@@ -17,7 +17,8 @@ import msgspec
 import numpy as np
 
 from phosphene.errors import ConfigError, check_all, problem
-from phosphene.feedback.protocol import Protocol, read_text
+from phosphene.feedback.blocks import read_text
+from phosphene.feedback.protocol import Protocol
 from phosphene.feedback.record import About, Row
 
 __all__ = ["Donor", "donor_of", "load_donor", "troubles_of"]

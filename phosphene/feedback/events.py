@@ -7,14 +7,13 @@ import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from phosphene.errors import ConfigError, check_all, problem
-from phosphene.feedback.protocol import Block, read_text
+from phosphene.feedback.blocks import Block, Kind, read_text
 
 __all__ = ["blocks_from_events"]
 
-Kind = Literal["rest", "regulate", "task", "feedback"]
 KINDS = get_args(Kind)
 _NONE = ("", "n/a")
 

@@ -6,7 +6,8 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from phosphene.feedback.protocol import Block, Protocol
+from phosphene.feedback.blocks import Block
+from phosphene.feedback.protocol import Protocol
 from phosphene.feedback.scores import Sample, Score
 from phosphene.feedback.shaping import Baseline, Limits, Smoother
 from phosphene.session_protocol import ShapeSettings

@@ -5,41 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 from phosphene.errors import ConfigError, check_all, problem
+from phosphene.feedback.blocks import Block
+from phosphene.feedback.events import blocks_from_events
 from phosphene.session_protocol import ProtocolSettings
 
 __all__ = ["OUTSIDE", "Block", "BlockState", "DataClock", "Protocol"]
-
-Kind = Literal["rest", "regulate", "task", "feedback"]
-
-
-@dataclass(frozen=True)
-class Block:
-    """One block; times are seconds on the recording's axis.
-
-    Attributes
-    ----------
-    index : int
-        Its number in the run, from 0.
-    kind : str
-        ``rest``, ``regulate``, ``task`` or ``feedback``.
-    onset_s, end_s : float
-        It holds from the onset up to, and without, the end.
-    condition, target, foil, instruction : str
-        See `phosphene.session_protocol.BlockSettings`; "" where there is none.
-    """
-
-    index: int
-    kind: Kind
-    onset_s: float
-    end_s: float
-    condition: str = ""
-    target: str = ""
-    foil: str = ""
-    instruction: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,8 +89,6 @@ class Protocol:
         ConfigError
             If they do not fit, or the events file cannot be used.
         """
-        from phosphene.feedback.events import blocks_from_events
-
         if settings.events is not None:
             blocks = blocks_from_events(settings.events, settings.kinds)
         else:
@@ -208,17 +178,3 @@ class DataClock:
             return None
         t_data, t_acquired = self._newest
         return t_data + max(0.0, clock_s - t_acquired) * (self._pace or 0.0)
-
-
-def read_text(path: Path) -> str:
-    """Read a small text file.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from phosphene.errors import RecordingError
-from phosphene.feedback.protocol import Block
+from phosphene.feedback.blocks import Block
 
 __all__ = ["ROW_BYTES", "About", "Row", "pack_about", "score_file", "unpack"]
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phosphene.errors import ConfigError, problem
-from phosphene.feedback.protocol import Block
+from phosphene.feedback.blocks import Block
 from phosphene.feedback.targets import Targets
 from phosphene.quality import region_key
 from phosphene.session_protocol import ScoreSettings

@@ -49,7 +49,7 @@ class GateDiary:
         self._put(role, action=action)
 
     def refused(self, role: str, action: str) -> None:
-        """Tell of an order that this role may not give."""
+        """Tell of an order that was not carried out: the role may not give it, or no consent."""
         self._put("refused", role=role, action=action)
 
     def stop(self, state: str, source: str, dropped: int = 0) -> None:

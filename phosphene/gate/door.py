@@ -27,6 +27,8 @@ from phosphene.messages import (
 __all__ = ["SinkDoor", "Told", "addressed"]
 
 WAIT_MS = 100
+UNTOLD_SINK = "observer"
+NOTHING_NOW = "nothing is shown at present"
 Told = tuple[Verdict, Phase, bool]
 """Whether pictures pass, how far the run is, and whether feedback of a protocol passes."""
 
@@ -117,8 +119,19 @@ class SinkDoor:
         self._publisher.subscribers(b"")
         # A sink whose queue is full learns nothing new now; without fresh views it blanks itself.
         with contextlib.suppress(zmq.Again):
-            self._publisher.socket.send_multipart(encode(message), zmq.NOBLOCK)
+            self._publisher.socket.send_multipart(encode(self._for_sink(view)), zmq.NOBLOCK)
         return message, changed
+
+    def _for_sink(self, view: View) -> Message:
+        """Return what the sink itself is told.
+
+        Observers, who may be elsewhere, are not told why: that somebody stopped, or withdrew, or
+        what the operator typed, is not theirs.
+        """
+        if self.sink != UNTOLD_SINK:
+            return Message(view)
+        reason = "" if view.passing else NOTHING_NOW
+        return Message(msgspec.structs.replace(view, reason=reason, phase=""))
 
     def watched(self) -> bool:
         """Return whether somebody listens here, to frames or to what is told of them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import zmq
 
 from phosphene.bus import Subscriber
@@ -89,6 +90,16 @@ class FrameInlet:
             except MessageError:
                 self._counts["malformed"] += 1
                 continue
-            if isinstance(message.header, Frame):
+            if isinstance(message.header, Frame) and _painted(message):
                 self._counts["frames_seen"] += 1
                 return message
+            self._counts["malformed"] += 1
+
+
+def _painted(frame: Message) -> bool:
+    """Return whether a frame holds a picture and nothing else."""
+    picture = frame.arrays.get("picture")
+    if picture is None or len(frame.arrays) > 1:
+        return False
+    of_colours = picture.ndim == 3 and picture.shape[2] == 3
+    return bool(picture.dtype == np.uint8 and of_colours and picture.size > 0)

@@ -9,16 +9,26 @@ import msgspec
 
 from phosphene.gate.latch import StopMemory
 
-__all__ = ["GateMemory"]
+__all__ = ["GateMemory", "stop_in"]
 
 BLANK_FILE = "blanked"
 PAUSE_FILE = "paused"
 STOP_FILE = "stop.json"
-OPEN_FILE = "gate-open"
+OPEN_FILE = "gate-was-here"
+
+
+def stop_in(folder: Path) -> StopMemory | None:
+    """Return what a run's folder knows of the stop; what cannot be read counts as pressed."""
+    try:
+        return msgspec.json.decode((folder / STOP_FILE).read_bytes(), type=StopMemory)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError, ValueError):
+        return StopMemory(tested=True, begun=True, stopped=True)
 
 
 class GateMemory:
-    """The operator's blank and pause, the participant's stop, whether the last gate ended well.
+    """The operator's blank and pause, the participant's stop, whether there was a gate before.
 
     Parameters
     ----------
@@ -28,7 +38,8 @@ class GateMemory:
     Attributes
     ----------
     fell : bool
-        True where an earlier process of the gate ended without closing.
+        True where an earlier process of the gate served this run. How it ended does not matter: one
+        that fails closes in an orderly way too, and a run has one gate where nothing has happened.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,23 +72,14 @@ class GateMemory:
             self._pause.unlink(missing_ok=True)
 
     def stop(self) -> StopMemory | None:
-        """Return what is known of the stop; a file that cannot be read counts as pressed."""
-        try:
-            return msgspec.json.decode(self._stop.read_bytes(), type=StopMemory)
-        except FileNotFoundError:
-            return None
-        except (OSError, msgspec.DecodeError):
-            return StopMemory(tested=True, begun=True, stopped=True)
+        """Return what is known of the stop."""
+        return stop_in(self._stop.parent)
 
     def keep_stop(self, memory: StopMemory) -> None:
         """Keep the state of the stop where it has changed."""
         if memory != self._saved:
             self._write(self._stop, msgspec.json.encode(memory))
             self._saved = memory
-
-    def close(self) -> None:
-        """Note that the gate ended in peace."""
-        self._open.unlink(missing_ok=True)
 
     def _write(self, path: Path, data: bytes) -> None:
         new = path.with_name(f"{path.name}.new")

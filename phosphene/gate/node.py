@@ -183,11 +183,13 @@ class GateNode:
         self._telling.views()
         for message in self._frames.rest():
             self._showing.judge(message)
+        if not self._context.stopping:
+            # It failed: whoever presses before it is back must find these frames unrecorded.
+            self._keeper.drop()
         self._keeper.send(self._context.clock.now(), all_of_them=True)
         parts = (
             *self._doors.values(), self._ears, self._frames, self._telling, self._results,
             self._percepts, self._screen, self._giving, self._keeper, self._desk, self._diary,
-            self._memory,
         )  # fmt: skip
         for part in parts:
             if part is not None:
@@ -231,6 +233,8 @@ class GateNode:
         for message in self._ears.beats():
             header = message.header
             self.policy.beat(header.producer, header.state, header.t_sent, now)
+            if self.policy.silence is not None:
+                self.policy.silence.beat(header, now)
             self._stopping.hear(header)
             if self._beats.to_record(header, now):
                 self._keeper.keep(message)
@@ -243,6 +247,8 @@ class GateNode:
             header = message.header
             if isinstance(header, Quality):
                 self._present.saw(header.t_data, header.t_acquired)
+                if self.policy.silence is not None:
+                    self.policy.silence.quality(header)
             elif isinstance(header, Event) and task is not None:
                 task.event(header.label, header.duration_s, self._context.clock.now())
             if self._giving is not None and isinstance(header, Quality | Signal):

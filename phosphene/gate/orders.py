@@ -13,7 +13,14 @@ from phosphene.gate.policy import GatePolicy
 from phosphene.gate.roles import ACTIONS, Role
 from phosphene.messages import Command
 
-__all__ = ["Orders"]
+__all__ = ["OPENING", "STALE_S", "Orders"]
+
+OPENING = frozenset({"unblank", "resume", "begin", "confirm", "release", "open-block"})
+"""Orders that let more be seen than before."""
+CLOSING = frozenset({"blank", "pause", "stop", "withdraw", "close-block"})
+STALE_S = 2.0
+"""Older than this, an order of the first kind was given of another situation; the window has told
+by then that nobody answered."""
 
 
 class Orders:
@@ -53,6 +60,8 @@ class Orders:
         self._policy, self._hold, self._memory = policy, hold, memory
         self._diary, self._clock, self._person = diary, clock, person
         self._stop, self._mark = stop, mark
+        # An order that waited while the gate fell and came back was given of what was before.
+        self._closed_s = clock.now()
 
     def obey(self, command: Command, role: Role) -> None:
         """Carry a command out.
@@ -63,10 +72,14 @@ class Orders:
             If it is not known, or not possible now.
         """
         action, given = command.action, command.arguments
+        if action in OPENING:
+            self._refuse_old(command)
+        elif action in CLOSING:
+            self._closed_s = max(self._closed_s, min(command.t_sent, self._clock.now()))
         if action == "stop":
             self._stop(role)
         elif action == "blank":
-            self.blank(given.get("reason", "") or "blanked by the operator")
+            self._blank(given.get("reason", "") or "blanked by the operator")
         elif action == "unblank":
             self._policy.unblank()
             self._memory.blank(None)
@@ -80,9 +93,7 @@ class Orders:
             self._policy.latch.begin()
         elif action == "confirm":
             # Behind an operator's blank: to show something again is a second, deliberate step.
-            self._policy.latch.confirm(
-                self._person, given.get("person", ""), given.get("agreed", "")
-            )
+            self._confirm(role, given.get("person", ""), given.get("agreed", ""))
             self.blank("blanked until the operator unblanks: the participant has agreed to go on")
         elif action == "release":
             self._held().release(self._clock.now())
@@ -98,9 +109,29 @@ class Orders:
             self._diary.order(action, role)
 
     def blank(self, reason: str) -> None:
-        """Blank every view until somebody unblanks."""
+        """Blank every view until somebody unblanks who knows of it."""
+        self._closed_s = self._clock.now()
+        self._blank(reason)
+
+    def _blank(self, reason: str) -> None:
         self._memory.blank(reason)
         self._policy.blank(reason)
+
+    def _refuse_old(self, command: Command) -> None:
+        """Refuse what was asked before the last blank, pause or stop, or too long ago."""
+        age_s = self._clock.now() - command.t_sent
+        if not age_s <= STALE_S or command.t_sent < self._closed_s:
+            allowed = f"at most {STALE_S:g} s, and not before the last blank, pause or stop"
+            raise NodeError(problem(f"age of {command.action}", f"{age_s:.1f} s", allowed,
+                                    "Look, and ask again."))  # fmt: skip
+
+    def _confirm(self, role: Role, person: str, agreed: str) -> None:
+        try:
+            self._policy.latch.confirm(self._person, person, agreed)
+        except NodeError:
+            # Who tried to go on without the participant is to be found in the log.
+            self._diary.refused(role, "confirm")
+            raise
 
     def _held(self) -> HoldQueue:
         if self._hold is None:

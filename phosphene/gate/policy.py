@@ -1,12 +1,13 @@
 """Who may see what, now: the gate's decision, pure and with time injected.
 
 Everything is denied until something allows it. In this order a sink is blanked by the participant,
-by the operator (blank, pause), by a lost bond, between blocks, by missing consent, by its own
-abstraction level, and by the blocks of a protocol that shows no pictures now.
+by the operator (blank, pause), by a lost bond, by data that do not come, between blocks, by missing
+consent, by its own abstraction level, and by the blocks of a protocol that shows no pictures now.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from phosphene.consent import Consent, Scope, why_not
 from phosphene.gate.latch import StopLatch
+from phosphene.gate.silence import Silence
 from phosphene.gate.task import TaskWindow
 from phosphene.messages import Phase
 
@@ -106,6 +108,8 @@ class GatePolicy:
     ----------
     blocks : Blocks or None
         The protocol of a neurofeedback run.
+    silence : Silence or None
+        Watches whether data come; None: they may stay away.
     """
 
     def __init__(
@@ -133,6 +137,7 @@ class GatePolicy:
         self.latch = latch or StopLatch(demanded=False)
         self.task = task
         self.blocks: Blocks | None = None
+        self.silence: Silence | None = None
 
     def beat(self, node: str, state: str, sent_s: float, now_s: float) -> None:
         """Take in a sign of life.
@@ -147,6 +152,8 @@ class GatePolicy:
             When it was sent and the present, on the shared clock, in seconds. The time of sending
             counts, so that beats which waited in a queue revive nobody.
         """
+        if not math.isfinite(sent_s):
+            return  # it would never grow old
         known = self._bonds.get(node)
         sent_s = min(sent_s, now_s)
         if node in self._peers and (known is None or sent_s >= known.seen_s):
@@ -216,6 +223,8 @@ class GatePolicy:
             return Verdict.blank(PAUSED)
         if lost := self.lost_bonds(now_s):
             return Verdict.blank(lost)
+        if self.silence is not None and (why := self.silence.why(sink, now_s)):
+            return Verdict.blank(why)
         if self.task is not None and not self.task.inside(now_s):
             return Verdict.blank(BETWEEN_BLOCKS)
         if sink not in SINK_SCOPES:

@@ -6,6 +6,7 @@ from phosphene.gate.hold import HoldQueue
 from phosphene.gate.latch import StopLatch
 from phosphene.gate.memory import GateMemory
 from phosphene.gate.policy import RECORDER_SINK, STREAM_SINK, GatePolicy
+from phosphene.gate.silence import Silence
 from phosphene.gate.task import TaskWindow
 from phosphene.plan import Plan
 
@@ -40,7 +41,7 @@ def policy_of(plan: Plan, memory: GateMemory) -> GatePolicy:
         STREAM_SINK: 4 if plan.session.results.stream else 0,
     }
     task = settings.task
-    return GatePolicy(
+    policy = GatePolicy(
         [*(n for n in plan.nodes if n != "gate"), SUPERVISOR],
         settings.bond_s,
         plan.session.person,
@@ -52,6 +53,10 @@ def policy_of(plan: Plan, memory: GateMemory) -> GatePolicy:
         TaskWindow(task.begin, task.end, task.longest_s) if task.on else None,
         paused=memory.paused(),
     )
+    if plan.mode == "live":
+        # A replay may be slow or halted: nobody lies in the scanner.
+        policy.silence = Silence(plan.session.modality)
+    return policy
 
 
 def holding(plan: Plan) -> HoldQueue | None:

@@ -87,8 +87,9 @@ class Showing:
     def judge(self, frame: Message) -> None:
         """Let a frame go its way: first to the content filter, where there is one."""
         header: Frame = frame.header
-        if header.state == "picture" and header.confidence < self._least:
-            # The renderer stays neutral by itself; here nothing depends on that.
+        if header.state == "picture" and not header.confidence >= self._least:
+            # The renderer stays neutral by itself; here nothing depends on that. What is no number
+            # is below every threshold.
             frame = self._card(frame, "frames_carded")
         if self._screen is None or frame.header.state != "picture":
             self._show(frame)

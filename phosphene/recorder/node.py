@@ -18,6 +18,7 @@ from phosphene.clock import wall_time_s
 from phosphene.consent import Scope, why_not
 from phosphene.consent.withdrawal import withdrawn_in
 from phosphene.errors import ConfigError, MessageError, NodeError, RecordingError, problem
+from phosphene.gate.memory import stop_in
 from phosphene.messages import (
     Command,
     Grant,
@@ -109,7 +110,9 @@ class RecorderNode:
         self._gaps = GapWatch()
         self._stop = StopFacts()
         self._allowed: dict[Scope, bool] = {}
-        self._stopped = False
+        # Started again, it must not record until somebody tells it what it could know.
+        known = stop_in(self._plan.folder)
+        self._stopped = known is not None and known.stopped
         self._consent_checked_s = float("-inf")
         self._backlog = Backlog(backlog_bytes)
         self._scribe: Scribe | None = None

@@ -11,6 +11,7 @@ __all__ = ["EVENT_BYTES", "PressCounter", "keyboard_presses", "serial_presses"]
 _EVENT = struct.Struct("@llHHi")
 EVENT_BYTES = _EVENT.size
 _KEY, _DOWN = 1, 1
+_SYN, _DROPPED = 0, 3
 
 
 def keyboard_presses(data: bytes, keys: Sequence[int]) -> int:
@@ -19,7 +20,8 @@ def keyboard_presses(data: bytes, keys: Sequence[int]) -> int:
     Parameters
     ----------
     data : bytes
-        A whole number of events; releases, repeats and other events do not count.
+        A whole number of events; releases, repeats and other events do not count. That the system
+        has lost some (``SYN_DROPPED``) counts: one of them may have been the press.
     keys : sequence of int
         Codes that count; none: all.
 
@@ -28,7 +30,8 @@ def keyboard_presses(data: bytes, keys: Sequence[int]) -> int:
     int
     """
     return sum(
-        kind == _KEY and value == _DOWN and (not keys or code in keys)
+        (kind == _KEY and value == _DOWN and (not keys or code in keys))
+        or (kind, code) == (_SYN, _DROPPED)
         for _s, _us, kind, code, value in _EVENT.iter_unpack(data)
     )
 

@@ -31,6 +31,7 @@ from phosphene.supervisor.guest import GUEST_PATIENCE_S, Guest
 from phosphene.supervisor.outcome import Outcome, Snapshot
 from phosphene.supervisor.policy import RestartPolicy
 from phosphene.supervisor.standstill import Wakefulness
+from phosphene.supervisor.tally import Tally
 
 __all__ = ["Supervisor"]
 
@@ -102,7 +103,7 @@ class Supervisor:
         self._ended: set[str] = set()
         self._policy = RestartPolicy()
         self._returning: dict[str, _Return] = {}
-        self._fallen_counts: dict[str, dict[str, int]] = {}
+        self._tally = Tally()
         self._started_s = 0.0
         self._awake = Wakefulness(self._clock, OWN_GAP_S)
         self.outcome = Outcome()
@@ -264,7 +265,7 @@ class Supervisor:
         elapsed_s = self._clock.now() - self._started_s
         ended, returning = frozenset(self._ended), frozenset(self._returning)
         beats = dict(self._room.beats)
-        return Snapshot(elapsed_s, beats, ended, self._total_counts(), returning)
+        return Snapshot(elapsed_s, beats, ended, self._tally.total(beats), returning)
 
     def _tell_notes(self, *, end: bool = False) -> None:
         """Tell what nodes report, each sentence once; of many at a time only how many."""
@@ -307,7 +308,7 @@ class Supervisor:
         child = self._children[spec.name]
         self._check_configured(spec.name)
         self.outcome.interrupted = True
-        self._keep_counts(spec.name)
+        self._tally.keep(spec.name, self._beat_of(spec.name))
         how = child.how_it_fell()
         if words := self._last_note(spec.name):
             how += f": {words}"
@@ -344,12 +345,6 @@ class Supervisor:
             back.go = self._room.send(name, "go")
             back.go_from_s = now + REPLY_TIMEOUT_S
 
-    def _keep_counts(self, name: str) -> None:
-        beat = self._beat_of(name)
-        kept = self._fallen_counts.setdefault(name, {})
-        for key, value in (beat.counts if beat else {}).items():
-            kept[key] = kept.get(key, 0) + value
-
     # ---- commands and the end ------------------------------------------------------------------
 
     def _command(
@@ -367,14 +362,6 @@ class Supervisor:
                     return None
         return None
 
-    def _total_counts(self) -> dict[str, dict[str, int]]:
-        total = {name: dict(counts) for name, counts in self._fallen_counts.items()}
-        for name, beat in self._room.beats.items():
-            mine = total.setdefault(name, {})
-            for key, value in beat.counts.items():
-                mine[key] = mine.get(key, 0) + value
-        return total
-
     def _stop_all(self) -> None:
         for spec in reversed(self._specs):
             child = self._children.get(spec.name)
@@ -386,7 +373,7 @@ class Supervisor:
                 self._command(spec.name, "stop")
             self._end(spec, child)
         self._room.receive(0.0)
-        self.outcome.counts = self._total_counts()
+        self.outcome.counts = self._tally.total(self._room.beats)
         self._room.close()
 
     def _finish_recording(self) -> None:
@@ -394,7 +381,7 @@ class Supervisor:
             "exit_status": self.outcome.status,
             "reason": self.outcome.reason,
             "interrupted": str(self.outcome.interrupted).lower(),
-            "counts": json.dumps(self._total_counts()),
+            "counts": json.dumps(self._tally.total(self._room.beats)),
         }
         reply = self._command("recorder", "finish", arguments)
         if reply is None or not reply.ok:

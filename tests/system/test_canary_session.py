@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import struct
+import time
 import uuid
 
 import pytest
@@ -61,7 +62,8 @@ class GateDesk:
         self._socket.connect(f"ipc://{folder / 'gate-control'}")
 
     def ask(self, action: str, **arguments: str) -> Reply:
-        command = Command(run="", seq=0, t_acquired=0.0, t_sent=0.0, producer="operator",
+        now = time.monotonic()
+        command = Command(run="", seq=0, t_acquired=now, t_sent=now, producer="operator",
                           id=uuid.uuid4().hex, action=action, arguments=arguments)  # fmt: skip
         self._socket.send_multipart(encode(Message(command)))
         assert self._socket.poll(10_000), f"{action}: no answer"

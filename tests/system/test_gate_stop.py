@@ -21,6 +21,7 @@ import zmq
 
 from phosphene.bus import Publisher, Pusher, RunFolder, Subscriber
 from phosphene.consent import Consent, Scope
+from phosphene.gate.door import NOTHING_NOW
 from phosphene.messages import (
     Beat,
     Command,
@@ -205,7 +206,7 @@ class Rig:
             self.turn()
 
     def stopped_within(self, pressed_s: float, limit_s: float = BLANK_WITHIN_S) -> None:
-        while {v.reason for v in self.newest.values()} != {STOPPED}:
+        while {v.reason for v in self.newest.values()} != {STOPPED, NOTHING_NOW}:
             assert time.monotonic() - pressed_s < 5.0, self.newest
             self.turn()
         assert max(self.blank_s.values()) - pressed_s <= limit_s

@@ -17,6 +17,7 @@ import pytest
 import zmq
 
 from phosphene.bus import Subscriber
+from phosphene.gate.door import NOTHING_NOW
 from phosphene.messages import Command, Frame, Message, Reply, View, decode, encode
 from phosphene.plan import SINKS
 from tests.system.chain import MODULES, environment, wait_for
@@ -132,7 +133,8 @@ class Chain:
 
     def stopped(self, pressed_s: float) -> float:
         """Return how long it took, in seconds, until every view was blank; nothing comes later."""
-        self.until("stop", lambda: {v.reason for v in self.newest.values()} == {STOPPED}, 10)
+        wanted = {STOPPED, NOTHING_NOW}
+        self.until("stop", lambda: {v.reason for v in self.newest.values()} == wanted, 10)
         until_s = time.monotonic() + 0.3
         while time.monotonic() < until_s:
             self.turn()

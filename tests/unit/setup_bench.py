@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import gui_bench as bench
+from pytestqt.qtbot import QtBot
+
+from gui.preferences import Preferences
+from gui.setup.page import SetupPage
 from gui.setup.probes import _consent
 from gui.setup.subject import Probes
 from phosphene.consent import Consent, Scope, write_consent
@@ -73,3 +79,37 @@ class Looks:
     def close(self) -> None:
         """Count how often it was let go."""
         self.closed += 1
+
+
+Make = Callable[..., SetupPage]
+
+
+@contextmanager
+def pages_in(folder: Path) -> Iterator[Make]:
+    """Lend what shows set-up pages; afterwards nothing of them may be left.
+
+    What is said to it by name stands in the place of the looks of `Looks`.
+    """
+    made: list[SetupPage] = []
+
+    def build(**instead: Any) -> SetupPage:
+        page = SetupPage(
+            Preferences(folder / "console.ini"), looks=Looks(**instead), state=folder / "state"
+        )
+        page.watch._round_s = 0.05
+        page.resize(*bench.LEAST_PX)
+        page.show()
+        made.append(page)
+        return page
+
+    yield build
+    for page in made:
+        page.shut()
+        assert bench.left_running(page) == []
+        assert not page.watch.running
+        bench.drop(page)
+
+
+def until(qtbot: QtBot, page: SetupPage, state: str) -> None:
+    """Wait for a state of the page."""
+    qtbot.waitUntil(lambda: page.state == state, timeout=5000)

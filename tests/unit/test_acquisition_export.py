@@ -13,6 +13,8 @@ from acquisition.export.bids_facts import bad_channels
 from acquisition.export.own_eeg import owner_of
 from acquisition.sources.eeg import EegRecording, read_eeg
 from phosphene.cli import main
+from phosphene.consent import Consent, Scope
+from phosphene.consent.withdrawal import withdraw
 from phosphene.messages import Event, Message, Quality, RunStart, Samples, describe, encode
 from phosphene.recorder.writer import RecordingFile
 from phosphene.release import release
@@ -33,7 +35,7 @@ def values() -> np.ndarray:
     return data
 
 
-def record(path: Path) -> np.ndarray:
+def record(path: Path, **told: str) -> np.ndarray:
     """Write 10 s of EEG with half a second missing and two events; return the samples."""
     data = values()
     facts: dict[str, Any] = {
@@ -41,7 +43,7 @@ def record(path: Path) -> np.ndarray:
         "mode": "live",
         "modality": "eeg",
         "t_wall": 0.0,
-        "facts": {},
+        "facts": told,
     }
     messages = [Message(RunStart(**stamp(0), **facts))]
     for first in range(0, 1000, 50):
@@ -173,6 +175,35 @@ def test_nothing_leaves_without_the_scope(
     out = tmp_path / "run.xdf"
     assert main(["export", str(tmp_path), "--format", "xdf", "--out", str(out)]) == 1
     assert why in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("kind", ["xdf", "bids"])
+def test_nothing_leaves_unnoted_or_after_its_own_consent_was_withdrawn(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    monkeypatch.setenv("PHOSPHENE_STATE", str(tmp_path / "state"))
+    run = tmp_path / "run"
+    run.mkdir()
+    now = datetime.now(UTC)
+    first = Consent(person="p-01", scopes=frozenset(Scope), expires=now + timedelta(hours=1))
+    record(run / "recording.mcap", consent_id=first.id)
+    consent(run, "export")  # a second one, which holds
+    let_go(run)
+    out = tmp_path / "out"
+    export = ["export", str(run), "--format", kind, "--out", str(out)]
+    with monkeypatch.context() as broken:
+        broken.setattr("acquisition.export.cli.note", lambda *_a, **_k: "the disk is full")
+        assert main(export) == 1
+    assert "the disk is full" in capsys.readouterr().err
+    assert not out.exists()
+    withdraw(first, "participant", now)
+    for command in (export, ["replay", str(run), "--speed", "max", "--headless"]):
+        assert main(command) == 1
+        assert "withdrawn" in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -213,6 +213,8 @@ def test_a_running_session_is_told(tmp_path: Path) -> None:
     assert withdrawn_in(tmp_path) is None
     withdraw_running(tmp_path, "participant")
     assert withdrawn_in(tmp_path) == "the consent was withdrawn (participant)"
+    (tmp_path / "withdrawn").write_bytes(b"")
+    assert withdrawn_in(tmp_path) == "the consent was withdrawn"
 
 
 def test_from_a_new_file_to_its_withdrawal_by_the_command_line(

@@ -12,6 +12,8 @@ import pytest
 
 from phosphene.bus import Publisher, Puller
 from phosphene.clock import FakeClock
+from phosphene.gate.latch import StopMemory
+from phosphene.gate.memory import GateMemory
 from phosphene.messages import FrameInfo, Grant, Message, Percept
 from phosphene.node import NodeContext
 from phosphene.recorder.backlog import Backlog
@@ -148,6 +150,19 @@ def test_the_recorder_keeps_nothing_of_the_person_while_it_is_stopped(folder: Pa
     # Features, percept and frame of the first round may have been on their way to the disk.
     assert all(1 <= kept.count(topic) <= 2 for topic in ("features", "percept", "frame")), kept
     assert kept.count("quality") == kept.count("beat") == kept.count("grant") == 3
+
+
+def test_a_recorder_that_is_started_again_knows_of_the_stop(folder: Path) -> None:
+    plan = recorder.make_plan(folder)
+    GateMemory(plan.folder).keep_stop(StopMemory(begun=True, stopped=True))
+    with recorder.bench(plan) as b:
+        b.one_of_each()
+        assert b.node.counts()["withheld"] >= 3
+        grant: dict[str, Any] = {"person": "p01", "scopes": (), "decode": True, "reason": ""}
+        b.send(Grant, phase="running", **grant)
+        b.one_of_each()
+    kept = recorder.topics(folder)
+    assert all(kept.count(topic) == 1 for topic in ("features", "percept", "frame")), kept
 
 
 def test_what_waits_for_the_disk_can_be_dropped() -> None:

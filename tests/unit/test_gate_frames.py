@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from phosphene.consent import Scope
-from phosphene.messages import Frame
+from phosphene.messages import Frame, Message, describe
 from tests.unit.test_gate_node import Bench, bench, make_plan
 
 
@@ -23,6 +23,20 @@ def folder() -> Iterator[Path]:
 def fates(b: Bench) -> dict[str, int]:
     names = ("frames_seen", "frames_passed", "frames_blanked", "frames_unwatched")
     return {name.removeprefix("frames_"): b.gate.counts()[name] for name in names}
+
+
+def send(b: Bench, array: np.ndarray, name: str = "picture", confidence: float = 0.9) -> np.ndarray:
+    """Send a frame as a renderer would that is wrong in one way."""
+    arrays = {name: array}
+    specs = describe(arrays, {name: ("height", "width", "colour")[: array.ndim]}, {})
+    header = Frame(
+        **b.stamp("renderer"), arrays=specs, t_due=0, t_rendered=0, late=False, skipped=0,
+        render_ms=1.0, state="picture", percept_seq=1, percept_index=1, confidence=confidence,
+        age_s=0.1, t_percept=0.0, seed=1, model="m",
+    )  # fmt: skip
+    b.renderer.send(Message(header, arrays))
+    b.settle(b.gate._frames.socket)
+    return array
 
 
 def test_at_full_speed_a_frame_waits_while_a_bond_is_lost(folder: Path) -> None:
@@ -77,3 +91,30 @@ def test_at_full_speed_the_first_frame_waits_for_a_window_to_listen(folder: Path
             door.watched = listening[name]  # type: ignore[method-assign]
         b.gate.step()
         assert fates(b) == {"seen": 1, "passed": 1, "blanked": 0, "unwatched": 0}
+
+
+@pytest.mark.parametrize("confidence", [float("nan"), float("-inf"), 0.1])
+def test_a_confidence_that_is_not_enough_or_no_number_gives_the_card(
+    folder: Path, confidence: float
+) -> None:
+    with bench(folder, frozenset(Scope)) as b:
+        b.gate._showing._least = 0.5
+        b.beat()
+        given = send(b, b.painted(1), confidence=confidence)
+        (frame,), _view = b.seen("self")
+        assert frame.header.state == "neutral"
+        assert not np.array_equal(frame.arrays["picture"], given)
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"), [((0, 64, 3), "picture"), ((64, 64), "picture"), ((8, 8, 3), "other")]
+)
+def test_a_frame_that_holds_no_picture_is_counted_and_the_gate_goes_on(
+    folder: Path, shape: tuple[int, ...], name: str
+) -> None:
+    with bench(folder, frozenset(Scope)) as b:
+        b.beat()
+        send(b, np.zeros(shape, np.uint8), name=name)
+        assert (fates(b)["seen"], b.gate.counts()["malformed"]) == (0, 1)
+        b.frame(2)
+        assert [m.header.seed for m in b.seen("self")[0]] == [2]

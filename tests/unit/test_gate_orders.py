@@ -18,6 +18,7 @@ from phosphene.bus import Publisher
 from phosphene.consent import Scope
 from phosphene.gate.card import GREY, MARK, no_decode_card
 from phosphene.gate.hold import HoldQueue
+from phosphene.gate.orders import OPENING
 from phosphene.gate.roles import ACTIONS, ROLES, may, role_named
 from phosphene.messages import (
     Beat,
@@ -27,6 +28,7 @@ from phosphene.messages import (
     Grant,
     Message,
     Reply,
+    View,
     decode,
     encode,
 )
@@ -268,10 +270,8 @@ def test_after_a_fall_a_live_run_waits_for_the_operator(
         b.ask("unblank")
         b.frame(3)
         assert len(b.seen("self")[0]) == 1
-        # The gate itself: nothing says that this one has closed.
-        (folder / "gate-open").touch()
     finally:
-        b.gate._memory.close = lambda: None  # type: ignore[method-assign]
+        # The gate itself, closed in order: so does one that an error or a signal ends.
         b.close()
     b = made(folder, mode=mode)
     try:
@@ -312,6 +312,7 @@ def test_every_decision_is_a_line_of_the_audit_log(folder: Path) -> None:
         b.beat()
         ask_as(b, b"observer", "unblank")
         pressed(b, 1)
+        assert not b.ask("confirm", person="p01", agreed="no").ok
         b.ask("confirm", person="p01", agreed="yes")
         b.ask("unblank")
     finally:
@@ -320,3 +321,77 @@ def test_every_decision_is_a_line_of_the_audit_log(folder: Path) -> None:
     text = "".join(p.read_text(errors="replace") for p in told if p.is_file())
     for word in ("participant stop", "stopped", "device", "refused", "observer", "confirm"):
         assert word in text, word
+    lines = text.splitlines()
+    assert sum("refused" in line and "confirm" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("opening", sorted(OPENING))
+def test_an_order_that_waited_opens_nothing(folder: Path, opening: str) -> None:
+    b = made(folder, gate={"task": {"on": True}, "observer_release": "manual"})
+    given = {"person": "p01", "agreed": "yes"}
+
+    def ask(action: str, t_sent: float) -> Reply:
+        stamp = {**b.stamp("gui"), "t_sent": t_sent}
+        command = Command(**stamp, id="1", action=action, arguments=given)
+        b.operator.send_multipart(encode(Message(command)))
+        b.settle(b.gate._desk.socket)
+        assert b.operator.poll(2000)
+        reply: Reply = decode(b.operator.recv_multipart()).header
+        return reply
+
+    try:
+        begun_s = b.clock.now()
+        assert "Look, and ask again" in ask(opening, begun_s - 0.1).text, "before this gate's time"
+        b.clock.advance(1)
+        if opening == "confirm":
+            pressed(b, 1)
+        assert ask("blank", begun_s + 0.8).ok
+        b.clock.advance(0.5)
+        for t_sent in (begun_s + 0.7, float("nan")):  # sent once more: it was before the blank
+            reply = ask(opening, t_sent)
+            assert (reply.ok, "Look, and ask again" in reply.text) == (False, True)
+            assert b.gate.policy.blanked is not None
+        b.clock.advance(2)
+        assert not ask(opening, begun_s + 1.0).ok, "too long ago"
+        assert ask(opening, b.clock.now() - 1.0).ok
+    finally:
+        b.close()
+
+
+def test_observers_are_not_told_why_they_see_nothing(folder: Path) -> None:
+    b = made(folder, gate={"observer_release": "live"})
+    try:
+        b.beat()
+        b.frame(1)
+        assert len(b.seen("observer")[0]) == 1
+        ask_as(b, b"operator", "blank", reason="Jane feels ill")
+        told = [b.seen("observer")[1]]
+        assert b.seen("operator")[1].reason == "Jane feels ill"
+        pressed(b, 1)
+        told.append(b.seen("observer")[1])
+        assert b.seen("operator")[1].phase == "stopped"
+        for view in told:
+            assert (view.passing, view.reason, view.phase) == (
+                False, "nothing is shown at present", "")  # fmt: skip
+        kept = {m.header.reason for m in b.recorded(View) if m.header.sink == "observer"}
+        assert "the participant pressed stop" in kept, "the recording knows"
+    finally:
+        b.close()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_is_withheld_when_the_gate_fails_is_not_recorded(folder: Path, asked: bool) -> None:
+    b = made(folder, mode="live", stop={"keyboard": "/dev/null", "withhold_s": 2})
+    try:
+        b.beat()
+        b.frame(1)
+        later(b, 3)
+        b.frame(2)
+        b.context.stopping = asked
+        b.gate.close()  # the shell does it after an error, too
+        kept = []
+        while b.records.socket.poll(200):
+            kept += [m.header.seed for m in b.records.receive() if isinstance(m.header, Frame)]
+        assert kept == ([1, 2] if asked else [1])
+    finally:
+        b.close()

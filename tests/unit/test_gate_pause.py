@@ -45,9 +45,9 @@ def test_a_pause_blanks_and_stops_decoding_until_the_operator_resumes(folder: Pa
         for sink in SINKS:
             frames, view = b.seen(sink)
             assert frames == []
-            assert (view.passing, view.reason, view.phase) == (
-                False, "paused by the operator", "paused",
-            )  # fmt: skip
+            assert not view.passing
+            if sink != "observer":
+                assert (view.reason, view.phase) == ("paused by the operator", "paused")
         grant = newest_grant(b)
         assert (grant.decode, grant.phase) == (False, "paused")
         assert "paused" in grant.reason

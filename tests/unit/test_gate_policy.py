@@ -116,6 +116,15 @@ def test_beats_that_waited_in_a_queue_or_come_from_the_future_revive_nobody() ->
     assert not policy.bonded("stranger", 12.0)
 
 
+def test_a_beat_that_is_never_old_holds_no_bond() -> None:
+    policy = GatePolicy(PEERS, 0.75, "p01", consent(), FULL)
+    for peer in PEERS:
+        for sent_s in (float("nan"), float("inf"), float("-inf")):
+            policy.beat(peer, "running", sent_s, 10.0)
+        assert not policy.bonded(peer, 10.0)
+    assert not policy.verdict("self", 10.0, NOW).passing
+
+
 def test_the_operators_blank_is_latched_and_lifting_it_lifts_nothing_else() -> None:
     policy = make(consent(frozenset({Scope.VIEW_SELF})))
     policy.blank("F8")

@@ -15,7 +15,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from gui.actions import ACTIONS, CONSOLE_HANDLERS
+from gui.actions import ACTIONS, CONSOLE_HANDLERS, DEBOUNCE_S
 from gui.console_pages import Left, Pages
 from gui.console_run import RunProcess
 from gui.console_window import ConsoleWindow
@@ -259,7 +259,7 @@ def test_a_whole_run_from_set_up_to_summary_and_back(made: Bench) -> None:
     assert summary.folders == [made.out]
     assert made.window.state() == "ENDED"
     made.window._turn()
-    time.sleep(0.5)  # the pause in which a second press of the same key does not count
+    time.sleep(DEBOUNCE_S)  # a second press of the same key does not count before
     made.press(F5)
     assert (made.shown(), made.window.state()) == (made.setup, "CHECKED")
     assert made.gone == []

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from gui.app import STOP_NOTE, GuiNode, GuiOptions
 from phosphene.bus import Publisher, Puller
-from phosphene.clock import MonotonicClock
+from phosphene.clock import FakeClock
 from phosphene.errors import NodeError
 from phosphene.messages import Command, Event, Frame, Message, Reply, View, decode, encode
 from phosphene.node import NodeContext, work
@@ -36,7 +36,8 @@ def context() -> Iterator[NodeContext]:
     with tempfile.TemporaryDirectory(prefix="ph-") as folder:
         session = Session.model_validate(SESSION)
         plan = Plan(run="r", folder=Path(folder), mode="replay", session=session)
-        made = NodeContext("gui", plan, MonotonicClock())
+        # It stands still: on a busy machine pictures would be too old before they are drawn.
+        made = NodeContext("gui", plan, FakeClock(100.0))
         made.control_socket().linger = 0  # nobody is there to take the beats
         with Puller(made.zmq, made.endpoint("bonds")):
             yield made

@@ -2,9 +2,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gui_bench as bench  # first: it chooses the offscreen screens
 import pytest
-from PySide6.QtCore import QByteArray
 
+# isort: split
+from PySide6.QtCore import QByteArray, Signal
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from gui.console_pages import PAGES, Pages
+from gui.console_window import ConsoleWindow
 from gui.preferences import KEPT, Preferences, settings_file
 from phosphene.errors import ConfigError
 
@@ -78,3 +85,35 @@ def test_the_file_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert settings_file() == tmp_path / "phosphene" / "console.ini"
     monkeypatch.setenv("PHOSPHENE_CONFIG", str(tmp_path / "own"))
     assert settings_file() == tmp_path / "own" / "console.ini"
+
+
+class Page(QWidget):
+    """A set-up page that only counts how often it was shut."""
+
+    begin = Signal(list)
+
+    def __init__(self, _preferences: Preferences) -> None:
+        super().__init__()
+        self.shuts = 0
+
+    def shut(self) -> None:
+        self.shuts += 1
+
+
+def test_settings_that_cannot_be_written_keep_no_console_open(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config").write_text("a file, and no folder")
+    preferences = Preferences(tmp_path / "config" / "console.ini")
+    with pytest.raises(ConfigError, match=r"console\.ini"):
+        preferences.save()
+    gone: list[int] = []
+    pages = Pages(Page, PAGES.replay, PAGES.summary, PAGES.guest)
+    window = ConsoleWindow(preferences, None, gone.append, pages)
+    window.show()
+    window.close()
+    assert gone == [0]
+    assert window.setup_page.shuts == 1  # type: ignore[attr-defined]
+    assert "console.ini" in capsys.readouterr().err
+    assert bench.left_running(window) == []
+    bench.drop(window)

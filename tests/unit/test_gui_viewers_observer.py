@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.unit.gui_bench import enlarged, pixels_of, screenshot
+from tests.unit.gui_bench import drop, enlarged, pixels_of, screenshot
 
 # isort: split
 import numpy as np
@@ -18,7 +18,7 @@ from gui.observer import main
 from gui.viewers.inlets import LocalInlet, RemoteInlet
 from gui.viewers.watching import Watch, open_window
 from phosphene.bus import Publisher, RunFolder
-from phosphene.clock import FakeClock, MonotonicClock
+from phosphene.clock import FakeClock
 from phosphene.errors import ConfigError
 from phosphene.messages import Frame, View
 from phosphene.network.keys import load_network_key, new_network_key
@@ -36,7 +36,9 @@ class Gate:
     def __init__(self, folder: Path) -> None:
         session = Session.model_validate(SESSION)
         self.plan = Plan(run="r", folder=folder, mode="replay", session=session)
-        self.context = NodeContext("gate", self.plan, MonotonicClock())
+        # It stands still: on a busy machine a picture would be too old before it is looked at.
+        self.clock = FakeClock(100.0)
+        self.context = NodeContext("gate", self.plan, self.clock)
         self.context.control_socket().linger = 0
         self.door = Publisher(self.context.zmq, self.context.endpoint("view-observer"))
 
@@ -79,17 +81,22 @@ def gate(folder: Path) -> Iterator[Gate]:
 @pytest.fixture
 def watch(gate: Gate, folder: Path, qapp: QApplication) -> Iterator[Watch]:
     window = open_window("PROJECTOR", "CONSOLE", ())
-    made = Watch(LocalInlet(folder, MonotonicClock()), window, recording=True)
+    made = Watch(LocalInlet(folder, gate.clock), window, recording=True)
     yield made
     made.close()
+    drop(window)
 
 
 def until_shown(watch: Watch, picture: bool) -> None:
-    for _ in range(2000):
+    inlet = watch.inlet
+    assert isinstance(inlet, LocalInlet | RemoteInlet)
+    arriving = inlet._subscriber.socket if isinstance(inlet, LocalInlet) else inlet.socket
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
         watch.turn()
         if (watch.window.shown.picture is not None) == picture:
             return
-        time.sleep(0.005)  # the window looks by a timer, too
+        arriving.poll(100)
     raise AssertionError(f"picture={picture} was not reached")
 
 
@@ -116,7 +123,12 @@ def test_a_gate_that_falls_silent_leaves_nothing_on_the_screen(gate: Gate, watch
     gate.tell(passing=True)
     gate.show()
     until_shown(watch, True)
-    until_shown(watch, False)
+    gate.clock.advance(0.7)
+    watch.turn()
+    assert watch.window.shown.picture is not None
+    gate.clock.advance(0.1)
+    watch.turn()
+    assert watch.window.shown.picture is None
 
 
 def test_it_listens_to_nothing_else(gate: Gate, watch: Watch) -> None:
@@ -142,7 +154,7 @@ def test_the_run_is_over_when_its_folder_is_nobodys(gate: Gate, watch: Watch, fo
 def test_a_folder_that_others_may_enter_is_refused(folder: Path) -> None:
     folder.chmod(0o755)
     with pytest.raises(ConfigError, match="0o700"):
-        LocalInlet(folder, MonotonicClock())
+        LocalInlet(folder, FakeClock())
 
 
 def test_a_run_on_another_machine_is_shown_by_that_machines_time(
@@ -174,6 +186,7 @@ def test_a_run_on_another_machine_is_shown_by_that_machines_time(
         door.close()
         context.term()
         watch.close()
+        drop(watch.window)
 
 
 def test_an_address_without_keys_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

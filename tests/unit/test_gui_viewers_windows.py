@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from tests.unit.gui_bench import drop, enlarged, pixels_of, screenshot
+from tests.unit.gui_bench import drop, enlarged, left_running, pixels_of, screenshot
 
 # isort: split
 import numpy as np
@@ -117,8 +117,24 @@ def test_on_another_screen_it_is_black_and_leaves(
     assert not participant.isVisible()
 
 
+def test_a_timer_that_comes_early_is_followed_by_another(participant: ParticipantWindow) -> None:
+    participant.grace_ms = 60_000
+    participant.showNormal()
+    participant.setScreen(screen("CONSOLE"))
+    participant.setGeometry(0, 0, 640, 480)
+    assert not pixels_of(participant).any()
+    participant._patience.stop()
+    participant._patience.timeout.emit()
+    assert participant.isVisible(), "its time is not over"
+    assert participant._patience.isActive()
+    assert participant._patience.timerType() == Qt.TimerType.PreciseTimer
+    participant.close()
+    assert left_running(participant) == []
+
+
 def test_a_desktop_may_take_a_moment_to_put_it_in_place(participant: ParticipantWindow) -> None:
     pixels = noise()
+    participant.grace_ms = 60_000
     participant.show_view(replace(PASSING, picture=pixels))
     participant.setScreen(screen("CONSOLE"))
     participant.setGeometry(0, 0, 640, 480)

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from gui_bench import enlarged, faults_of_reach, left_running, misfits, pixels_of, screenshot
+from gui_bench import enlarged, faults_of_reach, misfits, pixels_of, screenshot
 from msgspec import structs
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -19,117 +17,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 from pytestqt.qtbot import QtBot
+from run_page_bench import Bench, on_show, picture, stamped
 
 from gui.actions import ACTIONS, RUN_ACTIONS
-from gui.answers import Painted
-from gui.model import RunModel
 from gui.palette import apply
 from gui.pictures import PicturePanel
-from gui.run_windows import RunWindows
-from gui.window import OperatorWindow
-from phosphene.clock import FakeClock
-from phosphene.messages import Beat, Event, Features, Frame, Grant, Message, Quality, StatMap, View
-from phosphene.plan import Plan
-from phosphene.session import Session
-
-RNG = np.random.default_rng(0)
-
-
-def plan(folder: Path = Path("/"), **fields: Any) -> Plan:
-    source = {"kind": "recording", "path": "x"}
-    session = Session.model_validate({"person": "p01", "modality": "fmri", "source": source})
-    facts: dict[str, Any] = {"run": "r1", "mode": "replay", "nodes": ("recorder", "gui")}
-    return Plan(**(facts | fields), folder=folder, session=session)
-
-
-def picture() -> npt.NDArray[np.uint8]:
-    return RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-
-
-def stamped(kind: type, t: float, seq: int = 0, **fields: Any) -> Any:
-    return kind(run="r1", seq=seq, t_acquired=t, t_sent=t, producer="gate", **fields)
-
-
-def frame(t: float, pixels: npt.NDArray[np.uint8], seq: int, sink: str) -> tuple[str, Message]:
-    header = stamped(
-        Frame, t, seq, t_due=t, t_rendered=t, late=False, skipped=0, render_ms=1.0,
-        state="picture", percept_seq=0, percept_index=5, confidence=0.5, age_s=0.1,
-        t_percept=t, seed=0, model="m", sink=sink, level=4,
-    )  # fmt: skip
-    return f"view-{sink}", Message(header, {"picture": pixels})
-
-
-def view(t: float, sink: str, passing: bool = True) -> tuple[str, Message]:
-    header = stamped(View, t, sink=sink, passing=passing, reason="", passed=0)
-    return f"view-{sink}", Message(header)
-
-
-class Bench:
-    """A window with a model, a clock that stands still and a list of what it asked for."""
-
-    def __init__(self, run: Plan, screen: str | None) -> None:
-        self.clock = FakeClock(100.0)
-        self.model = RunModel(run)
-        self.asked: list[str] = []
-        self.given: list[Mapping[str, str]] = []
-        self.painted: list[Mapping[str, str]] = []
-        self.stops = self.presses = 0
-        self.window = OperatorWindow(
-            run, self.model, self.clock, self._ask, self._stop, screen,
-            paint=self.painted.append, press=self._press,
-        )  # fmt: skip
-        self.window.tell_phase(going=True, ended=False)
-
-    def _ask(self, action: str, arguments: Mapping[str, str] | None = None) -> None:
-        self.asked.append(action)
-        self.given.append(arguments or {})
-
-    def _press(self) -> None:
-        self.presses += 1
-
-    def say(self, phase: str, reason: str = "", scopes: tuple[str, ...] = ("view_self",)) -> None:
-        """Have the gate say how far the run is."""
-        now = self.clock.now()
-        messages: list[tuple[str, Message]] = []
-        for sink in ("operator", "self"):
-            passing = phase == "running"
-            fields = {"sink": sink, "passing": passing, "reason": reason, "passed": 0}
-            messages.append((f"view-{sink}", Message(stamped(View, now, phase=phase, **fields))))
-        grant = stamped(Grant, now, person="p01", scopes=scopes, decode=False, reason="x")
-        self.model.take([*messages, ("grants", Message(grant))], now)
-        self.window.refresh_board()
-
-    def _stop(self) -> None:
-        self.stops += 1
-
-    def show(self, pixels: npt.NDArray[np.uint8], seq: int = 0) -> None:
-        now = self.clock.now()
-        messages = []
-        for sink in ("operator", "self"):
-            messages += [view(now, sink), frame(now, pixels, seq, sink)]
-        self.model.take(messages, now)
-        self.window.refresh_pictures()
+from phosphene.messages import Beat, Message, Quality, StatMap
 
 
 @pytest.fixture(scope="module")
 def look(qapp: QApplication) -> None:
-    """Give the application its look once: it goes through every widget there is."""
     apply(qapp)
 
 
 @pytest.fixture
 def bench(qtbot: QtBot, look: None, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    fields = dict(getattr(request, "param", {}))
-    made = Bench(plan(**{k: v for k, v in fields.items() if k != "screen"}), fields.get("screen"))
-    made.window.show()
-    QApplication.processEvents()
-    yield made
-    made.window.shut()
-    running = left_running(made.window)
-    made.window.deleteLater()
-    # Now, not when an event loop runs again: windows that pile up slow the next ones down.
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert not running
+    with on_show(dict(getattr(request, "param", {}))) as made:
+        yield made
 
 
 def test_the_picture_panel_shows_exactly_the_pixels(qtbot: QtBot) -> None:
@@ -361,104 +265,6 @@ def test_every_tab_fits_and_can_be_looked_at(bench: Bench) -> None:
         screenshot(bench.window, f"run-{k}-{bench.window.side.tabText(k).lower()}")
 
 
-def test_the_banner_asks_who_agrees_after_a_stop(bench: Bench, qtbot: QtBot) -> None:
-    bench.say("stopped", "the participant pressed stop")
-    banner = bench.window.banner
-    assert banner.isVisible()
-    assert bench.window.strip.state.text().startswith("BLANKED")
-    assert not bench.window.buttons["unblank"].isEnabled(), "to confirm comes first"
-    screenshot(bench.window, "run-stopped")
-    qtbot.keyClick(bench.window, Qt.Key.Key_F8, Qt.KeyboardModifier.ControlModifier)
-    assert QApplication.focusWidget() is banner.person
-    qtbot.keyClicks(banner.person, "p01")
-    qtbot.keyClick(banner.person, Qt.Key.Key_Return)
-    assert bench.asked == [], "not without the participant's agreement"
-    banner.agreed.setChecked(True)
-    qtbot.keyClick(banner.person, Qt.Key.Key_Return)
-    assert (bench.asked, bench.given) == (["confirm"], [{"person": "p01", "agreed": "yes"}])
-    assert not banner.agreed.isChecked(), "the next stop needs an agreement of its own"
-    bench.say("blanked", "blanked until the operator unblanks")
-    assert not banner.isVisible()
-    assert bench.window.buttons["unblank"].isEnabled()
-
-
-def test_a_withdrawn_consent_can_not_be_confirmed(bench: Bench) -> None:
-    bench.say("stopped", "withdrawn", scopes=())
-    assert "withdrawn" in bench.window.banner.words.text()
-    assert not bench.window.banner.person.isVisible()
-    assert not bench.window.actions_by_id["confirm"].isEnabled()
-
-
-def test_a_marker_is_typed_sent_and_told(bench: Bench, qtbot: QtBot) -> None:
-    bench.show(picture())
-    bench.window.refresh_board()
-    qtbot.keyClick(bench.window, Qt.Key.Key_F9)
-    box = bench.window.marker_box
-    assert QApplication.focusWidget() is box
-    qtbot.keyClick(box, Qt.Key.Key_Return)
-    assert bench.asked == [], "an empty one says nothing"
-    qtbot.keyClicks(box, "door opened")
-    qtbot.keyClick(box, Qt.Key.Key_Return)
-    assert (bench.asked, bench.given) == (["marker"], [{"text": "door opened"}])
-    assert box.text() == ""
-    qtbot.keyClick(box, Qt.Key.Key_F8)
-    assert bench.asked[-1] == "blank", "F8 works while somebody types"
-    event = stamped(Event, 100.0, t_data=12.5, label="door opened", stream="marker")
-    bench.model.take([("grants", Message(event))], 100.0)
-    bench.window.refresh_board()
-    assert "marker at 12.5 s: door opened" in bench.window.status.log.toPlainText()
-
-
-def test_pause_is_asked_for_and_taken_back(bench: Bench, qtbot: QtBot) -> None:
-    bench.say("running")
-    qtbot.mouseClick(bench.window.buttons["pause"], Qt.MouseButton.LeftButton)
-    assert bench.asked == ["pause"]
-    bench.say("paused", "paused by the operator")
-    assert bench.window.strip.state.text() == "PAUSED"
-    assert "Go on" in bench.window.buttons["pause"].text()
-    bench.window.orders.toggle_pause()
-    assert bench.asked == ["pause", "resume"]
-
-
-def test_an_armed_run_shows_the_button_that_begins_it(bench: Bench, qtbot: QtBot) -> None:
-    bench.say("running")
-    assert not bench.window.buttons["begin"].isVisible()
-    bench.say("armed", "armed: waiting for the operator's start")
-    assert bench.window.strip.state.text() == "ARMED"
-    qtbot.mouseClick(bench.window.buttons["begin"], Qt.MouseButton.LeftButton)
-    assert bench.asked == ["begin"]
-
-
-@pytest.mark.parametrize("bench", [{"mode": "live"}], indirect=True)
-def test_a_live_run_without_data_goes_blank_by_itself_once(bench: Bench) -> None:
-    bench.show(picture())
-    header = Features(
-        run="r1", seq=0, t_acquired=100.0, t_sent=100.0, producer="acquisition", kind="fmri",
-        index=0, t_data=2.0, mask_hash="m", ready=True,
-    )  # fmt: skip
-    bench.model.take([("acquisition", Message(header))], 100.0)
-    bench.window.refresh_board()
-    assert bench.asked == []
-    for seq in range(1, 8):
-        bench.clock.advance(1.0)
-        bench.show(picture(), seq)
-        bench.window.refresh_board()
-    assert bench.asked == ["blank"]
-    assert "no volume" in bench.given[0]["reason"]
-
-
-def test_observers_frames_are_released_or_withdrawn(bench: Bench, qtbot: QtBot) -> None:
-    bench.say("running")
-    assert not bench.window.buttons["release"].isEnabled(), "nobody waits for anything"
-    beat = stamped(Beat, 100.0, pid=1, state="running", counts={"frames_held": 12})
-    bench.model.take([("grants", Message(beat))], 100.0)
-    bench.window.refresh_board()
-    assert "(12)" in bench.window.buttons["release"].text()
-    qtbot.keyClick(bench.window, Qt.Key.Key_F10)
-    qtbot.keyClick(bench.window, Qt.Key.Key_F10, Qt.KeyboardModifier.ShiftModifier)
-    assert bench.asked == ["release", "withdraw"]
-
-
 def test_without_a_recording_the_lamp_is_dark_and_says_so(bench: Bench) -> None:
     bench.window.refresh_board()
     assert bench.window.strip.recording.text() == "○  not recording"
@@ -477,53 +283,3 @@ def test_the_lamp_of_a_recording_is_red_and_counts(bench: Bench) -> None:
     assert "00:11 · 11.0 MB · disk: 9 min" in words
     red = (pixels_of(bench.window.strip.recording).astype(int) - (255, 92, 92)) ** 2
     assert (red.sum(axis=2) < 30).sum() > 50
-
-
-def test_the_picture_is_changed_only_as_far_as_the_run_allows(bench: Bench, qtbot: QtBot) -> None:
-    bench.say("running")
-    panel = bench.window.side.paint_panel
-    bench.window.side.setCurrentWidget(panel)
-    assert panel.editors["mode"].isEnabled(), "a replay has nobody to mislead"
-    assert not panel.editors["seed"].isEnabled()
-    assert panel.changed() == {}
-    mode = panel.editors["mode"]
-    assert isinstance(mode, QComboBox)
-    mode.setCurrentText("c")
-    qtbot.mouseClick(panel.apply, Qt.MouseButton.LeftButton)
-    assert bench.painted == [{"mode": "c"}]
-    bench.model.answered("set", ok=False, text="busy")
-    bench.window.refresh_board()
-    assert "busy" in panel.answer.text()
-    assert panel.changed() == {"mode": "c"}, "refused: not what is painted"
-    qtbot.mouseClick(panel.apply, Qt.MouseButton.LeftButton)
-    bench.model.answered("set", ok=True, text="set mode=c")
-    assert bench.model.painting == Painted("set mode=c", 2, ok=True)
-    bench.window.refresh_board()
-    assert panel.changed() == {}
-
-
-def test_the_observers_window_is_a_process_that_is_asked_to_end(bench: Bench, qtbot: QtBot) -> None:
-    windows = bench.window.windows
-    windows.toggle_observer(bench.window.screen())
-    assert windows.observer is None, "level_observer is 0: there is nothing to watch"
-    bench.window.refresh_board()
-    assert "level_observer" in bench.window.status.log.toPlainText()
-
-
-def test_what_the_observers_window_is_told(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[list[str]] = []
-    monkeypatch.setattr(RunWindows, "_start", lambda self, process, given: told.append(given))
-    source = {"kind": "recording", "path": "x"}
-    facts = {"person": "p", "modality": "fmri", "source": source, "gate": {"level_observer": 2}}
-    run = Plan(run="r", mode="replay", folder=Path("/f"), session=Session.model_validate(facts))
-    said: list[str] = []
-    windows = RunWindows(run, said.append, "PROJECTOR", None)
-    screen = QApplication.primaryScreen()
-    windows.toggle_observer(screen)
-    assert told == [
-        ["-m", "gui.observer", "--run", "/f", "--operator-screen", screen.name(),
-         "--language", "en", "--keep-off", "PROJECTOR"],
-    ]  # fmt: skip
-    assert windows.observer is not None
-    windows.shut()
-    assert windows.observer is None

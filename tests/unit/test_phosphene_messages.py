@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from phosphene.errors import MessageError
 from phosphene.messages import (
     DTYPES,
+    ArraySpec,
     Event,
     Message,
     Percept,
@@ -91,6 +93,18 @@ def test_wrong_types_in_the_header_are_told_with_their_place() -> None:
 def test_noise_never_gets_through(topic: bytes, header: bytes) -> None:
     with pytest.raises(MessageError):
         decode([topic, header])
+
+
+def test_letters_that_are_none_and_shapes_that_cannot_be_are_refused() -> None:
+    frames = encode(Message(Event(**STAMP, t_data=0.0, label="xyxyx", stream="s")))
+    with pytest.raises(MessageError):
+        decode([frames[0], bytes(frames[1]).replace(b"xyxyx", b"\xff\xfe\xffyx")])
+    for shape in ((0, 2**63 - 1, 2**63 - 1), (1,) * 70):
+        dims = tuple(f"d{k}" for k in range(len(shape)))
+        spec = ArraySpec("c", "|u1", shape, dims)
+        header = msgspec.structs.replace(percept({}, {}).header, arrays=(spec,))
+        with pytest.raises(MessageError):
+            decode([b"percept", msgspec.msgpack.encode(header), bytes(int(0 not in shape))])
 
 
 def test_an_object_array_may_not_travel() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from phosphene.messages import Beat
 from phosphene.run_end import Settling, end_of
 from phosphene.supervisor import RestartPolicy, Snapshot
+from phosphene.supervisor.tally import Tally
 
 
 @given(st.lists(st.floats(0, 500, allow_nan=False), max_size=60))
@@ -74,3 +75,17 @@ def test_a_run_does_not_end_while_a_node_is_on_its_way_back() -> None:
     until(now)
     assert until(away) is None
     assert until(snapshot(9.0, frames=3)) == "the recording has ended"
+
+
+def test_counters_are_summed_over_the_restarts_of_a_node() -> None:
+    beats = dict(snapshot(0.0, frames=5).beats)
+    tally = Tally()
+    tally.keep("renderer", beats["renderer"])
+    tally.keep("decoder", None)  # it fell before its first beat
+    assert tally.total(beats)["renderer"] == {"frames": 10}
+    del beats["renderer"]
+    assert tally.total(beats) == {
+        "bridge": {"pushed": 9}, "decoder": {"percepts": 9}, "renderer": {"frames": 5},
+    }  # fmt: skip
+    tally.keep("renderer", snapshot(0.0, frames=2).beats["renderer"])
+    assert tally.total({}) == {"renderer": {"frames": 7}}

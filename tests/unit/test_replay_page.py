@@ -178,6 +178,12 @@ def test_a_sealed_recording_asks_for_its_key(
     assert "wrong" in page.words.text()
     page.open(path)
     dialog = page.key_dialog
+    assert dialog is not None
+    dialog.passphrase.setText(WORDS)
+    page.close_recording()
+    assert dialog.passphrase.text() == "", "it is forgotten where the question is given up, too"
+    page.open(path)
+    dialog = page.key_dialog
     dialog.key.line.setText(str(tmp_path / "lab.key"))
     dialog.passphrase.setText(WORDS)
     screenshot(dialog, "replay-key")

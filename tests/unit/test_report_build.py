@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from phosphene.errors import RecordingError
+from phosphene.marking import LABEL
 from phosphene.messages import (
     Beat,
     Event,
@@ -276,7 +277,7 @@ def test_the_report_says_what_painted_and_each_change(whole: tuple[Path, dict[st
 def test_captions_tell_a_neutral_frame_and_the_confidence() -> None:
     headers = [m.header for m in whole_run() if isinstance(m.header, Frame)]
     shown = msgspec.structs.replace(headers[0], confidence=0.625)
-    assert said_of(shown) == "generated from brain data, confidence 0.62"
+    assert said_of(shown) == f"{LABEL}, confidence 0.62"
     unsure = msgspec.structs.replace(shown, state="neutral", confidence=0.05)
     assert said_of(unsure) == "neutral: nothing decoded, confidence 0.05"
     assert said_of(msgspec.structs.replace(unsure, percept_seq=-1)) == "neutral: nothing decoded"

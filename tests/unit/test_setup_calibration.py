@@ -37,6 +37,8 @@ if "--fail" in arguments:
     raise SystemExit(1)
 if "--hang" in arguments:
     time.sleep(60)
+if "--nothing" in arguments:
+    raise SystemExit(0)
 shutil.copytree(f"{FOLDER}/{runs}", out)
 """
 
@@ -151,6 +153,24 @@ def test_it_goes_on_by_itself_where_that_is_wanted(
     view.on.setChecked(True)
     fit(view, qtbot, 2)
     assert [point.runs for point in view.calibration.points] == [2, 3]
+
+
+def test_it_goes_on_from_nothing_but_a_decoder(
+    view: CalibrationView, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for k in range(3):
+        view.add(tmp_path / f"run{k}.mcap")
+    view.on.setChecked(True)
+    view.options.setText("--nothing")
+    view.fit.click()
+    qtbot.waitUntil(lambda: not view.fitting, timeout=20_000)
+    assert view.calibration.points == ()
+    assert "■" in view.words.text(), "what is wrong stays on show"
+    monkeypatch.setattr(view, "_program", (str(tmp_path / "not-there"),))
+    view.fit.click()
+    qtbot.waitUntil(lambda: "The fit has failed" in view.words.text(), timeout=20_000)
+    assert not view.fitting
+    assert view.fit.isEnabled()
 
 
 def test_progress_is_shown_and_a_fit_is_stopped(

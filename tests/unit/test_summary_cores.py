@@ -228,6 +228,14 @@ def test_export_waits_for_a_release(tmp_path: Path) -> None:
     assert not target.exists()
 
 
+def test_a_release_of_another_run_in_the_same_folder_lets_nothing_go(tmp_path: Path) -> None:
+    folder = exported(tmp_path / "out")
+    assert why_no_export(folder, FREE, "run-1") == ""
+    with pytest.raises(ConsentError, match="another run"):
+        export_report(folder, tmp_path / "copy", "run-2", FREE)
+    assert not (tmp_path / "copy").exists()
+
+
 def test_export_needs_the_scope(tmp_path: Path) -> None:
     folder, target = exported(tmp_path / "out"), tmp_path / "copy"
     rights = Rights("", "", "the consent does not include export", 4)
@@ -264,7 +272,7 @@ def test_unmarked_pictures_do_not_leave(tmp_path: Path) -> None:
 
 def test_a_sealed_run_is_not_exported_from_here(tmp_path: Path) -> None:
     write(tmp_path, run_messages(), StewardKey.new())
-    assert "sealed" in why_no_export(tmp_path, FREE)
+    assert "sealed" in why_no_export(tmp_path, FREE, "run-1")
 
 
 def test_the_eeg_command_is_one_that_export_takes(tmp_path: Path) -> None:

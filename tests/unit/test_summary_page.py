@@ -10,7 +10,10 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from gui.palette import apply
+from gui.summary.keep import Deleted
 from gui.summary.page import SummaryPage
+from phosphene.consent import Consent, Scope
+from phosphene.consent.withdrawal import withdraw
 from phosphene.marking import LABEL
 from phosphene.release import release
 from phosphene.seal.keys import StewardKey
@@ -111,6 +114,19 @@ def test_delete_erases_the_run_and_tells_everybody(
     assert f'"sealed":"{str(sealed).lower()}"' in log
 
 
+def test_what_was_not_deleted_is_told_and_nothing_else(
+    page: SummaryPage, out: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = Deleted((), ("recording.mcap: NOT erased: busy",))
+    monkeypatch.setattr("gui.summary.page.delete", lambda _choice: failed)
+    show(qtbot, page, out)
+    page.buttons["delete"].click()
+    assert page.question is not None
+    page.question.button(QMessageBox.StandardButton.Yes).click()
+    qtbot.waitUntil(lambda: page.buttons["delete"].isEnabled(), timeout=5000)
+    assert page.told.text() == "0 files were deleted.\nrecording.mcap: NOT erased: busy"
+
+
 def test_keep_is_written_down(page: SummaryPage, out: Path, qtbot: QtBot) -> None:
     show(qtbot, page, out)
     page.buttons["keep"].click()
@@ -143,6 +159,24 @@ def test_the_report_is_copied_where_it_may(
     qtbot.waitUntil(lambda: "copied" in page.told.text() and page.bar.isHidden(), timeout=5000)
     assert (tmp_path / "run-1-report" / "report.html").read_text() == LABEL
     assert "exported" in page.events.toPlainText()
+
+
+def test_a_consent_withdrawn_while_the_page_is_open_lets_nothing_go(
+    page: SummaryPage, tmp_path: Path, qtbot: QtBot, state: Path
+) -> None:
+    given = Consent(person="p01", scopes=frozenset(Scope), expires=NOW)
+    write(tmp_path / "o", run_messages(consent_id=given.id))
+    (tmp_path / "o" / "report.json").write_text(json.dumps(report()))
+    (tmp_path / "o" / "report.html").write_text(LABEL)
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    release(tmp_path / "o", "run-1", "AB", long_ago, lambda *_a, **_k: "")
+    show(qtbot, page, tmp_path / "o")
+    assert page.buttons["export"].isEnabled()
+    assert page._shown is not None
+    withdraw(given, "participant", NOW, state)
+    page._export(page._shown, tmp_path)
+    qtbot.waitUntil(lambda: "withdrawn" in page.told.text() and page.bar.isHidden(), timeout=5000)
+    assert not (tmp_path / "run-1-report").exists()
 
 
 def test_eeg_runs_offer_their_eeg(page: SummaryPage, tmp_path: Path, qtbot: QtBot) -> None:
