@@ -28,6 +28,7 @@ LANGUAGES: Mapping[str, str] = MappingProxyType({"en": "English", "ja": "日本�
 """Codes of the languages, with their own names."""
 _FOLDER = Path(__file__).parent / "translations"
 _HOLE = re.compile(r"\\\{(\w+)\\\}")
+_QUOTED = re.compile(r'"\{(\w+)\}"')
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,22 @@ class Translator:
         for known in (self.sentences, self.nodes, self.help):
             if english in known:
                 return known[english]
-        for pattern, sentence in self._patterns:
+        for pattern, quoted, sentence in self._patterns:
             if found := pattern.fullmatch(english):
-                # What stands in a hole may be a sentence of its own.
-                values = {name: self.told(value) for name, value in found.groupdict().items()}
+                # What stands in a hole may be a sentence of its own; in quotes it is a setting.
+                values = {
+                    name: value if name in quoted else self.told(value)
+                    for name, value in found.groupdict().items()
+                }
                 return sentence.format(**values)
         return english
 
     @cached_property
-    def _patterns(self) -> tuple[tuple[re.Pattern[str], str], ...]:
-        return tuple((_pattern(k), v) for k, v in self.nodes.items() if "{" in k)
+    def _patterns(self) -> tuple[tuple[re.Pattern[str], frozenset[str], str], ...]:
+        return tuple(
+            (_pattern(k), frozenset(_QUOTED.findall(k)), v)
+            for k, v in self.nodes.items() if "{" in k
+        )  # fmt: skip
 
 
 def _pattern(english: str) -> re.Pattern[str]:

@@ -17,7 +17,7 @@ from phosphene.session import RendererSettings
 
 __all__ = ["CompareDialog", "ExistingDialog", "VariantFields"]
 
-MODELS = ("world-64", "world-256")
+MODELS = ("world-256", "world-64")
 MOST_STEPS = 50
 
 

@@ -45,7 +45,7 @@ class ReplayChoice(BaseModel):
     consent: Path | None = None
     out: Path | None = None
     seal: tuple[Path, ...] = ()
-    model: Literal["world-64", "world-256"] = "world-64"
+    model: Literal["world-256", "world-64"] = "world-256"
 
     @property
     def renderer(self) -> RendererSettings:
@@ -91,7 +91,7 @@ class PilotChoice(BaseModel):
     bundle: Path | None = None
     out: Path = Path("out/demo")
     seal: tuple[Path, ...] = ()
-    model: Literal["world-64", "world-256"] = "world-64"
+    model: Literal["world-256", "world-64"] = "world-256"
 
     @property
     def renderer(self) -> RendererSettings:

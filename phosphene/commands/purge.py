@@ -69,6 +69,8 @@ def _run(arguments: argparse.Namespace) -> int:
         # One that cannot be erased keeps none of the others.
         erased = [_erase(found, why) for found in chosen]
         blocked = blocked or not all(erased)
+    else:
+        blocked = blocked or not sys.stdin.isatty()  # a script must not take it for done
     return 1 if blocked else 0
 
 

@@ -120,6 +120,8 @@ def test_what_a_node_tells_is_found_with_its_values() -> None:
     assert translator.told("no volume for 3 s") == "ボリュームが3秒間来ない"
     assert translator.told("no epoch for 0.5 s") == "エポックが0.5秒間来ない"
     assert translator.told("no volume for 3 seconds") == "no volume for 3 seconds"
+    shown = Translator("ja", {"auto": "自動"}, {'engine "{name}": runs': 'エンジン "{name}":動く'})
+    assert shown.told('engine "auto": runs') == 'エンジン "auto":動く', "as the file has it"
 
 
 def test_what_gate_and_consent_say_is_known() -> None:
