@@ -96,7 +96,8 @@ def _obey_signals(window: ConsoleWindow) -> None:
         QTimer.singleShot(0, window.leave)  # from the loop, not in the middle of anything
 
     for number in SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:
+        # As for a run: whoever starts it under nohup wants it to outlive the terminal.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, told)
 
 
