@@ -7,7 +7,7 @@ from phosphene.messages import Frame
 __all__ = ["Freshness"]
 
 OLD_S = 0.015
-"""From this age on a frame is left out where the next one is less than an interval away."""
+"""From this age on a frame is left out where the next one is due within an interval."""
 FAST_S = 0.06
 """Only streams whose frames are closer than this: of slower ones each frame counts."""
 
@@ -17,8 +17,8 @@ class Freshness:
 
     After the window has stood still, the newest frame may have waited for most of an interval.
     Painting it would show it for a few milliseconds, as old as it is, and keep the window busy when
-    its successor comes. No two frames in a row are left out, and each only while its successor is
-    not yet due, so that a window which is always late still shows pictures.
+    its successor comes. No two frames in a row are left out, and each only until its successor is an
+    interval overdue, so that a window which is always late still shows pictures.
     """
 
     def __init__(self) -> None:
@@ -41,13 +41,13 @@ class Freshness:
             return False
         if frame.seq == last.seq:
             # Asked again about the same frame: its successor has not come in time.
-            return self._left_out == frame.seq and now_s < frame.t_sent + self._interval_s
+            return self._left_out == frame.seq and now_s < frame.t_sent + 2 * self._interval_s
         ran_on = frame.seq > last.seq
         self._interval_s = (
             (frame.t_sent - last.t_sent) / (frame.seq - last.seq) if ran_on else float("inf")
         )
         age_s = now_s - frame.t_sent
-        late = OLD_S <= age_s < self._interval_s <= FAST_S
+        late = self._interval_s <= FAST_S and OLD_S <= age_s < 2 * self._interval_s
         if not late or self._left_out == last.seq:
             return False
         self._left_out = frame.seq

@@ -42,7 +42,7 @@ __all__ = ["OperatorWindow"]
 
 SIZE_PX = (1264, 684)
 """Fits a 1280x720 screen with a title bar."""
-BOARD_MS = 125
+BOARD_MS = 200
 FRAME_MS = 16
 
 
@@ -165,7 +165,6 @@ class OperatorWindow(QFrame):
 
     def refresh_board(self) -> None:
         """Bring strip, alarms, captions, tabs, log and buttons up to date."""
-        self.refresh_pictures()
         now = self._clock.now()
         board = self.model.board(now)
         state = run_state(board, going=self._going, ended=self._ended)
@@ -180,6 +179,8 @@ class OperatorWindow(QFrame):
             self.scan_line.tell(board.scan, paced=board.paced)
         self.side.refresh(board, state, now, ended=board.all_pushed or self._ended)
         self._enable(board, state)
+        # Last: what is painted next is then as new as what has come meanwhile.
+        self.refresh_pictures()
 
     def _tell_strip(self, board: Board, state: State, now_s: float) -> None:
         strip, missing = self.strip, silence(board, self._unit, now_s)
