@@ -17,8 +17,8 @@ class Freshness:
 
     After the window has stood still, the newest frame may have waited for most of an interval.
     Painting it would show it for a few milliseconds, as old as it is, and keep the window busy when
-    its successor comes. No two frames in a row are left out, and each only until its successor is an
-    interval overdue, so that a window which is always late still shows pictures.
+    its successor comes. No two frames in a row are left out, and each only until its successor is
+    an interval overdue, so that a window which is always late still shows pictures.
     """
 
     def __init__(self) -> None:
