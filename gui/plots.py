@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from gui.curves import Plotted
@@ -42,7 +44,10 @@ class Plots(QWidget):
     def __init__(self, fps: float, min_confidence: float, *, bundle: bool = True) -> None:
         super().__init__()
         self._version = -1
+        self._plotted: Plotted | None = None
+        self._map: Message | None = None
         self._grid: RegionGrid | None = None
+        self._behind: deque[QWidget] = deque()
         hint = tr("waiting for the first volume")
         self.signal = Signal(hint)
         self.confidence = Confidence(min_confidence, timed=True, bundle=bundle)
@@ -76,22 +81,38 @@ class Plots(QWidget):
             trace.set_range((0.0, 60.0), (0.0, 1.0))
 
     def update_from(self, plotted: Plotted) -> None:
-        """Draw what is given; what has not changed, or cannot be seen, costs nothing."""
+        """Take the newest curves; `draw_next` draws what has changed and can be seen."""
         if not self.isVisible():
             return
-        self.interval.update_from(plotted, (0.0, 0.0))
-        if plotted.version == self._version:
-            return
-        self._version = plotted.version
-        end_s = plotted.end_s()
-        span = (max(0.0, end_s - WINDOW_S), max(end_s, 60.0))
-        for trace in self.traces:
-            if trace is not self.interval:
-                trace.update_from(plotted, span)
+        if plotted.version != self._version:
+            self._version = plotted.version
+            self._wait_for(*self.traces)
+        self._plotted = plotted
+        self._wait_for(self.interval)
 
     def show_map(self, message: Message | None, regions: Message | None = None) -> None:
-        """Show the newest map of where the brain follows the conditions, with the regions."""
+        """Take the newest map of where the brain follows the conditions, with the regions."""
         if regions is not None and (self._grid is None or self._grid.message is not regions):
             self._grid = RegionGrid(regions)
+        self._map = message
         if self.isVisible():
-            self.slices.show_map(message, self._grid)
+            self._wait_for(self.slices)
+
+    def _wait_for(self, *widgets: QWidget) -> None:
+        self._behind.extend(widget for widget in widgets if widget not in self._behind)
+
+    def draw_next(self) -> bool:
+        """Draw one of those that are behind; return False once none is.
+
+        All of them in one go hold the window for as long as a frame lasts.
+        """
+        if not self._behind:
+            return False
+        widget = self._behind.popleft()
+        if widget is self.slices:
+            self.slices.show_map(self._map, self._grid)
+        elif isinstance(widget, Trace) and self._plotted is not None:
+            end_s = self._plotted.end_s()
+            span = (max(0.0, end_s - WINDOW_S), max(end_s, 60.0))
+            widget.update_from(self._plotted, (0.0, 0.0) if widget is self.interval else span)
+        return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QTabWidget, QWidget
 
 from gui.brain_panel import BrainPanel
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QPlainTextEdit
 
 __all__ = ["Side"]
+
+TURN_MS = 15
+"""One plot is drawn each time, so that a picture never waits for all of them."""
 
 
 class Side(QTabWidget):
@@ -80,10 +83,25 @@ class Side(QTabWidget):
         bar.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         bar.setAccessibleName(tr("Panels of the run"))
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._turns = QTimer(self)
+        self._turns.setInterval(TURN_MS)
+        self._turns.timeout.connect(self._draw_next)
         self.currentChanged.connect(lambda _: self.draw())
 
     def draw(self) -> None:
         """Draw what has changed on the tab that is seen."""
+        self._take()
+        while self._draw_next():
+            pass
+
+    def _draw_next(self) -> bool:
+        """Draw one plot that is behind; the timer ends when there is none."""
+        more = self.plots is not None and self.plots.draw_next()
+        if not more:
+            self._turns.stop()
+        return more
+
+    def _take(self) -> None:
         plotted = self._model.plotted()
         for view in (self.plots, self.spectra):
             if view is not None:
@@ -108,12 +126,15 @@ class Side(QTabWidget):
         ended : bool
             Whether no more data come.
         """
-        self.draw()
+        self._take()
+        if self.plots is not None and not self._turns.isActive():
+            self._turns.start()
         if self.eeg is not None:
             self.eeg.refresh(board, now_s, ended=ended)
         self.paint_panel.refresh(state, self._model.painting)
 
     def stop(self) -> None:
         """End the timers of the tabs."""
+        self._turns.stop()
         if self.eeg is not None:
             self.eeg.stop()

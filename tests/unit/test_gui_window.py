@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -209,6 +210,7 @@ def test_motion_limits_counters_and_the_map_are_shown(bench: Bench) -> None:
     items = [("acquisition", Message(quality)), ("grants", Message(beat))]
     bench.model.take([*items, ("acquisition", Message(statmap, {"t": t}))], 100.0)
     bench.window.refresh_board()
+    bench.window.side.draw()
     plots = bench.window.side.plots
     assert plots.displacement.levels_mm() == pytest.approx((0.15, 0.3))
     words = {trace.heading.text(): trace.figures.text() for trace in plots.traces}
@@ -226,7 +228,34 @@ def test_motion_limits_counters_and_the_map_are_shown(bench: Bench) -> None:
     assert shown is not None
     assert plots.slices.item.levels is None, "drawn as it is, without a lookup table"
     plots.show_map(bench.model.newest_map())
+    bench.window.side.draw()
     assert plots.slices.item.image is shown, "the same map again costs nothing"
+
+
+def test_plots_are_drawn_one_by_one_with_pictures_in_between(bench: Bench, qtbot: QtBot) -> None:
+    bench.window.side.draw()
+    plots = bench.window.side.plots
+    assert plots is not None
+
+    def volume(index: int) -> None:
+        values = {"fd_mm": 0.31, "motion_x_mm": 0.25, "dvars_psc": 1.2, "roi_FFA_psc": 0.4}
+        quality = stamped(Quality, 100.0, index=index, t_data=2.0 * index, values=values)
+        bench.model.take([("acquisition", Message(quality))], 100.0)
+        bench.window.refresh_board()
+
+    def drawn(points: int) -> int:
+        lines = [[c.xData for c in t.curves if c.xData is not None] for t in plots.traces]
+        return sum(any(len(x) == points for x in line) for line in lines)
+
+    volume(0)
+    assert drawn(1) == 0, "the board itself draws none"
+    seen = []
+    while plots.draw_next():
+        seen.append(drawn(1))
+    assert seen[-1] >= 4
+    assert all(later - before <= 1 for before, later in pairwise([0, *seen]))
+    volume(1)
+    qtbot.waitUntil(lambda: drawn(2) == seen[-1], timeout=2000)
 
 
 def test_a_click_gives_the_focus_to_nothing_but_what_is_typed_into(bench: Bench) -> None:
