@@ -53,7 +53,6 @@ def _show(arguments: argparse.Namespace) -> int:
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
-    from gui.console_pages import call
     from gui.console_window import ConsoleWindow
     from gui.language import VARIABLE, speak
     from gui.palette import apply
@@ -76,9 +75,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
     window = ConsoleWindow(preferences, arguments.screen, gone)
     if arguments.screen is not None:
-        call(window.setup_page, "choose_screen", arguments.screen)
+        window.setup_page.choose_screen(arguments.screen)
     if arguments.session is not None:
-        call(window.setup_page, "open_path", arguments.session.absolute())
+        window.setup_page.open_path(arguments.session.absolute())
     _obey_signals(window)
     previous, sys.excepthook = sys.excepthook, window.excepthook
     window.show()

@@ -1,4 +1,4 @@
-"""The pages of the console that others fill, and what the console asks of them.
+"""How the console makes its pages.
 
 They are imported when they are shown for the first time: a run does not wait for the page of
 recordings.
@@ -9,47 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
-from PySide6.QtWidgets import QWidget
-
+from gui.console_parts import Guest, Left, RecordingsPage, RunSetup, RunSummary
 from gui.preferences import Preferences
-from gui.words import State
-from phosphene.plan import Plan
 
-__all__ = ["PAGES", "Guest", "Left", "Pages", "call", "checked"]
-
-Left = Callable[[Exception | None], None]
-
-
-class Guest(Protocol):
-    """The console's part in a run that is going on."""
-
-    @property
-    def plan(self) -> Plan:
-        """Plan of the run."""
-        ...
-
-    @property
-    def page(self) -> QWidget:
-        """The run's window, to be laid into the console's."""
-        ...
-
-    def state(self) -> State:
-        """Return the state of the run as one word."""
-        ...
-
-    def stop(self) -> None:
-        """End the run as the action does: it asks while a recording is being written."""
-        ...
-
-    def leave(self) -> None:
-        """Leave the run: its process has ended."""
-        ...
-
-    def fail(self, error: Exception) -> None:
-        """Leave the run because of an error; it gets an ordinary window."""
-        ...
+__all__ = ["PAGES", "Pages"]
 
 
 @dataclass(frozen=True)
@@ -59,34 +23,34 @@ class Pages:
     Attributes
     ----------
     setup : Callable
-        From the preferences; the page has the signal ``begin(list)`` and ``focus_first()``.
+        From the preferences.
     replay : Callable
         The page of recordings.
     summary : Callable
-        The page after a run; it has ``show_run(folder)``.
+        The page after a run.
     guest : Callable
         From the plan's file, the participant's screen, and what is called once it has left.
     """
 
-    setup: Callable[[Preferences], QWidget]
-    replay: Callable[[], QWidget]
-    summary: Callable[[], QWidget]
+    setup: Callable[[Preferences], RunSetup]
+    replay: Callable[[], RecordingsPage]
+    summary: Callable[[], RunSummary]
     guest: Callable[[Path, str | None, Left], Guest]
 
 
-def _setup(preferences: Preferences) -> QWidget:
+def _setup(preferences: Preferences) -> RunSetup:
     from gui.setup.page import SetupPage
 
     return SetupPage(preferences)
 
 
-def _replay() -> QWidget:
+def _replay() -> RecordingsPage:
     from gui.replay.page import ReplayPage
 
     return ReplayPage()
 
 
-def _summary() -> QWidget:
+def _summary() -> RunSummary:
     from gui.summary.page import SummaryPage
 
     return SummaryPage()
@@ -99,18 +63,3 @@ def _guest(plan_file: Path, participant_screen: str | None, left: Left) -> Guest
 
 
 PAGES = Pages(_setup, _replay, _summary, _guest)
-
-
-def call(page: QWidget, name: str, *arguments: Any) -> bool:
-    """Call a method that a page may have; return whether it has it."""
-    method = getattr(page, name, None)
-    if not callable(method):
-        return False
-    method(*arguments)
-    return True
-
-
-def checked(page: QWidget) -> bool:
-    """Return whether a page of the set-up says that all of its checks are passed."""
-    told = getattr(page, "checked", None)
-    return bool(told() if callable(told) else told)

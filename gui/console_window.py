@@ -13,7 +13,8 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QMessageBox, QStackedWidget, QWidget
 
 from gui.console_menus import fill, state_label, tell_state
-from gui.console_pages import PAGES, Guest, Pages, call, checked
+from gui.console_pages import PAGES, Pages
+from gui.console_parts import ConsolePage, Guest, RecordingsPage, RunSummary
 from gui.console_run import RunProcess, value_of
 from gui.console_wait import WaitPage
 from gui.controls import enable, help_box, make_console_actions, question
@@ -62,8 +63,8 @@ class ConsoleWindow(QMainWindow):
         self._run_screen: str | None = None
         self._out: Path | None = None
         self._began = self._over = self._quits = self._shut = self._locked = False
-        self._summary: QWidget | None = None
-        self._replay: QWidget | None = None
+        self._summary: RunSummary | None = None
+        self._replay: RecordingsPage | None = None
         self.question: QMessageBox | None = None
         self.help_box: QMessageBox | None = None
         self.setWindowTitle(tr("Phosphene console"))
@@ -75,11 +76,10 @@ class ConsoleWindow(QMainWindow):
         self.state_label = state_label()
         fill(self.menuBar(), self.actions_by_id, self.state_label)
         self.setup_page = pages.setup(preferences)
-        self.setup_page.begin.connect(self.begin)  # type: ignore[attr-defined]
-        changed = getattr(self.setup_page, "state_changed", None)
-        if changed is not None:  # without waiting for the next turn
-            changed.connect(self._refresh)
-        self._stack.addWidget(self.setup_page)
+        self.setup_page.begin.connect(self.begin)
+        # Without waiting for the next turn.
+        self.setup_page.state_changed.connect(self._refresh)
+        self._stack.addWidget(self.setup_page.widget())
         self.resize(*SIZE_PX)
         self.restoreGeometry(preferences.geometry())
         self._timer = QTimer(self)
@@ -98,10 +98,13 @@ class ConsoleWindow(QMainWindow):
         self.menuBar().setVisible(not in_run)
         self._refresh()
 
+    def _seen(self, page: ConsolePage | None) -> bool:
+        return page is not None and self._stack.currentWidget() is page.widget()
+
     def _go_to_setup(self) -> None:
         self._over = False
-        self._show(self.setup_page)
-        call(self.setup_page, "focus_first")
+        self._show(self.setup_page.widget())
+        self.setup_page.focus_first()
 
     # ---- state ---------------------------------------------------------------------------------
 
@@ -113,7 +116,7 @@ class ConsoleWindow(QMainWindow):
             return "ENDED" if self._began else "CHECKED"
         if self._over:
             return "ENDED"
-        return "CHECKED" if checked(self.setup_page) else "IDLE"
+        return "CHECKED" if self.setup_page.checked() else "IDLE"
 
     def _refresh(self, _word: str = "") -> None:
         state = self.state()
@@ -129,7 +132,7 @@ class ConsoleWindow(QMainWindow):
         if self._run is not None:  # it starts, or is wrapped up: only a look is possible
             for name in ("start", "open", "save", "replay", "quit"):
                 self.actions_by_id[name].setEnabled(False)
-        elif self._stack.currentWidget() is self._replay:
+        elif self._seen(self._replay):
             self.actions_by_id["start"].setEnabled(False)
 
     def _frame(self, edge: str) -> None:
@@ -225,11 +228,12 @@ class ConsoleWindow(QMainWindow):
         if self._began and self._out is not None and self._out.is_dir():
             if self._summary is None:
                 self._summary = self._pages.summary()
-                self._listen_to(self._summary)
-            call(self._summary, "show_run", self._out)
-            self._show(self._summary)
-            if not call(self._summary, "focus_first"):
-                self._summary.setFocus()
+                # The recording that is asked for is opened, a deleted one let go of.
+                self._summary.replay_asked.connect(self._open_recording)
+                self._summary.deleted.connect(self._close_recording)
+            self._summary.show_run(self._out)
+            self._show(self._summary.widget())
+            self._summary.focus_first()
             return
         self.wait_page.tell(
             tr("The run has ended") if self._began else tr("The run did not begin"),
@@ -239,17 +243,12 @@ class ConsoleWindow(QMainWindow):
         self.wait_page.tell_words(words)
         self._show(self.wait_page)
 
-    def _listen_to(self, summary: QWidget) -> None:
-        """Open the recording that the page after a run asks for, let go of a deleted one."""
-        if hasattr(summary, "replay_asked") and hasattr(summary, "deleted"):
-            summary.replay_asked.connect(lambda folder: self._tell_replay("open", folder))
-            summary.deleted.connect(lambda _: self._tell_replay("close_recording"))
+    def _open_recording(self, folder: Path) -> None:
+        self._show_recordings().open(folder)
 
-    def _tell_replay(self, name: str, *arguments: Path) -> None:
-        if arguments:
-            self.show_replay()
+    def _close_recording(self, _folder: Path) -> None:
         if self._replay is not None:
-            call(self._replay, name, *arguments)
+            self._replay.close_recording()
 
     # ---- what the operator can do --------------------------------------------------------------
 
@@ -258,31 +257,34 @@ class ConsoleWindow(QMainWindow):
         if self._over:
             self._go_to_setup()
         else:
-            call(self.setup_page, "start")
+            self.setup_page.start()
 
     def show_replay(self) -> None:
         """Show the page of recordings, or go back from it."""
-        if self._replay is not None and self._stack.currentWidget() is self._replay:
+        if self._seen(self._replay):
             self._go_to_setup()
-            return
+        else:
+            self._show_recordings()
+
+    def _show_recordings(self) -> RecordingsPage:
         if self._replay is None:
             self._replay = self._pages.replay()
         self._over = False
-        self._show(self._replay)
-        if not call(self._replay, "focus_first"):
-            self._replay.setFocus()
+        self._show(self._replay.widget())
+        self._replay.focus_first()
+        return self._replay
 
     def open_file(self) -> None:
         """Open a file on the page of recordings; else a study file on the set-up page."""
-        if self._replay is not None and self._stack.currentWidget() is self._replay:
-            call(self._replay, "open_file")
+        if self._replay is not None and self._seen(self._replay):
+            self._replay.open_file()
             return
         self._go_to_setup()
-        call(self.setup_page, "open_file")
+        self.setup_page.open_file()
 
     def save_file(self) -> None:
         """Save the study file."""
-        call(self.setup_page, "save_file")
+        self.setup_page.save_file()
 
     def toggle_fullscreen(self) -> None:
         """Fill the screen, or no longer."""
@@ -357,8 +359,8 @@ class ConsoleWindow(QMainWindow):
         self._timer.stop()
         self._preferences.keep_geometry(self.saveGeometry())
         for page in (self.setup_page, self._replay, self._summary):
-            if page is not None and not call(page, "shut"):
-                page.close()
+            if page is not None:
+                page.shut()
         for box in (self.question, self.help_box):
             if box is not None:
                 box.close()

@@ -114,6 +114,10 @@ class ReplayPage(ReplayFrame):
         self.transport.show_place(0.0, "", playing=False)
         self._show_words(tr("Open a recording to look at it."))
 
+    def widget(self) -> ReplayPage:
+        """Return what the console lays out: itself."""
+        return self
+
     def focus_first(self) -> None:
         """Put the keys where they are of use: on the slider, or on the button that opens."""
         first = self.transport.scrubber if self._opened else self.buttons["file"]

@@ -187,6 +187,10 @@ class SetupPage(QWidget):
         """Return whether the run may begin."""
         return self._state == "CHECKED"
 
+    def widget(self) -> SetupPage:
+        """Return what the console lays out: itself."""
+        return self
+
     def focus_first(self) -> None:
         """Put the focus where the set-up begins."""
         self.mode.setFocus(Qt.FocusReason.OtherFocusReason)

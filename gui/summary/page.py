@@ -131,6 +131,10 @@ class SummaryPage(SummaryFrame):
         self.told.setText(words)
         self.told.setVisible(bool(words))
 
+    def widget(self) -> SummaryPage:
+        """Return what the console lays out: itself."""
+        return self
+
     def focus_first(self) -> None:
         """Put the keys on the figures: they scroll, and nothing is chosen by mistake."""
         self.figures.setFocus()

@@ -1,194 +1,24 @@
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.unit import gui_bench as bench  # first: it chooses the offscreen screens
 
 # isort: split
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QApplication, QLineEdit, QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from gui.actions import ACTIONS, CONSOLE_HANDLERS, DEBOUNCE_S
-from gui.console_pages import Left, Pages
-from gui.console_run import RunProcess
 from gui.console_window import ConsoleWindow
-from gui.controls import make_actions
 from gui.palette import apply
 from gui.preferences import Preferences
-from gui.words import State
 from phosphene.errors import NodeError
-from phosphene.plan import Plan
-from phosphene.session import Session
-
-F5, SHIFT, CTRL = (
-    Qt.Key.Key_F5,
-    Qt.KeyboardModifier.ShiftModifier,
-    Qt.KeyboardModifier.ControlModifier,
-)
-
-ENDED_BY_TERM = (143, -signal.SIGTERM)
-RUN = """
-import json, os, signal, sys, time
-print("calibrating", flush=True)
-if "fail" in sys.argv:
-    sys.exit("session s.toml: no such file")
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-if "slow" in sys.argv:
-    time.sleep(60)
-with os.fdopen(int(sys.argv[-1]), "w") as pipe:
-    pipe.write(json.dumps({"plan": "/run/x/plan.json"}) + "\\n")
-while not os.path.exists(sys.argv[1]):
-    time.sleep(0.01)
-"""
-
-
-class SetupPage(QWidget):
-    begin = Signal(list)
-
-    def __init__(self, preferences: Preferences) -> None:
-        super().__init__()
-        self.preferences = preferences
-        self.field = QLineEdit()
-        self.field.setAccessibleName("person")
-        QVBoxLayout(self).addWidget(self.field)
-        self.checked = False
-        self.arguments: list[str] = []
-        self.told: list[str] = []
-
-    def focus_first(self) -> None:
-        self.field.setFocus()
-
-    def start(self) -> None:
-        self.begin.emit(self.arguments)
-
-    def open_file(self) -> None:
-        self.told.append("open")
-
-    def save_file(self) -> None:
-        self.told.append("save")
-
-
-class Page(QWidget):
-    def __init__(self) -> None:
-        super().__init__()
-        self.folders: list[Path] = []
-        self.opened = 0
-
-    def show_run(self, out_folder: Path) -> None:
-        self.folders.append(out_folder)
-
-    def open_file(self) -> None:
-        self.opened += 1
-
-
-class RunPage(QWidget):
-    """Takes every handler of a run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pressed: list[str] = []
-        self.actions_by_id = make_actions(self, self)  # type: ignore[arg-type]
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda: self.pressed.append(name)
-
-
-class Guest:
-    def __init__(self, plan: Plan, left: Left) -> None:
-        self.plan, self.page, self._left = plan, RunPage(), left
-        self.now: State = "RUNNING"
-        self.stops = 0
-
-    def state(self) -> State:
-        return self.now
-
-    def stop(self) -> None:
-        self.stops += 1
-
-    def leave(self) -> None:
-        self._left(None)
-
-    def fail(self, error: Exception) -> None:
-        self._left(error)
-
-
-class Bench:
-    def __init__(self, tmp_path: Path) -> None:
-        self.end_file = tmp_path / "end"
-        self.out = tmp_path / "out"
-        self.out.mkdir()
-        self.preferences = Preferences(tmp_path / "console.ini")
-        self.guests: list[Guest] = []
-        self.screens: list[str | None] = []
-        self.started: list[list[str]] = []
-        self.gone: list[int] = []
-        self.runs: list[RunProcess] = []
-        self.record: Path | None = self.out
-        self.pages = Pages(SetupPage, Page, Page, self._guest)  # type: ignore[arg-type]
-        self.window = ConsoleWindow(
-            self.preferences, "PROJECTOR", self.gone.append, self.pages, self._start
-        )
-
-    @property
-    def setup(self) -> SetupPage:
-        page = self.window.setup_page
-        assert isinstance(page, SetupPage)
-        return page
-
-    def _start(self, arguments: Sequence[str]) -> RunProcess:
-        self.started.append(list(arguments))
-        run = RunProcess([str(self.end_file), *arguments], ("-c", RUN))
-        run.mode = "pilot"
-        self.runs.append(run)
-        return run
-
-    def _guest(self, plan_file: Path, screen: str | None, left: Left) -> Guest:
-        assert plan_file == Path("/run/x/plan.json")
-        self.screens.append(screen)
-        source = {"kind": "recording", "path": "x"}
-        session = Session.model_validate({"person": "p", "modality": "fmri", "source": source})
-        plan = Plan(run="r", folder=Path("/"), mode="pilot", session=session, out=self.record)
-        self.guests.append(Guest(plan, left))
-        return self.guests[-1]
-
-    def shown(self) -> QWidget:
-        return self.window._stack.currentWidget()
-
-    def begin(self, *arguments: str) -> None:
-        self.setup.checked, self.setup.arguments = True, ["demo", *arguments]
-        self.window._turn()
-        self.press(F5)
-
-    def press(self, key: Qt.Key, *modifiers: Qt.KeyboardModifier) -> None:
-        from PySide6.QtTest import QTest
-
-        held = Qt.KeyboardModifier.NoModifier
-        for modifier in modifiers:
-            held |= modifier
-        QTest.keyClick(self.window, key, held)
-
-    def until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline
-            QApplication.processEvents()
-            time.sleep(0.005)
-
-    def adopted(self) -> Guest:
-        self.begin()
-        self.until(lambda: self.guests)
-        return self.guests[-1]
-
-    def end(self) -> None:
-        self.end_file.touch()
-        self.until(lambda: self.window._run is None)
+from tests.unit.console_bench import CTRL, ENDED_BY_TERM, F5, SHIFT, Bench, Page
 
 
 @pytest.fixture(scope="module")
@@ -367,15 +197,32 @@ def test_replay_open_and_save_go_to_their_page(made: Bench) -> None:
     assert isinstance(replay, Page)
     made.window.open_file()
     assert (replay.opened, made.setup.told) == (1, ["open", "save"])
-    made.setup.checked = True
+    made.setup.holds = True
     made.window._refresh()
     assert not made.window.actions_by_id["start"].isEnabled(), "nothing is started from here"
     made.window.show_replay()
     assert made.shown() is made.setup
 
 
+def test_a_summary_opens_its_recording_and_lets_go_of_a_deleted_one(
+    made: Bench, tmp_path: Path
+) -> None:
+    made.adopted().leave()
+    made.end()
+    summary = made.shown()
+    assert isinstance(summary, Page)
+    summary.deleted.emit(tmp_path)
+    assert made.shown() is summary, "there is nothing open to let go of"
+    summary.replay_asked.emit(tmp_path)
+    replay = made.shown()
+    assert isinstance(replay, Page)
+    assert (replay is summary, replay.recordings) == (False, [tmp_path])
+    summary.deleted.emit(tmp_path)
+    assert (made.shown(), replay.recordings) == (replay, [])
+
+
 def test_locked_keys_and_pages_do_nothing_but_unlock(made: Bench) -> None:
-    made.setup.checked = True
+    made.setup.holds = True
     made.window._turn()
     made.press(Qt.Key.Key_L, CTRL)
     assert not made.setup.isEnabled()

@@ -91,10 +91,20 @@ class Page(QWidget):
     """A set-up page that only counts how often it was shut."""
 
     begin = Signal(list)
+    state_changed = Signal(str)
 
     def __init__(self, _preferences: Preferences) -> None:
         super().__init__()
         self.shuts = 0
+
+    def widget(self) -> Page:
+        return self
+
+    def focus_first(self) -> None:
+        self.setFocus()
+
+    def checked(self) -> bool:
+        return False
 
     def shut(self) -> None:
         self.shuts += 1
