@@ -72,6 +72,7 @@ LEVEL_WORDS = (
     mark("full picture"),
 )
 """What each abstraction level leaves of a picture, in English."""
+FULL = len(LEVEL_WORDS) - 1
 
 _STALE, _SOON_S = "#8a94a3", 10.0
 _SCOPES = {
@@ -178,7 +179,9 @@ def caption(showing: Showing, step: str, label: str, stale_s: float | None = Non
         ago = tr("decoded {s} s ago", s=f"{stale_s:.0f}")
         return f"<span style='color:{_STALE}'>{words}<br>{ago}</span>"
     number = f"{step} {frame.percept_index} · " if step else ""
-    return f"{words}<br>{number}{age}"
+    # A coarse picture is coarse because it was made so, not because little was decoded.
+    coarse = f" · {tr(LEVEL_WORDS[frame.level])}" if frame.level < FULL else ""
+    return f"{words}<br>{number}{age}{coarse}"
 
 
 def seen_caption(pictures: Pictures) -> str:

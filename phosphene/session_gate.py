@@ -82,7 +82,7 @@ class GateSettings(_Settings):
     consent: Path | None = None
     bond_s: Annotated[float, Field(ge=0.2, le=5)] = 0.75
     level_self: Level = 4
-    level_operator: Level = 4
+    level_operator: Level = 3
     level_observer: Level = 0
     observer_release: Literal["manual", "delay", "live"] = "manual"
     observer_delay_s: Seconds = 30.0

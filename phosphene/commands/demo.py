@@ -118,6 +118,8 @@ def _session(arguments: argparse.Namespace, folder: Path, person: str, bundle: P
             "acquisition": {"fmri": {"tr_s": TR_S}},
             "decoder": {"bundle": bundle},
             "renderer": painting(arguments),
+            # Nobody's brain is behind it: the picture may be seen as it was painted.
+            "gate": {"level_operator": 4},
             "recorder": {
                 "out": arguments.out.resolve(),
                 "seal": [path.resolve() for path in arguments.seal],

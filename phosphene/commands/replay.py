@@ -31,7 +31,7 @@ from phosphene.recorder.names import recordings_in
 from phosphene.recorder.reader import parts_of, start_of
 from phosphene.run import RunOptions, run_chain
 from phosphene.seal.opening import is_sealed
-from phosphene.session import FmriSettings, Session
+from phosphene.session import FmriSettings, GateSettings, Session
 
 __all__ = ["REPLAY", "modality_of", "own_start", "person_of", "speed_of", "split_of",
            "visit_of"]  # fmt: skip
@@ -70,6 +70,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust", type=Path, action="append", default=[], metavar="PUB",
                         help="public key that must have signed the consent; may be "
                         "repeated")  # fmt: skip
+    parser.add_argument("--operator-level", type=int, choices=range(5), default=GateSettings().level_operator,
+                        help="abstraction of the operator's view: 4 full, 3 at most 32x32, 2 8x8, "
+                        "1 one colour, 0 blank (default: %(default)s)")  # fmt: skip
     parser.add_argument("--person", help="pseudonym; default: that of bundle or consent")
     parser.add_argument("--labels", default="", help="rename markers, for instance 1=house,2=face")
     parser.add_argument("--events", type=Path, help="BIDS events.tsv; default: one beside it")
@@ -236,6 +239,7 @@ def _replay(arguments: argparse.Namespace) -> int:
             "acquisition": _acquisition(arguments),
             "decoder": {"bundle": arguments.bundle and arguments.bundle.resolve()},
             "renderer": painting(arguments),
+            "gate": {"level_operator": arguments.operator_level},
             "consent": {
                 "visit": visit_of(own, consent),
                 "trusted_keys": [path.resolve() for path in arguments.trust],

@@ -30,6 +30,7 @@ from phosphene.messages import (
 )
 from phosphene.node import NodeContext
 from phosphene.plan import SINKS, Plan
+from phosphene.session import GateSettings
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 PEERS = ("renderer", "sink", "recorder")
@@ -204,6 +205,24 @@ def test_levels_shape_what_each_sink_receives(folder: Path) -> None:
         b.frame()
         shapes = {s: [m.arrays["picture"].shape for m in b.seen(s)[0]] for s in SINKS}
         assert shapes == {"self": [(32, 32, 3)], "operator": [(8, 8, 3)], "observer": [(1, 1, 3)]}
+
+
+def test_without_a_setting_the_operator_sees_coarse_pictures_and_observers_none(
+    folder: Path,
+) -> None:
+    plan = make_plan(folder, frozenset(Scope))
+    gate = GateSettings(observer_release="live")
+    session = plan.session.model_copy(update={"gate": gate})
+    b = Bench(plan.model_copy(update={"session": session}))
+    try:
+        b.beat()
+        b.frame()
+        seen = {s: [m.arrays["picture"] for m in b.seen(s)[0]] for s in SINKS}
+        shapes = {s: [p.shape for p in pictures] for s, pictures in seen.items()}
+        assert shapes == {"self": [(64, 64, 3)], "operator": [(32, 32, 3)], "observer": []}
+        assert seen["operator"][0].nbytes <= 3 * 1024
+    finally:
+        b.close()
 
 
 def test_a_lost_bond_blanks_within_a_second_and_comes_back(folder: Path) -> None:

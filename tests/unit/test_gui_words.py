@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from gui.actions import ACTIONS, help_html
 from gui.alarms import Alarm, alarms, silence
@@ -25,7 +26,7 @@ from gui.words import (
 )
 from phosphene.consent import Consent, Scope
 from phosphene.errors import ConfigError
-from phosphene.messages import Features
+from phosphene.messages import Features, Frame
 from phosphene.plan import Plan
 from phosphene.session import Session
 from phosphene.sink import Showing
@@ -100,6 +101,18 @@ def test_recording_lamp_tells_what_is_kept(
 
 def test_caption_without_a_frame_is_empty() -> None:
     assert caption(SHOWING, "volume", "cat") == ""
+
+
+def test_the_caption_says_of_a_coarse_picture_that_it_was_made_coarse() -> None:
+    full = Frame(
+        run="r", seq=0, t_acquired=1.0, t_sent=1.0, producer="renderer", t_due=1.0, t_rendered=1.0,
+        late=False, skipped=0, render_ms=1.0, state="picture", percept_seq=0, percept_index=5,
+        confidence=0.5, age_s=0.1, t_percept=1.0, seed=0, model="m", sink="operator", level=4,
+    )  # fmt: skip
+    showing = Showing(None, full, True, "", 0.14)
+    assert caption(showing, "volume", "cat").endswith("volume 5 · age 140 ms")
+    coarse = replace(showing, frame=structs.replace(full, level=3))
+    assert caption(coarse, "volume", "cat").endswith("age 140 ms · at most 32x32 pixels")
 
 
 def test_missing_data_is_a_warning_after_three_steps_and_an_alarm_after_six() -> None:

@@ -14,7 +14,7 @@ import pytest
 from msgspec import structs
 
 from phosphene.cli import main
-from phosphene.commands.demo import demo_programme
+from phosphene.commands.demo import DEMO, _session, demo_programme
 from phosphene.commands.fit import person_in
 from phosphene.commands.options import add_painting_options, painting, pairs, validated
 from phosphene.commands.replay import REPLAY, _acquisition, person_of, speed_of
@@ -25,7 +25,7 @@ from phosphene.errors import ConfigError, InputError, check_all, problem
 from phosphene.messages import Message, RunStart, encode
 from phosphene.recorder.writer import RecordingFile
 from phosphene.run import _wrap_up, check_out, set_aside
-from phosphene.session import RendererSettings
+from phosphene.session import GateSettings, RendererSettings
 from phosphene.supervisor import Outcome
 
 
@@ -265,6 +265,16 @@ def test_a_run_that_never_began_leaves_no_recording(
     _wrap_up(tmp_path / "a", Outcome(status="fail"))
     assert list((tmp_path / "a").iterdir()) == []
     assert "did not begin" in capsys.readouterr().out
+
+
+def test_pictures_of_a_synthetic_person_are_shown_whole_those_of_others_when_asked_for() -> None:
+    demo, replay = argparse.ArgumentParser(), argparse.ArgumentParser()
+    DEMO.configure(demo)
+    REPLAY.configure(replay)
+    shown = _session(demo.parse_args(["--eeg"]), Path("/in"), "pilot-0", Path("/bundle"))
+    assert shown.gate.level_operator == 4
+    assert replay.parse_args(["x"]).operator_level == GateSettings().level_operator == 3
+    assert replay.parse_args(["x", "--operator-level", "4"]).operator_level == 4
 
 
 def test_a_replay_takes_settings_of_the_cleaning_and_its_own_options_stand_above() -> None:
