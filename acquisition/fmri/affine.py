@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, optimize
+import scipy
+from scipy import ndimage
 
 from phosphene.errors import InputError, problem
 
@@ -128,7 +129,7 @@ class _Image:
 
 def _outline(
     start: Matrix, points: Matrix, here: FloatVolume, there: _Image, centre: Matrix, most: int
-) -> optimize.OptimizeResult:
+) -> scipy.optimize.OptimizeResult:
     """Least squares of two blurred masks, drawn towards a head of usual size and place."""
     weight = _WEIGHT * np.sqrt(len(points))
 
@@ -137,7 +138,10 @@ def _outline(
         unusual: Matrix = weight * (p - np.r_[start[:3], np.zeros(9)]) / _USUAL
         return np.concatenate([apart, unusual])
 
-    return optimize.least_squares(misfit, start, diff_step=1e-3, x_scale=_USUAL, max_nfev=most)
+    # As an attribute, scipy loads it when it is used: few runs register a template.
+    return scipy.optimize.least_squares(
+        misfit, start, diff_step=1e-3, x_scale=_USUAL, max_nfev=most
+    )
 
 
 def _inside(
@@ -158,7 +162,7 @@ def _inside(
         bins = np.clip(theirs / top * (_N_BINS - 1), 0, _N_BINS - 1).astype(np.intp)
         return -_information(ours, bins) + 0.002 * float(q @ q)
 
-    found = optimize.minimize(
+    found = scipy.optimize.minimize(
         worth, np.zeros(12), method="Powell", options={"maxiter": 3, "xtol": 0.05, "ftol": 1e-4}
     )
     p: Matrix = start + found.x * _REFINED

@@ -12,7 +12,6 @@ import numpy as np
 
 from acquisition.bridge.timeline import programme_events
 from acquisition.fmri.volume import Volume
-from acquisition.prepare import prepare
 from acquisition.simulate.ahead import ahead
 from acquisition.simulate.eeg import EegSimConfig, simulate_eeg
 from acquisition.simulate.head import RunConfig, SyntheticHead, simulate
@@ -107,6 +106,8 @@ def calibrate(
     show_progress : bool
         Whether to draw a progress bar.
     """
+    from acquisition.prepare import prepare  # a second to load: not for scanners and amplifiers
+
     runs = simulated_runs(seed, modality, plan or CalibrationPlan.usual(modality))
     return prepare(runs, f"pilot-{seed}", settings, show_progress)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
+import scipy
 
 from acquisition.simulate.scalp import CHANNELS, bump, positions
 
@@ -32,8 +32,9 @@ def pink(n: int, fs_hz: float, level_uv: float, rng: np.random.Generator) -> Arr
 
 def alpha(n: int, fs_hz: float, level_uv: float, rng: np.random.Generator) -> Array:
     """Occipital rhythm of 8 to 12 Hz that waxes and wanes, shape (n, 32), microvolts at Oz."""
-    sos = signal.butter(2, (8.0, 12.0), "bandpass", fs=fs_hz, output="sos")
-    waves = np.stack([signal.sosfilt(sos, rng.standard_normal(n)) for _ in range(2)], axis=1)
+    # As an attribute, scipy loads it when it is used: a scanner has no such rhythm.
+    sos = scipy.signal.butter(2, (8.0, 12.0), "bandpass", fs=fs_hz, output="sos")
+    waves = np.stack([scipy.signal.sosfilt(sos, rng.standard_normal(n)) for _ in range(2)], axis=1)
     patterns = np.stack([bump((-0.3, -0.8), 0.5), bump((0.3, -0.8), 0.5)])
     mixed = waves @ patterns
     return mixed * (level_uv / max(float(mixed[:, CHANNELS.index("Oz")].std()), 1e-9))
