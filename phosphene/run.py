@@ -348,3 +348,5 @@ def _report(out: Path) -> None:
         name = error.filename or out
         print(f"report {name}: cannot be written ({error.strerror}); the recording is kept; "
               f"make room, then: phosphene report {out}")  # fmt: skip
+    except ConsentError as error:
+        print(error)

@@ -20,6 +20,7 @@ from phosphene.errors import ConsentError
 from phosphene.seal.places import note, state_folder
 
 __all__ = [
+    "WITHDRAWN",
     "WITHDRAWN_FILE",
     "Withdrawal",
     "refuse_withdrawn",
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 WITHDRAWN_FILE = "withdrawn"
+WITHDRAWN = "the consent was withdrawn"
+"""What every word of a withdrawal begins with, in grants that are recorded, too."""
 
 
 class Withdrawal(BaseModel):
@@ -55,7 +58,7 @@ class Withdrawal(BaseModel):
     @property
     def words(self) -> str:
         """The withdrawal in a sentence's half."""
-        return f"the consent was withdrawn on {self.at:%Y-%m-%d %H:%M} ({self.by})"
+        return f"{WITHDRAWN} on {self.at:%Y-%m-%d %H:%M} ({self.by})"
 
 
 def withdraw(consent: Consent, by: str, at: datetime, state: Path | None = None) -> Withdrawal:
@@ -159,14 +162,14 @@ def withdraw_running(folder: Path, by: str) -> None:
     if not (folder / "plan.json").is_file():
         raise ConsentError(f"run {folder}: there is no running session")
     try:
-        _write(folder / WITHDRAWN_FILE, f"the consent was withdrawn ({by})")
+        _write(folder / WITHDRAWN_FILE, f"{WITHDRAWN} ({by})")
     except OSError as error:
         raise ConsentError(f"run {folder}: {error.strerror}") from error
 
 
 def withdrawn_in(folder: Path) -> str | None:
     """Return in words that the consent of a running session was withdrawn; None where it holds."""
-    path, words = folder / WITHDRAWN_FILE, "the consent was withdrawn"
+    path, words = folder / WITHDRAWN_FILE, WITHDRAWN
     try:
         # An empty file says it too, if not by whom.
         return (path.read_text("utf-8") or words) if path.exists() else None

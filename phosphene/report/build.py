@@ -21,6 +21,7 @@ from phosphene.report.strip import full_size, strip
 from phosphene.report.summary import split_of, summarise, write_json
 from phosphene.report.truth import Shown, from_events, from_programme
 from phosphene.report.volumes import write_table
+from phosphene.report.withdrawn import refuse_withdrawn_run
 from phosphene.stimuli import Programme
 
 __all__ = ["Truth", "build"]
@@ -55,10 +56,13 @@ def build(out: Path, truth: Truth | None = None, *, run: str | None = None) -> P
     ------
     RecordingError
         If there is no recording.
+    ConsentError
+        If the person's consent was withdrawn, before, during or after the run; nothing is written.
     """
     folder = out if out.is_dir() else out.parent
     with tqdm(total=5, desc="report", unit="step", leave=False) as bar:
         data = load(out, run)
+        refuse_withdrawn_run(data, out)
         shown = _truth(data, truth)
         bar.update()
         joined = join(data.percepts, shown)

@@ -99,6 +99,8 @@ class RunData:
         LSL time of the first beat of each node's process.
     newest_s : float
         LSL time at which the newest samples or volume were sent on.
+    grant : Grant or None
+        The last one: what was allowed at the end.
     """
 
     parts: list[Path]
@@ -132,6 +134,7 @@ class RunData:
     zero: float | None = None
     newest_s: float = -math.inf
     next_index: int | None = None
+    grant: Grant | None = None
 
     @property
     def zero_s(self) -> float:
@@ -232,6 +235,7 @@ def _take(data: RunData, message: Message) -> None:
             _look_for_gaps(data, message)
         case Grant():
             data.scopes.update(header.scopes)
+            data.grant = header
         case Beat():
             data.beats[header.producer, header.pid] = header
             data.lives.setdefault((header.producer, header.pid), header.t_sent)
