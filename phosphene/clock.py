@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["Clock", "FakeClock", "MonotonicClock", "lsl_offset_s", "wall_time_s"]
+__all__ = ["Clock", "FakeClock", "MonotonicClock", "lsl_offset_s", "utc_now", "wall_time_s"]
 
 
 class Clock(Protocol):
@@ -89,3 +90,8 @@ def lsl_offset_s(lsl_now: Callable[[], float]) -> float:
 def wall_time_s() -> float:
     """Return the time of day as UNIX seconds; only for dates in files, never for latency."""
     return time.time()
+
+
+def utc_now() -> datetime:
+    """Return date and time of day, with zone; for consents and diaries, never for latency."""
+    return datetime.fromtimestamp(wall_time_s(), UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
@@ -22,15 +22,12 @@ from gui.replay.opened import Opened, describe, narrowed, open_all, place_words,
 from gui.replay.player import Player
 from gui.replay.worker import Task
 from gui.texts import told, tr
+from phosphene.clock import utc_now
 
 __all__ = ["ReplayPage"]
 
 TICK_MS = 33
 WATCH_MS = 1000
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class ReplayPage(ReplayFrame):
@@ -45,7 +42,7 @@ class ReplayPage(ReplayFrame):
     """
 
     def __init__(
-        self, parent: QWidget | None = None, *, now: Callable[[], datetime] = _utc_now
+        self, parent: QWidget | None = None, *, now: Callable[[], datetime] = utc_now
     ) -> None:
         do = {
             "file": self._ask_file, "folder": self._ask_folder, "compare": self._ask_compare,

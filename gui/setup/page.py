@@ -28,12 +28,13 @@ from gui.setup.form import Form
 from gui.setup.last_run import HIDDEN, Difference, remember
 from gui.setup.looks import BAD, KeyButton, WaitingChoice
 from gui.setup.preflight import holds
-from gui.setup.probes import World, now
+from gui.setup.probes import World
 from gui.setup.study import Around, Study
 from gui.setup.subject import Mode, Row, Subject
 from gui.setup.watch import Looks, Watch
 from gui.texts import mark, told, tr
 from gui.words import STATE_COLOURS, State
+from phosphene.clock import utc_now
 from phosphene.consent.confirm import Confirmation
 from phosphene.seal.places import state_folder
 from phosphene.session import Session
@@ -115,7 +116,7 @@ class SetupPage(QWidget):
         for form in self.forms.values():
             form.edited.connect(self._changed)
             self._forms.addWidget(form)
-        self.consent = ConsentView(now)
+        self.consent = ConsentView(utc_now)
         self.consent.confirmed.connect(self._confirmed)
         self.calibration = CalibrationView(self._recording_folder)
         self.calibration.wanted.connect(self._use_bundle)
@@ -320,7 +321,7 @@ class SetupPage(QWidget):
         if self.study.mode != "live" or session is None or path is None:
             return
         try:
-            remember(path, session, now(), self._folder)
+            remember(path, session, utc_now(), self._folder)
         except OSError as error:
             self._say(tr("This start is not remembered: {why}", why=error.strerror), bad=True)
 

@@ -7,13 +7,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from gui.setup.streams import Streams
 from gui.setup.subject import Probes, Subject
 from phosphene.bundle import Bundle
-from phosphene.clock import wall_time_s
+from phosphene.clock import utc_now
 from phosphene.consent import Consent, consent_beside, load_consent
 from phosphene.consent.signing import require_consent
 from phosphene.doctor import Finding
@@ -26,16 +26,11 @@ from phosphene.session_gate import StopSettings
 from phosphene.session_look import renderer_findings
 from phosphene.stop.sources import Source, open_sources
 
-__all__ = ["World", "free_bytes", "now", "synchronised", "why_not_readable", "why_not_writable"]
+__all__ = ["World", "free_bytes", "synchronised", "why_not_readable", "why_not_writable"]
 
 _JITTER = timedelta(minutes=1)
 _TIME_ERROR = 5
 """What `adjtimex` returns for a clock that follows no time server (linux/timex.h)."""
-
-
-def now() -> datetime:
-    """Return the present date and time."""
-    return datetime.fromtimestamp(wall_time_s(), UTC)
 
 
 def free_bytes(path: Path) -> int:
@@ -104,7 +99,7 @@ class World:
             engine=why_not_here,
             bundle=self._bundle,
             consent=_consent,
-            now=now,
+            now=utc_now,
             clock_trouble=_clock_trouble,
             synchronised=synchronised,
             presses=self._count_presses,

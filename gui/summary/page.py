@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from html import escape
 from pathlib import Path
 
@@ -23,14 +23,11 @@ from gui.summary.frame import SummaryFrame
 from gui.summary.gather import Gathered, gather
 from gui.summary.keep import Deleted, delete, keep
 from gui.texts import told, tr
+from phosphene.clock import utc_now
 
 __all__ = ["SummaryPage"]
 
 PROGRAM = [sys.executable, "-m", "phosphene.cli"]
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class SummaryPage(SummaryFrame):
@@ -55,7 +52,7 @@ class SummaryPage(SummaryFrame):
     replay_asked = Signal(Path)
 
     def __init__(
-        self, parent: QWidget | None = None, *, now: Callable[[], datetime] = _utc_now
+        self, parent: QWidget | None = None, *, now: Callable[[], datetime] = utc_now
     ) -> None:
         do: dict[str, Callable[[], object]] = {
             "replay": self._look, "report": self._open_report, "make": self._make_report,

@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from phosphene.clock import wall_time_s
+from phosphene.clock import utc_now
 from phosphene.errors import ConfigError, problem
 from phosphene.feedback.blinding import Chooser, console_key
 from phosphene.feedback.loop import FeedbackLoop, Given
@@ -102,7 +101,7 @@ class FeedbackDesk:
         plan = self._plan
         if plan.out is None:
             return None
-        made = datetime.fromtimestamp(wall_time_s(), UTC)
+        made = utc_now()
         seal = seal_for(plan.session.recorder, plan.consent, plan.run, 0, made)
         plan.out.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = _free(score_file(plan.out, plan.run, sealed=seal is not None))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import zmq
 
 from phosphene.bus import Publisher, Pusher
-from phosphene.clock import wall_time_s
+from phosphene.clock import utc_now
 from phosphene.feedback.protocol import DataClock
 from phosphene.gate.beats import BeatSieve
 from phosphene.gate.desk import Desk
@@ -45,10 +45,6 @@ WATCHERS = frozenset({"gui", "sink"})
 OUTLETS = "outlets"
 
 
-def _utc_now() -> datetime:
-    return datetime.fromtimestamp(wall_time_s(), UTC)
-
-
 class GateNode:
     """The privacy gate.
 
@@ -65,7 +61,7 @@ class GateNode:
         If a protocol or a content filter cannot be used.
     """
 
-    def __init__(self, context: NodeContext, wall: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, context: NodeContext, wall: Callable[[], datetime] = utc_now) -> None:
         self._context, self._wall, self._plan = context, wall, context.plan
         self._memory = GateMemory(context.plan.folder)
         self.policy = policy_of(context.plan, self._memory)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import zmq
 
 from phosphene.bus import Puller
-from phosphene.clock import wall_time_s
+from phosphene.clock import utc_now
 from phosphene.consent import Scope, why_not
 from phosphene.consent.withdrawal import withdrawn_in
 from phosphene.errors import ConfigError, MessageError, NodeError, RecordingError, problem
@@ -72,10 +72,6 @@ def _topic(message: Message) -> str:
     return topic_of(message.header).decode()
 
 
-def _utc_now() -> datetime:
-    return datetime.fromtimestamp(wall_time_s(), UTC)
-
-
 class RecorderNode:
     """Records one run.
 
@@ -101,7 +97,7 @@ class RecorderNode:
     def __init__(
         self,
         context: NodeContext,
-        wall: Callable[[], datetime] = _utc_now,
+        wall: Callable[[], datetime] = utc_now,
         open_file: Callable[[Path], BinaryIO] | None = None,
         backlog_bytes: int = BACKLOG_BYTES,
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from phosphene.clock import wall_time_s
+from phosphene.clock import utc_now
 from phosphene.errors import SealError
 from phosphene.seal.audit import AuditLog
 
@@ -36,11 +36,7 @@ def state_folder() -> Path:
     return Path(base) / "phosphene"
 
 
-def _utc_now() -> datetime:
-    return datetime.fromtimestamp(wall_time_s(), UTC)
-
-
-def audit_in(folder: Path, wall: Callable[[], datetime] = _utc_now) -> AuditLog:
+def audit_in(folder: Path, wall: Callable[[], datetime] = utc_now) -> AuditLog:
     """Return the audit log of a state folder; its key is made where there is none.
 
     Raises
