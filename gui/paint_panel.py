@@ -26,6 +26,8 @@ from phosphene.plan import Plan
 
 __all__ = ["PaintPanel"]
 
+Editor = QComboBox | QSpinBox | QDoubleSpinBox
+
 COLUMNS = 2
 MOST_WHOLE = 2**31 - 1
 
@@ -57,7 +59,7 @@ class PaintPanel(QWidget):
         self._answers = 0
         self._state: State = "IDLE"
         self._wheel = _NoWheel(self)
-        self.editors: dict[str, QWidget] = {s.name: self._editor(s) for s in self._settings}
+        self.editors: dict[str, Editor] = {s.name: self._editor(s) for s in self._settings}
         self.apply = QPushButton(tr("Apply"))
         self.reset = QPushButton(tr("Undo"))
         self.lock, self.answer = QLabel(""), QLabel("")
@@ -65,8 +67,8 @@ class PaintPanel(QWidget):
         self._restore()
         self.refresh("IDLE", Painted())
 
-    def _editor(self, setting: Setting) -> QWidget:
-        made: QComboBox | QSpinBox | QDoubleSpinBox
+    def _editor(self, setting: Setting) -> Editor:
+        made: Editor
         if setting.choices:
             made = QComboBox()
             made.addItems(list(setting.choices))
@@ -149,7 +151,7 @@ class PaintPanel(QWidget):
                 editor.setCurrentText(value)
             elif isinstance(editor, QSpinBox):
                 editor.setValue(int(float(value)))
-            elif isinstance(editor, QDoubleSpinBox):
+            else:
                 editor.setValue(float(value))
 
     def _changed(self) -> None:
@@ -179,10 +181,9 @@ class PaintPanel(QWidget):
         self._changed()
 
 
-def _text(editor: QWidget) -> str:
+def _text(editor: Editor) -> str:
     if isinstance(editor, QComboBox):
         return editor.currentText()
-    assert isinstance(editor, QSpinBox | QDoubleSpinBox)  # noqa: S101
     return str(editor.value())
 
 

@@ -68,8 +68,7 @@ class RegionGrid:
     """
 
     def __init__(self, message: Message) -> None:
-        header = message.header
-        assert isinstance(header, Regions)  # noqa: S101
+        header = message.header_as(Regions)
         self.message, self.names, self.how = message, header.names, header.how
         self.affine = np.asarray(header.affine, np.float64).reshape(4, 4)
         self._labels = np.asarray(message.arrays["labels"], np.uint8)

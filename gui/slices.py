@@ -103,8 +103,7 @@ def _volumes(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8], npt.NDArray[np.float32], StatMap | None]:
     """Return affine, reference and t values of what there is, and the map's header."""
     if message is not None:
-        header = message.header
-        assert isinstance(header, StatMap)  # noqa: S101
+        header = message.header_as(StatMap)
         t = np.nan_to_num(np.asarray(message.arrays["t"], np.float32))
         below = message.arrays.get("underlay")
         grey = np.zeros(t.shape, np.uint8) if below is None else np.asarray(below, np.uint8)

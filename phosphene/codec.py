@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 
-from phosphene.errors import MessageError
+from phosphene.errors import MessageError, problem
 from phosphene.headers import DTYPES, AnyHeader, Array, ArraySpec
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "encode",
     "topic_of",
 ]
+
+Kind = TypeVar("Kind")
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyHeader)
@@ -39,6 +41,19 @@ class Message:
 
     header: Any
     arrays: Mapping[str, Array] = field(default_factory=dict)
+
+    def header_as(self, kind: type[Kind]) -> Kind:
+        """Return the header, which has to be of one kind.
+
+        Raises
+        ------
+        MessageError
+            If it is of another one.
+        """
+        if not isinstance(self.header, kind):
+            found = type(self.header).__name__
+            raise MessageError(problem("header", found, kind.__name__, "Pass another message."))
+        return self.header
 
 
 def topic_of(header: Any) -> bytes:

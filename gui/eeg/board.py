@@ -110,8 +110,7 @@ class EegBoard:
 
     def on_signal(self, message: Message) -> None:
         """Take in samples."""
-        header = message.header
-        assert isinstance(header, Signal)  # noqa: S101
+        header = message.header_as(Signal)
         rows = np.asarray(message.arrays["signal"], np.float32)
         rows, first = self._continue(header, rows)
         self.header = header

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from gui.eeg.board import Mark, TraceData
+from gui.eeg.board import TraceData
 from gui.eeg.colours import CHOSEN, MOST_COLOURED, OTHERS
 from gui.eeg.quality import ChannelState
 from gui.eeg.raster import EMPTY, draw_traces, envelope, hatch, nice
@@ -114,15 +114,14 @@ class TraceView(QWidget):
         names = {self._states[k].name: p for p, k in enumerate(self._page)}
         row_px = canvas.shape[0] / max(1, len(self._page))
         for stretch in data.stretches:
-            left, right = (self._column(t) for t in (stretch.start_s, stretch.stop_s))
+            left, right = (self._column(t, data) for t in (stretch.start_s, stretch.stop_s))
             if stretch.channel is None:
                 hatch(canvas, left, right, 0, 5)
             elif (place := names.get(stretch.channel)) is not None:
                 hatch(canvas, left, right, round(place * row_px), round((place + 1) * row_px))
 
-    def _column(self, t_s: float) -> int:
-        assert self._data is not None  # noqa: S101
-        return round(self._canvas.shape[1] - (self._data.stop_s - t_s) * self._px_per_s)
+    def _column(self, t_s: float, data: TraceData) -> int:
+        return round(self._canvas.shape[1] - (data.stop_s - t_s) * self._px_per_s)
 
     # ---- Qt ------------------------------------------------------------------------------------
 
@@ -144,7 +143,7 @@ class TraceView(QWidget):
         image.setColorTable([QColor(c).rgb() for c in _COLOURS])
         painter.drawImage(area.topLeft(), image)
         self._paint_names(painter, area)
-        self._paint_events(painter, area, data.marks)
+        self._paint_events(painter, area, data)
         self._paint_axis(painter, area, data)
         self._paint_scale(painter, area)
         painter.end()
@@ -168,11 +167,11 @@ class TraceView(QWidget):
             )
             painter.drawText(QRect(2, top, NAMES_PX - 10, 16), Qt.AlignmentFlag.AlignVCenter, text)
 
-    def _paint_events(self, painter: QPainter, area: QRect, marks: tuple[Mark, ...]) -> None:
+    def _paint_events(self, painter: QPainter, area: QRect, data: TraceData) -> None:
         pen = QPen(QColor(_EVENT), 1, Qt.PenStyle.DashLine)
         free_from = area.left()
-        for mark in marks:
-            x = area.left() + self._column(mark.t_s)
+        for mark in data.marks:
+            x = area.left() + self._column(mark.t_s, data)
             if not area.left() <= x <= area.right():
                 continue
             painter.setPen(pen)
@@ -188,7 +187,7 @@ class TraceView(QWidget):
         painter.drawLine(area.left(), area.bottom() + 1, area.right(), area.bottom() + 1)
         first_s = data.stop_s - area.width() / self._px_per_s
         for t_s in np.arange(np.ceil(max(first_s, 0.0)), data.stop_s + 1e-9):
-            x = area.left() + self._column(float(t_s))
+            x = area.left() + self._column(float(t_s), data)
             painter.drawLine(x, area.bottom() + 1, x, area.bottom() + 4)
             text = f"{t_s:g} s"
             wide = painter.fontMetrics().horizontalAdvance(text)

@@ -49,6 +49,11 @@ class Watch:
         self.inlet.close()
 
 
+def _application() -> QApplication:
+    there = QApplication.instance()
+    return there if isinstance(there, QApplication) else QApplication(["phosphene"])
+
+
 def open_window(
     screen: str | None,
     operator_screen: str | None,
@@ -69,10 +74,7 @@ def open_window(
     ConfigError
         If the screen may not be used.
     """
-    app = QApplication.instance()
-    if not isinstance(app, QApplication):
-        app = QApplication(["phosphene"])
-    apply(app)
+    apply(_application())
     if trouble := speak(language):
         print(f"observer: {trouble}", file=sys.stderr)
     window = ObserverWindow(screen, operator_screen, keep_off=keep_off)
@@ -92,8 +94,7 @@ def watch(made: Watch) -> int:
         Exit status: 0; 1 after an error, which ends the process, so that nothing is shown.
     """
     no_core_dumps()
-    app = QApplication.instance()
-    assert app is not None  # noqa: S101 (its window is open)
+    app = _application()
     errors: list[BaseException] = []
 
     def excepthook(

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from phosphene.errors import ConfigError, problem
 from renderer.large.coder import LatentCoder
 from renderer.large.condition import Condition
 from renderer.large.euler import euler
@@ -85,7 +86,8 @@ def turbo_work(
     place = torch.device(device)
     generator = torch.Generator().manual_seed(seed)
     schedule = euler(read_noise_levels(SD_TURBO_SCHEDULER), steps)
-    assert schedule is not None  # noqa: S101  (only strength 0 has none)
+    if schedule is None:
+        raise ConfigError(problem("steps", steps, "1 or more", "Give another number."))
     side = int(unet.config.sample_size)
     x = torch.randn(1, int(unet.config.in_channels), side, side, generator=generator)
     width = int(unet.config.cross_attention_dim)

@@ -31,6 +31,22 @@ class _Flight:
     blind: Tensor | None
 
 
+@dataclass(frozen=True)
+class _Line:
+    """What stays the same while frames follow each other.
+
+    Attributes
+    ----------
+    table : Table
+        The steps that each of them takes.
+    first : Tensor (1, C, H, W)
+        What is shown until one has arrived.
+    """
+
+    table: Table
+    first: Tensor
+
+
 class StreamBatch:
     """Frames in flight, newest first.
 
@@ -48,8 +64,7 @@ class StreamBatch:
     def __init__(self, unet: nn.Module) -> None:
         self._unet = unet
         self._flights: list[_Flight] = []
-        self._table: Table | None = None
-        self._first: Tensor | None = None
+        self._line: _Line | None = None
         self.calls = 0
 
     def push(
@@ -68,24 +83,23 @@ class StreamBatch:
         Tensor (1, C, H, W)
             The frame that came in `len(table)` - 1 calls before; until there is one, the first.
         """
-        if self._table is not table:  # other steps or strength: what is in flight cannot go on
-            self.clear()
-            self._table = table
-        if len(table) > 1 and self._first is None:
-            self._first = denoise(self._unet, x, table, condition, fresh, guide, origin)
+        line = self._line
+        if line is None or line.table is not table:
+            self._flights = []  # other steps or strength: what is in flight cannot go on
+            first = x  # one step: every frame arrives at once
+            if len(table) > 1:
+                first = denoise(self._unet, x, table, condition, fresh, guide, origin)
+            line = self._line = _Line(table, first)
         blind = None
         if guide is not None and guide.residual == "self":
             blind = torch.zeros_like(x) if origin is None else origin
         entered = _Flight(x, torch.zeros_like(x), condition, fresh, guide, blind)
         done = self._advance([entered, *self._flights], table)
-        if done is not None:
-            return done
-        assert self._first is not None  # noqa: S101  (made above, where no frame can arrive yet)
-        return self._first
+        return line.first if done is None else done
 
     def clear(self) -> None:
         """Let go of all frames in flight."""
-        self._flights, self._first, self._table = [], None, None
+        self._flights, self._line = [], None
 
     def _advance(self, flights: list[_Flight], table: Table) -> Tensor | None:
         """Take every frame one step on; return the one that arrived."""

@@ -121,3 +121,10 @@ def test_arrays_and_description_must_agree() -> None:
     message = percept({"c": np.zeros(2, np.float32)}, {"c": ("c",)})
     with pytest.raises(MessageError, match="header describes"):
         encode(Message(message.header, {}))
+
+
+def test_a_header_of_another_kind_is_refused_by_name() -> None:
+    message = percept({}, {})
+    assert message.header_as(Percept) is message.header
+    with pytest.raises(MessageError, match=r"'Percept'.*Quality"):
+        message.header_as(Quality)
