@@ -41,6 +41,30 @@ class WaitPage(QWidget):
             page.addWidget(widget)
         page.addWidget(self.words, 1)
 
+    def tell_start(self) -> None:
+        """Say that a run is starting."""
+        self.tell(
+            tr("The run is starting"),
+            tr("The programs of the run are started. To give up, close the window."),
+            busy=True,
+        )
+        self.tell_words("")
+
+    def tell_finish(self) -> None:
+        """Say that a run is being wrapped up."""
+        self.tell(
+            tr("The run has ended"), tr("Recording and report are being finished."), busy=True
+        )
+
+    def tell_end(self, words: str, code: int | None, *, began: bool) -> None:
+        """Say how a run ended, and that nothing goes on any more."""
+        self.tell(
+            tr("The run has ended") if began else tr("The run did not begin"),
+            tr("Exit status {code}. F5 goes back to the set-up.", code=code),
+            busy=False,
+        )
+        self.tell_words(words)
+
     def tell(self, heading: str, hint: str, *, busy: bool) -> None:
         """Say what is going on, and what the operator can do."""
         self.heading.setText(heading)

@@ -170,12 +170,7 @@ class ConsoleWindow(QMainWindow):
         self._run_screen = value_of(given, SCREEN_OPTION) or self._screen
         self._began, self._out = False, None
         self._run = self._begin(given)
-        self.wait_page.tell(
-            tr("The run is starting"),
-            tr("The programs of the run are started. To give up, close the window."),
-            busy=True,
-        )
-        self.wait_page.tell_words("")
+        self.wait_page.tell_start()
         self._show(self.wait_page)
         self.wait_page.words.setFocus()
 
@@ -207,9 +202,7 @@ class ConsoleWindow(QMainWindow):
         if error is not None:
             self._fall(1)
             return
-        self.wait_page.tell(
-            tr("The run has ended"), tr("Recording and report are being finished."), busy=True
-        )
+        self.wait_page.tell_finish()
         self._show(self.wait_page)
         self.wait_page.words.setFocus()
 
@@ -235,12 +228,7 @@ class ConsoleWindow(QMainWindow):
             self._show(self._summary.widget())
             self._summary.focus_first()
             return
-        self.wait_page.tell(
-            tr("The run has ended") if self._began else tr("The run did not begin"),
-            tr("Exit status {code}. F5 goes back to the set-up.", code=code),
-            busy=False,
-        )
-        self.wait_page.tell_words(words)
+        self.wait_page.tell_end(words, code, began=self._began)
         self._show(self.wait_page)
 
     def _open_recording(self, folder: Path) -> None:
