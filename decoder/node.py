@@ -11,6 +11,7 @@ import numpy as np
 import zmq
 
 from decoder.flow import AckWindow
+from decoder.permission import Permission
 from decoder.window import WindowBuffer
 from phosphene.bundle import Bundle
 from phosphene.bus import Publisher, Puller, Pusher, Subscriber
@@ -20,13 +21,11 @@ from phosphene.errors import CausalityError, ConfigError, InputError, NodeError
 from phosphene.feedback.protocol import Protocol
 from phosphene.live_bundle import live_bundle
 from phosphene.manifest import REST
-from phosphene.messages import Array, Command, Credit, Features, Grant, Message, Percept
+from phosphene.messages import Array, Command, Credit, Features, Message, Percept
 from phosphene.node import NodeContext
 
 __all__ = ["DecoderNode", "build", "label_of"]
 
-GRANT_VALID_S = 1.0
-GRANT_PATIENCE_S = 5.0
 READY_TIMEOUT_S = 60.0
 OUTSTANDING = 32
 ACK_EVERY = 4
@@ -76,6 +75,12 @@ class DecoderNode:
         self._context, self._bundle, self._engine = context, bundle, engine
         self._lossless = context.plan.lossless
         self._window = WindowBuffer(bundle.manifest.window.length if bundle else 1)
+        protocol = context.plan.session.protocol
+        self._permission = Permission(
+            None if protocol is None else Protocol.of(protocol),
+            context.plan.speed,
+            bundle.manifest.window.period_s if bundle else 0.0,
+        )
         zmq_context = context.zmq
         self.grants = Subscriber(zmq_context, [context.endpoint("grants")], [b"grant"])
         self._features = Subscriber(zmq_context, [context.endpoint("acquisition")], [b"features"])
@@ -88,9 +93,6 @@ class DecoderNode:
             block=self._lossless,
             alive=lambda: context.beat(self.counts()),
         )
-        protocol = context.plan.session.protocol
-        self._protocol = None if protocol is None else Protocol.of(protocol)
-        self._grant: Grant | None = None
         self._waiting: deque[Message] = deque()
         self._flow = AckWindow(OUTSTANDING)
         self._last_seq = -1
@@ -145,47 +147,31 @@ class DecoderNode:
     def step(self) -> None:
         """Decode what is waiting as far as grant and flow control let it."""
         now = self._context.clock.now()
-        for message in self.grants.receive():
-            self._hear(message.header)
         for message in self._render_acks.receive():
             self._flow.acknowledge(message.header.count, message.header.epoch, now)
+        self._hear()
         self._waiting.extend(self._features.receive())
         for _ in range(AT_ONCE):
             if not self._waiting or not self._may_go_on():
                 break
             self._take(self._waiting.popleft())
+            self._hear()
         self._acknowledge(force=not self._waiting)
 
-    def _hear(self, grant: Grant) -> None:
-        """Take in what the gate says; after the participant's stop nothing of before is kept."""
-        self._grant = grant
-        if not self._stopped:
-            return
-        self._window.reset()
-        self._waiting.extend(self._features.receive())
-        while self._waiting:
-            self._take(self._waiting.popleft())
-
-    @property
-    def _stopped(self) -> bool:
-        return self._grant is not None and self._grant.phase == "stopped"
-
-    def _outside(self, t_data: float) -> bool:
-        """Return whether data of a time belong to no block of the protocol."""
-        return self._protocol is not None and self._protocol.block_at(t_data) is None
-
-    def _fresh(self) -> bool:
-        now = self._context.clock.now()
-        return self._grant is not None and now - self._grant.t_sent < GRANT_VALID_S
+    def _hear(self) -> None:
+        """Take in what the gate says; once somebody has halted it nothing of before is kept."""
+        for message in self.grants.receive():
+            if self._permission.hear(message.header):
+                self._window.forget()
+            if self._permission.stopped:
+                self._waiting.extend(self._features.receive())
+                while self._waiting:
+                    self._take(self._waiting.popleft())
 
     def _may_go_on(self) -> bool:
         """At full speed nothing is skipped: wait for room, and for a grant that is only delayed."""
-        if not self._lossless:
-            return True
         now = self._context.clock.now()
-        last = -np.inf if self._grant is None else self._grant.t_sent
-        delayed = not self._fresh() and now - last < GRANT_PATIENCE_S
-        return self._flow.room(now) and not delayed
+        return not self._lossless or (self._flow.room(now) and not self._permission.delayed(now))
 
     def _take(self, message: Message) -> None:
         header: Features = message.header
@@ -197,33 +183,43 @@ class DecoderNode:
             self._consumed = self._acked = -1
         self._last_seq = header.seq
         self._consumed = max(self._consumed, header.seq)
-        if self._stopped:
+        admitted = self._permission.admits(header, self._context.clock.now())
+        if not admitted:
+            self._window.forget()
+        if self._permission.stopped:
             self._counts["not_allowed"] += 1
-            return
-        window = self._windowed(message) if self._bundle is not None else None
-        if window is None:
-            return
-        allowed = self._fresh() and self._grant is not None and self._grant.decode
-        if not allowed or self._outside(header.t_data):
-            self._counts["not_allowed"] += 1
-            return
-        self._decode(header, window)
+        elif self._bundle is not None and self._usable(header, self._bundle):
+            self._work(message, self._bundle.manifest.window.delay_s, admitted=admitted)
 
-    def _windowed(self, message: Message) -> Array | None:
-        """Return the full window that ends with this message, if it may be decoded."""
+    def _work(self, message: Message, delay_s: float, *, admitted: bool) -> None:
+        """Decode the window that a volume completes, where that is allowed."""
         header: Features = message.header
+        if not admitted:
+            self._counts["not_allowed"] += 1
+        elif (window := self._windowed(message)) is not None:
+            seen_s = header.t_data - delay_s if header.t_event is None else header.t_event
+            if self._permission.shows(seen_s):
+                self._decode(header, window, seen_s)
+            else:
+                self._counts["not_allowed"] += 1
+
+    def _usable(self, header: Features, bundle: Bundle) -> bool:
+        """Return whether a volume is ready and follows the bundle's mask."""
         if not header.ready:
             self._counts["not_ready"] += 1
-            return None
-        assert self._bundle is not None  # noqa: S101
-        if header.mask_hash != self._bundle.manifest.mask_hash:
+            return False
+        if header.mask_hash != bundle.manifest.mask_hash:
             self._refuse(
                 f"features follow mask {header.mask_hash[:12]}, the bundle was fitted on "
-                f"{self._bundle.manifest.mask_hash[:12]}: quality control only"
+                f"{bundle.manifest.mask_hash[:12]}: quality control only"
             )
-            return None
+            return False
+        return True
+
+    def _windowed(self, message: Message) -> Array | None:
+        """Return the full window that ends with this message, if there is one."""
         try:
-            return self._window.push(header.index, message.arrays["x"])
+            return self._window.push(message.header.index, message.arrays["x"])
         except (CausalityError, InputError) as error:
             self._refuse(str(error))
             return None
@@ -233,7 +229,7 @@ class DecoderNode:
             self._context.note = why
         self._counts["refused"] += 1
 
-    def _decode(self, header: Features, window: Array) -> None:
+    def _decode(self, header: Features, window: Array, seen_s: float) -> None:
         assert self._bundle is not None  # noqa: S101
         assert self._engine is not None  # noqa: S101
         manifest = self._bundle.manifest
@@ -246,7 +242,6 @@ class DecoderNode:
         # What is no number is no confidence.
         raw = float(result["confidence"].reshape(-1)[0])
         confidence = min(max(raw, 0.0), 1.0) if np.isfinite(raw) else 0.0
-        seen_s = header.t_data - manifest.window.delay_s
         percept = self._context.message(
             Percept,
             t_acquired=header.t_acquired,
@@ -254,7 +249,7 @@ class DecoderNode:
             dims={"z": ("channel", "y", "x"), "c": ("c",)},
             index=header.index,
             t_data=header.t_data,
-            t_seen=seen_s if header.t_event is None else header.t_event,
+            t_seen=seen_s,
             t_features=header.t_sent,
             confidence=confidence,
             label=label_of(probabilities, confidence),

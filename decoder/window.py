@@ -46,11 +46,9 @@ class WindowBuffer:
         """How often a gap began the window anew."""
         return self._gaps
 
-    def reset(self) -> None:
-        """Begin a new run."""
+    def forget(self) -> None:
+        """Begin the window anew; what was held is gone, and that is no gap in the data."""
         self._held.clear()
-        self._last = None
-        self._gaps = 0
 
     def push(self, index: int, x: Array) -> npt.NDArray[np.float32] | None:
         """Take in the next volume.
@@ -80,7 +78,7 @@ class WindowBuffer:
         if self._held and x.shape != self._held[-1].shape:
             allowed = str(self._held[-1].shape)
             raise InputError(problem("x", x.shape, allowed, "Keep to one mask."))
-        if self._last is not None and index != self._last + 1:
+        if self._held and index != (self._last or 0) + 1:
             self._held.clear()
             self._gaps += 1
         self._last = index

@@ -63,8 +63,19 @@ def test_gap_begins_anew_and_is_counted() -> None:
     window = buffer.push(4, np.full(1, 2.0))
     assert window is not None and window.tolist() == [[1.0, 2.0]]
     assert buffer.gaps == 1
-    buffer.reset()
-    assert buffer.gaps == 0 and buffer.push(0, np.zeros(1)) is None
+
+
+def test_what_is_forgotten_is_in_no_window_and_no_gap() -> None:
+    buffer = WindowBuffer(2)
+    buffer.push(0, np.zeros(1))
+    buffer.forget()
+    assert buffer.push(4, np.full(1, 4.0)) is None
+    window = buffer.push(5, np.full(1, 5.0))
+    assert window is not None and window.tolist() == [[4.0, 5.0]]
+    assert buffer.gaps == 0
+    buffer.forget()
+    with pytest.raises(CausalityError, match="above 5"):
+        buffer.push(5, np.zeros(1))
 
 
 def test_disorder_is_refused() -> None:
