@@ -28,7 +28,8 @@ NAMED = {
 }
 """Packages whose import has another name than what is installed."""
 IMPORT = re.compile(
-    r"^(?P<indent>[ ]*)(?:from (?P<of>\w[\w.]*) import|import (?P<plain>\w[\w.]*)(?: as \w+)?(?: *#.*)?$"
+    r"^(?P<indent>[ ]*)(?:from (?P<of>\w[\w.]*) import"
+    r"|import (?P<plain>\w[\w.]*)(?: as \w+)?(?: *#.*)?$"
     r"|.*\b(?:import_module|importorskip|find_spec)\(\"(?P<named>\w[\w.]*)\")",
     re.MULTILINE,
 )
