@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gui.summary.erasing import goes, stays
 from gui.texts import told, tr
 from phosphene.errors import SealError
-from phosphene.recorder.names import number_of
+from phosphene.seal.leftovers import NOTHING, Leftovers, is_ours, leftovers_of
 from phosphene.seal.places import note
 from phosphene.seal.purge import Candidate, candidates, erase
 
@@ -30,11 +31,14 @@ class Choice:
         Its recordings that can be erased.
     obstacles : tuple of str
         Why others cannot.
+    beside : Leftovers
+        What lies beside them.
     """
 
     run: str
     files: tuple[Candidate, ...]
     obstacles: tuple[str, ...] = ()
+    beside: Leftovers = NOTHING
 
     @property
     def sealed(self) -> bool:
@@ -43,10 +47,7 @@ class Choice:
 
     @property
     def question(self) -> str:
-        """The question before anything is deleted."""
-        names = ", ".join(found.path.name for found in self.files)
-        asked = tr("Delete this run for ever, with its report and what lies beside it? {files}",
-                   files=names)  # fmt: skip
+        """The question before anything is deleted: what goes and what stays."""
         how = (
             tr("The keys in the sealed recording are overwritten first: nobody can open it any "
                "more, whatever the disk keeps.")
@@ -54,7 +55,10 @@ class Choice:
             else tr("The recording is not sealed: it is deleted, but its blocks may stay readable "
                     "on the disk.")
         )  # fmt: skip
-        return "\n\n".join([asked, how, tr("Copies elsewhere are not reached.")])
+        recordings = [found.path for found in self.files]
+        folder = recordings[0].parent if recordings else Path()
+        parts = [goes(folder, recordings, self.beside), [how], stays(folder, self.beside)]
+        return "\n\n".join([tr("Delete this run for ever?"), *("\n".join(part) for part in parts)])
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,15 @@ def choice_of(folder: Path, run: str) -> Choice:
     """
     files, obstacles = [], []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        for found in candidates(path) if number_of(path) is not None else ():
+        for found in candidates(path) if is_ours(path) else ():
             if found.run not in ("", run):
                 continue
             if found.obstacle:
                 obstacles.append(f"{path.name}: {told(found.obstacle)}")
             else:
                 files.append(found)
-    return Choice(run, tuple(files), tuple(obstacles))
+    beside = leftovers_of(folder, [found.path for found in files]) if files else NOTHING
+    return Choice(run, tuple(files), tuple(obstacles), beside)
 
 
 def delete(choice: Choice, write: Note = note) -> Deleted:
@@ -101,7 +106,7 @@ def delete(choice: Choice, write: Note = note) -> Deleted:
     troubles: list[str] = list(choice.obstacles)
     for found in choice.files:
         try:
-            files = erase(found)
+            erased = erase(found)
         except OSError as error:
             troubles.append(tr("{file}: NOT erased: {why}", file=found.path.name,
                                why=error.strerror or error))  # fmt: skip
@@ -109,9 +114,10 @@ def delete(choice: Choice, write: Note = note) -> Deleted:
         except SealError as error:
             troubles.append(told(str(error)))
             continue
-        gone += files
+        gone += erased.gone
+        troubles += erased.troubles
         why = write("erased", None, why=WHY, run=found.run, recording=found.id,
-                    sealed=str(found.sealed).lower(), files=str(len(files)))  # fmt: skip
+                    sealed=str(found.sealed).lower(), files=str(len(erased.gone)))  # fmt: skip
         troubles += [told(why)] if why else []
     return Deleted(tuple(gone), tuple(troubles))
 

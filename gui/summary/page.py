@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices
 from PySide6.QtWidgets import QMessageBox, QWidget
 
+from gui.controls import question
 from gui.palette import DIM
 from gui.replay.dialogs import choose
 from gui.replay.keyring import Keyring
@@ -152,19 +153,9 @@ class SummaryPage(SummaryFrame):
     def _ask_delete(self) -> None:
         if self._shown is None or self.question is not None:
             return
-        box = QMessageBox(
-            QMessageBox.Icon.Warning,
-            tr("Delete this run?"),
-            self._shown.choice.question,
-            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
-            self,
-        )
-        box.setDefaultButton(QMessageBox.StandardButton.No)
-        box.setEscapeButton(QMessageBox.StandardButton.No)
+        box = question(self, tr("Delete this run?"), self._shown.choice.question)
+        box.setIcon(QMessageBox.Icon.Warning)
         box.setTextFormat(Qt.TextFormat.PlainText)
-        # Not modal: blanking must go on working while the question stands.
-        box.setModal(False)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.finished.connect(self._delete_answered)
         self.question = box
         box.show()

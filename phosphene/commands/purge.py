@@ -23,6 +23,11 @@ _CURE = (
     "without --yes from a terminal"
 )
 
+_STAYS = (
+    "the audit log stays: no data and no picture, but whose run it was, who saw it, and that it "
+    "was erased; so do decoders and consents elsewhere, and all copies"
+)
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("where", type=Path, help="recording, or folder with all folders below it")
@@ -53,6 +58,8 @@ def _run(arguments: argparse.Namespace) -> int:
         elif wanted:
             print(f"{found.path}: {_words(found)}")
             chosen.append(found)
+    if chosen:
+        _tell_beside(chosen)
     trouble = "" if arguments.now or arguments.clock_checked else _clock(now, seen)
     if arguments.yes and not arguments.dry_run and not arguments.now and not trouble:
         # The next one finds in the log what time it was now, also where nothing is due.
@@ -78,6 +85,27 @@ def _words(found: Candidate) -> str:
     kind = "sealed" if found.sealed else "NOT sealed, can only be deleted"
     until = f"kept until {found.keep_until:%Y-%m-%d %H:%M %Z}" if found.keep_until else "no limit"
     return f"run {found.run or 'unknown'}, {kind}, {until}"
+
+
+def _tell_beside(chosen: Sequence[Candidate]) -> None:
+    """Say what else goes with the recordings, and what stays."""
+    from phosphene.seal.leftovers import leftovers_of, short_names
+
+    going = [found.path for found in chosen]
+    for folder in dict.fromkeys(path.parent for path in going):
+        try:
+            beside = leftovers_of(folder, going)
+        except OSError as error:
+            print(f"{folder}: {error.strerror}")
+            continue
+        if beside.waits:
+            print(f"{folder}: what lies beside stays until its other recordings are erased, too")
+        if beside.goes:
+            print(f"{folder}: with it go {', '.join(short_names(folder, beside.goes))}")
+        if beside.stays:
+            print(f"{folder}: not of the run, stays: "
+                  f"{', '.join(short_names(folder, beside.stays))}")  # fmt: skip
+    print(_STAYS)
 
 
 def _clock(now: datetime, seen: Sequence[Candidate]) -> str:
@@ -113,24 +141,27 @@ def _erase(found: Candidate, why: str) -> bool:
     from phosphene.seal.purge import erase
 
     try:
-        gone = erase(found)
+        erased = erase(found)
     except OSError as error:
         print(f"{found.path}: NOT erased: {error.strerror}")
         return False
     except SealError as error:
         print(error)
         return False
-    beside = f" and {len(gone) - 1} files beside it" if len(gone) > 1 else ""
+    count = len(erased.gone)
+    beside = f" and {count - 1} files beside it" if count > 1 else ""
     print(f"{found.path}: erased{beside}")
+    for trouble in erased.troubles:
+        print(trouble)
     _tell_log(
         "erased",
         why=why,
         run=found.run,
         recording=found.id,
         sealed=str(found.sealed).lower(),
-        files=str(len(gone)),
+        files=str(count),
     )
-    return True
+    return not erased.troubles
 
 
 PURGE = CliCommand("purge", "erase recordings whose time is over", _configure, _run)

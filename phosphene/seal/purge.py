@@ -13,25 +13,13 @@ from datetime import datetime
 from pathlib import Path
 
 from phosphene.errors import PhospheneError, SealError
-from phosphene.recorder.names import number_of, recordings_in
 from phosphene.recorder.reader import start_of
 from phosphene.recorder.recover import being_written
 from phosphene.seal.erase import erase_keys, sync_folder
+from phosphene.seal.leftovers import is_ours, leftovers_of, remove
 from phosphene.seal.opening import is_sealed, sealed_header
 
-__all__ = ["Candidate", "candidates", "erase"]
-
-COMPANIONS = (
-    "report.html",
-    "report.json",
-    "preview.mp4",
-    "volumes.csv",
-    "tmap-*.nii.gz",
-    "logs/*.log",
-    "*.scores",
-    "*.scores.sealed",
-)
-"""What a run leaves beside its recordings."""
+__all__ = ["Candidate", "Erased", "candidates", "erase"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +57,22 @@ class Candidate:
         return self.keep_until is not None and now >= self.keep_until
 
 
+@dataclass(frozen=True)
+class Erased:
+    """What came of erasing a recording.
+
+    Attributes
+    ----------
+    gone : tuple of Path
+        All files that are gone, the recording first.
+    troubles : tuple of str
+        What beside it is still there, and why.
+    """
+
+    gone: tuple[Path, ...]
+    troubles: tuple[str, ...] = ()
+
+
 def candidates(where: Path) -> Iterator[Candidate]:
     """Yield the recordings of a file, or of a folder and all below it; no link is followed."""
     if where.is_symlink() and where.is_file():
@@ -78,21 +82,29 @@ def candidates(where: Path) -> Iterator[Candidate]:
         yield _candidate(where) or _told_only(where, "is not a recording of ours")
         return
     for path in sorted(where.rglob("recording*.mcap*")):
-        if path.is_file() and not path.is_symlink() and (found := _candidate(path)):
+        if path.suffix in (".toml", ".json") or path.is_symlink() or not path.is_file():
+            continue  # a consent may have a recording's name
+        if found := _candidate(path):
             yield found
 
 
 def _candidate(path: Path) -> Candidate | None:
     """Judge a file; None for one that only has a similar name."""
     try:
-        if being_written(path):
+        if being_written(path) or being_written(_source_of(path)):
             return _judged(path, "is being written")
         return _judged(path, "")
     except OSError as error:
         return _told_only(path, f"cannot be judged: {error.strerror}")
     except (PhospheneError, ValueError) as error:
-        ours = number_of(path) is not None and not being_written(path)
+        ours = is_ours(path) and not being_written(path)
         return _told_only(path, f"cannot be judged: {error}", unreadable=ours)
+
+
+def _source_of(path: Path) -> Path:
+    """Return what a repair reads while it writes a file; otherwise the file itself."""
+    source = path.with_name(path.name.removesuffix(".repair") + ".part")
+    return source if path.name.endswith(".repair") and source.is_file() else path
 
 
 def _told_only(path: Path, obstacle: str, *, unreadable: bool = False) -> Candidate:
@@ -105,7 +117,7 @@ def _judged(path: Path, obstacle: str) -> Candidate | None:
         core = header.core
         return Candidate(path, True, core.id, core.run, header.keep_until, obstacle)
     start = start_of(path)
-    if start is None and number_of(path) is None:
+    if start is None and not is_ours(path):
         return None
     told = "" if start is None else start.facts.get("keep_until", "")
     until = datetime.fromisoformat(told) if told else None
@@ -114,45 +126,32 @@ def _judged(path: Path, obstacle: str) -> Candidate | None:
     return Candidate(path, False, "", start.run if start else "", until, obstacle)
 
 
-def erase(found: Candidate) -> list[Path]:
+def erase(found: Candidate) -> Erased:
     """Erase a recording, and what its run left beside it once no recording is there any more.
-
-    Returns
-    -------
-    list of Path
-        All files that are gone.
 
     Raises
     ------
     OSError
-        If a file cannot be written or deleted.
+        If the recording cannot be written or deleted.
     SealError
         If it is no recording of ours, or another one than when it was judged.
     """
     path = found.path
     if _candidate(path) != found:
         raise SealError(f"{path}: has changed meanwhile; nothing is erased")
-    if number_of(path) is None and "recording" not in path.name:
+    if not is_ours(path) and "recording" not in path.name:
         raise SealError(f"{path}: not a recording's name; nothing is erased")
     if found.sealed:
         erase_keys(path)
-    gone = [path]
     path.unlink()
     folder = path.parent
-    if not recordings_in(folder) and number_of(path) is not None:
-        for beside in _companions(folder):
-            beside.unlink()
-            gone.append(beside)
-    sync_folder(folder)
-    return gone
-
-
-def _companions(folder: Path) -> list[Path]:
-    """Return the files that a run left, never what a link leads to outside the folder."""
-    real = folder.resolve()
-    return [
-        beside
-        for pattern in COMPANIONS
-        for beside in sorted(folder.glob(pattern))
-        if beside.is_file() and beside.parent.resolve().is_relative_to(real)
-    ]
+    gone, troubles = [path], []
+    try:
+        if is_ours(path):
+            beside, troubles = remove(folder, leftovers_of(folder).goes)
+            gone += beside
+        sync_folder(folder)
+    except OSError as error:
+        # The recording is gone, which the log has to tell.
+        troubles.append(f"{folder}: {error.strerror}")
+    return Erased(tuple(gone), tuple(troubles))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,13 @@ import pytest
 
 from gui.replay.rights import Rights
 from gui.summary.diary import diary_of
+from gui.summary.erasing import goes
 from gui.summary.export import eeg_command, export_report, unmarked, why_no_export
 from gui.summary.figures import read_report, tables_html, tables_of
 from gui.summary.gather import gather
 from gui.summary.keep import choice_of, delete, keep
 from gui.summary.words import COUNTS, SCORES, STAGES
+from gui.texts import use
 from phosphene.errors import ConsentError, InputError, RecordingError, SealError
 from phosphene.marking import LABEL
 from phosphene.recorder.writer import RecordingFile
@@ -22,6 +26,7 @@ from phosphene.report import words as report_words
 from phosphene.report.accuracy import SCORES as SCORED
 from phosphene.report.html import SCORE_NAMES
 from phosphene.seal.keys import StewardKey
+from phosphene.seal.leftovers import COPIES, MADE, Leftovers
 from phosphene.seal.opening import sealed_header
 from phosphene.seal.places import LOG, note
 from tests.unit.replay_bench import NOW, run_messages, start_of_run, write
@@ -52,6 +57,12 @@ def report(**more: Any) -> dict[str, Any]:
         "accuracy": {"two_way": 0.71, "detail": {"two_way": SCORE, "auc": None}, "reasons": {}},
         "reasons": {},
     } | more  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def english_again() -> Iterator[None]:
+    yield
+    use("en")
 
 
 def cells(tables: list[Any], heading: str) -> list[tuple[str, ...]]:
@@ -174,6 +185,42 @@ def test_deleting_a_sealed_run_erases_its_keys_first(tmp_path: Path) -> None:
     assert line[0] == "erased"
     assert line[-1]["run"] == "run-1"
     assert line[-1]["sealed"] == "true"
+
+
+def test_the_question_says_in_plain_words_what_goes_and_what_stays(tmp_path: Path) -> None:
+    write(tmp_path, run_messages())
+    for name in ("logs/gate.log", "bundle/manifest.json", "bundle/model.onnx", "consent.toml",
+                 "report.html", "report.json", "preview.mp4", "notes.txt"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('scopes = ["record_brain"]')
+    asked = choice_of(tmp_path, "run-1").question
+    goes, stays = asked.split("This stays:")
+    for words in ("the recording: recording.mcap", "the report: report.html, report.json",
+                  "the film: preview.mp4", "what the programs wrote down: logs/ (1)",
+                  "the copy of the decoder: bundle/ (2)", "the copy of the consent: consent.toml",
+                  "may stay readable on the disk"):  # fmt: skip
+        assert words in goes
+    for words in ("the audit log", "outside of this folder", "not of the run: notes.txt"):
+        assert words in stays
+    use("ja")
+    assert "consent" not in choice_of(tmp_path, "run-1").question.replace("consent.toml", "")
+
+
+def test_every_file_that_goes_has_a_name_for_people(tmp_path: Path) -> None:
+    names = [*MADE, *COPIES, "recording.mcap.part.damaged", "logs/x.log", "bundle/y"]
+    files = [tmp_path / name.replace("*", "x") for name in names]
+    lines = "\n".join(goes(tmp_path, [], Leftovers(tuple(files), ())))
+    for file in files:
+        assert (file.name if file.parent == tmp_path else f"{file.parent.name}/ (1)") in lines
+    assert "stay until it is deleted" in goes(tmp_path, files, Leftovers((), (), waits=True))[-1]
+
+
+def test_deleting_takes_the_damaged_original_of_a_repair(tmp_path: Path) -> None:
+    path = write(tmp_path, run_messages())
+    shutil.copy(path, tmp_path / "recording.mcap.part.damaged")
+    (tmp_path / "logs").mkdir()
+    assert delete(choice_of(tmp_path, "run-1"), lambda *_a, **_k: "").troubles == ()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_deleting_takes_this_run_and_leaves_others(tmp_path: Path) -> None:
