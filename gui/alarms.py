@@ -101,7 +101,7 @@ def alarms(board: Board, state: State, unit: str, now_s: float) -> list[Alarm]:
         found.append(Alarm("high", board.trouble))
     if state in ("RUNNING", "PAUSED", "BLANKED"):
         found += _about_data(board, unit, now_s)
-        found += _about_nodes(board.peers, flowing=board.flowing)
+        found += _about_nodes(board.peers)
     if state == "BLANKED":
         found.append(_about_blank(board))
     elif state == "RUNNING":
@@ -204,8 +204,8 @@ def _late(board: Board, unit: str, now_s: float) -> Alarm | None:
     return None
 
 
-def _about_nodes(peers: tuple[Peer, ...], *, flowing: bool) -> Iterator[Alarm]:
-    """Word what is wrong with nodes; before the first data they only tell how far they are."""
+def _about_nodes(peers: tuple[Peer, ...]) -> Iterator[Alarm]:
+    """Word what is wrong with nodes; one that starts only tells how far it is."""
     gate = next((p for p in peers if p.name == "gate"), None)
     if gate is not None and gate.health == "silent":
         # All beats come through the gate: without it nothing is known of the others.
@@ -215,7 +215,7 @@ def _about_nodes(peers: tuple[Peer, ...], *, flowing: bool) -> Iterator[Alarm]:
         if peer.health == "silent":
             yield _mute(peer)
         elif peer.note and peer.health in ("noted", "starting"):
-            level: AlarmLevel = "medium" if flowing and peer.health == "noted" else "info"
+            level: AlarmLevel = "medium" if peer.health == "noted" else "info"
             yield Alarm(level, f"{peer.name}: {told(peer.note)}", logged=True)
 
 

@@ -46,7 +46,7 @@ from phosphene.sink.state import FRESH_S
 if TYPE_CHECKING:
     from gui.eeg.board import EegBoard
 
-__all__ = ["MOST_LOG_LINES", "WARNED", "RunModel"]
+__all__ = ["MOST_LOG_LINES", "RunModel"]
 
 GRANT_FRESH_S = 1.0
 MOST_PERCEPTS = 128
@@ -57,8 +57,6 @@ FEEDBACK_FRESH_S = 3.0
 MARKERS = "gate"
 """Events of this producer are the operator's markers: nothing that was shown."""
 _VIEWS = {"operator": mark("operator's"), "self": mark("participant's")}
-WARNED = "▲ "
-"""Begins the lines of the log that are warnings."""
 _T = TypeVar("_T")
 
 
@@ -121,6 +119,8 @@ class RunModel:
         else:
             kind = topic_of(header).decode()
             self._flows[kind] = Flow(self._flows.get(kind, Flow()).messages + 1, header.t_sent)
+        if isinstance(header, (Features, Quality)):
+            self._peers.begin(header.t_sent)
         if isinstance(header, Frame):
             self._take_frame(source, header, message, now_s)
         elif isinstance(header, View):
@@ -206,11 +206,8 @@ class RunModel:
             self._log.append(tr("{view} view: {words}", view=tr(_VIEWS[sink.name]), words=words))
 
     def _take_beat(self, header: Beat) -> None:
-        # A window tells itself nothing; what is said before the first data is no warning yet.
-        if header.producer != "gui":
-            flowing = self._features is not None or self._curves.newest
-            for line in self._peers.on_beat(header):
-                self._log.append(f"{WARNED}{line}" if flowing else line)
+        if header.producer != "gui":  # a window tells itself nothing
+            self._log.extend(self._peers.on_beat(header))
 
     def _note_samples(self, now_s: float) -> None:
         """Note when the count of samples has grown, whether or not they are shown here."""
@@ -317,7 +314,7 @@ class RunModel:
                 since_s=self._since_s,
                 phase="" if view is None or _silent(view, now_s) else view.phase,
                 recorded=self._disk.of(self._peers, now_s) if self._recorded else Recorded(),
-                pace=self._pace.look(self._curves, operator, self._percepts, now_s),
+                pace=self._pace.look(self._curves, operator, self._percepts, self._truth, now_s),
                 feedback=self._fresh_feedback(now_s),
                 feedback_passes=any(
                     v.feedback and not _silent(v, now_s) for v in self._views.values()

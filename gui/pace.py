@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gui.curves import Curves
+from gui.seen import Timeline
+from phosphene.messages import Percept
 from phosphene.sink import Showing
 
 __all__ = ["Pace", "PaceWatch"]
@@ -25,7 +27,7 @@ class Pace:
         Latency that is no reason to worry: one step of volumes, half a second of samples.
     slow_s, unsure_s : float
         For how many seconds latency has been above the budget, and pictures have stayed away for
-        want of confidence.
+        want of confidence though there was something to decode.
     """
 
     latency_ms: float | None = None
@@ -48,7 +50,12 @@ class PaceWatch:
         self._since_s: dict[str, float] = {}
 
     def look(
-        self, curves: Curves, operator: Showing, percepts: Container[int], now_s: float
+        self,
+        curves: Curves,
+        operator: Showing,
+        percepts: Mapping[int, Percept],
+        truth: Timeline,
+        now_s: float,
     ) -> Pace:
         """Return how it is at `now_s` (LSL clock, seconds).
 
@@ -58,8 +65,10 @@ class PaceWatch:
             Latencies and steps.
         operator : Showing
             The operator's view.
-        percepts : container of int
-            Numbers of the percepts that are known.
+        percepts : mapping of int to Percept
+            The percepts that are known, by their numbers.
+        truth : Timeline
+            What was shown, as far as it is known.
         now_s : float
             Present time.
         """
@@ -67,7 +76,9 @@ class PaceWatch:
         budget_ms = 1000 * step_s if self._volumes and step_s else SAMPLES_BUDGET_MS
         slow = operator.passing and latency_ms is not None and latency_ms > budget_ms
         frame = operator.frame
-        unsure = frame is not None and frame.state == "neutral" and frame.percept_seq in percepts
+        neutral = frame is not None and frame.state == "neutral"
+        percept = percepts.get(frame.percept_seq) if frame is not None and neutral else None
+        unsure = percept is not None and _expected(percept, truth)
         return Pace(
             latency_ms, budget_ms,
             self._held_s("slow", now_s, holds=slow), self._held_s("unsure", now_s, holds=unsure),
@@ -79,3 +90,8 @@ class PaceWatch:
             self._since_s.pop(name, None)
             return 0.0
         return now_s - self._since_s.setdefault(name, now_s)
+
+
+def _expected(percept: Percept, truth: Timeline) -> bool:
+    """Tell whether a picture could come: not of rest, nor of what was before the recording."""
+    return percept.t_seen >= 0.0 and truth.at(percept.t_seen).kind != "rest"

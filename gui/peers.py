@@ -8,13 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from gui.notes import is_news
 from phosphene.messages import Beat
 
-__all__ = ["SUPERVISOR", "Health", "Peer", "Peers"]
+__all__ = ["SUPERVISOR", "WARNED", "Health", "Peer", "Peers"]
 
 SUPERVISOR = "supervisor"
 _SILENT_S = 1.5
 """The gate passes beats on at least twice a second."""
+_SETTLED_S = 1.0
+"""What a node tells so long after the first data is no longer about how the run starts."""
+WARNED = "▲ "
+"""Begins the lines of the log that are warnings."""
 
 Health = Literal["unknown", "starting", "fine", "noted", "silent", "ended"]
 
@@ -28,8 +33,9 @@ class Peer:
     name : str
         Name of the node.
     health : str
-        ``unknown`` (never heard), ``starting``, ``fine``, ``noted`` (it works but has something to
-        tell), ``silent`` (no sign of life) or ``ended``.
+        ``unknown`` (never heard), ``starting`` (or still telling what it said when data began),
+        ``fine``, ``noted`` (it works but has something to tell), ``silent`` (no sign of life) or
+        ``ended``.
     note : str
         What it has to tell and the operator has not acknowledged.
     silent_s : float
@@ -76,9 +82,18 @@ class Peers:
     def __init__(self, names: Sequence[str]) -> None:
         self._names = [*names, SUPERVISOR]
         self._known: dict[str, _Known] = {}
+        self._begun_s: float | None = None
+
+    def begin(self, t_sent: float) -> None:
+        """Note when data were sent (LSL clock, seconds): the first time counts."""
+        if self._begun_s is None:
+            self._begun_s = t_sent
 
     def on_beat(self, beat: Beat) -> list[str]:
-        """Take in a beat; return lines for the log: each sentence, and a new note."""
+        """Take in a beat; return lines for the log: each sentence, and a new note.
+
+        Those that warn begin with `WARNED`; what is said while the run starts is no warning yet.
+        """
         known = self._known.get(beat.producer)
         before = "" if known is None else known.beat.note
         if known is None:
@@ -88,7 +103,11 @@ class Peers:
         lines = list(beat.sentences)
         if beat.note and _same(beat.note) != _same(before) and beat.note not in lines:
             lines.append(beat.note)
-        return [f"{beat.producer}: {line}" for line in lines]
+        settled = self._settled(beat)
+        return [
+            f"{WARNED if settled and not is_news(line) else ''}{beat.producer}: {line}"
+            for line in lines
+        ]
 
     def peers(self, now_s: float) -> list[Peer]:
         """Return every node of the run as it is at `now_s` (LSL clock, seconds)."""
@@ -115,8 +134,14 @@ class Peers:
             return Peer(name, "unknown")
         beat = known.beat
         silent_s = max(0.0, now_s - beat.t_sent)
-        note = "" if _same(beat.note) == _same(known.seen) else beat.note
-        return Peer(name, _health(beat, silent_s, note), note, silent_s, known.restarts)
+        told = _same(beat.note) == _same(known.seen) or is_news(beat.note)
+        note = "" if told else beat.note
+        health = _health(beat, silent_s, note, settled=self._settled(beat))
+        return Peer(name, health, note, silent_s, known.restarts)
+
+    def _settled(self, beat: Beat) -> bool:
+        """Tell whether a beat was sent well after the first data."""
+        return self._begun_s is not None and beat.t_sent > self._begun_s + _SETTLED_S
 
 
 def _same(note: str) -> str:
@@ -124,11 +149,13 @@ def _same(note: str) -> str:
     return re.sub(r"\d+(?= s\b)", "#", note)
 
 
-def _health(beat: Beat, silent_s: float, note: str) -> Health:
+def _health(beat: Beat, silent_s: float, note: str, *, settled: bool) -> Health:
     if beat.state in ("done", "stopped"):
         return "ended"
     if silent_s > _SILENT_S:
         return "silent"
     if beat.state in ("starting", "ready"):
         return "starting"
-    return "noted" if note else "fine"
+    if not note:
+        return "fine"
+    return "noted" if settled else "starting"

@@ -13,6 +13,9 @@ __all__ = ["Scan", "Tally", "scan_facts", "tr_differs"]
 
 _TR_TOLERANCE = 0.02
 _TR_TOLERANCE_S = 0.02
+_TR_VOLUMES = 7
+"""Volumes from which on the measured time is told: the first ones may have waited for a program
+that was still starting, and come in a bunch."""
 
 _FROM_BRIDGE: dict[str, tuple[str, ...]] = {
     mark("duplicates"): ("duplicates",),
@@ -95,6 +98,8 @@ def scan_facts(values: Mapping[str, float], taken: int | None, peers: Peers) -> 
 def tr_differs(scan: Scan) -> bool:
     """Tell whether the volumes come clearly faster or slower than announced."""
     if scan.tr_announced_s is None or scan.tr_measured_s is None:
+        return False
+    if scan.volumes is not None and scan.volumes < _TR_VOLUMES:
         return False
     allowed_s = max(_TR_TOLERANCE_S, _TR_TOLERANCE * scan.tr_announced_s)
     return abs(scan.tr_measured_s - scan.tr_announced_s) > allowed_s

@@ -20,7 +20,8 @@ from gui.facts import Board
 from gui.freshness import Freshness
 from gui.latch import Latch
 from gui.marker_box import MarkerBox
-from gui.model import WARNED, RunModel
+from gui.model import RunModel
+from gui.peers import WARNED
 from gui.pictures_side import PicturesSide
 from gui.recording_lamp import lamp_words
 from gui.reflex import Reflex

@@ -276,18 +276,20 @@ def beat(
 
 def test_the_health_of_a_node_comes_from_its_beats() -> None:
     model = RunModel(plan().model_copy(update={"nodes": ("bridge", "decoder", "gate", "gui")}))
+    model.take([features(5.0, 0)], 5.0)
     model.take([beat(9.0, "bridge", note="file 7 left out"), beat(7.0, "decoder")], 9.0)
     model.take([beat(9.0, "gate", state="starting"), beat(9.0, "gui", note="mine")], 9.0)
     healths = {p.name: p.health for p in model.board(9.1).peers}
     assert healths == {
         "bridge": "noted", "decoder": "silent", "gate": "starting", "supervisor": "unknown",
     }  # fmt: skip
-    assert [line for line in model.log_lines() if "left out" in line] == ["bridge: file 7 left out"]
+    told = [line for line in model.log_lines() if "left out" in line]
+    assert told == ["▲ bridge: file 7 left out"]
     model.take([beat(9.2, "bridge", note="file 7 left out")], 9.2)
     assert model.log_lines() == [], "a note is told once"
     model.take([beat(9.3, "bridge", note="no data for 3 s")], 9.3)
     model.take([beat(9.4, "bridge", note="no data for 4 s")], 9.4)
-    assert model.log_lines() == ["bridge: no data for 3 s"], "it only goes on counting"
+    assert model.log_lines() == ["▲ bridge: no data for 3 s"], "it only goes on counting"
     model.acknowledge()
     assert model.board(9.4).peers[0].health == "fine"
     model.take([beat(9.5, "bridge", note="file 8 left out")], 9.5)

@@ -23,7 +23,7 @@ from gui.region_grid import RegionGrid, labels_on
 from gui.requests import Requests
 from gui.run_state import run_state
 from gui.scanner import Scan
-from gui.seen import Seen
+from gui.seen import Seen, Timeline
 from gui.slices import PEAK, cut
 from gui.spectra import LEAST_POINTS, amplitudes
 from gui.viewers.state import ViewerState
@@ -130,14 +130,14 @@ class Late(Curves):
 
 def test_latency_is_an_alarm_once_it_has_lasted() -> None:
     watch, curves = PaceWatch(volumes=True), Late(2500.0)
-    assert watch.look(curves, PASSING, (), 10.0) == Pace(2500.0, 2000.0, 0.0, 0.0)
-    slow = watch.look(curves, PASSING, (), 15.0)
+    assert watch.look(curves, PASSING, {}, Timeline(), 10.0) == Pace(2500.0, 2000.0, 0.0, 0.0)
+    slow = watch.look(curves, PASSING, {}, Timeline(), 15.0)
     assert slow.slow_s == 5.0
     found = [a.text for a in alarms(replace(BOARD, pace=slow), "RUNNING", "volume", 0.0)]
     assert "Latency 2500 ms, more than 2000 ms" in found
-    assert PaceWatch(volumes=False).look(curves, PASSING, (), 0.0).budget_ms == 500.0
+    assert PaceWatch(volumes=False).look(curves, PASSING, {}, Timeline(), 0.0).budget_ms == 500.0
     curves.held_ms = 100.0
-    assert watch.look(curves, PASSING, (), 16.0).slow_s == 0.0
+    assert watch.look(curves, PASSING, {}, Timeline(), 16.0).slow_s == 0.0
 
 
 def test_low_confidence_is_told_while_it_lasts() -> None:

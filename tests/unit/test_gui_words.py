@@ -176,8 +176,9 @@ def test_nodes_that_are_silent_or_have_something_to_tell_are_alarms() -> None:
         ("info", "renderer: loading weights"),
     ]
     assert alarms(board, "ENDED", "volume", 0.0)[0].level == "none"
-    early = alarms(replace(board, features=None), "RUNNING", "volume", 0.0)
-    assert "bridge: file left out: no DICM mark" in [a.text for a in early if a.level == "info"]
+    early = replace(board, features=None, peers=(Peer("bridge", "starting", "file left out"),))
+    told = alarms(early, "RUNNING", "volume", 0.0)
+    assert "bridge: file left out" in [a.text for a in told if a.level == "info"]
 
 
 def test_without_the_gate_nothing_is_said_of_the_others() -> None:
