@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path
-from types import TracebackType
+
+from phosphene.closing import Closing
 
 __all__ = ["Progress"]
 
 _LAYOUT = struct.Struct("<qd")
 
 
-class Progress:
+class Progress(Closing):
     """One count and one time in a file of the run folder; each `store` is one write.
 
     Parameters
@@ -44,14 +45,3 @@ class Progress:
     def close(self) -> None:
         """Close the file; it stays."""
         os.close(self._file)
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -16,11 +16,11 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import zmq
 
+from phosphene.closing import Closing
 from phosphene.errors import ConfigError, NodeError, problem
 from phosphene.messages import Message, decode, encode
 from phosphene.network.sockets import GuardedContext
@@ -137,7 +137,7 @@ def _sweep(root: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Socket:
+class _Socket(Closing):
     """One ZeroMQ socket that closes with its ``with`` block."""
 
     def __init__(self, context: zmq.Context[Any], kind: int, linger_ms: int) -> None:
@@ -163,17 +163,6 @@ class _Socket:
     def close(self) -> None:
         """Close the socket; closing twice does no harm."""
         self.socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class Publisher(_Socket):

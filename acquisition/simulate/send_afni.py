@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +11,14 @@ from acquisition.simulate.dial import dial
 from acquisition.sources.tcp.afni import END_MARK, control_text
 from acquisition.sources.tcp.afni_header import AfniHeader, encode_header
 from phosphene.clock import Clock
+from phosphene.closing import Closing
 
 __all__ = ["AFNI_PORT", "AfniSender"]
 
 AFNI_PORT = 7954
 
 
-class AfniSender:
+class AfniSender(Closing):
     """Sends the volumes of one series by one data connection.
 
     Parameters
@@ -79,14 +78,3 @@ class AfniSender:
     def close(self) -> None:
         """Hang up."""
         self._data.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +11,14 @@ from acquisition.simulate.dial import dial
 from acquisition.sources.tcp.vsend import encode_volume
 from acquisition.sources.tcp.vsend_header import VsendHeader
 from phosphene.clock import Clock
+from phosphene.closing import Closing
 
 __all__ = ["VSEND_PORT", "VsendSender"]
 
 VSEND_PORT = 15000
 
 
-class VsendSender:
+class VsendSender(Closing):
     """Sends the volumes of one series; a new connection for each, as scanners do.
 
     Parameters
@@ -99,14 +98,3 @@ class VsendSender:
         if self._open is not None:
             self._open.close()
             self._open = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -84,11 +84,10 @@ class GuardedSocket(zmq.Socket[bytes]):
         """
         if addr.startswith(_LOCAL):
             return super().bind(addr)
-        guard, context = self._guard(addr), self.context
+        context, guard = self._home(addr)
         if addr not in guard.serving:
             raise self._refuse(addr, _NOT_OURS, _LOOK)
         name, listen = guard.serving[addr]
-        assert isinstance(context, GuardedContext)  # noqa: S101 (only it makes these sockets)
         context.admit()
         self.curve_server = True
         self.curve_publickey = guard.key.public.encode()
@@ -114,7 +113,7 @@ class GuardedSocket(zmq.Socket[bytes]):
         """
         if addr.startswith(_LOCAL):
             return super().connect(addr)
-        guard = self._guard(addr)
+        _, guard = self._home(addr)
         if addr not in guard.joining:
             raise self._refuse(addr, _NOT_OURS, _LOOK)
         self.curve_publickey = guard.key.public.encode()
@@ -123,14 +122,13 @@ class GuardedSocket(zmq.Socket[bytes]):
         _watch_line(self)
         return super().connect(addr)
 
-    def _guard(self, addr: str) -> Guard:
+    def _home(self, addr: str) -> tuple[GuardedContext, Guard]:
         context = self.context
-        guard = context.guard if isinstance(context, GuardedContext) else None
         if not addr.startswith("tcp://"):
             raise self._refuse(addr, "ipc, inproc or tcp", "Use one of these.")
-        if guard is None:
+        if not isinstance(context, GuardedContext) or context.guard is None:
             raise self._refuse(addr, "no TCP without keys", "Set [network] in the session.")
-        return guard
+        return context, context.guard
 
     def _refuse(self, addr: str, allowed: str, cure: str) -> ConfigError:
         self.close(linger=0)

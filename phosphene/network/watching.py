@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from phosphene.bus import Subscriber
 from phosphene.clock import Clock
+from phosphene.closing import Closing
 from phosphene.network.keys import load_network_key, load_network_public
 from phosphene.network.layout import OBSERVED
-from phosphene.network.sockets import Guard, GuardedSocket, guarded_context
+from phosphene.network.sockets import Guard, guarded_context
 from phosphene.sink.node import feed
 from phosphene.sink.state import Showing, SinkState
 
@@ -44,7 +43,7 @@ class OneWayClock:
         return now_s - (self._behind_s or 0.0)
 
 
-class DistantView:
+class DistantView(Closing):
     """The observers' view of a run on another machine.
 
     Parameters
@@ -76,13 +75,6 @@ class DistantView:
         self._context = guarded_context(guard)
         self._inlet = Subscriber(self._context, [address], [b"frame", b"view"])
 
-    @property
-    def socket(self) -> GuardedSocket:
-        """The socket whose arrival means that there is news."""
-        held = self._inlet.socket
-        assert isinstance(held, GuardedSocket)  # noqa: S101 (its context makes no others)
-        return held
-
     def look(self) -> Showing:
         """Take in what waits and return what may be shown now."""
         for message in self._inlet.receive():
@@ -95,14 +87,3 @@ class DistantView:
         """Close the socket."""
         self._inlet.close()
         self._context.term()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()

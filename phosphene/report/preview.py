@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 import numpy as np
@@ -15,6 +14,7 @@ from av.codec import Codec
 from av.codec.codec import UnknownCodecError
 from PIL import Image, ImageDraw
 
+from phosphene.closing import Closing
 from phosphene.marking import LABEL, Marks, mark_film
 from phosphene.messages import Frame, Message
 from phosphene.report.truth import Shown, shown_at
@@ -56,7 +56,7 @@ def _encoder() -> str:
     return ""
 
 
-class PreviewFilm:
+class PreviewFilm(Closing):
     """Writes the film, frame by frame.
 
     Parameters
@@ -125,17 +125,6 @@ class PreviewFilm:
             self._container.close()
             self._container = None
             mark_film(self._path, self._marks)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _open(self) -> None:
         name = _encoder()

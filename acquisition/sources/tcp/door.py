@@ -6,9 +6,8 @@ import ipaddress
 import select
 import socket
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
+from phosphene.closing import Closing
 from phosphene.errors import ConfigError, InputError, problem
 
 __all__ = ["Door", "Network", "networks_of"]
@@ -39,7 +38,7 @@ def networks_of(hosts: Sequence[str]) -> tuple[Network, ...]:
     return tuple(read)
 
 
-class Door:
+class Door(Closing):
     """Listens at an address and port.
 
     Whoever else wants to come in while one connection is served waits in the system's queue.
@@ -111,14 +110,3 @@ class Door:
     def close(self) -> None:
         """Stop listening."""
         self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
