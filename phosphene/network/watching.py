@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import zmq
+
 from phosphene.bus import Subscriber
 from phosphene.clock import Clock
 from phosphene.closing import Closing
@@ -74,6 +76,11 @@ class DistantView(Closing):
         self.state = SinkState(OBSERVED.removeprefix("view-"))
         self._context = guarded_context(guard)
         self._inlet = Subscriber(self._context, [address], [b"frame", b"view"])
+
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """The socket whose arrival means that there is news."""
+        return self._inlet.socket
 
     def look(self) -> Showing:
         """Take in what waits and return what may be shown now."""
