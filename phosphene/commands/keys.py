@@ -39,6 +39,7 @@ def steward_key(arguments: argparse.Namespace) -> StewardKey | None:
     no_core_dumps()
     if not arguments.key.is_file():
         raise InputError(f"key {arguments.key}: does not exist")
+    StewardKey.check(arguments.key)
     return StewardKey.load(arguments.key, passphrase(arguments.key.name, arguments.passphrase_fd))
 
 

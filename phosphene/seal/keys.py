@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from phosphene.errors import ConfigError, SealError, problem
+from phosphene.seal.kinds import kind_in_words
 from phosphene.seal.locked import SIGNING, STEWARD, KeyKind, create, lock, told_of, unlock
 
 __all__ = [
@@ -49,36 +51,44 @@ def fingerprint(public: bytes) -> str:
     return "-".join(digits[i : i + 4] for i in range(0, 32, 4))
 
 
-@dataclass(frozen=True)
-class StewardKey:
+@dataclass(frozen=True, repr=False)
+class _Pair:
     """A private key in memory.
 
     Attributes
     ----------
     secret : bytes
-        32 raw bytes of an X25519 private key.
+        32 raw bytes.
+    kind : KeyKind
+        What it is for.
     """
 
     secret: bytes
+    kind: ClassVar[KeyKind]
+    _type: ClassVar[type[X25519PrivateKey | Ed25519PrivateKey]]
 
     def __repr__(self) -> str:
         """Name the public key; the secret is in no text."""
-        return f"StewardKey({fingerprint(self.public)})"
+        return f"{type(self).__name__}({fingerprint(self.public)})"
 
     @classmethod
-    def new(cls) -> StewardKey:
+    def new(cls) -> Self:
         """Make a new pair of keys."""
-        return cls(X25519PrivateKey.generate().private_bytes_raw())
+        return cls(cls._type.generate().private_bytes_raw())
 
     @property
-    def private(self) -> X25519PrivateKey:
-        """The key as ``cryptography`` wants it."""
-        return X25519PrivateKey.from_private_bytes(self.secret)
+    def _public(self) -> X25519PublicKey | Ed25519PublicKey:
+        return self._type.from_private_bytes(self.secret).public_key()
 
     @property
     def public(self) -> bytes:
         """32 raw bytes of the public key."""
-        return self.private.public_key().public_bytes_raw()
+        return self._public.public_bytes_raw()
+
+    @property
+    def pem(self) -> bytes:
+        """The public key as it lies in a file."""
+        return self._public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def save(
         self, private_file: Path, public_file: Path, passphrase: str, cost: int | None = None
@@ -99,10 +109,31 @@ class StewardKey:
         ConfigError
             If the passphrase is too short, or a file exists or cannot be written.
         """
-        _save(STEWARD, self, (private_file, public_file), passphrase, cost)
+        if len(passphrase) < LEAST_PASSPHRASE:
+            allowed = f"at least {LEAST_PASSPHRASE} characters"
+            raise ConfigError(
+                problem("passphrase", f"{len(passphrase)} characters", allowed, "Choose another.")
+            )
+        for path in (private_file, public_file):
+            if path.exists():
+                raise ConfigError(f"{path}: exists already and is never overwritten")
+        locked = lock(self.kind, self.public, self.secret, passphrase, cost or COST)
+        create(private_file, locked)
+        create(public_file, self.pem)
 
     @classmethod
-    def load(cls, path: Path, passphrase: str) -> StewardKey:
+    def check(cls, path: Path) -> None:
+        """Look whether a file is such a private key, before anybody is asked for its passphrase.
+
+        Raises
+        ------
+        SealError
+            If it is not; names what it is.
+        """
+        told_of(path, cls.kind)
+
+    @classmethod
+    def load(cls, path: Path, passphrase: str) -> Self:
         """Open a private key.
 
         Raises
@@ -110,68 +141,33 @@ class StewardKey:
         SealError
             If the file is not such a key, or the passphrase is not the right one.
         """
-        return cls(unlock(path, STEWARD, passphrase))
+        return cls(unlock(path, cls.kind, passphrase))
+
+
+@dataclass(frozen=True, repr=False)
+class StewardKey(_Pair):
+    """A data steward's private key (X25519), which opens what is sealed."""
+
+    kind = STEWARD
+    _type = X25519PrivateKey
 
     @property
-    def pem(self) -> bytes:
-        """The public key as it lies in a file."""
-        key = X25519PublicKey.from_public_bytes(self.public)
-        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    def private(self) -> X25519PrivateKey:
+        """The key as ``cryptography`` wants it."""
+        return X25519PrivateKey.from_private_bytes(self.secret)
 
 
-@dataclass(frozen=True)
-class SigningKey:
-    """A private key that signs: a participant's, or a steward's second one.
+@dataclass(frozen=True, repr=False)
+class SigningKey(_Pair):
+    """A private key that signs (Ed25519): a participant's, or a steward's second one."""
 
-    Attributes
-    ----------
-    secret : bytes
-        32 raw bytes of an Ed25519 private key.
-    """
-
-    secret: bytes
-
-    def __repr__(self) -> str:
-        """Name the public key; the secret is in no text."""
-        return f"SigningKey({fingerprint(self.public)})"
-
-    @classmethod
-    def new(cls) -> SigningKey:
-        """Make a new pair of keys."""
-        return cls(Ed25519PrivateKey.generate().private_bytes_raw())
+    kind = SIGNING
+    _type = Ed25519PrivateKey
 
     @property
     def private(self) -> Ed25519PrivateKey:
         """The key as ``cryptography`` wants it."""
         return Ed25519PrivateKey.from_private_bytes(self.secret)
-
-    @property
-    def public(self) -> bytes:
-        """32 raw bytes of the public key."""
-        return self.private.public_key().public_bytes_raw()
-
-    @property
-    def pem(self) -> bytes:
-        """The public key as it lies in a file."""
-        key = self.private.public_key()
-        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
-    def save(
-        self, private_file: Path, public_file: Path, passphrase: str, cost: int | None = None
-    ) -> None:
-        """Write both keys, as `StewardKey.save` does."""
-        _save(SIGNING, self, (private_file, public_file), passphrase, cost)
-
-    @classmethod
-    def load(cls, path: Path, passphrase: str) -> SigningKey:
-        """Open a private key.
-
-        Raises
-        ------
-        SealError
-            If the file is not such a key, or the passphrase is not the right one.
-        """
-        return cls(unlock(path, SIGNING, passphrase))
 
 
 def public_part(path: Path) -> bytes:
@@ -207,7 +203,10 @@ def load_public(path: Path) -> bytes:
     """
     key = _pem(path)
     if not isinstance(key, X25519PublicKey):
-        raise SealError(f"public key {path}: not an X25519 key; make one with: phosphene keys new")
+        raise SealError(
+            f"public key {path}: not an X25519 key, which recordings are sealed to: it is "
+            f"{kind_in_words(path)}; make one with: {STEWARD.make}"
+        )
     try:
         X25519PrivateKey.generate().exchange(key)
     except ValueError:
@@ -232,7 +231,8 @@ def load_signer(path: Path) -> bytes:
     key = _pem(path)
     if not isinstance(key, Ed25519PublicKey):
         raise SealError(
-            f"public key {path}: not an Ed25519 key; make one with: phosphene keys new --signing"
+            f"public key {path}: not an Ed25519 key, which signs: it is {kind_in_words(path)}; "
+            f"make one with: {SIGNING.make}"
         )
     return key.public_bytes_raw()
 
@@ -243,23 +243,6 @@ def _pem(path: Path) -> object:
     except OSError as error:
         raise SealError(f"public key {path}: {error.strerror}") from error
     except ValueError as error:
-        raise SealError(f"public key {path}: not a PEM file of a public key") from error
-
-
-def _save(
-    kind: KeyKind,
-    key: StewardKey | SigningKey,
-    files: tuple[Path, Path],
-    passphrase: str,
-    cost: int | None,
-) -> None:
-    if len(passphrase) < LEAST_PASSPHRASE:
-        allowed = f"at least {LEAST_PASSPHRASE} characters"
-        raise ConfigError(
-            problem("passphrase", f"{len(passphrase)} characters", allowed, "Choose another.")
-        )
-    for path in files:
-        if path.exists():
-            raise ConfigError(f"{path}: exists already and is never overwritten")
-    create(files[0], lock(kind, key.public, key.secret, passphrase, cost or COST))
-    create(files[1], key.pem)
+        found = kind_in_words(path)
+        found = f": it is {found}; the public key is the file NAME.pub beside it" if found else ""
+        raise SealError(f"public key {path}: not a PEM file of a public key{found}") from error

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from phosphene.errors import ConfigError, SealError
+from phosphene.seal.kinds import MARKS, kind_in_words
 
 __all__ = ["SIGNING", "STEWARD", "KeyKind", "create", "lock", "told_of", "unlock"]
 
@@ -34,14 +35,21 @@ class KeyKind:
         As it stands in the file.
     words : str
         As an error says it.
+    make : str
+        What makes one.
     """
 
     mark: str
     words: str
+    make: str
 
 
-STEWARD = KeyKind("phosphene steward key 1", "a private key of a steward")
-SIGNING = KeyKind("phosphene signing key 1", "a private key to sign with")
+STEWARD = KeyKind(
+    "phosphene steward key 1", "a private key of a steward", "phosphene keys new NAME"
+)
+SIGNING = KeyKind(
+    "phosphene signing key 1", "a private key to sign with", "phosphene keys new NAME --signing"
+)
 
 
 def lock(kind: KeyKind, public: bytes, secret: bytes, passphrase: str, cost: int) -> bytes:
@@ -97,7 +105,7 @@ def told_of(path: Path, *kinds: KeyKind) -> dict[str, object]:
     SealError
         If it is none of the kinds.
     """
-    words = " or ".join(kind.words for kind in kinds)
+    words = _needed(path, kinds)
     try:
         told = json.loads(path.read_text("utf-8"))
         kind, cost = told["kind"], told["cost"]
@@ -105,13 +113,23 @@ def told_of(path: Path, *kinds: KeyKind) -> dict[str, object]:
     except OSError as error:
         raise SealError(f"key {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise SealError(f"key {path}: not {words}: {error!r}") from error
+        raise SealError(f"key {path}: {words}") from error
     known = kind in {k.mark for k in kinds}
     whole = known and len(texts[0]) == _SECRET_BYTES and len(texts[2]) == _NONCE_BYTES
     # More than this would fill the memory instead of taking time.
     if not whole or not isinstance(cost, int) or not 1 < cost <= _MOST_COST or cost & (cost - 1):
-        raise SealError(f"key {path}: not {words}")
+        raise SealError(f"key {path}: {words}")
     return dict(told)
+
+
+def _needed(path: Path, kinds: tuple[KeyKind, ...]) -> str:
+    """Say what a file is not, what it is, and what makes one that is."""
+    words = "not " + " or ".join(kind.words for kind in kinds)
+    found = kind_in_words(path)
+    if found in {MARKS[kind.mark] for kind in kinds}:
+        return f"{words}: it was one, and is damaged"
+    made = " or ".join(kind.make for kind in kinds)
+    return f"{words}: it is {found}; needed is one made with: {made}" if found else words
 
 
 def create(path: Path, content: bytes) -> None:
