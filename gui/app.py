@@ -23,7 +23,7 @@ from gui.language import speak
 from gui.model import RunModel
 from gui.palette import apply
 from gui.receiver import Receiver
-from gui.shot import Shot
+from gui.shot import Shot, noted
 from gui.viewers.stop_key import StopKey
 from gui.window import OperatorWindow
 from phosphene.errors import NodeError
@@ -263,7 +263,9 @@ def run(context: NodeContext, options: GuiOptions) -> int:
     turns = Turns(context, node, node.window.isVisible, app.exit)
     previous, sys.excepthook = sys.excepthook, turns.excepthook
     if options.screenshot is not None:
-        shot = Shot(node.window, options.screenshot, node.decoded)
+        shot = Shot(
+            node.window, options.screenshot, node.decoded, lambda: noted(context.plan), context.tell
+        )
         if options.after_picture_s is None:
             shot.after(options.after_s)
         else:

@@ -196,6 +196,12 @@ def _temporary() -> Finding:
     return Finding("ok", f"temporary files in {tempfile.gettempdir()}")
 
 
+def _swap() -> Finding:
+    from phosphene.doctor_swap import swap_finding
+
+    return swap_finding()
+
+
 def _ports() -> Finding:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -219,4 +225,5 @@ CHECKS = (
     Check("sockets", _run_folder),
     Check("temporary files", _temporary),
     Check("ports", _ports),
+    Check("swap", _swap),
 )

@@ -35,6 +35,7 @@ from phosphene.seal.opening import is_sealed
 from phosphene.seal.retention import seal_for
 from phosphene.seal.runs import audit_begin, audit_end
 from phosphene.session import Session
+from phosphene.session_seal import require_seal
 from phosphene.stimuli.encoder import space_hash
 from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
 
@@ -228,13 +229,14 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     Raises
     ------
     ConfigError
-        If the output folder cannot be written.
+        If the output folder cannot be written, or a live run would record pictures openly.
     BundleError
         If the bundle is for another person, modality or target space, or damaged.
     ConsentError
         If the session may not rest on the consent, or a live one was not confirmed.
     """
     _require_consent(session, options)
+    require_seal(session, options.consent, options.mode)
     bundle = live_bundle(session)
     session = with_threshold(session, bundle)
     run = uuid.uuid4().hex[:10]

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from acquisition.sources.csa import build_csa, parse_csa
+from phosphene.seal.opening import is_sealed, open_recording
 
 WORD = "CANARYWREN"
 DAY, CLOCK, CLOCK_S = "19370412", "034127.918273", 13287.918273
@@ -55,13 +56,13 @@ def every_part(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of all that lies below a folder; recordings message by message."""
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         yield path.name, path.name.encode()
-        if path.suffix == ".mcap":
+        if path.suffix == ".mcap" or is_sealed(path):
             yield from _messages(path)
         yield path.name, path.read_bytes()
 
 
 def _messages(path: Path) -> Iterator[tuple[str, bytes]]:
-    with path.open("rb") as stream:
+    with open_recording(path) as stream:  # a sealed one has to be unlocked
         reader = make_reader(stream)
         for _, channel, message in reader.iter_messages():
             yield f"{path.name} {channel.topic}", message.data

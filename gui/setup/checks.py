@@ -14,8 +14,8 @@ from phosphene.doctor import Finding
 from phosphene.errors import PhospheneError
 
 __all__ = [
-    "bundle", "clock", "confirmed", "consent", "disk", "engine", "folder", "screen", "source",
-    "stop", "streams", "study",
+    "bundle", "clock", "confirmed", "consent", "disk", "engine", "folder", "screen", "seal",
+    "source", "stop", "streams", "study", "swap",
 ]  # fmt: skip
 
 GIB = 2**30
@@ -193,6 +193,23 @@ def confirmed(at: Subject, probes: Probes) -> Found | None:
         return "error", told(why), tr("read it with the person on the page Consent")
     by = "" if at.confirmation is None else at.confirmation.by
     return "ok", tr("by {who}", who=by), ""
+
+
+def seal(at: Subject, probes: Probes) -> Found | None:
+    """Look whether recording and decoder are for the data steward's eyes only."""
+    if at.mode != "live" or at.session is None:
+        return None
+    try:
+        held = probes.consent(at)
+    except PhospheneError:
+        held = None  # told beside the consent; without one nothing of the person is recorded
+    findings = probes.seal(at.session, held)
+    return worst(findings) if findings else None
+
+
+def swap(at: Subject, probes: Probes) -> Found | None:
+    """Look whether what lies in memory can reach the disk."""
+    return worst([probes.swap()]) if at.mode == "live" else None
 
 
 def stop(at: Subject, probes: Probes) -> Found | None:

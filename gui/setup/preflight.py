@@ -60,4 +60,6 @@ def _checks() -> tuple[tuple[str, str, Check], ...]:
         ("consent", tr("Consent"), checks.consent),
         ("confirmed", tr("Confirmed in words"), checks.confirmed),
         ("stop", tr("Stop button"), checks.stop),
+        ("seal", tr("Encryption"), checks.seal),
+        ("swap", tr("Swap"), checks.swap),
     )

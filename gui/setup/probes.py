@@ -17,6 +17,7 @@ from phosphene.clock import utc_now
 from phosphene.consent import Consent, consent_beside, load_consent
 from phosphene.consent.signing import require_consent
 from phosphene.doctor import Finding
+from phosphene.doctor_swap import swap_finding
 from phosphene.engines.choose import why_not_here
 from phosphene.live_bundle import live_bundle
 from phosphene.seal.places import LOG, state_folder
@@ -24,6 +25,7 @@ from phosphene.seal.present import times_of
 from phosphene.session_check import source_findings
 from phosphene.session_gate import StopSettings
 from phosphene.session_look import renderer_findings
+from phosphene.session_seal import seal_findings
 from phosphene.stop.sources import Source, open_sources
 
 __all__ = ["World", "free_bytes", "synchronised", "why_not_readable", "why_not_writable"]
@@ -103,6 +105,8 @@ class World:
             clock_trouble=_clock_trouble,
             synchronised=synchronised,
             presses=self._count_presses,
+            seal=seal_findings,
+            swap=swap_finding,
         )
 
     def close(self) -> None:

@@ -120,6 +120,10 @@ class Probes:
         Whether the clock follows a time server; None where nobody knows.
     presses : Callable
         How often the participant's stop was pressed since the page was opened.
+    seal : Callable
+        Findings of what a session with this consent leaves on the disk.
+    swap : Callable
+        Whether what lies in memory can reach the disk.
     """
 
     source: Callable[[Session], Sequence[Finding]]
@@ -135,6 +139,8 @@ class Probes:
     clock_trouble: Callable[[datetime], str]
     synchronised: Callable[[], bool | None]
     presses: Callable[[StopSettings], int]
+    seal: Callable[[Session, Consent | None], Sequence[Finding]]
+    swap: Callable[[], Finding]
 
 
 Found = tuple[Level, str, str]

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from phosphene.commands.base import CliCommand
 from phosphene.commands.preflight import source_is_there, streams_are_there, tell
+from phosphene.consent import Consent, load_consent
 from phosphene.doctor import CHECKS
+from phosphene.errors import PhospheneError
 from phosphene.session import Session, load_session
 from phosphene.session_look import file_findings, renderer_findings
+from phosphene.session_seal import seal_findings
 
 __all__ = ["DOCTOR"]
 
@@ -42,11 +45,22 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _files_are_there(session: Session) -> bool:
     """Tell of painting, bundle and consent; return whether nothing is wrong."""
-    found = {"renderer": renderer_findings(session.renderer), "files": file_findings(session)}
+    found = {
+        "renderer": renderer_findings(session.renderer),
+        "files": file_findings(session),
+        "encryption": seal_findings(session, _consent_of(session)),
+    }
     for name, findings in found.items():
         for finding in findings:
             tell(name, finding)
     return all(finding.level != "error" for told in found.values() for finding in told)
+
+
+def _consent_of(session: Session) -> Consent | None:
+    try:
+        return None if session.gate.consent is None else load_consent(session.gate.consent)
+    except PhospheneError:
+        return None  # told among the files
 
 
 DOCTOR = CliCommand("doctor", "check this machine", _configure, _run)

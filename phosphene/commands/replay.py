@@ -70,9 +70,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trust", type=Path, action="append", default=[], metavar="PUB",
                         help="public key that must have signed the consent; may be "
                         "repeated")  # fmt: skip
-    parser.add_argument("--operator-level", type=int, choices=range(5), default=GateSettings().level_operator,
-                        help="abstraction of the operator's view: 4 full, 3 at most 32x32, 2 8x8, "
-                        "1 one colour, 0 blank (default: %(default)s)")  # fmt: skip
+    parser.add_argument(
+        "--operator-level", type=int, choices=range(5), default=GateSettings().level_operator,
+        help="abstraction of the operator's view: 4 full, 3 at most 32x32, 2 8x8, 1 one colour, "
+        "0 blank (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--person", help="pseudonym; default: that of bundle or consent")
     parser.add_argument("--labels", default="", help="rename markers, for instance 1=house,2=face")
     parser.add_argument("--events", type=Path, help="BIDS events.tsv; default: one beside it")

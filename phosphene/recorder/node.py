@@ -39,6 +39,7 @@ from phosphene.recorder.scribe import Scribe
 from phosphene.recorder.writer import RecordingFile, create
 from phosphene.seal.places import note
 from phosphene.seal.retention import keep_until, seal_for
+from phosphene.session_seal import pictures_lie_open
 
 __all__ = ["RecorderNode", "scope_for"]
 
@@ -300,5 +301,10 @@ class RecorderNode:
                 s: not withdrawn and why_not(self._plan.consent, s, person, wall) is None
                 for s in (Scope.RECORD_BRAIN, Scope.RECORD_IMAGES)
             }
-        images_off = scope is Scope.RECORD_IMAGES and not self._plan.session.recorder.images
+        plan = self._plan
+        # The run was refused for it already; here it holds whoever has written the plan.
+        images_off = scope is Scope.RECORD_IMAGES and (
+            not plan.session.recorder.images
+            or pictures_lie_open(plan.session, plan.consent, plan.mode)
+        )
         return self._allowed[scope] and not images_off

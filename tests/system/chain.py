@@ -19,7 +19,11 @@ import zmq
 
 from phosphene.bus import Subscriber
 from phosphene.messages import Message, Percept, View
+from phosphene.recorder.names import recordings_in
 from phosphene.recorder.reader import read_run
+from phosphene.report import build
+from phosphene.seal.keys import StewardKey
+from phosphene.seal.opening import is_sealed, unlocked
 
 MODULES = {
     "recorder": "phosphene.recorder",
@@ -81,6 +85,24 @@ def percepts(out: Path) -> list[tuple[Any, ...]]:
 def report(out: Path) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads((out / "report.json").read_text())
     return loaded
+
+
+def steward(folder: Path) -> tuple[StewardKey, Path]:
+    """Make a data steward's pair of keys; the public one lies in a file of the folder."""
+    key, public = StewardKey.new(), folder / "lab.pub"
+    public.write_bytes(key.pem)
+    return key, public
+
+
+@contextmanager
+def opened(out: Path, key: StewardKey) -> Iterator[None]:
+    """Lend the key of a sealed run, and make the report that its own machine cannot make."""
+    paths = recordings_in(out)
+    assert paths
+    assert all(is_sealed(path) for path in paths)
+    with unlocked(paths, key):
+        build(out)
+        yield
 
 
 @dataclass

@@ -25,7 +25,7 @@ from acquisition.sources.dicom import DicomReader
 from acquisition.sources.folder import read_folder
 from acquisition.sources.recording import open_recording
 from tests.canary import FILE_STEM, WORD, every_part, seeded, traces_in
-from tests.system.chain import Running, phosphene, report, running, wait_for
+from tests.system.chain import Running, opened, phosphene, report, running, steward, wait_for
 from tests.system.conftest import TR_S, Participant
 from tests.system.test_chain_live import newest
 
@@ -93,11 +93,13 @@ def test_a_live_session_holds_nothing_of_it(participant: Participant, tmp_path: 
     originals = [path.read_bytes() for path in sorted(participant.dicom.iterdir())[: VOLUMES + 3]]
     files = [seeded(raw) for raw in originals]
     session, out = tmp_path / "session.toml", tmp_path / "out"
+    key, public = steward(tmp_path)
     words = {"person": participant.person, "bundle": participant.bundle, "folder": FILE_STEM}
     session.write_text(SESSION.format(**words))
     with running(
         "live", session, "--consent", participant.consent, "--confirmed-by", "test", "--out", out,
-        "--programme", participant.programme, runtime=tmp_path / "run", log=tmp_path / "log",
+        "--seal", public, "--programme", participant.programme,
+        runtime=tmp_path / "run", log=tmp_path / "log",
     ) as run:  # fmt: skip
         wait_for("readiness", lambda: "all nodes are ready" in run.said(), 60)
         for k in range(VOLUMES):
@@ -112,8 +114,9 @@ def test_a_live_session_holds_nothing_of_it(participant: Participant, tmp_path: 
             assert_silent("streams", described)
         wait_for("the volumes", lambda: newest(run.said()) >= VOLUMES - 3, 20)
         assert run.end() == 0
-    assert report(out)["counts"]["volumes"] >= VOLUMES - 1
-    seen = [(name, content) for name, content in every_part(out)]
+    with opened(out, key):
+        assert report(out)["counts"]["volumes"] >= VOLUMES - 1
+        seen = [(name, content) for name, content in every_part(out)]
     assert any(name.endswith("/features") or "features" in name for name, _ in seen)
     assert any(name.endswith(".log") for name, _ in seen)
     for name, content in seen:

@@ -13,7 +13,7 @@ import zmq
 
 from phosphene.messages import Command, Message, Reply, decode, encode
 from tests.canary import FILE_STEM, WORD, every_part, seeded, traces_in
-from tests.system.chain import Running, running, wait_for
+from tests.system.chain import Running, opened, running, steward, wait_for
 from tests.system.conftest import Participant
 from tests.system.test_canary import put
 
@@ -94,13 +94,14 @@ def test_names_in_consent_devices_and_orders_are_left_nowhere(
                        stem=FILE_STEM)
     )  # fmt: skip
     originals = [p.read_bytes() for p in sorted(participant.dicom.iterdir())[:VOLUMES]]
+    steward_key, public = steward(tmp_path)
     before = os.environ.get("PHOSPHENE_STATE")
     os.environ["PHOSPHENE_STATE"] = str(state)
     pressed = os.open(box, os.O_RDWR)
     try:
         with running(
             "live", session, "--consent", consent, "--confirmed-by", "test", "--out", out,
-            "--headless", runtime=tmp_path / "run", log=tmp_path / "log",
+            "--seal", public, "--headless", runtime=tmp_path / "run", log=tmp_path / "log",
         ) as run:  # fmt: skip
             wait_for("readiness", lambda: "all nodes are ready" in run.said(), 120)
             desk = GateDesk(run)
@@ -127,7 +128,8 @@ def test_names_in_consent_devices_and_orders_are_left_nowhere(
             del os.environ["PHOSPHENE_STATE"]
         else:
             os.environ["PHOSPHENE_STATE"] = before
-    seen = [*every_part(out), *every_part(state), *every_part(tmp_path / "run")]
+    with opened(out, steward_key):
+        seen = [*every_part(out), *every_part(state), *every_part(tmp_path / "run")]
     names = {name for name, _ in seen}
     assert any("audit" in name for name in names)
     assert any(name.endswith(" event") for name in names), "the marker was recorded"

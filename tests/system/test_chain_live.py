@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.system.chain import percepts, report, running, wait_for
+from phosphene.seal.keys import StewardKey
+from tests.system.chain import opened, percepts, report, running, steward, wait_for
 from tests.system.conftest import TR_S, Participant
 
 SESSION = """
@@ -36,14 +37,16 @@ def scanner(participant: Participant, folder: Path, *faults: str) -> subprocess.
     )  # fmt: skip
 
 
-def live(participant: Participant, tmp_path: Path, *faults: str) -> tuple[Path, str]:
-    """Run a live session to the end of a simulated scan; return its folder and its words."""
+def live(participant: Participant, tmp_path: Path, *faults: str) -> tuple[Path, str, StewardKey]:
+    """Run a live session to the end of a simulated scan; return folder, words and its key."""
     (tmp_path / "incoming").mkdir()
     session, out = tmp_path / "session.toml", tmp_path / "out"
+    key, public = steward(tmp_path)
     session.write_text(SESSION.format(person=participant.person, bundle=participant.bundle))
     with running(
         "live", session, "--consent", participant.consent, "--confirmed-by", "test", "--out", out,
-        "--programme", participant.programme, runtime=tmp_path / "run", log=tmp_path / "log",
+        "--seal", public, "--programme", participant.programme,
+        runtime=tmp_path / "run", log=tmp_path / "log",
     ) as run:  # fmt: skip
         wait_for("readiness", lambda: "all nodes are ready" in run.said(), 60)
         with scanner(participant, tmp_path / "incoming", *faults) as hardware:
@@ -52,7 +55,7 @@ def live(participant: Participant, tmp_path: Path, *faults: str) -> tuple[Path, 
         # Ctrl-C ends a live session; the last volume needs a moment to come through.
         wait_for("the last volume", lambda: newest(run.said()) >= VOLUMES - 3, 20)
         assert run.end() == 0
-    return out, bridge.read_text()
+    return out, bridge.read_text(), key
 
 
 def newest(said: str) -> int:
@@ -69,13 +72,14 @@ def newest(said: str) -> int:
 def test_a_live_session_shows_pictures_and_ends_on_ctrl_c(
     participant: Participant, tmp_path: Path
 ) -> None:
-    out, _words = live(participant, tmp_path)
-    found = report(out)
-    assert (found["exit_status"], found["reason"]) == ("success", "stopped by the operator")
-    assert found["counts"]["volumes"] == VOLUMES
-    assert found["counts"]["volumes_lost"] == 0
-    assert found["counts"]["frames_passed"] > 100
-    assert len(percepts(out)) > VOLUMES // 2
+    out, _words, key = live(participant, tmp_path)
+    with opened(out, key):
+        found = report(out)
+        assert (found["exit_status"], found["reason"]) == ("success", "stopped by the operator")
+        assert found["counts"]["volumes"] == VOLUMES
+        assert found["counts"]["volumes_lost"] == 0
+        assert found["counts"]["frames_passed"] > 100
+        assert len(percepts(out)) > VOLUMES // 2
 
 
 def test_bad_files_are_named_and_the_session_goes_on(
@@ -84,12 +88,13 @@ def test_bad_files_are_named_and_the_session_goes_on(
     # twice as fast as a scanner: what is tested are the files
     faults = ["--speed", "2"]
     faults += [part for k, kind in FAULTS.items() for part in ("--fault", f"{k}:{kind}")]
-    out, words = live(participant, tmp_path, *faults)
-    counts = report(out)["counts"]
-    # Only the truncated file and the one of another size had the volume's only data.
-    assert VOLUMES - 3 <= counts["volumes"] <= VOLUMES
-    assert counts["volumes"] + counts["volumes_lost"] == VOLUMES
-    assert len(percepts(out)) > 5
+    out, words, key = live(participant, tmp_path, *faults)
+    with opened(out, key):
+        counts = report(out)["counts"]
+        # Only the truncated file and the one of another size had the volume's only data.
+        assert VOLUMES - 3 <= counts["volumes"] <= VOLUMES
+        assert counts["volumes"] + counts["volumes_lost"] == VOLUMES
+        assert len(percepts(out)) > 5
     for cause in ("whole file", "series", "no DICM mark", "matrix (60, 60, 24)"):
         assert cause in words, words
     assert "Traceback" not in words

@@ -31,9 +31,11 @@ from tests.system.chain import (
     Running,
     ViewWatch,
     environment,
+    opened,
     percepts,
     report,
     running,
+    steward,
     wait_for,
 )
 from tests.system.conftest import TR_S, Participant
@@ -187,6 +189,7 @@ def test_decoder_and_renderer_elsewhere_and_an_observer(
     participant: Participant, people: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     keys, clock = people / "keys", other_clock()
+    key, public = steward(people)
     sockets = tmp_path_factory.mktemp("gpu")  # a short path, as sockets need
     elsewhere = people / "elsewhere"
     elsewhere.mkdir()
@@ -194,8 +197,8 @@ def test_decoder_and_renderer_elsewhere_and_an_observer(
     shutil.copy(keys / "gpu.network", elsewhere / "gpu.network")
     with running(
         "live", people / "session.toml", "--consent", people / "consent.toml", "--confirmed-by",
-        "test", "--out", people / "out", "--headless", "--programme", participant.programme,
-        runtime=people / "run", log=people / "log",
+        "test", "--out", people / "out", "--seal", public, "--headless",
+        "--programme", participant.programme, runtime=people / "run", log=people / "log",
     ) as run:  # fmt: skip
         wait_for("the word to the others", lambda: "phosphene join plan.json" in run.said(), 60)
         folder = wait_for("run folder", run.folder, 10)
@@ -238,9 +241,9 @@ def test_decoder_and_renderer_elsewhere_and_an_observer(
                      (people / "gpu.log").read_text(), 20)  # fmt: skip
         assert "level 2" in seen.read_text()
         assert "level 4" not in seen.read_text()
-    found = report(people / "out")
-    assert found["exit_status"] == "success"
-    assert len(percepts(people / "out")) > 5
+    with opened(people / "out", key):
+        assert report(people / "out")["exit_status"] == "success"
+        assert len(percepts(people / "out")) > 5
     assert not list(sockets.glob("ph-*")), "the other machine's folder stays"
     told = json.loads((elsewhere / "plan.json").read_text())
     for secret in ("gpu", "wall", "console"):

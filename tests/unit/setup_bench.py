@@ -73,6 +73,8 @@ class Looks:
             "clock_trouble": lambda now: "",
             "synchronised": lambda: True,
             "presses": lambda settings: 1,
+            "seal": lambda session, consent: (),
+            "swap": lambda: Finding("ok", "no swap"),
         }
         return Probes(**(fine | self.instead))
 

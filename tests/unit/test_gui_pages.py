@@ -31,6 +31,7 @@ from gui.summary.page import SummaryPage
 from gui.texts import LANGUAGES, use
 from gui.window import OperatorWindow
 from phosphene.clock import FakeClock
+from phosphene.doctor import Finding
 from phosphene.plan import Plan
 from phosphene.session import Session
 
@@ -50,7 +51,7 @@ class Looks:
             why_not_writable=lambda _: "", why_not_readable=lambda _: "", renderer=lambda _: (),
             engine=lambda _: None, bundle=lambda _: None, consent=lambda _: None,
             now=lambda: NOW, clock_trouble=lambda _: "", synchronised=lambda: True,
-            presses=lambda _: 0,
+            presses=lambda _: 0, seal=lambda *_: (), swap=lambda: Finding("ok", "no swap"),
         )  # fmt: skip
 
     def close(self) -> None:

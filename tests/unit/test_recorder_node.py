@@ -154,6 +154,17 @@ def test_consent_decides_what_is_kept(
     assert b.node.counts()["written"] == len(topics(folder)) - 1, "all but the start document"
 
 
+@pytest.mark.parametrize("mode", ["live", "pilot"])
+def test_pictures_of_a_measured_person_are_never_written_openly(folder: Path, mode: str) -> None:
+    plan = make_plan(folder, mode=mode)
+    decoder = plan.session.decoder.model_copy(update={"bundle": Path("/bundle")})
+    session = plan.session.model_copy(update={"decoder": decoder})
+    with bench(plan.model_copy(update={"session": session})) as b:
+        b.one_of_each()
+    assert ("frame" in topics(folder)) == (mode == "pilot")
+    assert "percept" in topics(folder)
+
+
 def test_after_a_withdrawal_neither_brain_data_nor_pictures_are_kept(folder: Path) -> None:
     (folder / "withdrawn").write_text("the consent was withdrawn (participant)")
     with bench(make_plan(folder)) as b:

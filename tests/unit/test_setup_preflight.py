@@ -26,6 +26,7 @@ from phosphene.doctor import Finding
 from phosphene.errors import BundleError, ConsentError
 from phosphene.seal.places import note
 from phosphene.session import Session
+from phosphene.session_seal import seal_findings
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 CONSENT = Consent(
@@ -64,6 +65,8 @@ def probes(**instead: Any) -> Probes:
         "clock_trouble": lambda now: "",
         "synchronised": lambda: True,
         "presses": lambda settings: 1,
+        "seal": lambda session, consent: [Finding("ok", "recording: sealed to 1a2b")],
+        "swap": lambda: Finding("ok", "no swap"),
     }
     return Probes(**(fine | instead))
 
@@ -103,7 +106,7 @@ def test_a_session_of_which_all_holds_may_begin() -> None:
     assert [one.id for one in rows if one.level != "ok"] == []
     assert {one.id for one in rows} == {
         "study", "source", "bundle", "engine", "folder", "disk", "clock", "screen", "consent",
-        "confirmed", "stop",
+        "confirmed", "stop", "seal", "swap",
     }  # fmt: skip
     assert holds(rows)
     assert not holds(()), "nothing was looked at yet"
@@ -113,6 +116,9 @@ EEG = session(
     modality="eeg", source={"kind": "lsl-eeg", "source_ids": ["cap", "marks"]},
 )  # fmt: skip
 ASKED = session(stop={"demanded": True})
+KEEPING = session(recorder={"out": "/out"}, decoder={"bundle": "/b"})
+KEPT = CONSENT.model_copy(update={"scopes": frozenset({Scope.RECORD_BRAIN, Scope.RECORD_IMAGES})})
+BRAIN = CONSENT.model_copy(update={"scopes": frozenset({Scope.RECORD_BRAIN})})
 
 
 @pytest.mark.parametrize(
@@ -154,6 +160,10 @@ ASKED = session(stop={"demanded": True})
         ("stop", {}, {"presses": raising(OSError("RAISES unplugged"))}, "error"),
         ("stop", {"live": session(stop={})}, {}, "warning"),
         ("stop", {"live": ASKED}, {}, "hint"),
+        ("seal", {"live": KEEPING}, {"seal": seal_findings, "consent": lambda s: KEPT}, "error"),
+        ("seal", {"live": KEEPING}, {"seal": seal_findings, "consent": lambda s: BRAIN}, "warning"),
+        ("seal", {}, {"consent": raising(ConsentError("gone"))}, "ok"),
+        ("swap", {}, {"swap": lambda: Finding("warning", "bare swap", "encrypt it")}, "warning"),
     ],
 )
 def test_each_check_says_what_is_wrong_and_what_to_do(
@@ -187,7 +197,7 @@ def test_replays_and_pilots_ask_for_less() -> None:
     replay = Subject("replay", recording=Path("/r.mcap"), bundle=Path("/b"))
     rows = {one.id: one.level for one in rows_of(replay, probes())}
     assert "confirmed" not in rows
-    assert "stop" not in rows
+    assert not {"stop", "seal", "swap"} & rows.keys()
     assert holds(rows_of(replay, probes()))
     assert row("source", Subject("replay"), probes()).level == "error"
     gone = probes(why_not_readable=lambda p: "does not exist")
