@@ -58,7 +58,8 @@ class BlockRule:
         if state.block is None:
             return state.reason
         if sink == RECORDER_SINK:
-            return ""
+            # A recording can be replayed: it gets what a view may get, be it the operator's alone.
+            return state.reason if state.block.kind in QUIET else ""
         if sink == STREAM_SINK:
             return "" if state.score or state.picture else state.reason
         if sink == "self":

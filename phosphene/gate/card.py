@@ -1,4 +1,7 @@
-"""The card that is shown in place of a picture that should not be: plainly no picture."""
+"""The card that is shown in place of a picture that should not be: plainly no picture.
+
+And the neutral frame as the gate itself paints it: what the renderer calls neutral is not trusted.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from phosphene.messages import Frame, Message, describe
+from phosphene.neutral import neutral_picture
 
-__all__ = ["carded", "no_decode_card"]
+__all__ = ["carded", "neutralised", "no_decode_card"]
 
 GREY, MARK = 96, 160
 
@@ -43,9 +47,40 @@ def carded(frame: Message) -> Message:
     Message
         The same frame, ``neutral``.
     """
-    header: Frame = frame.header
     height, width = frame.arrays["picture"].shape[:2]
-    arrays = {"picture": no_decode_card(height, width)}
+    return _with(frame, no_decode_card(height, width))
+
+
+def neutralised(frame: Message) -> tuple[Message, bool]:
+    """Return a frame that claims to be neutral as the gate's own neutral frame.
+
+    Parameters
+    ----------
+    frame : Message
+        A `Frame` with array ``picture`` (height, width, 3).
+
+    Returns
+    -------
+    frame : Message
+        The same frame; its picture is the gate's.
+    honest : bool
+        Whether it was that picture already.
+    """
+    picture = frame.arrays["picture"]
+    own = _neutral(*picture.shape[:2])
+    return _with(frame, own), np.array_equal(picture, own)
+
+
+@lru_cache(maxsize=8)
+def _neutral(height: int, width: int) -> npt.NDArray[np.uint8]:
+    own = neutral_picture(height, width)
+    own.setflags(write=False)
+    return own
+
+
+def _with(frame: Message, picture: npt.NDArray[np.uint8]) -> Message:
+    header: Frame = frame.header
+    arrays = {"picture": picture}
     dims = {spec.name: spec.dims for spec in header.arrays}
     header = msgspec.structs.replace(header, state="neutral", arrays=describe(arrays, dims, {}))
     return Message(header, arrays)

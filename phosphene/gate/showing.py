@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from phosphene.gate.card import carded
+from phosphene.gate.card import carded, neutralised
 from phosphene.gate.door import SinkDoor, addressed
 from phosphene.gate.frames import FrameInlet
 from phosphene.gate.giving import Giving
@@ -87,7 +87,9 @@ class Showing:
     def judge(self, frame: Message) -> None:
         """Let a frame go its way: first to the content filter, where there is one."""
         header: Frame = frame.header
-        if header.state == "picture" and not header.confidence >= self._least:
+        if header.state != "picture":
+            frame = self._neutral(frame)
+        elif not header.confidence >= self._least:
             # The renderer stays neutral by itself; here nothing depends on that. What is no number
             # is below every threshold.
             frame = self._card(frame, "frames_carded")
@@ -102,6 +104,14 @@ class Showing:
         held = 0 if self._hold is None else self._hold.clear()
         return self._keeper.drop() + held + waiting
 
+    def _neutral(self, frame: Message) -> Message:
+        """Put the gate's own neutral frame in place of what the renderer calls so."""
+        own, honest = neutralised(frame)
+        if not honest:
+            self._counts["frames_not_neutral"] += 1
+            self._context.note = "the renderer calls neutral what is not: the gate shows its own"
+        return own
+
     def _card(self, frame: Message, why: str) -> Message:
         self._counts[why] += 1
         return carded(frame)
@@ -110,8 +120,10 @@ class Showing:
         """Send a frame to each sink that may have it, at that sink's level."""
         clock = self._context.clock
         allowed = reached = 0
-        # Of what was in the brain during rest nobody sees a picture, however late it is painted.
-        if not self._follow(frame.header):
+        # Of what was in the brain during rest nobody sees a picture, however late it is painted,
+        # and none is recorded: a replay would show it.
+        rest = self._follow(frame.header)
+        if not rest:
             for door in self._doors.values():
                 # Asked anew for each sink: a wait may have outlived the permission of the next.
                 verdict = self._policy.verdict(door.sink, clock.now(), self._wall())
@@ -127,6 +139,12 @@ class Showing:
                 reached += door.send(frame, verdict.level, clock.now, still)
         name = "passed" if reached else "unwatched" if allowed else "blanked"
         self._counts[f"frames_{name}"] += 1
+        if not rest:
+            self._record(frame)
+
+    def _record(self, frame: Message) -> None:
+        """Send a frame to the recorder, where it may have it."""
+        clock = self._context.clock
         verdict = self._policy.verdict(RECORDER_SINK, clock.now(), self._wall())
         copy = addressed(frame, RECORDER_SINK, verdict.level, clock.now())
         if copy is not None:

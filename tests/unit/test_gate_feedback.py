@@ -40,7 +40,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def donor(folder: Path) -> Path:
     blocks = [("rest", 0.0, 6.0, ""), ("regulate", 6.0, 16.0, "")]
-    rows = [Row(t, 1, float(t), 0.0, 0.0, math.nan if t < 6 else (t % 5) / 5, math.nan, math.nan)
+    rows = [Row(t, 1, 1, float(t), 0.0, 0.0, math.nan if t < 6 else (t % 5) / 5, math.nan, math.nan)
             for t in range(16)]  # fmt: skip
     path = folder / "donor.json"
     if not path.exists():
@@ -190,6 +190,25 @@ def test_a_picture_of_rest_is_not_shown_in_the_block_that_follows(folder: Path) 
         assert [m.header.percept_seq for m in b.seen("self")[0]] == [6]
         b.frame(99)  # of a percept that nobody has told of
         assert b.seen("self")[0] == []
+
+
+@pytest.mark.parametrize("speed", [1.0, None])
+def test_pictures_that_no_view_may_show_for_the_blocks_sake_are_not_recorded(
+    folder: Path, speed: float | None
+) -> None:
+    """Rest, and what was seen in it; of regulation the operator may see it, so it is kept."""
+    with chain(plan_of(folder, speed=speed)) as b:
+        for second in (1, 5):
+            b.second(second)
+        b.second(6, picture=False)
+        b.frame(5)  # of rest, painted late
+        b.frame(99)  # of a percept that nobody has told of
+        assert b.recorded(Frame) == []
+        b.frame(6)
+        b.second(7)
+        assert [m.header.percept_seq for m in b.recorded(Frame)] == [6, 7]
+        assert [m.header.percept_seq for m in b.seen("operator")[0]] == [6, 7]
+        assert b.seen("self")[0] == [], "the participant gets the score"
 
 
 @pytest.mark.parametrize("order", ["blank", "pause", "stop"])

@@ -5,12 +5,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from phosphene.consent import Scope
 from phosphene.messages import Frame, Message, describe
+from phosphene.neutral import neutral_picture
+from phosphene.plan import SINKS
+from renderer.neutral import neutral_frame
 from tests.unit.test_gate_node import Bench, bench, make_plan
 
 
@@ -25,13 +29,19 @@ def fates(b: Bench) -> dict[str, int]:
     return {name.removeprefix("frames_"): b.gate.counts()[name] for name in names}
 
 
-def send(b: Bench, array: np.ndarray, name: str = "picture", confidence: float = 0.9) -> np.ndarray:
+def send(
+    b: Bench,
+    array: np.ndarray,
+    name: str = "picture",
+    confidence: float = 0.9,
+    state: Literal["picture", "neutral"] = "picture",
+) -> np.ndarray:
     """Send a frame as a renderer would that is wrong in one way."""
     arrays = {name: array}
     specs = describe(arrays, {name: ("height", "width", "colour")[: array.ndim]}, {})
     header = Frame(
         **b.stamp("renderer"), arrays=specs, t_due=0, t_rendered=0, late=False, skipped=0,
-        render_ms=1.0, state="picture", percept_seq=1, percept_index=1, confidence=confidence,
+        render_ms=1.0, state=state, percept_seq=1, percept_index=1, confidence=confidence,
         age_s=0.1, t_percept=0.0, seed=1, model="m",
     )  # fmt: skip
     b.renderer.send(Message(header, arrays))
@@ -118,3 +128,44 @@ def test_a_frame_that_holds_no_picture_is_counted_and_the_gate_goes_on(
         assert (fates(b)["seen"], b.gate.counts()["malformed"]) == (0, 1)
         b.frame(2)
         assert [m.header.seed for m in b.seen("self")[0]] == [2]
+
+
+@pytest.mark.parametrize("side", [(64, 64), (64, 48), (1, 1)])
+def test_what_the_renderer_calls_neutral_is_the_gates_own_neutral_frame_for_everybody(
+    folder: Path, side: tuple[int, int]
+) -> None:
+    with bench(folder, frozenset(Scope)) as b:
+        b.beat()
+        own = neutral_picture(*side)
+        leaked = np.random.default_rng(1).integers(0, 256, (*side, 3), dtype=np.uint8)
+        nearly = own.copy()
+        nearly[-1, -1, -1] ^= 1
+        for count, picture in enumerate((leaked, nearly), start=1):
+            send(b, picture, state="neutral", confidence=0.0)
+            assert b.gate.counts()["frames_not_neutral"] == count
+            for sink in SINKS:
+                (frame,), _view = b.seen(sink)
+                assert frame.header.state == "neutral"
+                assert np.array_equal(frame.arrays["picture"], own)
+        kept = b.recorded(Frame)
+        assert [np.array_equal(m.arrays["picture"], own) for m in kept] == [True, True]
+        assert "calls neutral what is not" in b.context.note
+
+
+def test_an_honest_neutral_frame_passes_unchanged_each_time(folder: Path) -> None:
+    with bench(folder, frozenset(Scope)) as b:
+        b.beat()
+        shown = []
+        for _ in range(5):
+            send(b, neutral_picture(64, 64), state="neutral", confidence=0.0)
+            shown += b.seen("self")[0]
+        assert len(shown) == 5
+        assert all(np.array_equal(m.arrays["picture"], neutral_picture(64, 64)) for m in shown)
+        counts = b.gate.counts()
+        assert (counts["frames_passed"], counts["frames_carded"]) == (5, 0)
+        assert counts["frames_not_neutral"] == 0
+
+
+def test_the_renderers_neutral_frame_is_the_one_that_the_gate_knows() -> None:
+    for side in (64, 100, 256, 1024):
+        assert np.array_equal(neutral_frame(side), neutral_picture(side, side))
