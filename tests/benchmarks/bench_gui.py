@@ -58,7 +58,6 @@ def cost_percent(seconds: float, *, frames: bool) -> float:
         if not frames:
             stage.blank("for the benchmark")
         stage.let_run(SETTLE_S)
-        assert stage.process is not None
         process = psutil.Process(stage.process.pid)
         before, begin_s = process.cpu_times(), stage.clock.now()
         stage.let_run(seconds)
@@ -96,7 +95,6 @@ def delays(seconds: float, stall_ms: float, blanks: int) -> Stamps:
                 stage.let_run(0.7)
                 stage.unblank()
             stage.room.send("gui", "stop")
-            assert stage.process is not None
             stage.process.wait(30)
         with np.load(file) as held:
             pictures, cards, stalls = held["pictures"], held["cards"], held["stalls"]

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
-import time
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import zmq
 
 from phosphene import quality
-from phosphene.bus import Publisher, Puller, RunFolder
-from phosphene.clock import MonotonicClock
-from phosphene.consent import Consent
+from phosphene.bus import Publisher, Puller
 from phosphene.messages import (
     Beat,
     Event,
@@ -39,9 +29,7 @@ from phosphene.messages import (
     encode,
     topic_of,
 )
-from phosphene.plan import Plan
-from phosphene.session import Session
-from phosphene.supervisor.control import ControlRoom
+from tests.benchmarks.bench_rig import PERSON, Rig
 
 __all__ = ["FPS", "SIDE_PX", "STAMP_BYTES", "Stage", "stamp_in"]
 
@@ -50,7 +38,6 @@ HISTORY = 240
 STAMP_BYTES = 8
 """The first pixels of a frame hold the moment it was sent, as a float64."""
 NODES = ("bridge", "acquisition", "decoder", "renderer", "gate", "recorder", "supervisor")
-PERSON = "synthetic-bench"
 START_LIMIT_S = 60.0
 ROIS = ("V1", "V2", "V4", "FFA", "PPA", "LOC")
 GRID = (64, 64, 24)
@@ -65,7 +52,7 @@ def stamp_in(picture: Picture) -> float:
     return float(np.frombuffer(picture.reshape(-1)[:STAMP_BYTES].tobytes(), np.float64)[0])
 
 
-class Stage:
+class Stage(Rig):
     """Runs one window process and sends it all that a run sends.
 
     Parameters
@@ -77,27 +64,14 @@ class Stage:
     """
 
     def __init__(self, module: str = "gui", arguments: list[str] | None = None) -> None:
-        self.base = Path(tempfile.mkdtemp(prefix="ph-bench-"))
-        self.folder = RunFolder.create(uuid.uuid4().hex[:8], self.base)
-        source = {"kind": "recording", "path": "unused"}
-        session = {"person": PERSON, "modality": "fmri", "source": source,
-                   "decoder": {"bundle": "unused"}}  # fmt: skip
-        self.plan = Plan(
-            run=self.folder.path.name, folder=self.folder.path, mode="pilot",
-            session=Session.model_validate(session), nodes=(*NODES[:-1], "gui"),
-            consent=Consent.for_synthetic(PERSON, datetime.now(UTC)),
-        )  # fmt: skip
-        self._command = [sys.executable, "-m", module, "--plan", str(self.plan.save()),
-                         *(arguments or [])]  # fmt: skip
-        self._zmq: zmq.Context[Any] = zmq.Context()
-        self.clock = MonotonicClock()
-        self.room = ControlRoom(self.folder, self.plan.run, self.clock)
+        nodes = (*NODES[:-1], "gui")
+        super().__init__("gui", "pilot", nodes, {"decoder": {"bundle": "unused"}})
+        self._module, self._arguments = module, arguments or []
         self._bonds = Puller(self._zmq, self.folder.endpoint("bonds"))
         self._out = {n: Publisher(self._zmq, self.folder.endpoint(n)) for n in SOCKETS}
         self._desk: zmq.Socket[bytes] = self._zmq.socket(zmq.ROUTER)
         self._desk.linger = 0
         self._desk.bind(self.folder.endpoint("gate-control"))
-        self.process: subprocess.Popen[bytes] | None = None
         self.passing, self.reason = True, ""
         self.frames = 0
         self._rng = np.random.default_rng(0)
@@ -107,45 +81,16 @@ class Stage:
         self._due = {"volume": np.inf}
         self._volume = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        for socket in (self._bonds, *self._out.values()):
-            socket.close()
-        self._desk.close()
-        self.room.close()
-        self._zmq.destroy(linger=0)
-        self.folder.remove()
-        self.base.rmdir()
-
     def start(self) -> None:
         """Start the window, give it four minutes of a run's past, and let it settle."""
-        environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1"}
-        self.process = subprocess.Popen(self._command, env=environment)
-        self.until(lambda: self._state() == "ready", START_LIMIT_S)
+        self.begin(self._module, self._arguments, QT_QPA_PLATFORM="offscreen")
+        self.until(lambda: self.state() == "ready", START_LIMIT_S)
         self.room.send("gui", "go")
-        self.until(lambda: self._state() == "running", START_LIMIT_S)
+        self.until(lambda: self.state() == "running", START_LIMIT_S)
         for _ in range(HISTORY):
             self._send_volume()
             self.let_run(0.005)
         self._due["volume"] = self.clock.now()
-
-    def _state(self) -> str:
-        beat = self.room.beats.get("gui")
-        return "" if beat is None else beat.state
-
-    def let_run(self, seconds: float) -> None:
-        """Go on for a while."""
-        end_s = self.clock.now() + seconds
-        self.until(lambda: self.clock.now() >= end_s, seconds + 30)
 
     def blank(self, reason: str = "stopped by the participant") -> float:
         """Take every picture away; return when that was sent."""
@@ -158,17 +103,6 @@ class Stage:
         """Let pictures pass again."""
         self.passing, self.reason = True, ""
         self._send_views()
-
-    def until(self, reached: Callable[[], bool], limit_s: float) -> None:
-        """Play everybody until something holds."""
-        end_s = time.monotonic() + limit_s
-        while not reached():
-            self._tick()
-            code = None if self.process is None else self.process.poll()
-            if code is not None:
-                raise RuntimeError(f"the window ended with {code}")
-            if time.monotonic() > end_s:
-                raise TimeoutError(f"the window: not within {limit_s} s")
 
     # ---- what is sent --------------------------------------------------------------------------
 
@@ -209,7 +143,7 @@ class Stage:
         return Message(header, held)
 
     def _send_frame(self) -> None:
-        if not self.passing or self._state() != "running":
+        if not self.passing or self.state() != "running":
             return
         self.frames += 1
         for sink in ("operator", "self"):

@@ -62,7 +62,7 @@ def lag(renderer: dict[str, Any], seconds: float) -> dict[str, Any]:
     with RendererRig(renderer, PERCEPTS_HZ) as rig:
         rig.start()
         rig.let_run(SETTLE_S)
-        stamps = rig.let_run(seconds)
+        stamps = rig.stamps(seconds)
         node = rig.memory_mib()
     return {"shown": first_shown(stamps, fps), "even": evenness(stamps, fps), "memory_mib": node}
 
