@@ -96,11 +96,12 @@ def export_linear(model: LinearModel) -> bytes:
         shape = graph.constant("z_shape", [1, *model.z_shape], np.int64)
         graph.add("Reshape", ["z_flat", shape], "z")
         outputs.append(("z", [1, *model.z_shape]))
+    regressed = "c" if model.mix is None else "c_regressed"
     if model.c is not None:
         if isinstance(model.c, Convolution):
-            model.c.add_to_graph(graph, "x", "c")
+            model.c.add_to_graph(graph, "x", regressed)
         else:
-            graph.affine("x", model.c, "c")
+            graph.affine("x", model.c, regressed)
         size = model.c.size if isinstance(model.c, Convolution) else len(model.c.bias)
         outputs.append(("c", [1, size]))
     if model.scores is not None:
@@ -110,10 +111,12 @@ def export_linear(model: LinearModel) -> bytes:
             prototypes = graph.constant("prototypes", model.shown_prototypes())
             graph.add("MatMul", ["probabilities", prototypes], "c")
             outputs.append(("c", [1, model.prototypes.shape[1]]))
+        if model.mix is not None:
+            model.mix.add_to_graph(graph, regressed, "category_logs", "c")
         _add_odds(graph)
     if model.trust is not None:
         odds = "odds" if model.scores is not None else graph.constant("odds", [0.0])
-        decoded = "c" if model.c is not None or model.scores is not None else "z_flat"
+        decoded = regressed if model.c is not None or model.scores is not None else "z_flat"
         model.trust.add_to_graph(graph, "x", odds, decoded)
     elif model.scores is None:
         _add_constant_confidence(graph, model.intercept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import onnxruntime
 import scipy
 
+from decoder.category_code import codes_of, fit_mix, held_out_mix
 from decoder.choose import Grid, choose
 from decoder.classify import fit_temperature
 from decoder.dataset import Dataset
@@ -156,6 +157,7 @@ def fit_decoder(
     samples = make_samples(data, settings, priors)
     model = empty.fit(samples, settings).calibrated(temperature, 1.0, 0.0)
     model = model.trusting(Trust(Familiarity.of(samples.X, settings.window), curves))
+    model, held = _mixed(model, held, logp)
     scores = _score(held, logp, start.seed)
     if test is not None:
         left = make_samples(test.data, settings, priors)
@@ -217,6 +219,19 @@ def fit_bundle(
     return pack_bundle(
         draft, fitted.model.export(), statistics, facts.mask, facts.affine, facts.space_graph
     )
+
+
+def _mixed(model: LinearModel, held: HeldOut, logp: Array) -> tuple[LinearModel, HeldOut]:
+    """Take the category in c from both heads, where both and its code are there."""
+    shown = model.shown_prototypes() if model.labels else model.prototypes
+    codes = codes_of(model.shown, shown)
+    # A decoder of some folds may know fewer categories than that of all rows.
+    alike = held.labels == model.labels
+    if codes is None or not alike or model.c is None or held.c is None or held.c_true is None:
+        return model, held
+    mix = fit_mix(held.c, logp, held.c_true, codes)
+    c = held_out_mix(held.c, logp, held.c_true, codes, held.clusters)
+    return model.mixing(mix), replace(held, c=c)
 
 
 def _score(held: HeldOut, logp: Array, seed: int) -> tuple[Score, ...]:

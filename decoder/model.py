@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.special import log_softmax
 
 from decoder.calibrate import confidences, log_odds
+from decoder.category_code import CodeMix
 from decoder.classify import fit_lda
 from decoder.committee import Committee, Layout, fit_committee
 from decoder.eeg.heads import convolution_of_c, convolution_of_categories
@@ -135,6 +136,8 @@ class LinearModel:
         Softmax temperature and confidence curve on log odds alone.
     trust : Trust or None
         Where there is one, it takes the place of that curve.
+    mix : CodeMix or None
+        Where there is one, the category in c is that of both heads (`decoder.category_code`).
     chosen : dict
         Penalties and shrinkage that were chosen.
     """
@@ -151,6 +154,7 @@ class LinearModel:
     slope: float = 1.0
     intercept: float = 0.0
     trust: Trust | None = field(default=None, repr=False)
+    mix: CodeMix | None = field(default=None, repr=False)
     chosen: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -176,6 +180,11 @@ class LinearModel:
         """Return this model with a confidence that knows what the person's data look like."""
         return replace(self, trust=trust)
 
+    def mixing(self, mix: CodeMix) -> LinearModel:
+        """Return this model with the category in c taken from both heads."""
+        told = {"c_code_regressed": mix.regressed, "c_code_classed": mix.classed}
+        return replace(self, mix=mix, chosen={**self.chosen, **told})
+
     def predict(self, X: Array) -> Percepts:
         """Decode windows (n, window * features)."""
         if not self.heads:
@@ -197,6 +206,8 @@ class LinearModel:
         main = c if c is not None else z
         if self.trust is not None and main is not None:
             sure = self.trust.confidence(rows, odds, signal_of(main))
+        if self.mix is not None and c is not None:
+            c = self.mix(c, logp)
         return Percepts(
             z=None if z is None else z.astype(np.float32),
             c=None if c is None else c.astype(np.float32),
