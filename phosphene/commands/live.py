@@ -22,6 +22,7 @@ from phosphene.consent.words import Circumstances
 from phosphene.errors import ConsentError
 from phosphene.run import RunOptions, run_chain
 from phosphene.seal.opening import unlocked
+from phosphene.seal.overdue import overdue_words
 from phosphene.session import Session, load_session
 from phosphene.session_check import require_source, source_findings
 
@@ -82,6 +83,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.check:
         return 0 if all([source_is_there(session), streams_are_there(*looked)]) else 1
     require_source(source_findings(session))
+    if told := overdue_words(session.recorder.out, datetime.now(UTC)):
+        print(told)
     facts = {"started": datetime.now(UTC).isoformat()}
     if session.source.source_ids or arguments.without:
         require_streams(*looked)

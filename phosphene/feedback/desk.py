@@ -218,8 +218,8 @@ class FeedbackDesk:
             shown = self._choose(own, donor)
         if self._out is not None:
             self._out.write(
-                Row(given.index, given.block, given.t_data, given.measured, given.value, own,
-                    donor, shown).pack()
+                Row(given.index, given.block, given.seen_block, given.t_data, given.measured,
+                    given.value, own, donor, shown).pack()
             )  # fmt: skip
         return Given(given.index, given.t_data, given.block, given.seen_block, given.measured,
                      given.value, shown, given.clipped)  # fmt: skip

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from phosphene.feedback.record import About, Row
 
-__all__ = ["block_rows", "summary_of"]
+__all__ = ["block_rows", "compare_blocks", "summary_of"]
 
 Floats = npt.NDArray[np.float64]
 PERMUTATIONS = 2000
@@ -19,7 +19,10 @@ LEAST_BLOCKS = 3
 
 
 def block_rows(about: About, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Sum up each block, by the scores that were shown while it ran.
+    """Sum up each block: what was measured of it, and what was shown while it ran.
+
+    What is measured in fMRI comes seconds after what it measures, so that the two are samples of
+    different times.
 
     Parameters
     ----------
@@ -31,26 +34,27 @@ def block_rows(about: About, rows: Sequence[Row]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Number, kind, condition, onset, number of samples, mean value in the score's unit, mean of
-        the person's own score and of the shown one; None where there is none.
+        Number, kind, condition, onset, number of samples measured of it, mean value in the score's
+        unit, mean of the person's own score and of the shown one while it ran; None where there is
+        none.
     """
     found = []
-    for index, (kind, onset_s, end_s, condition) in enumerate(about.blocks):
-        own = [row for row in rows if onset_s <= row.t_data < end_s]
+    for index, (kind, onset_s, _, condition) in enumerate(about.blocks):
+        of_it = [row for row in rows if row.seen_block == index]
+        ran = [row for row in rows if row.block == index]
         found.append({
             "block": index, "kind": kind, "condition": condition, "onset_s": onset_s,
-            "n": len(own), "value": _mean([r.value for r in own]),
-            "own": _mean([r.own for r in own]), "shown": _mean([r.shown for r in own]),
+            "n": len(of_it), "value": _mean([r.value for r in of_it]),
+            "own": _mean([r.own for r in ran]), "shown": _mean([r.shown for r in ran]),
         })  # fmt: skip
     return found
 
 
-def summary_of(about: About, rows: Sequence[Row], *, delay_s: float = 0.0, seed: int = 0) -> dict[
-    str, Any
-]:  # fmt: skip
+def summary_of(about: About, rows: Sequence[Row], *, seed: int = 0) -> dict[str, Any]:
     """Compare regulation with rest, and late blocks with early ones.
 
-    A block counts as one: samples within a block are not independent. Chance of the comparison with
+    A block is what was measured of it, the score's delay taken off, and counts as one: samples
+    within a block are not independent. Chance of the comparison with
     rest is 0.5, the share of pairs of blocks in which regulation has more; the control exchanges
     the names of whole blocks.
 
@@ -60,8 +64,6 @@ def summary_of(about: About, rows: Sequence[Row], *, delay_s: float = 0.0, seed:
         Of the run.
     rows : sequence of Row
         Its scores.
-    delay_s : float
-        Haemodynamic delay, in seconds: a block is what is measured that much later.
     seed : int
         Of the control.
 
@@ -73,8 +75,8 @@ def summary_of(about: About, rows: Sequence[Row], *, delay_s: float = 0.0, seed:
         the same. With ``reason`` in place of figures where there are too few blocks.
     """
     values = [
-        (kind, _mean([r.measured for r in rows if on <= r.t_data - delay_s < end]))
-        for kind, on, end, _ in about.blocks
+        (kind, _mean([r.measured for r in rows if r.seen_block == index]))
+        for index, (kind, _, _, _) in enumerate(about.blocks)
     ]
     pairs = [(kind, v) for kind, v in values if kind in ("rest", "regulate") and v is not None]
     tried = np.array([v for kind, v in pairs if kind == "regulate"])
@@ -85,6 +87,34 @@ def summary_of(about: About, rows: Sequence[Row], *, delay_s: float = 0.0, seed:
         "regulation": _regulation(tried, rest, draw),
         "learning": _learning(tried, draw),
     }
+
+
+def compare_blocks(
+    about: About, t_s: Sequence[float], values: Sequence[float], *, seed: int = 0
+) -> dict[str, Any]:
+    """Compare something else that was measured, while they ran, in regulation and in rest.
+
+    Parameters
+    ----------
+    about : About
+        Of the run.
+    t_s, values : sequence of float
+        When it was measured, in seconds on the recording's axis, and what.
+    seed : int
+        Of the control.
+
+    Returns
+    -------
+    dict
+        As ``regulation`` of `summary_of`.
+    """
+    means: dict[str, list[float]] = {"regulate": [], "rest": []}
+    for kind, on_s, end_s, _ in about.blocks:
+        if kind in means:
+            own = _mean([v for t, v in zip(t_s, values, strict=True) if on_s <= t < end_s])
+            means[kind] += [] if own is None else [own]
+    draw = np.random.default_rng(seed)
+    return _regulation(np.array(means["regulate"]), np.array(means["rest"]), draw)
 
 
 def _regulation(tried: Floats, rest: Floats, draw: np.random.Generator) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import msgspec
 from phosphene.errors import RecordingError
 from phosphene.feedback.blocks import Block
 
-__all__ = ["ROW_BYTES", "About", "Row", "pack_about", "score_file", "unpack"]
+__all__ = ["ROW_BYTES", "About", "Row", "pack_about", "score_file", "score_files", "unpack"]
 
-_ROW = struct.Struct("<2q6d")
+_ROW = struct.Struct("<q2i6d")
 ROW_BYTES = _ROW.size
-_MAGIC = b"PHSCORE1"
+_MAGIC = b"PHSCORE2"
 _MOST_ABOUT = 2**24
 
 
@@ -26,8 +26,9 @@ class Row:
 
     Attributes
     ----------
-    index, block : int
-        Of the sample, and of the block that was running (-1: none).
+    index, block, seen_block : int
+        Of the sample, of the block that was running, and of the block that the measured activity
+        belongs to, in fMRI seconds earlier (-1: none).
     t_data : float
         In seconds on the recording's axis.
     measured, value : float
@@ -39,6 +40,7 @@ class Row:
 
     index: int
     block: int
+    seen_block: int
     t_data: float
     measured: float
     value: float
@@ -82,6 +84,21 @@ class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def score_file(folder: Path, run: str, *, sealed: bool) -> Path:
     """Return where a run's scores lie beside its recording."""
     return folder / f"{run}.scores{'.sealed' if sealed else ''}"
+
+
+def score_files(folder: Path, run: str) -> list[Path]:
+    """Return the files of a run's scores that are not sealed, oldest first.
+
+    A gate that was started again goes on in a file of its own.
+    """
+    first = score_file(folder, run, sealed=False)
+    found, number = [], 1
+    path = first
+    while path.is_file():
+        found.append(path)
+        number += 1
+        path = first.with_name(f"{run}-{number}.scores")
+    return found
 
 
 def pack_about(about: About) -> bytes:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from phosphene.marking import Marks, labelled, png_bytes
-from phosphene.report import brain, figures
+from phosphene.report import brain, feedback, figures
 from phosphene.report.accuracy import Joined, accuracy, join
 from phosphene.report.html import Picture, page
 from phosphene.report.latency import latencies_ms
@@ -78,6 +78,8 @@ def build(out: Path, truth: Truth | None = None, *, run: str | None = None) -> P
         write_json(folder / "report.json", summary)
         bar.update()
         drawn = _drawn(data, joined, shown, keeper)
+        blocks = feedback.figure(summary["feedback"])
+        drawn = {**drawn, "feedback": None if blocks is None else figures.png(blocks)}
         large = full_size(pairs_of(joined, keeper.whole))
         marks = marks_of(data)
         whole = [Picture(words, png_bytes(labelled(pair), marks)) for words, pair in large]

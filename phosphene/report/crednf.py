@@ -18,7 +18,9 @@ from typing import Any, Literal
 
 from phosphene.feedback.facts import PREFIX
 from phosphene.feedback.learning import summary_of
-from phosphene.feedback.record import score_file, unpack
+from phosphene.report.artefacts import compared, measures_of
+from phosphene.report.feedback import scores_of
+from phosphene.report.load import RunData
 
 __all__ = ["ITEMS", "SOURCE", "Answer", "Item", "answers", "as_json", "of_run", "section"]
 
@@ -108,6 +110,7 @@ def answers(
     facts: Mapping[str, str],
     summary: Mapping[str, Any] | None = None,
     quality: Sequence[str] = (),
+    artefacts: str = "",
 ) -> list[Answer]:
     """Fill the checklist in.
 
@@ -119,6 +122,8 @@ def answers(
         Of the scores, see `phosphene.feedback.learning.summary_of`; None while they are sealed.
     quality : sequence of str
         Sentences about what was done against artefacts.
+    artefacts : str
+        How artefacts compare between regulation and rest; "" where that is not known.
 
     Returns
     -------
@@ -129,7 +134,7 @@ def answers(
         given = json.loads(facts.get(PREFIX + "crednf", "") or "{}")
     except ValueError:
         given = {}
-    known = _known(facts, summary, quality)
+    known = _known(facts, summary, quality) | ({"3e": artefacts} if artefacts else {})
     found = []
     for item in ITEMS:
         people, run = str(given.get(item.number, "")).strip(), known.get(item.number, "")
@@ -140,25 +145,29 @@ def answers(
     return found
 
 
-def of_run(facts: Mapping[str, str], folder: Path, run: str) -> list[Answer] | None:
+def of_run(
+    data: RunData, folder: Path, scan: Mapping[str, Any] | None = None
+) -> list[Answer] | None:
     """Fill the checklist in for a recorded run; None where it had no protocol.
 
     Parameters
     ----------
-    facts : mapping of str to str
-        Of the run's start document.
+    data : RunData
+        The run.
     folder : Path
         Where its recording lies. Scores that are sealed stay closed.
-    run : str
-        Identifier.
+    scan : mapping or None
+        Of an fMRI run, see `phosphene.report.scan.scan_of`.
     """
+    facts = data.facts
     if not any(name.startswith(PREFIX) for name in facts):
         return None
-    path = score_file(folder, run, sealed=False)
-    if not path.is_file():
-        return answers(facts)
-    about, rows = unpack(path.read_bytes())
-    return answers(facts, summary_of(about, rows))
+    scores = scores_of(folder, "" if data.start is None else data.start.run)
+    quality = measures_of(data, scan)
+    if scores is None:
+        return answers(facts, quality=quality)
+    about, rows = scores
+    return answers(facts, summary_of(about, rows), quality, compared(about, data.qualities))
 
 
 def _known(
@@ -184,6 +193,7 @@ def _known(
         found["5a"] = "; ".join(
             _figure(name, summary[name]) for name in ("regulation", "learning") if name in summary
         )
+        found["5b"] = "every block of this run, rest and regulation, under Feedback of this report"
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from phosphene.report import crednf
+from phosphene.report import crednf, feedback
 from phosphene.report.notes import grouped
 from phosphene.report.painting import painting_rows
 from phosphene.report.volumes import FLAGS, in_words
@@ -270,6 +270,14 @@ def _regions(s: Mapping[str, Any], png: bytes | None) -> list[str]:
     return ["<h2>Regions</h2>", *told]
 
 
+def _feedback(s: Mapping[str, Any], png: bytes | None) -> list[str]:
+    """Where the run had a protocol, its blocks."""
+    told = s.get("feedback")
+    if told is None:
+        return []
+    return [feedback.section(told, inline_image(png, "blocks", "no block was measured"))]
+
+
 def _brain(s: Mapping[str, Any], image: Callable[[str], bytes | None]) -> list[str]:
     """Where regions and maps were recorded, their slices."""
     parts = []
@@ -307,7 +315,7 @@ def page(
     summary : mapping
         Made by `phosphene.report.summary.summarise`.
     figures : mapping of str to bytes or None
-        PNG files by name: strip, confidence, regions, motion, where, map, latency.
+        PNG files by name: strip, confidence, feedback, regions, motion, where, map, latency.
     pictures : sequence of Picture
         Those of the strip, at their own size.
 
@@ -338,6 +346,7 @@ def page(
         _accuracy(s),
         inline_image(image("confidence"), "confidence over time", "no percepts were recorded"),
         f"<small>{_CONFIDENCE}</small>",
+        *_feedback(s, image("feedback")),
         *_regions(s, image("regions")),
         "<h2>Signal quality</h2>",
         _scan(s),

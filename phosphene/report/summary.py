@@ -15,6 +15,7 @@ from phosphene.marking import LABEL
 from phosphene.quality import FIGURES, region_name
 from phosphene.report import crednf
 from phosphene.report.causes import why_no_latency
+from phosphene.report.feedback import feedback_of
 from phosphene.report.interruptions import interruptions_of
 from phosphene.report.latency import latencies_ms, summary_of
 from phosphene.report.load import RunData
@@ -81,7 +82,7 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
     if not data.frames:
         reasons["pictures"] = why_no_pictures(data)
     data_s = max((q.t_data for q in data.qualities), default=None)
-    checklist = crednf.of_run(data.facts, out, "" if start is None else start.run)
+    checklist = crednf.of_run(data, out, scan)
     return {
         "schema": SCHEMA,
         "label": LABEL,
@@ -110,6 +111,7 @@ def summarise(data: RunData, accuracy: Mapping[str, Any], out: Path) -> dict[str
         "missing": dict(data.missing),
         "damage": data.damage,
         "files": [path.name for path in data.parts],
+        "feedback": None if start is None else feedback_of(out, start.run),
         "crednf": None if checklist is None else crednf.as_json(checklist),
         "facts": {k: v for k, v in data.facts.items() if k != "programme"},
         "reasons": reasons,

@@ -125,7 +125,7 @@ class Study:
         for k in range(VOLUMES + 2):
             t_s = k * TR_S
             score = (k % 7) / 7 if t_s % 12 >= 4 else math.nan
-            rows.append(Row(k, 0, t_s, 0.0, 0.0, score, math.nan, math.nan))
+            rows.append(Row(k, 0, 0, t_s, 0.0, 0.0, score, math.nan, math.nan))
         blocks = [(b["kind"], o + 12 * c, o + 12 * c + b["duration_s"], "")
                   for c in range(2) for b, o in zip(BLOCKS, (0.0, 4.0), strict=True)]  # fmt: skip
         if not path.exists():

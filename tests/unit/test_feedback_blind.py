@@ -58,7 +58,7 @@ def _percept(index: int) -> Message:
 def _donor(folder: Path) -> Path:
     about = About("r0", "p99", "category", "1", "", [("rest", 0.0, 6.0, ""),
                                                      ("regulate", 6.0, 16.0, "")])  # fmt: skip
-    rows = [Row(t, 1, float(t), 0.0, 0.0, math.nan if t < 6 else (t % 5) / 5, math.nan, math.nan)
+    rows = [Row(t, 1, 1, float(t), 0.0, 0.0, math.nan if t < 6 else (t % 5) / 5, math.nan, math.nan)
             for t in range(16)]  # fmt: skip
     path = folder / "donor.json"
     donor_of(about, rows).save(path)
@@ -347,12 +347,12 @@ def test_a_gate_started_again_writes_a_new_file(place: Path) -> None:
 
 def test_rows_have_one_length_and_a_cut_one_is_left_out() -> None:
     about = About("r", "p", "category", "1", "", [])
-    rows = [Row(k, 0, k * 1.5, math.nan, 1e300, 0.5, math.nan, 0.25) for k in range(3)]
+    rows = [Row(k, 0, 0, k * 1.5, math.nan, 1e300, 0.5, math.nan, 0.25) for k in range(3)]
     raw = pack_about(about) + b"".join(row.pack() for row in rows)
     assert {len(row.pack()) for row in rows} == {64}
     found, again = unpack(raw[:-1])
     assert found == about and [r.t_data for r in again] == [0.0, 1.5]
     np.testing.assert_equal(again[1].pack(), rows[1].pack())
     with pytest.raises(PhospheneError, match="not a file of scores"):
-        unpack(b"PHSCORE2" + raw[8:])
+        unpack(b"PHSCORE1" + raw[8:])
     assert desk_module.SCORED_SINKS == ("self", "stream")

@@ -10,8 +10,18 @@ import numpy as np
 import pytest
 
 from phosphene.feedback.learning import block_rows, summary_of
+from phosphene.feedback.loop import FeedbackLoop
+from phosphene.feedback.protocol import Protocol
 from phosphene.feedback.record import About, Row, pack_about, score_file
+from phosphene.feedback.scores import Sample, open_score
+from phosphene.messages import Quality
+from phosphene.quality import region_key
+from phosphene.report.artefacts import compared
 from phosphene.report.crednf import ITEMS, answers, as_json, of_run, section
+from phosphene.report.feedback import SEALED, feedback_of
+from phosphene.report.load import RunData
+from phosphene.session_protocol import BlockSettings, ProtocolSettings, ScoreSettings
+from tests.unit.report_bench import PROGRAMME, Script, report, whole_run, write
 
 CYCLES = 6
 
@@ -31,7 +41,7 @@ def _rows(effect: float, slope: float, seed: int = 0) -> list[Row]:
         tries = t % 20 >= 10
         value = float(draw.normal(0, 0.1)) + tries * (effect + slope * (t // 20))
         own = 0.5 if tries else math.nan
-        rows.append(Row(t, t // 10, float(t), value, value, own, math.nan, own))
+        rows.append(Row(t, t // 10, t // 10, float(t), value, value, own, math.nan, own))
     return rows
 
 
@@ -50,11 +60,29 @@ def test_noise_is_at_chance() -> None:
     assert 0.2 < float(np.mean(p)) < 0.9
 
 
-def test_a_delay_moves_what_a_block_is() -> None:
-    rows = [Row(t, 0, float(t), float(5 <= (t - 5) % 20 - 5 < 15), 0.0, 0.5, 0.5, 0.5)
-            for t in range(20 * CYCLES)]  # fmt: skip
-    assert summary_of(_about(), rows, delay_s=5.0)["regulation"]["value"] == pytest.approx(1.0)
-    assert summary_of(_about(), rows, delay_s=15.0)["regulation"]["value"] == pytest.approx(0.0)
+@pytest.mark.parametrize("delay_s", [0.0, 5.0, 8.0])
+def test_blocks_are_what_was_measured_of_them_whatever_the_delay(delay_s: float) -> None:
+    settings = ProtocolSettings(
+        blocks=(BlockSettings(kind="rest", duration_s=10),
+                BlockSettings(kind="regulate", duration_s=10)),
+        cycles=CYCLES,
+        score=ScoreSettings(kind="region", region="FFA", delay_s=delay_s),
+    )  # fmt: skip
+    protocol = Protocol.of(settings)
+    loop = FeedbackLoop(protocol, open_score(settings.score), settings.shape)
+    about = About("r", "p", "region", "%", "", About.laid_out(protocol.blocks))
+    rows = []
+    for t in range(20 * CYCLES):
+        signal = float((t - delay_s) % 20 >= 10 and t >= delay_s)
+        given = loop.take(Sample(t, float(t), float(t), values={region_key("FFA"): signal}))
+        assert given is not None
+        own = given.score
+        rows.append(Row(t, given.block, given.seen_block, float(t), given.measured, given.value,
+                        own, math.nan, own))  # fmt: skip
+    assert summary_of(about, rows)["regulation"]["value"] == pytest.approx(1.0)
+    told = block_rows(about, rows)
+    assert [b["value"] for b in told if b["kind"] == "regulate" and b["n"]] == pytest.approx(
+        [1.0] * CYCLES)  # fmt: skip
 
 
 def test_too_few_blocks_give_a_reason_and_no_figure() -> None:
@@ -100,13 +128,51 @@ def test_success_goes_into_the_checklist_with_chance() -> None:
     assert {a.item.number: a.text for a in answers({"protocol_crednf": "no json"})}["1a"] == ""
 
 
+def _told(folder: Path, **facts: str) -> dict[str, str] | None:
+    found = of_run(RunData([], start=Script(PROGRAMME).start(**facts).header), folder)
+    return None if found is None else {a.item.number: a.text for a in found}
+
+
 def test_a_recorded_run_fills_it_in_and_sealed_scores_stay_closed(tmp_path: Path) -> None:
-    facts = {"protocol_score": "category"}
-    assert of_run({"bundle": "1"}, tmp_path, "r") is None
-    score_file(tmp_path, "r", sealed=True).write_bytes(b"sealed")
-    closed = of_run(facts, tmp_path, "r")
-    assert closed is not None and {a.item.number: a.text for a in closed}["5a"] == ""
+    assert _told(tmp_path, bundle="1") is None
+    score_file(tmp_path, "r1", sealed=True).write_bytes(b"sealed")
+    closed = _told(tmp_path, protocol_score="category")
+    assert closed is not None and closed["5a"] == "" and closed["5b"] == ""
+    assert feedback_of(tmp_path, "r1") == {"reason": SEALED}
+    rows = [row.pack() for row in _rows(1.0, 0.0)]
+    first, second = b"".join(rows[:50]), b"".join(rows[50:])
+    score_file(tmp_path, "r1", sealed=False).write_bytes(pack_about(_about()) + first)
+    # What a gate wrote that was started again.
+    (tmp_path / "r1-2.scores").write_bytes(pack_about(_about()) + second)
+    told = _told(tmp_path, protocol_score="category")
+    assert told is not None and "chance 0.5" in told["5a"] and "every block" in told["5b"]
+    found = feedback_of(tmp_path, "r1")
+    assert found is not None and [b["n"] for b in found["blocks"]] == [10] * 2 * CYCLES
+
+
+def test_the_report_shows_every_block_and_what_was_done_against_artefacts(tmp_path: Path) -> None:
     rows = b"".join(row.pack() for row in _rows(1.0, 0.0))
-    score_file(tmp_path, "r", sealed=False).write_bytes(pack_about(_about()) + rows)
-    told = of_run(facts, tmp_path, "r")
-    assert told is not None and "chance 0.5" in {a.item.number: a.text for a in told}["5a"]
+    messages = [Script(PROGRAMME).start(protocol_score="category"), *whole_run()[1:]]
+    write(tmp_path, messages)
+    score_file(tmp_path, "r1", sealed=False).write_bytes(pack_about(_about()) + rows)
+    told = report(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "<h2>Feedback</h2>" in page and page.count("<td>regulate</td>") == CYCLES
+    assert 'alt="blocks" src="data:image/png' in page
+    assert told["feedback"]["summary"]["regulation"]["value"] == pytest.approx(1.0)
+    answered = {item["item"]: item["answer"] for item in told["crednf"]["items"]}
+    assert "displacement mean 0.1" in answered["3d"]
+    assert answered["3e"].startswith("head displacement: not compared, 2 blocks of regulation")
+
+
+def test_artefacts_of_regulation_stand_beside_those_of_rest() -> None:
+    head = Script(PROGRAMME)
+    qualities = [
+        Quality(**head.head("acquisition", "quality", t, t), index=t, t_data=float(t),
+                values={"fd_mm": 0.3 if t % 20 >= 10 else 0.1})
+        for t in range(20 * CYCLES)
+    ]  # fmt: skip
+    words = compared(_about(), qualities)
+    assert words.startswith("head displacement") and " 1.000, chance 0.5" in words
+    assert {a.item.number: a.text for a in answers({}, artefacts=words)}["3e"] == words.rstrip(". ")
+    assert compared(_about(), []) == ""
