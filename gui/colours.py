@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 __all__ = [
-    "BACKGROUND", "BUTTON", "CHOSEN", "CHOSEN_TEXT", "CURVES", "DIM", "EDGE", "GROUNDS", "INK",
-    "LEAST_CONTRAST", "LINK", "PANEL", "TEXT", "contrast",
+    "AMBER", "BACKGROUND", "BUTTON", "CHOSEN", "CHOSEN_TEXT", "CURVES", "CYAN", "DIM", "EDGE",
+    "FINE", "GREY", "GROUNDS", "INK", "LEAST_CONTRAST", "LINK", "PANEL", "RED", "TEXT", "contrast",
 ]  # fmt: skip
 
 BACKGROUND = "#14171c"
@@ -20,6 +20,10 @@ CHOSEN, CHOSEN_TEXT = "#3d6ea8", "#ffffff"
 LINK = "#6cb6ff"
 CURVES = ("#6cb6ff", "#f2a65a", "#8ddb8c", "#e9dc6a", "#d69ae0", "#f58a80", "#7fd6d0", "#b9b3a6")
 """Colours of curves; the first three stay apart for colour-blind eyes, by lightness too."""
+FINE = "#4cc38a"
+"""What is as it should be."""
+RED, AMBER, CYAN, GREY = "#ff5c5c", "#f2c94c", "#56c8d8", "#8a94a3"
+"""The ladder of alarms: at once, soon, to be known, and nothing to tell."""
 GROUNDS = (BACKGROUND, PANEL, BUTTON)
 """What text stands on."""
 LEAST_CONTRAST = 4.5

@@ -8,6 +8,7 @@ from html import escape
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
+from gui.colours import FINE
 from gui.model import MOST_LOG_LINES
 from gui.palette import DIM, EDGE, PANEL, TEXT
 from gui.peers import Health, Peer
@@ -18,11 +19,10 @@ from phosphene.plan import Plan
 
 __all__ = ["StatusPanel", "peer_html", "run_words"]
 
-_FINE = "#4cc38a"
 _LOOKS: dict[Health, tuple[str, str, str]] = {
     "unknown": ("?", DIM, mark("not heard yet")),
     "starting": ("○", DIM, mark("starting")),
-    "fine": ("●", _FINE, mark("running")),
+    "fine": ("●", FINE, mark("running")),
     "noted": ("▲", ALARM_COLOURS["medium"], ""),
     "silent": ("■", ALARM_COLOURS["high"], mark("no sign of life")),
     "ended": ("□", DIM, mark("ended")),

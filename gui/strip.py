@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from gui.alarms import Alarm
+from gui.colours import CYAN, FINE, INK, RED
+from gui.consent_words import ConsentWords
 from gui.latch import Latched
-from gui.palette import BACKGROUND, DIM, EDGE, PANEL, TEXT
+from gui.palette import BACKGROUND, DIM, EDGE, PANEL
 from gui.texts import tr
 from gui.words import (
     ALARM_COLOURS,
@@ -22,6 +25,8 @@ from gui.words import (
 )
 
 __all__ = ["AlarmLine", "Lamp", "Strip"]
+
+MARGIN_PX = 12
 
 
 class Lamp(QLabel):
@@ -61,22 +66,16 @@ class Strip(QFrame):
         super().__init__()
         self.mode = QLabel(tr(MODE_WORDS[mode]))
         self.mode.setStyleSheet(
-            f"background: {MODE_COLOURS[mode]}; color: #0d0f12; font-size: 17px; font-weight: 700;"
+            f"background: {MODE_COLOURS[mode]}; color: {INK}; font-size: 17px; font-weight: 700;"
             "padding: 0 16px; border-radius: 4px;"
         )
         self.state = QLabel("")
         self.state.setMinimumWidth(112)
         self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.consent = QLabel("")
-        self.consent.setWordWrap(True)
-        self.consent.setStyleSheet("font-size: 11px;")
-        self.consent.setTextFormat(Qt.TextFormat.RichText)
-        self.consent.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        # Three lines of a long consent: what does not fit stands in the tool tip.
-        self.consent.setFixedHeight(40)
-        self.acquiring = Lamp("#56c8d8")
-        self.participant = Lamp("#4cc38a")
-        self.recording = Lamp("#ff5c5c")
+        self.consent = ConsentWords()
+        self.acquiring = Lamp(CYAN)
+        self.participant = Lamp(FINE)
+        self.recording = Lamp(RED)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)
@@ -109,13 +108,7 @@ class Strip(QFrame):
 
     def tell_consent(self, words: str) -> None:
         """Show the consent in words."""
-        html = (
-            f"<span style='color:{DIM}'>{tr('Consent:')}</span>"
-            f" <span style='color:{TEXT}'>{words}</span>"
-        )
-        if self.consent.text() != html:
-            self.consent.setText(html)
-            self.consent.setToolTip(words)
+        self.consent.tell(words)
 
 
 class AlarmLine(QWidget):
@@ -138,7 +131,21 @@ class AlarmLine(QWidget):
         row.setSpacing(8)
         row.addWidget(self.label, 1)
         row.addWidget(button)
+        self._words = self._more = ""
         self._told: tuple[list[Alarm], list[Latched]] = ([], [])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Show as much as there is room for now."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Shorten the words where they have no room, never the number of further alarms."""
+        metrics, words = self.label.fontMetrics(), self._words
+        room = self.label.width() - 2 * MARGIN_PX - metrics.horizontalAdvance(self._more)
+        if self.isVisible():  # before that nobody knows how wide it will be
+            words = metrics.elidedText(words, Qt.TextElideMode.ElideRight, room)
+        self.label.setText(words + self._more)
 
     def tell(self, alarms: list[Alarm], over: list[Latched]) -> None:
         """Show the worst in full; what is over stays until it is acknowledged.
@@ -162,13 +169,14 @@ class AlarmLine(QWidget):
             lines = [(alarms[0], alarms[0].words())]
         worst = lines[0][0]
         more = "   " + tr("(+{n} more)", n=len(lines) - 1) if len(lines) > 1 else ""
-        self.label.setText(lines[0][1] + more)
+        self._words, self._more = lines[0][1], more
         self.label.setToolTip("\n".join(words for _, words in lines))
         colour = ALARM_COLOURS[worst.level]
         quiet = worst.level in ("none", "info")
-        look = f"color: {colour};" if quiet else f"background: {colour}; color: #0d0f12;"
+        look = f"color: {colour};" if quiet else f"background: {colour}; color: {INK};"
         edge = EDGE if quiet else colour
         self.label.setStyleSheet(
             f"{look} border: 1px solid {edge}; border-radius: 3px; padding: 0 10px;"
             f"font-weight: 600;" + ("" if not quiet else f"background: {BACKGROUND};")
         )
+        self._fit()

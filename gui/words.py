@@ -10,6 +10,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Literal, get_args
 
+from gui.colours import AMBER, CYAN, FINE, GREY, RED
 from gui.facts import Pictures
 from gui.texts import mark, tr
 from phosphene.consent import Scope, why_not
@@ -50,19 +51,19 @@ STATE_WORDS: dict[State, str] = {
     "ENDED": mark("ENDED"),
 }
 STATE_COLOURS: dict[State, str] = {
-    "IDLE": "#8a94a3",
+    "IDLE": GREY,
     "CHECKED": "#6cb6ff",
     "ARMED": "#e8912d",
-    "RUNNING": "#4cc38a",
+    "RUNNING": FINE,
     "PAUSED": "#b79df0",
-    "BLANKED": "#f2c94c",
-    "ENDED": "#8a94a3",
+    "BLANKED": AMBER,
+    "ENDED": GREY,
 }
 ALARM_COLOURS: dict[AlarmLevel, str] = {
-    "high": "#ff5c5c",
-    "medium": "#f2c94c",
-    "info": "#56c8d8",
-    "none": "#8a94a3",
+    "high": RED,
+    "medium": AMBER,
+    "info": CYAN,
+    "none": GREY,
 }
 LEVEL_WORDS = (
     mark("blank"),
@@ -74,7 +75,7 @@ LEVEL_WORDS = (
 """What each abstraction level leaves of a picture, in English."""
 FULL = len(LEVEL_WORDS) - 1
 
-_STALE, _SOON_S = "#8a94a3", 10.0
+_SOON_S = 10.0
 _SCOPES = {
     Scope.VIEW_SELF: mark("participant view"),
     Scope.VIEW_OPERATOR: mark("operator view"),
@@ -177,7 +178,7 @@ def caption(showing: Showing, step: str, label: str, stale_s: float | None = Non
     words = name + tr("confidence {value}", value=f"<b>{frame.confidence:.2f}</b>")
     if stale_s is not None:
         ago = tr("decoded {s} s ago", s=f"{stale_s:.0f}")
-        return f"<span style='color:{_STALE}'>{words}<br>{ago}</span>"
+        return f"<span style='color:{GREY}'>{words}<br>{ago}</span>"
     number = f"{step} {frame.percept_index} · " if step else ""
     # A coarse picture is coarse because it was made so, not because little was decoded.
     coarse = f" · {tr(LEVEL_WORDS[frame.level])}" if frame.level < FULL else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
+from gui.colours import AMBER
 from gui.eeg.board import MarkerLog
 from gui.eeg.stream import StreamFacts
 from gui.palette import DIM, EDGE, PANEL, TEXT
@@ -12,7 +13,6 @@ from gui.texts import tr
 
 __all__ = ["MarkersView", "marker_html"]
 
-_AMBER = "#f2c94c"
 SHOWN = 100
 
 
@@ -27,7 +27,7 @@ def marker_html(log: MarkerLog, facts: StreamFacts) -> str:
     )
     for told, number, always in counts:
         if number:
-            words.append(f"<span style='color:{_AMBER}'>▲ {told}</span>")
+            words.append(f"<span style='color:{AMBER}'>▲ {told}</span>")
         elif always:
             words.append(f"<span style='color:{DIM}'>{told}</span>")
     return " · ".join(words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from gui.colours import AMBER, FINE, GREY, RED
 from gui.peers import Peers
 from gui.texts import mark
 
@@ -12,11 +13,11 @@ __all__ = ["LAMPS", "StreamFacts", "StreamState", "stream_facts"]
 
 StreamState = Literal["waiting", "fresh", "amber", "red", "ended"]
 LAMPS: dict[StreamState, tuple[str, str, str]] = {
-    "waiting": ("○", mark("waiting"), "#8a94a3"),
-    "fresh": ("●", mark("fresh"), "#4cc38a"),
-    "amber": ("▲", mark("late"), "#f2c94c"),
-    "red": ("■", mark("no data"), "#ff5c5c"),
-    "ended": ("□", mark("ended"), "#8a94a3"),
+    "waiting": ("○", mark("waiting"), GREY),
+    "fresh": ("●", mark("fresh"), FINE),
+    "amber": ("▲", mark("late"), AMBER),
+    "red": ("■", mark("no data"), RED),
+    "ended": ("□", mark("ended"), GREY),
 }
 """Symbol, word and colour of each state."""
 _BY_NUMBER: dict[int, StreamState] = {0: "fresh", 1: "amber", 2: "red"}

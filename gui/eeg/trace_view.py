@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from gui.colours import AMBER
 from gui.eeg.board import TraceData
 from gui.eeg.colours import CHOSEN, MOST_COLOURED, OTHERS
 from gui.eeg.quality import ChannelState
@@ -19,7 +20,6 @@ __all__ = ["TraceView"]
 NAMES_PX, TOP_PX, BOTTOM_PX = 110, 16, 16
 LEAST_ROW_PX = 15
 WINDOW_S = 10.0
-_BAD_WORDS = "#f2c94c"
 _COLOURS = (PANEL, "#80692a", *OTHERS, CHOSEN, "#f2a65a", *CURVES)
 """By index: empty, hatched, two that take turns, chosen, bad, those of few channels."""
 _FIRST_CURVE = 6
@@ -157,7 +157,7 @@ class TraceView(QWidget):
             state = self._states[k]
             top = round(area.top() + (place + 0.5) * row_px - 8)
             good = not self._bad(k)
-            painter.setPen(QColor(TEXT if good else _BAD_WORDS))
+            painter.setPen(QColor(TEXT if good else AMBER))
             word = "" if good else f" {state.word}"
             kohm = "" if state.impedance_kohm is None else f" {state.impedance_kohm:.0f}kΩ"
             mark = "›" if k == self._chosen else " "

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from gui.colours import AMBER
 from gui.palette import DIM, TEXT
 from gui.pictures import PicturePanel
 from gui.replay.compare import agreement, doubts
@@ -159,7 +160,7 @@ def compared_html(first: Opened, second: Opened) -> str:
     if not hidden and found.confidence is not None:
         means = "{:.2f}, {:.2f}".format(*found.confidence)
         rows.append((tr("mean confidence of A, of B"), means))
-    lines = [f"<p style='color:#f2c94c'>▲ {escape(text)}</p>"
+    lines = [f"<p style='color:{AMBER}'>▲ {escape(text)}</p>"
              for text in doubts(first.recording, second.recording)]  # fmt: skip
     return f"<h4>{tr('A beside B')}</h4>" + _table(rows) + "".join(lines)
 

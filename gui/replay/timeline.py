@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui.blocks import COLOURS
+from gui.colours import AMBER
 from gui.palette import BACKGROUND, CURVES, DIM, EDGE, PANEL, TEXT
 from gui.replay.lanes import VIEWS, Graph, hint_at, views_of
 from gui.replay.recording import Recording
@@ -30,7 +31,7 @@ __all__ = ["TimelineView"]
 LABELS_PX, BLOCKS_PX, EVENTS_PX, BLANK_PX, GRAPH_PX, AXIS_PX = 118, 18, 16, 12, 36, 18
 LETTER_PX = 7
 _STEPS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
-BLANK_COLOUR, MARKER_COLOUR, LEVEL_COLOUR = "#f2c94c", "#f2a65a", "#f2c94c"
+BLANK_COLOUR, MARKER_COLOUR, LEVEL_COLOUR = AMBER, "#f2a65a", AMBER
 
 
 class TimelineView(QWidget):

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPalette
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSizePolicy, QWidget
 
-from gui.colours import DIM
+from gui.colours import DIM, FINE
 from gui.words import ALARM_COLOURS
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "problem_label",
 ]
 
-BAD, NOTED, FINE = ALARM_COLOURS["high"], ALARM_COLOURS["medium"], "#4cc38a"
+BAD, NOTED = ALARM_COLOURS["high"], ALARM_COLOURS["medium"]
 
 
 class KeyButton(QPushButton):

@@ -9,13 +9,14 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QPolygonF
 
+from gui import colours
 from gui.texts import tr
 from gui.viewers.state import CURVE_S, ViewerState
 
 __all__ = ["draw_card", "draw_lamp", "draw_view", "lamp_place"]
 
 LINE, BAR, RED = QColor("#e6e9ee"), QColor("#6cb6ff"), QColor("#ff3b30")
-GREY, BLACK = QColor("#8a94a3"), QColor("#000000")
+GREY, BLACK = QColor(colours.GREY), QColor("#000000")
 _BAND, _WIDE_BAND, _LONG = 0.16, 0.24, 60
 """Share of the height for an instruction: a short one, and one of so many letters or more."""
 
