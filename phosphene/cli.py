@@ -35,6 +35,7 @@ from phosphene.commands import (
     verify,
 )
 from phosphene.commands.base import CliCommand
+from phosphene.commands.help import DefaultsOnce
 from phosphene.errors import PhospheneError, ToldError
 
 __all__ = ["main"]
@@ -86,7 +87,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
             command.name,
             help=command.summary,
             description=command.summary,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=DefaultsOnce,
         )
         command.configure(sub)
         sub.set_defaults(run_command=command.run)

@@ -47,7 +47,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--without", action="append", default=[], metavar="ID", help="start even "
                         "if this LSL stream is missing; may be given several times")  # fmt: skip
     parser.add_argument("--programme", type=Path, help="stimulus programme of a simulated person")
-    add_output_options(parser)
+    add_output_options(parser, "; without it, that of the session file")
     add_key_options(parser)
 
 

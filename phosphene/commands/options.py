@@ -38,9 +38,9 @@ _PAINTING: dict[str, tuple[Callable[[str], Any], str]] = {
 }
 
 
-def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of recording and window."""
-    parser.add_argument("--out", type=Path, help="folder for recording and report; none: no record")
+def add_output_options(parser: argparse.ArgumentParser, without: str = "") -> None:
+    """Add the options of recording and window; `without` says what holds without ``--out``."""
+    parser.add_argument("--out", type=Path, help=f"folder for recording and report{without}")
     parser.add_argument("--seal", type=Path, action="append", default=[], metavar="PUB",
                         help="public key of a data steward who alone can open the recording; may "
                         "be repeated")  # fmt: skip
@@ -49,7 +49,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--screenshot", type=Path, help="save a picture of the window (PNG)")
     parser.add_argument(
         "--screenshot-after", type=float, default=20.0, metavar="SECONDS",
-        help="until the screenshot, from the opening of the window (default: 20)",
+        help="until the screenshot, from the opening of the window",
     )  # fmt: skip
     parser.add_argument(
         "--screenshot-at-picture", type=float, nargs="?", const=0.0, metavar="SECONDS",

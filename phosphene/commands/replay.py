@@ -94,7 +94,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         "for instance '{\"eeg\": {\"notch_hz\": 60}}'")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="seed of the renderer's noise")
     add_painting_options(parser)
-    add_output_options(parser)
+    add_output_options(parser, "; without it, nothing is recorded")
     add_key_options(parser)
 
 
