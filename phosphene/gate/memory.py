@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from phosphene.gate.latch import StopMemory
 
-__all__ = ["GateMemory", "stop_in"]
+__all__ = ["GateMemory", "latest_in", "stop_in"]
 
 BLANK_FILE = "blanked"
 PAUSE_FILE = "paused"
 STOP_FILE = "stop.json"
 OPEN_FILE = "gate-was-here"
+DATE_FILE = "latest-date"
 
 
 def stop_in(folder: Path) -> StopMemory | None:
@@ -27,8 +29,19 @@ def stop_in(folder: Path) -> StopMemory | None:
         return StopMemory(tested=True, begun=True, stopped=True)
 
 
+def latest_in(folder: Path) -> datetime | None:
+    """Return the latest date that a run has seen; what cannot be read lets nothing be valid."""
+    try:
+        found = datetime.fromisoformat((folder / DATE_FILE).read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return datetime.max.replace(tzinfo=UTC)
+    return found if found.tzinfo else datetime.max.replace(tzinfo=UTC)
+
+
 class GateMemory:
-    """The operator's blank and pause, the participant's stop, whether there was a gate before.
+    """Blank, pause, the participant's stop, the latest date, whether there was a gate before.
 
     Parameters
     ----------
@@ -45,6 +58,7 @@ class GateMemory:
     def __init__(self, folder: Path) -> None:
         self._blank, self._stop = folder / BLANK_FILE, folder / STOP_FILE
         self._open, self._pause = folder / OPEN_FILE, folder / PAUSE_FILE
+        self._date = folder / DATE_FILE
         self.fell = self._open.exists()
         self._open.touch(mode=0o600)
         self._saved: StopMemory | None = None
@@ -80,6 +94,14 @@ class GateMemory:
         if memory != self._saved:
             self._write(self._stop, msgspec.json.encode(memory))
             self._saved = memory
+
+    def latest(self) -> datetime | None:
+        """Return the latest date that has been seen; None where nobody has looked yet."""
+        return latest_in(self._date.parent)
+
+    def keep_latest(self, latest: datetime) -> None:
+        """Keep the latest date that has been seen."""
+        self._write(self._date, latest.astimezone(UTC).isoformat().encode())
 
     def _write(self, path: Path, data: bytes) -> None:
         new = path.with_name(f"{path.name}.new")

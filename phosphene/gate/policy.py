@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from phosphene.consent import Consent, Scope, why_not
+from phosphene.gate.dates import LatestDate
 from phosphene.gate.latch import StopLatch
 from phosphene.gate.silence import Silence
 from phosphene.gate.task import TaskWindow
@@ -103,6 +104,8 @@ class GatePolicy:
         The participant's stop; None: nobody has a device, and nothing is waited for.
     task : TaskWindow or None
         Blocks that events begin, outside of which nothing is decoded or shown; None: always.
+    dates : LatestDate or None
+        Holds the date against being set back; None: of this process alone.
 
     Attributes
     ----------
@@ -110,6 +113,8 @@ class GatePolicy:
         The protocol of a neurofeedback run.
     silence : Silence or None
         Watches whether data come; None: they may stay away.
+    latest : Callable
+        Returns, of the present date and time, the latest that was seen.
     """
 
     def __init__(
@@ -122,6 +127,7 @@ class GatePolicy:
         blanked: str | None = None,
         latch: StopLatch | None = None,
         task: TaskWindow | None = None,
+        dates: LatestDate | None = None,
         *,
         paused: bool = False,
     ) -> None:
@@ -130,7 +136,7 @@ class GatePolicy:
         self._person, self._consent = person, consent
         self._levels = dict(levels)
         self._bonds: dict[str, _Bond] = {}
-        self._wall: datetime | None = None
+        self.latest = (dates or LatestDate()).of
         self.blanked = blanked
         self.paused = paused
         self.withdrawn = ""
@@ -229,7 +235,7 @@ class GatePolicy:
             return Verdict.blank(BETWEEN_BLOCKS)
         if sink not in SINK_SCOPES:
             return Verdict.blank(f"there is no sink {sink!r}")
-        denied = why_not(self._consent, SINK_SCOPES[sink], self._person, self._latest(wall))
+        denied = why_not(self._consent, SINK_SCOPES[sink], self._person, self.latest(wall))
         if denied is not None:
             return Verdict.blank(denied)
         level = self._levels.get(sink, 0)
@@ -247,7 +253,7 @@ class GatePolicy:
 
     def scopes(self, wall: datetime) -> tuple[str, ...]:
         """Return the scopes that hold now, in the order of `Scope`."""
-        wall = self._latest(wall)
+        wall = self.latest(wall)
         if self.withdrawn:
             return ()
         return tuple(
@@ -266,7 +272,7 @@ class GatePolicy:
             return False, f"nothing is decoded: {BETWEEN_BLOCKS}"
         if self.blocks is not None and not self.blocks.decodes(now_s):
             return False, "nothing is decoded: no block of the protocol is running"
-        wall = self._latest(wall)
+        wall = self.latest(wall)
         streamed = {Scope.STREAM_RESULTS} if self._levels.get(STREAM_SINK) else set()
         scopes = DECODE_SCOPES | streamed
         refusals = [why_not(self._consent, s, self._person, wall) for s in scopes]
@@ -276,11 +282,6 @@ class GatePolicy:
         if len(set(refusals)) > 1:
             first = "the consent includes neither viewing nor recording of pictures"
         return False, f"nothing is decoded: {first}"
-
-    def _latest(self, wall: datetime) -> datetime:
-        """Hold the date against being set back, so that what has expired stays expired."""
-        self._wall = wall if self._wall is None else max(self._wall, wall)
-        return self._wall
 
     def _broken(self, node: str, now_s: float) -> str:
         bond = self._bonds.get(node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phosphene.gate.dates import LatestDate
 from phosphene.gate.hold import HoldQueue
 from phosphene.gate.latch import StopLatch
 from phosphene.gate.memory import GateMemory
@@ -52,6 +53,9 @@ def policy_of(plan: Plan, memory: GateMemory) -> GatePolicy:
         memory.blanked(),
         StopLatch(demanded=stop.demanded, start=stop.start, memory=memory.stop()),
         TaskWindow(task.begin, task.end, task.longest_s) if task.on else None,
+        LatestDate(
+            memory.latest(), memory.keep_latest, plan.consent.expires if plan.consent else None
+        ),
         paused=memory.paused(),
     )
     if plan.mode == "live":
