@@ -13,12 +13,13 @@ from typing import Any, BinaryIO
 
 import zmq
 
-from phosphene.bus import Puller
+from phosphene.bus import Puller, Subscriber
 from phosphene.clock import utc_now
 from phosphene.consent import Scope, why_not
 from phosphene.consent.withdrawal import withdrawn_in
 from phosphene.errors import ConfigError, MessageError, NodeError, RecordingError, problem
-from phosphene.gate.memory import stop_in
+from phosphene.gate.dates import LatestDate
+from phosphene.gate.memory import latest_in, stop_in
 from phosphene.messages import (
     Command,
     Grant,
@@ -110,6 +111,8 @@ class RecorderNode:
         # Started again, it must not record until somebody tells it what it could know.
         known = stop_in(self._plan.folder)
         self._stopped = known is not None and known.stopped
+        self._resumed_s = float("-inf")
+        self._dates = LatestDate(latest_in(self._plan.folder))
         self._consent_checked_s = float("-inf")
         self._backlog = Backlog(backlog_bytes)
         self._scribe: Scribe | None = None
@@ -117,6 +120,8 @@ class RecorderNode:
         if self._plan.out is not None:
             self._scribe = self._begin(self._plan.out, open_file)
         self._records = Puller(context.zmq, context.endpoint("records"))
+        # Whoever may send records could send a grant among them: only the gate's own are obeyed.
+        self._grants = Subscriber(context.zmq, [context.endpoint("grants")], [b"grant"])
 
     def _begin(self, out: Path, open_file: Callable[[Path], BinaryIO] | None) -> Scribe:
         context, plan = self._context, self._plan
@@ -159,8 +164,8 @@ class RecorderNode:
     # ---- what the shell asks for ----------------------------------------------------------------
 
     def sockets(self) -> Sequence[zmq.Socket[bytes]]:
-        """Return the socket whose arrival should wake the node."""
-        return [self._records.socket]
+        """Return the sockets whose arrival should wake the node."""
+        return [self._records.socket, self._grants.socket]
 
     def due_s(self) -> float | None:
         """Return None: nothing is timed here."""
@@ -214,6 +219,7 @@ class RecorderNode:
                 raise RecordingError("the writing thread has ended unexpectedly; see above")
             if scribe.failure:
                 self._context.note = scribe.failure
+        self._hear()
         for _ in range(MESSAGES_PER_STEP):
             # In lossless plans a full queue is felt by the senders, who then wait.
             if self._plan.lossless and not self._backlog.wait_for_room(0.05):
@@ -241,6 +247,7 @@ class RecorderNode:
             state = "finished" if left is not None and not is_unfinished(left) else "cut off"
             self._tell_audit(f"recording {state}", messages=str(self._scribe.written))
         self._records.close()
+        self._grants.close()
 
     # ---- messages --------------------------------------------------------------------------------
 
@@ -251,6 +258,7 @@ class RecorderNode:
         except zmq.Again:
             return False
         self._counts["received"] += 1
+        self._hear()
         try:
             message = decode(frames)
             topic = bytes(frames[0]).decode()
@@ -260,24 +268,26 @@ class RecorderNode:
             return True
         self._counts[f"topic_{topic}"] += 1
         self._gaps.see(message.header)
-        if isinstance(message.header, Grant):
-            self._hear(message.header)
-        if not self._may_keep(scope):
+        if not self._may_keep(scope, message.header.t_sent):
             self._counts["withheld"] += 1
         elif self._scribe is not None:
             self._keep(message, frames)
         return True
 
-    def _hear(self, grant: Grant) -> None:
+    def _hear(self) -> None:
         """After the participant's stop nothing of the person is kept, nor what waits for the disk.
 
-        What was written stays: it is covered by the consent, and can be erased.
+        What was written stays: it is covered by the consent, and can be erased. What was sent while
+        it was stopped, and comes late, is not kept either.
         """
-        self._stopped = grant.phase == "stopped"
-        if not self._stopped:
-            return
-        lost = self._backlog.drop(lambda message: scope_for(_topic(message)) is not None)
-        self._counts["withheld"] += lost
+        for message in self._grants.receive():
+            grant: Grant = message.header
+            before, self._stopped = self._stopped, grant.phase == "stopped"
+            if before and not self._stopped:
+                self._resumed_s = grant.t_sent
+            if self._stopped:
+                lost = self._backlog.drop(lambda waiting: scope_for(_topic(waiting)) is not None)
+                self._counts["withheld"] += lost
 
     def _keep(self, message: Message, frames: list[Any]) -> None:
         while not self._backlog.offer(message, frames):
@@ -287,15 +297,15 @@ class RecorderNode:
             self._context.beat(self.counts())
             self._backlog.wait_for_room(0.05)
 
-    def _may_keep(self, scope: Scope | None) -> bool:
+    def _may_keep(self, scope: Scope | None, sent_s: float) -> bool:
         if scope is None:
             return True
-        if self._stopped:
+        if self._stopped or not sent_s >= self._resumed_s:
             return False
         now = self._context.clock.now()
         if now - self._consent_checked_s >= CONSENT_CHECK_S:
             self._consent_checked_s = now
-            wall, person = self._wall(), self._plan.session.person
+            wall, person = self._dates.of(self._wall()), self._plan.session.person
             withdrawn = withdrawn_in(self._plan.folder) is not None
             self._allowed = {
                 s: not withdrawn and why_not(self._plan.consent, s, person, wall) is None
