@@ -21,22 +21,21 @@ from phosphene.discretion import Discretion
 from phosphene.errors import NodeError
 from phosphene.flood import Flood
 from phosphene.messages import Beat, Reply
-from phosphene.network.layout import DISTANT_PATIENCE_S
 from phosphene.node import CONFIG_EXIT
 from phosphene.plan import Plan
 from phosphene.supervisor.child import Child, NodeSpec
 from phosphene.supervisor.control import ControlRoom
 from phosphene.supervisor.distant import Distant
-from phosphene.supervisor.guest import GUEST_PATIENCE_S, Guest
+from phosphene.supervisor.guest import Guest
+from phosphene.supervisor.leaving import Leaving
 from phosphene.supervisor.outcome import Outcome, Snapshot
+from phosphene.supervisor.patience import READY_TIMEOUT_S, patience_s
 from phosphene.supervisor.policy import RestartPolicy
 from phosphene.supervisor.standstill import Wakefulness
 from phosphene.supervisor.tally import Tally
 
 __all__ = ["Supervisor"]
 
-READY_TIMEOUT_S = 90.0
-STOP_TIMEOUT_S = 8.0
 # A node's watchdog comes first; this is for one that is stopped altogether.
 BEAT_GRACE_S = 2.0
 REPLY_TIMEOUT_S = 3.0
@@ -45,13 +44,6 @@ TICK_S = 0.05
 LEAST_BLANK_S = 1.0
 # A longer gap between two of its own ticks: the supervisor itself stood still (Ctrl-Z).
 OWN_GAP_S = 1.0
-
-
-def _patience_s(spec: NodeSpec) -> float:
-    """Return how long a node is waited for, in seconds."""
-    if spec.machine:
-        return DISTANT_PATIENCE_S
-    return GUEST_PATIENCE_S if spec.guest else READY_TIMEOUT_S
 
 
 @dataclass
@@ -195,7 +187,7 @@ class Supervisor:
         self.outcome.began = True
 
     def _wait_ready(self, spec: NodeSpec) -> None:
-        most_s = _patience_s(spec)
+        most_s = patience_s(spec)
         deadline = self._clock.now() + most_s
         child = self._children[spec.name]
         while True:
@@ -318,7 +310,7 @@ class Supervisor:
         # Where a guest is gone the run has its own window from now on.
         self._launch(replace(spec, guest=False))
         now = self._clock.now()
-        deadline_s = now + max(READY_TIMEOUT_S, _patience_s(spec))
+        deadline_s = now + max(READY_TIMEOUT_S, patience_s(spec))
         self._returning[spec.name] = _Return(deadline_s, go_from_s=now + LEAST_BLANK_S)
 
     def _last_note(self, name: str) -> str:
@@ -363,15 +355,19 @@ class Supervisor:
         return None
 
     def _stop_all(self) -> None:
+        leaving = Leaving(self._clock, self._tick, self._beat_of, self._say)
         for spec in reversed(self._specs):
             child = self._children.get(spec.name)
             if child is None or child.exit_code() is not None:
                 continue
             if spec.kind == "node":
                 if spec.name == "recorder":
+                    # Whatever the others have sent it is there once their processes are gone.
+                    leaving.await_all()
                     self._finish_recording()
                 self._command(spec.name, "stop")
-            self._end(spec, child)
+            leaving.take(spec, child)
+        leaving.await_all()
         self._room.receive(0.0)
         self.outcome.counts = self._tally.total(self._room.beats)
         self._room.close()
@@ -386,13 +382,3 @@ class Supervisor:
         reply = self._command("recorder", "finish", arguments)
         if reply is None or not reply.ok:
             self._say(f"recorder did not confirm the end: {reply.text if reply else 'no answer'}")
-
-    def _end(self, spec: NodeSpec, child: Child | Guest) -> None:
-        if spec.kind == "node" and child.wait(STOP_TIMEOUT_S):
-            return
-        for number, patience_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
-            child.signal(number)
-            if child.wait(patience_s):
-                if number == signal.SIGKILL:
-                    self._say(f"{spec.name} had to be killed")
-                return

@@ -18,7 +18,7 @@ from phosphene.messages import View
 from phosphene.plan import Plan
 from phosphene.session import Session
 from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
-from phosphene.supervisor import supervisor as module
+from phosphene.supervisor import patience
 
 PATIENCE_S = 40.0
 NAMES = ("gate", "gui", "a")
@@ -120,7 +120,7 @@ def test_views_are_blank_until_an_ordinary_window_has_taken_its_place(
 def test_a_run_whose_guest_never_comes_does_not_begin(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "GUEST_PATIENCE_S", 1.0)
+    monkeypatch.setattr(patience, "GUEST_PATIENCE_S", 1.0)
     rig = Rig(plan, tmp_path)
     outcome = rig.run(lambda _now: "never reached")
     assert (outcome.status, outcome.began) == ("fail", False)
