@@ -7,6 +7,10 @@ naming 127.0.0.1 as a peer cures.
 A peer is asked at a range of UDP ports, 32 unless told. Every search listens at ports of that range
 itself, up to ten at a time, so that a few searches fill it; an outlet that starts then answers at
 another port, and nobody on its machine finds it for as long as it lives. Hence the wider range.
+
+liblsl has no setting for the address that outlets bind to: they listen on every one of IPv4, and,
+unless only this machine is wanted, of IPv6. Scope and session id keep others from finding a stream,
+not from reading it.
 """
 
 from __future__ import annotations
@@ -19,14 +23,18 @@ import pylsl
 
 from phosphene.errors import ConfigError, NodeError, check_all, problem
 
-__all__ = ["LslConfig", "check_session", "configure_lsl"]
+__all__ = ["BASE_PORT", "MULTICAST_PORT", "PORTS", "LslConfig", "check_session", "configure_lsl"]
+
+MULTICAST_PORT: Final = 16_571
+BASE_PORT: Final = 16_572
+PORTS: Final = 256
+"""liblsl listens at these ports only, UDP and TCP: the first, and `PORTS` from the second on."""
 
 # Mirrors what liblsl itself keeps for the whole process and cannot be asked for.
 _APPLIED: Final[list[str]] = []
 # liblsl sets memory aside for this many samples of an irregular stream, 128 unless told: 400 MB in
 # each process where volumes are wide, and every page costs time when it is first written.
 _RESERVE = 2
-_PORTS = 256
 _QUIET = -3  # losses are noticed and told here, so liblsl need not print them
 
 
@@ -73,7 +81,8 @@ class LslConfig:
             f"[lab]\nKnownPeers = {{{', '.join(self.known_peers)}}}\n"
             f"SessionID = {self.session_id}\n"
             f"[log]\nlevel = {self.log_level}\n"
-            f"[ports]\nPortRange = {_PORTS}\n"
+            f"[ports]\nMulticastPort = {MULTICAST_PORT}\nBasePort = {BASE_PORT}\n"
+            f"PortRange = {PORTS}\nIPv6 = {'disable' if self.scope == 'machine' else 'allow'}\n"
             f"[tuning]\nOutletBufferReserveSamples = {_RESERVE}\n"
             f"InletBufferReserveSamples = {_RESERVE}\n"
         )

@@ -8,9 +8,10 @@ import stat
 import psutil
 import pytest
 
+from acquisition.lsl.config import BASE_PORT, MULTICAST_PORT, PORTS
 from tests.system.chain import Running, running, wait_for
 
-LSL_PORTS = range(16_571, 16_773)
+LSL_PORTS = {MULTICAST_PORT, *range(BASE_PORT, BASE_PORT + PORTS)}
 SESSION = """
 person = "p01"
 modality = "fmri"
@@ -49,6 +50,9 @@ def test_a_run_on_one_machine_listens_nowhere_but_where_lsl_does(
         by_whom = inet(run)
         speakers = {who for who, _, _ in by_whom}
         assert all("acquisition" in who for who in speakers), f"others have ports open: {by_whom}"
+        # liblsl cannot be told an address: the ports are what a firewall closes.
+        assert {port for _, _, port in by_whom} <= LSL_PORTS, f"other ports are open: {by_whom}"
+        assert not any(":" in address for _, address, _ in by_whom), f"IPv6 is open: {by_whom}"
         folder = run.folder()
         assert folder is not None
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
