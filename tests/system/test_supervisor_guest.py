@@ -17,8 +17,7 @@ from phosphene.consent import Consent
 from phosphene.messages import View
 from phosphene.plan import Plan
 from phosphene.session import Session
-from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
-from phosphene.supervisor import patience
+from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor, patience
 
 PATIENCE_S = 40.0
 NAMES = ("gate", "gui", "a")
