@@ -77,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             inlet.close()
         print(f"observer: {error}", file=sys.stderr)
         return 1
-    return watch(Watch(inlet, window, recording=recording))
+    where = str(arguments.connect or arguments.run)
+    return watch(Watch(inlet, window, recording=recording, where=where))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ class Inlet(Protocol):
         """Take in what waits and return what may be shown now."""
         ...
 
+    def silent_s(self) -> float:
+        """Return for how many seconds nothing has come, from the beginning on."""
+        ...
+
     def over(self) -> bool:
         """Return whether nothing can come any more."""
         ...
@@ -54,6 +58,7 @@ class LocalInlet:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder, self._clock = folder, clock
+        self._heard_s = clock.now()
         endpoint = RunFolder(folder).endpoint(OBSERVED)
         self.state = SinkState(OBSERVED.removeprefix("view-"))
         self._zmq: zmq.Context[Any] = zmq.Context()
@@ -62,8 +67,13 @@ class LocalInlet:
     def look(self) -> Showing:
         """Take in what waits and return what may be shown now."""
         for message in self._subscriber.receive():
-            feed(self.state, message, self._clock.now())
+            self._heard_s = self._clock.now()
+            feed(self.state, message, self._heard_s)
         return self.state.showing(self._clock.now())
+
+    def silent_s(self) -> float:
+        """Return for how many seconds nothing has come, from the beginning on."""
+        return self._clock.now() - self._heard_s
 
     def over(self) -> bool:
         """Return whether the run has ended: the process that it belonged to is gone."""

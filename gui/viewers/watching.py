@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+from dataclasses import replace
 from types import FrameType, TracebackType
 
 from PySide6.QtCore import QTimer
@@ -12,9 +13,11 @@ from PySide6.QtWidgets import QApplication
 
 from gui.language import speak
 from gui.palette import apply
+from gui.texts import tr
 from gui.viewers.inlets import Inlet
 from gui.viewers.observer import ObserverWindow, observer_view
 from phosphene.coredumps import no_core_dumps
+from phosphene.network.watching import Silence, unanswered
 
 __all__ = ["Watch", "open_window", "watch"]
 
@@ -33,14 +36,25 @@ class Watch:
         Shows it.
     recording : bool
         Whether the run is recorded.
+    where : str
+        Where it comes from: an address or a folder.
     """
 
-    def __init__(self, inlet: Inlet, window: ObserverWindow, *, recording: bool) -> None:
+    def __init__(
+        self, inlet: Inlet, window: ObserverWindow, *, recording: bool, where: str = ""
+    ) -> None:
         self.inlet, self.window, self._recording = inlet, window, recording
+        self._where, self._silence = where, Silence()
 
     def turn(self) -> None:
-        """Take in what waits, and show the newest of it."""
-        self.window.show_view(observer_view(self.inlet.look(), recording=self._recording))
+        """Take in what waits, and show the newest of it; say when nobody answers."""
+        view = observer_view(self.inlet.look(), recording=self._recording)
+        silent_s = self.inlet.silent_s()
+        if self._silence.begins(silent_s):
+            print(f"observer: {unanswered(self._where)}", file=sys.stderr, flush=True)
+        if self._silence.holds(silent_s):
+            view = replace(view, caption=tr("Nobody answers: waiting for the run"))
+        self.window.show_view(view)
 
     def close(self) -> None:
         """Close window and socket."""

@@ -60,9 +60,9 @@ def _configure_observe(parser: argparse.ArgumentParser) -> None:
 
 
 def _observe(arguments: argparse.Namespace) -> int:
-    from phosphene.network.watching import DistantView
+    from phosphene.network.watching import DistantView, Silence, unanswered
 
-    told = ""
+    told, silence = "", Silence()
     with (
         _asked_to_end() as asked,
         DistantView(arguments.address, arguments.console, arguments.key, MonotonicClock()) as view,
@@ -70,6 +70,8 @@ def _observe(arguments: argparse.Namespace) -> int:
         while not asked:
             view.socket.poll(_LOOK_MS)
             showing = view.look()
+            if silence.begins(view.silent_s()):
+                print(unanswered(arguments.address), flush=True)
             picture = showing.picture
             now = f"blank: {showing.reason}"
             if picture is not None and showing.frame is not None:

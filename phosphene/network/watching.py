@@ -15,10 +15,12 @@ from phosphene.network.sockets import Guard, guarded_context
 from phosphene.sink.node import feed
 from phosphene.sink.state import Showing, SinkState
 
-__all__ = ["DistantView", "OneWayClock"]
+__all__ = ["DistantView", "OneWayClock", "Silence", "unanswered"]
 
 _DRIFT = 1e-3
 """How much faster than this machine's clock the other one may run, per second."""
+PATIENCE_S = 5.0
+"""The gate speaks ten times a second; joining it takes a moment."""
 
 
 class OneWayClock:
@@ -43,6 +45,37 @@ class OneWayClock:
     def there_s(self, now_s: float) -> float:
         """Return the sender's time; before anything was heard, this machine's."""
         return now_s - (self._behind_s or 0.0)
+
+
+class Silence:
+    """Notices that nobody answers: once in each silence.
+
+    Parameters
+    ----------
+    patience_s : float
+        Seconds without a word after which it is one.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
+        self._told = False
+
+    def holds(self, silent_s: float) -> bool:
+        """Return whether so many seconds without a word are a silence."""
+        return silent_s >= self._patience_s
+
+    def begins(self, silent_s: float) -> bool:
+        """Return, once, that a silence has begun."""
+        told, self._told = self._told, self.holds(silent_s)
+        return self._told and not told
+
+
+def unanswered(where: str) -> str:
+    """Word for the terminal that nobody answers there, and what may be the matter."""
+    return (
+        f"nobody answers at {where}: has the run begun, is this its address, and does its "
+        "[network] list this observer's key? Waiting"
+    )
 
 
 class DistantView(Closing):
@@ -73,6 +106,7 @@ class DistantView(Closing):
     def __init__(self, address: str, console: Path, key: Path, clock: Clock) -> None:
         guard = Guard(load_network_key(key), joining={address: load_network_public(console)})
         self._clock, self._time = clock, OneWayClock()
+        self._heard_s = clock.now()
         self.state = SinkState(OBSERVED.removeprefix("view-"))
         self._context = guarded_context(guard)
         self._inlet = Subscriber(self._context, [address], [b"frame", b"view"])
@@ -85,10 +119,14 @@ class DistantView(Closing):
     def look(self) -> Showing:
         """Take in what waits and return what may be shown now."""
         for message in self._inlet.receive():
-            now_s = self._clock.now()
+            self._heard_s = now_s = self._clock.now()
             self._time.hear(message.header.t_sent, now_s)
             feed(self.state, message, self._time.there_s(now_s))
         return self.state.showing(self._time.there_s(self._clock.now()))
+
+    def silent_s(self) -> float:
+        """Return for how many seconds nothing has come, from the beginning on."""
+        return self._clock.now() - self._heard_s
 
     def close(self) -> None:
         """Close the socket."""

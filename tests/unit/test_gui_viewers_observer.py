@@ -208,3 +208,27 @@ def test_the_pixels_of_their_level_stay_squares(gate: Gate, watch: Watch) -> Non
     shown = pixels_of(watch.window)
     below_lamp = slice(60, 400)
     assert np.array_equal(shown[below_lamp], enlarged(PICTURE, 50)[below_lamp])
+
+
+def test_when_nobody_answers_it_says_so_and_goes_on_waiting(
+    gate: Gate, watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate.clock.advance(4.9)
+    watch.turn()
+    assert "answers" not in watch.window.shown.caption
+    gate.clock.advance(0.2)
+    watch.turn()
+    watch.turn()
+    assert watch.window.shown.caption == "Nobody answers: waiting for the run"
+    told = capsys.readouterr().err
+    assert told.count("nobody answers") == 1, "once in each silence"
+    screenshot(watch.window, "observer-of-nobody")
+    gate.door.wait_for_subscribers(b"frame", 1, 5.0)
+    gate.tell(passing=True)
+    gate.show()
+    until_shown(watch, True)
+    assert "answers" not in watch.window.shown.caption
+    gate.clock.advance(5.1)
+    watch.turn()
+    assert "Nobody answers" in watch.window.shown.caption
+    assert capsys.readouterr().err.count("nobody answers") == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
+import signal
 import socket as posix
 import threading
 import time
@@ -14,6 +16,7 @@ import zmq
 
 from phosphene.bus import Publisher, Puller, RunFolder, Subscriber
 from phosphene.clock import FakeClock
+from phosphene.commands.network import OBSERVE
 from phosphene.commands.paint import ask_renderer
 from phosphene.errors import ConfigError
 from phosphene.messages import Command, Message, Reply, View, decode, encode
@@ -220,3 +223,30 @@ def test_a_renderer_elsewhere_takes_orders_from_the_console(
         renderer.join()
         desk.close()
         context.destroy()
+
+
+class Hurrying(FakeClock):
+    """A clock that goes on whenever it is looked at; after half a minute somebody ends it all."""
+
+    def now(self) -> float:
+        self.advance(1.0)
+        if super().now() > 30.0:
+            signal.raise_signal(signal.SIGTERM)
+        return super().now()
+
+
+def test_an_observer_on_the_terminal_is_told_that_nobody_answers(
+    network: Network, keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = str(network.address("view-observer"))
+    parser = argparse.ArgumentParser()
+    OBSERVE.configure(parser)
+    given = [address, "--console", keys / "console.network.pub", "--key", keys / "wall.network"]
+    arguments = parser.parse_args([str(word) for word in given])
+    clock = Hurrying()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("phosphene.commands.network.MonotonicClock", lambda: clock)
+        assert OBSERVE.run(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(f"nobody answers at {address}" in line for line in lines) == 1
+    assert lines[-1] == "0 frames shown, 0 missing"
