@@ -75,8 +75,17 @@ class CalibrationPlan:
 
     @classmethod
     def usual(cls, modality: Literal["fmri", "eeg"]) -> CalibrationPlan:
-        """Return the usual length; single epochs of EEG say less than volumes of fMRI."""
-        return cls(blocks=8 if modality == "fmri" else 24)
+        """Return the usual length; single epochs of EEG say less than volumes of fMRI.
+
+        Five minutes in the scanner; 27 minutes of EEG, 1152 flashes.
+        """
+        return cls(runs=4, blocks=8) if modality == "fmri" else cls(runs=8, blocks=24)
+
+    @property
+    def minutes(self) -> float:
+        """How long the person is measured, all runs together."""
+        each_s = LEAD_IN_S + self.blocks * (CLIP_S + REST_S) + TAIL_S
+        return self.runs * each_s / 60
 
     def programme(self, seed: int, run: int) -> Programme:
         """Return what is shown in a run, counted from 1."""

@@ -37,7 +37,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--modality", choices=("fmri", "eeg"), default="fmri", help="what is measured"
     )
     made.add_argument("--out", type=Path, required=True, help="prepared data (.npz)")
-    made.add_argument("--runs", type=int, help="runs; by default 4")
+    made.add_argument("--runs", type=int, help="runs; by default 4 (fMRI) or 8 (EEG)")
     made.add_argument("--blocks", type=int, help="clips in a run; by default 8 (fMRI) or 24 (EEG)")
     made.add_argument("--tr", type=float, default=1.0, help="repetition time in seconds")
 
@@ -122,7 +122,8 @@ def _calibrate(arguments: argparse.Namespace) -> int:
         for path in write_truth(arguments.out, arguments.seed):
             print(f"{path}: truth of the simulated person")
     rows, features = data.responses.shape
-    print(f"{arguments.out}: {rows} responses of {features} features in {plan.runs} runs")
+    took = f"{plan.runs} runs, {plan.minutes:.0f} minutes of a simulated person"
+    print(f"{arguments.out}: {rows} responses of {features} features in {took}")
     return 0
 
 

@@ -67,7 +67,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _calibrated(folder: Path, seed: int, modality: str) -> Path:
     """Fit the synthetic participant's decoder on a simulated calibration run."""
     data, bundle = folder / "calibration.npz", folder / "bundle"
-    print(f"calibrating on a simulated {modality} run ...", flush=True)
+    print(f"calibrating on simulated {modality} runs ...", flush=True)
     run_module(
         "acquisition.simulate",
         ["calibration", "--seed", str(seed), "--modality", modality, "--out", str(data)],

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import nibabel as nib
 import numpy as np
@@ -268,6 +269,16 @@ def test_calibration_and_session_are_one_person_with_other_clips_and_noise() -> 
     one, two = next(first.volumes()).data, next(second.volumes()).data
     assert not np.array_equal(one, two)
     assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("modality", ["fmri", "eeg"])
+def test_a_calibration_is_as_long_as_it_says(modality: Literal["fmri", "eeg"]) -> None:
+    plan = CalibrationPlan.usual(modality)
+    shown_s = sum(plan.programme(3, run + 1).duration_s for run in range(plan.runs))
+    assert plan.minutes == pytest.approx(shown_s / 60)
+    # Single epochs say less than volumes: a thousand flashes, six in each clip.
+    flashes = plan.runs * plan.blocks * 6
+    assert modality == "fmri" or flashes > 1000
 
 
 def test_an_eeg_calibration_is_the_same_every_time() -> None:
