@@ -36,6 +36,20 @@ MODULES = {
 }
 
 
+SCANNED = """
+person = "{person}"
+modality = "fmri"
+[source]
+kind = "dicom-folder"
+path = "{folder}"
+[consent]
+unsigned = true
+[decoder]
+bundle = "{bundle}"
+"""
+"""Session file of a person whose scanner writes to a folder."""
+
+
 def environment(runtime: Path) -> dict[str, str]:
     runtime.mkdir(mode=0o700, exist_ok=True)
     hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
@@ -66,6 +80,24 @@ def wait_for(what: str, condition: Callable[[], Any], timeout_s: float) -> Any:
             return value
         assert time.monotonic() < deadline, f"{what}: not within {timeout_s} s"
         time.sleep(0.01)
+
+
+def volumes_told(said: str) -> int:
+    """Return the largest volume count that the progress line has shown."""
+    numbers = [
+        int(word.removesuffix("volume"))
+        for line in said.replace("\r", "\n").splitlines()
+        for word in line.split(" ")[:1]
+        if word.endswith("volume") and word.removesuffix("volume").isdigit()
+    ]
+    return max(numbers, default=0)
+
+
+def put(folder: Path, name: str, raw: bytes) -> None:
+    """Write a file the way exports do: under a passing name, then renamed."""
+    passing = folder / f".{name}.tmp"
+    passing.write_bytes(raw)
+    passing.rename(folder / name)
 
 
 def percepts(out: Path) -> list[tuple[Any, ...]]:

@@ -25,24 +25,21 @@ from acquisition.sources.dicom import DicomReader
 from acquisition.sources.folder import read_folder
 from acquisition.sources.recording import open_recording
 from tests.canary import FILE_STEM, WORD, every_part, seeded, traces_in
-from tests.system.chain import Running, opened, phosphene, report, running, steward, wait_for
+from tests.system.chain import (
+    SCANNED,
+    Running,
+    opened,
+    phosphene,
+    put,
+    report,
+    running,
+    steward,
+    volumes_told,
+    wait_for,
+)
 from tests.system.conftest import TR_S, Participant
-from tests.system.test_chain_live import newest
 
 VOLUMES = 16
-SESSION = """
-person = "{person}"
-modality = "fmri"
-[source]
-kind = "dicom-folder"
-path = "{folder}"
-[consent]
-unsigned = true
-[decoder]
-bundle = "{bundle}"
-"""
-
-
 LOOK = """
 import sys
 import pylsl
@@ -57,13 +54,6 @@ for info in pylsl.resolve_streams(wait_time=1.5):
 def assert_silent(what: str, content: bytes | str) -> None:
     traces = traces_in(content)
     assert traces == [], f"{what}: {traces}"
-
-
-def put(folder: Path, name: str, raw: bytes) -> None:
-    """Write a file the way exports do: under a passing name, then renamed."""
-    passing = folder / f".{name}.tmp"
-    passing.write_bytes(raw)
-    passing.rename(folder / name)
 
 
 def streams(run: Running) -> Iterator[str]:
@@ -95,7 +85,7 @@ def test_a_live_session_holds_nothing_of_it(participant: Participant, tmp_path: 
     session, out = tmp_path / "session.toml", tmp_path / "out"
     key, public = steward(tmp_path)
     words = {"person": participant.person, "bundle": participant.bundle, "folder": FILE_STEM}
-    session.write_text(SESSION.format(**words))
+    session.write_text(SCANNED.format(**words))
     with running(
         "live", session, "--consent", participant.consent, "--confirmed-by", "test", "--out", out,
         "--seal", public, "--programme", participant.programme,
@@ -112,7 +102,7 @@ def test_a_live_session_holds_nothing_of_it(participant: Participant, tmp_path: 
         wait_for("the refusals", lambda: bridge.read_text().count("left out") >= 5, 30)
         for described in streams(run):
             assert_silent("streams", described)
-        wait_for("the volumes", lambda: newest(run.said()) >= VOLUMES - 3, 20)
+        wait_for("the volumes", lambda: volumes_told(run.said()) >= VOLUMES - 3, 20)
         assert run.end() == 0
     with opened(out, key):
         assert report(out)["counts"]["volumes"] >= VOLUMES - 1

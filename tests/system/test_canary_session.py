@@ -13,22 +13,11 @@ import zmq
 
 from phosphene.messages import Command, Message, Reply, decode, encode
 from tests.canary import FILE_STEM, WORD, every_part, seeded, traces_in
-from tests.system.chain import Running, opened, running, steward, wait_for
+from tests.system.chain import SCANNED, Running, opened, put, running, steward, wait_for
 from tests.system.conftest import Participant
-from tests.system.test_canary import put
 
 VOLUMES = 8
-SESSION = """
-person = "{person}"
-modality = "fmri"
-[source]
-kind = "dicom-folder"
-path = "{folder}"
-[consent]
-unsigned = true
-[decoder]
-bundle = "{bundle}"
-[stop]
+MORE = """[stop]
 demanded = true
 keyboard = "{folder}/{stem}-box"
 keys = [57]
@@ -89,10 +78,8 @@ def test_names_in_consent_devices_and_orders_are_left_nowhere(
     consent, session = incoming / f"{FILE_STEM}.toml", tmp_path / "session.toml"
     contact = f'contact = "{WORD} Wren, born 1937-04-12"\n'
     consent.write_text(contact + participant.consent.read_text())
-    session.write_text(
-        SESSION.format(person=participant.person, bundle=participant.bundle, folder=incoming,
-                       stem=FILE_STEM)
-    )  # fmt: skip
+    words = {"person": participant.person, "bundle": participant.bundle, "folder": incoming}
+    session.write_text((SCANNED + MORE).format(**words, stem=FILE_STEM))
     originals = [p.read_bytes() for p in sorted(participant.dicom.iterdir())[:VOLUMES]]
     steward_key, public = steward(tmp_path)
     before = os.environ.get("PHOSPHENE_STATE")

@@ -7,20 +7,18 @@ import sys
 from pathlib import Path
 
 from phosphene.seal.keys import StewardKey
-from tests.system.chain import opened, percepts, report, running, steward, wait_for
+from tests.system.chain import (
+    SCANNED,
+    opened,
+    percepts,
+    report,
+    running,
+    steward,
+    volumes_told,
+    wait_for,
+)
 from tests.system.conftest import TR_S, Participant
 
-SESSION = """
-person = "{person}"
-modality = "fmri"
-[source]
-kind = "dicom-folder"
-path = "incoming"
-[consent]
-unsigned = true
-[decoder]
-bundle = "{bundle}"
-"""
 VOLUMES = 24
 FAULTS = {4: "truncate", 7: "duplicate", 9: "other_series", 11: "foreign", 13: "other_matrix"}
 
@@ -42,7 +40,8 @@ def live(participant: Participant, tmp_path: Path, *faults: str) -> tuple[Path, 
     (tmp_path / "incoming").mkdir()
     session, out = tmp_path / "session.toml", tmp_path / "out"
     key, public = steward(tmp_path)
-    session.write_text(SESSION.format(person=participant.person, bundle=participant.bundle))
+    words = {"person": participant.person, "bundle": participant.bundle, "folder": "incoming"}
+    session.write_text(SCANNED.format(**words))
     with running(
         "live", session, "--consent", participant.consent, "--confirmed-by", "test", "--out", out,
         "--seal", public, "--programme", participant.programme,
@@ -53,20 +52,9 @@ def live(participant: Participant, tmp_path: Path, *faults: str) -> tuple[Path, 
             assert hardware.wait(60) == 0
         bridge = out / "logs" / "bridge.log"
         # Ctrl-C ends a live session; the last volume needs a moment to come through.
-        wait_for("the last volume", lambda: newest(run.said()) >= VOLUMES - 3, 20)
+        wait_for("the last volume", lambda: volumes_told(run.said()) >= VOLUMES - 3, 20)
         assert run.end() == 0
     return out, bridge.read_text(), key
-
-
-def newest(said: str) -> int:
-    """Return the largest volume count that the progress line has shown."""
-    numbers = [
-        int(word.removesuffix("volume"))
-        for line in said.replace("\r", "\n").splitlines()
-        for word in line.split(" ")[:1]
-        if word.endswith("volume") and word.removesuffix("volume").isdigit()
-    ]
-    return max(numbers, default=0)
 
 
 def test_a_live_session_shows_pictures_and_ends_on_ctrl_c(

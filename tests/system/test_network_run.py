@@ -28,31 +28,22 @@ from phosphene.network.keys import load_network_key, new_network_key
 from phosphene.network.layout import PLACES
 from phosphene.plan import Plan
 from tests.system.chain import (
+    SCANNED,
     Running,
     ViewWatch,
     environment,
     opened,
     percepts,
+    put,
     report,
     running,
     steward,
     wait_for,
 )
 from tests.system.conftest import TR_S, Participant
-from tests.system.test_canary import put
 
 FREE_PORT = 34_000 + os.getpid() % 20_000
-SESSION = """
-person = "{person}"
-modality = "fmri"
-[source]
-kind = "dicom-folder"
-path = "incoming"
-[consent]
-unsigned = true
-[decoder]
-bundle = "{bundle}"
-[gate]
+MORE = """[gate]
 level_observer = 2
 observer_release = "live"
 after_crash = "resume"
@@ -97,8 +88,9 @@ def people(participant: Participant, tmp_path_factory: pytest.TempPathFactory) -
         '"view_self",', '"view_self", "view_observer",'
     )
     (tmp_path / "consent.toml").write_text(consent)
-    words = {"person": participant.person, "bundle": participant.bundle, "port": FREE_PORT}
-    (tmp_path / "session.toml").write_text(SESSION.format(**words))
+    words = {"person": participant.person, "bundle": participant.bundle, "port": FREE_PORT,
+             "folder": "incoming"}  # fmt: skip
+    (tmp_path / "session.toml").write_text((SCANNED + MORE).format(**words))
     return tmp_path
 
 
