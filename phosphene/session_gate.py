@@ -66,10 +66,11 @@ class GateSettings(_Settings):
     level_self, level_operator, level_observer : int
         Abstraction level of each sink: 4 full, 3 at most 32x32, 2 8x8, 1 one colour, 0 blank.
     observer_release : str
-        When observers see a frame: ``manual`` after somebody has released it and after the delay,
-        ``delay`` after the delay alone, ``live`` at once.
+        When observers see a frame: ``manual`` after somebody has released it and after the delay
+        that follows the release, ``delay`` after the delay alone, ``live`` at once.
     observer_delay_s : float
-        Least delay of what observers see, in seconds.
+        Least delay of what observers see, in seconds; what is not due by the end of a run is
+        dropped.
     task : TaskSettings
         Blocks of the protocol, outside of which nothing is decoded.
     after_crash : str or None

@@ -22,9 +22,10 @@ class HoldQueue:
     Parameters
     ----------
     delay_s : float
-        Least time that a frame is held, in seconds.
+        Least time that a frame is held after it came, or after its release, in seconds.
     manual : bool
-        True: a frame leaves only after a release as well; a release is for what is held by then.
+        True: a frame leaves only after a release and the delay that follows it, in which it can be
+        withdrawn; a release is for what is held by then.
     most_bytes : int
         Room; beyond it the oldest frames are lost, and counted.
 
@@ -56,12 +57,15 @@ class HoldQueue:
             self.dropped += 1
 
     def release(self, now_s: float) -> int:
-        """Release what is held at `now_s` seconds; return how many frames that are."""
+        """Release what is held at `now_s` seconds; return how many frames that are.
+
+        The first of them leaves after the delay, counted from now.
+        """
         if not self._held:
             return 0
         count = len(self._held)
         last_due_s = self._free[-1][0] if self._free else float("-inf")
-        shift_s = max(self._delay_s, now_s - self._held[0][0], last_due_s - self._held[0][0])
+        shift_s = max(now_s + self._delay_s, last_due_s) - self._held[0][0]
         self._free += [(came_s + shift_s, frame, size) for came_s, frame, size in self._held]
         self._held.clear()
         return count

@@ -84,7 +84,7 @@ class GateNode:
             self._stopping.came_back("gate")
         protocol = context.plan.session.protocol
         # Before any socket: what is wrongly configured ends the run with its sentence.
-        desk = None if protocol is None else feedback_desk(context, wall())
+        desk = None if protocol is None else feedback_desk(context, self.policy.latest(wall()))
         self._open_doors()
         self._giving: Giving | None = None
         if desk is not None:
@@ -179,7 +179,13 @@ class GateNode:
         self._telling.views()
         for message in self._frames.rest():
             self._showing.judge(message)
-        if not self._context.stopping:
+        if self._hold is not None:
+            # An end is no release: what observers have not been shown by now they never get.
+            self._counts["frames_unreleased"] += self._hold.clear()
+        if self._context.stopping:
+            # A press that waits counts: what it finds withheld goes to no recorder.
+            self._take_beats()
+        else:
             # It failed: whoever presses before it is back must find these frames unrecorded.
             self._keeper.drop()
         self._keeper.send(self._context.clock.now(), all_of_them=True)

@@ -22,6 +22,7 @@ COUNTERS = (
     "frames_skipped",  # overtaken by a newer one before it was judged
     "frames_carded",  # a card went out in place of the picture
     "frames_filtered",  # a card, because the content filter refused the picture or failed
+    "frames_unreleased",  # for observers, not due by the end of the run: nobody gets them
     "frames_not_neutral",  # called neutral by the renderer, and were not: the gate's own went out
     "filter_late",
     "filter_failed",
