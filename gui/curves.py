@@ -192,6 +192,7 @@ class Curves:
         self._version += 1
         for series in (self._confidence, *self._regions.values()):
             series.cut(self._until_s - seconds)
+        self._newest = {k: v for k, v in self._newest.items() if not names.tells_of_brain(k)}
 
     def plotted(self, truth: Timeline) -> Plotted:
         """Return copies of all curves, with the conditions of `truth` as blocks."""

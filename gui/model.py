@@ -5,8 +5,9 @@ One lock guards it; both sides hold it only for copying, never while they draw o
 
 from __future__ import annotations
 
+import math
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,6 +15,7 @@ from gui.answers import Answers, Painted
 from gui.curves import Curves, Plotted
 from gui.eeg.stream import StreamFacts, stream_facts
 from gui.facts import BLANKED_HERE, Board, Flow, Pictures
+from gui.known import Known
 from gui.pace import PaceWatch
 from gui.peers import Peers
 from gui.plan_facts import is_blind, is_recorded, source_name, viewer_of
@@ -22,6 +24,7 @@ from gui.scanner import Scan, scan_facts
 from gui.seen import Seen, Timeline
 from gui.texts import mark, told, tr
 from gui.viewers.state import ViewerState
+from phosphene.consent import Scope
 from phosphene.messages import (
     Beat,
     Event,
@@ -32,9 +35,7 @@ from phosphene.messages import (
     Message,
     Percept,
     Quality,
-    Regions,
     Signal,
-    StatMap,
     View,
     topic_of,
 )
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["MOST_LOG_LINES", "RunModel"]
 
 GRANT_FRESH_S = 1.0
-MOST_PERCEPTS = 128
 MOST_LOG_LINES = 500
 FORGET_S = 10.0
 """What the newest seconds have shown is forgotten when the participant stops."""
@@ -76,8 +76,7 @@ class RunModel:
         self._curves = Curves(plan.session.modality, (fmri.fd_low_mm, fmri.fd_high_mm))
         self._peers = Peers([name for name in plan.nodes if name != "gui"])
         self._paced = plan.mode == "live" or plan.speed == 1.0
-        self._map: Message | None = None
-        self._regions: Message | None = None
+        self._known = Known()
         self._shown_once = False
         self._recorded = is_recorded(plan)
         self._disk = DiskWatch()
@@ -87,7 +86,6 @@ class RunModel:
         self._blind, self._viewer = is_blind(plan), viewer_of(plan)
         self._eeg = _eeg_board() if plan.session.modality == "eeg" else None
         self._truth = Timeline()
-        self._percepts: OrderedDict[int, Percept] = OrderedDict()
         self._grant: Grant | None = None
         self._features: Features | None = None
         self._flows: dict[str, Flow] = {}
@@ -114,6 +112,7 @@ class RunModel:
 
     def _take_one(self, source: str, message: Message, now_s: float) -> None:
         header = message.header
+        self._known.take(message)
         if source == "view-self":
             self._viewer.take(message)
         else:
@@ -133,9 +132,6 @@ class RunModel:
             if self._eeg is not None:
                 self._eeg.on_quality(header)
         elif isinstance(header, Percept):
-            self._percepts[header.seq] = header
-            if len(self._percepts) > MOST_PERCEPTS:
-                self._percepts.popitem(last=False)
             self._curves.on_percept(header)
         elif isinstance(header, Event):
             self._take_event(header)
@@ -143,10 +139,6 @@ class RunModel:
             self._samples_s = now_s
             if self._eeg is not None:
                 self._eeg.on_signal(message)
-        elif isinstance(header, StatMap):
-            self._map = message
-        elif isinstance(header, Regions):
-            self._regions = message
         elif isinstance(header, Feedback) and source == "view-operator":
             self._feedback = header
         elif isinstance(header, Beat):
@@ -169,7 +161,7 @@ class RunModel:
         sink = self._sinks[source.removeprefix("view-")]
         sink.on_frame(header, message.arrays["picture"], now_s)
         if source == "view-operator":
-            self._curves.on_frame(header, self._percepts.get(header.percept_seq))
+            self._curves.on_frame(header, self._known.percepts.get(header.percept_seq))
 
     def _take_view(self, source: str, header: View, now_s: float) -> None:
         sink = self._sinks[source.removeprefix("view-")]
@@ -186,13 +178,18 @@ class RunModel:
         if source == "view-operator" and not header.passing:
             self._curves.pause()
 
-    def _forget(self) -> None:
+    def _forget(self, seconds: float = FORGET_S) -> None:
         """Drop what the newest seconds have told of the person: the participant has stopped."""
-        self._percepts.clear()
+        self._known.percepts.clear()
         self._feedback = None
-        self._curves.forget(FORGET_S)
+        self._curves.forget(seconds)
         if self._eeg is not None:
             self._eeg = _eeg_board()
+
+    def _forget_all(self) -> None:
+        """Drop all that was told of the person's brain: the operator may not know it any more."""
+        self._forget(math.inf)
+        self._known = Known()
 
     def _note_passing(self, sink: SinkState, now_s: float) -> None:
         """Log when a view turns blank or comes back, a silent gate included."""
@@ -218,6 +215,9 @@ class RunModel:
 
     def _take_grant(self, header: Grant) -> None:
         self._grant = header
+        if self._known.anything and Scope.VIEW_OPERATOR.value not in header.scopes:
+            # Asked at each grant: what was under way on the other socket may have come since.
+            self._forget_all()
         words = tr("decoding is allowed")
         if not header.decode:
             words = tr("no decoding: {reason}", reason=told(header.reason))
@@ -270,9 +270,9 @@ class RunModel:
         with self._lock:
             operator, participant = self._showing("operator", now_s), self._showing("self", now_s)
             frame = operator.frame
-            percept = None if frame is None else self._percepts.get(frame.percept_seq)
-            if percept is None and operator.frame is None and self._percepts:
-                percept = next(reversed(self._percepts.values()))
+            percept = None if frame is None else self._known.percepts.get(frame.percept_seq)
+            if percept is None and operator.frame is None and self._known.percepts:
+                percept = next(reversed(self._known.percepts.values()))
             seen = Seen("unknown") if percept is None else self._truth.at(percept.t_seen)
             viewer = self._viewer.state(participant, now_s)
             if self._answers.blank_here:
@@ -314,7 +314,9 @@ class RunModel:
                 since_s=self._since_s,
                 phase="" if view is None or _silent(view, now_s) else view.phase,
                 recorded=self._disk.of(self._peers, now_s) if self._recorded else Recorded(),
-                pace=self._pace.look(self._curves, operator, self._percepts, self._truth, now_s),
+                pace=self._pace.look(
+                    self._curves, operator, self._known.percepts, self._truth, now_s
+                ),
                 feedback=self._fresh_feedback(now_s),
                 feedback_passes=any(
                     v.feedback and not _silent(v, now_s) for v in self._views.values()
@@ -345,12 +347,12 @@ class RunModel:
     def newest_map(self) -> Message | None:
         """Return the newest map of where the brain follows the conditions, or None."""
         with self._lock:
-            return self._map
+            return self._known.map
 
     def regions(self) -> Message | None:
         """Return where the regions lie, or None."""
         with self._lock:
-            return self._regions
+            return self._known.regions
 
     def eeg(self, read: Callable[[EegBoard], _T]) -> _T | None:
         """Return what `read` copies from the EEG, None in a run without."""

@@ -1,7 +1,8 @@
 """The thread that takes in everything from the bus, so that a busy window never shows old frames.
 
-It drains all sockets into the model and queues at most one signal for the window; commands to gate
-and renderer pass through it, so that the window never waits for an answer.
+It hears the gate alone, which tells of the other nodes what the consent lets an operator know. It
+drains all sockets into the model and queues at most one signal for the window; commands to gate and
+renderer pass through it, so that the window never waits for an answer.
 """
 
 from __future__ import annotations
@@ -16,35 +17,28 @@ from PySide6.QtCore import QThread, Signal
 
 from gui.answers import PAINT
 from gui.model import RunModel
-from gui.plan_facts import is_blind
 from gui.requests import Requests
 from phosphene.bus import Subscriber
 from phosphene.messages import Message, Reply, decode, encode
 from phosphene.node import NodeContext
-from phosphene.plan import Plan
 
-__all__ = ["SOURCES", "Receiver", "sources_of"]
+__all__ = ["SOURCES", "Receiver"]
 
 POLL_MS = 50
 BATCH = 200
 _INSIDE = "inproc://gui-requests"
 
 SOURCES: dict[str, tuple[bytes, ...]] = {
-    "acquisition": (b"features", b"quality", b"event", b"statmap", b"regions", b"signal"),
-    "decoder": (b"percept",),
     "grants": (b"grant", b"beat", b"event"),
-    "view-operator": (b"frame", b"view", b"feedback"),
+    "view-operator": (
+        b"frame", b"view", b"feedback",
+        b"features", b"quality", b"event", b"percept", b"statmap", b"regions", b"signal",
+    ),
     "view-self": (b"frame", b"view", b"feedback"),
-}
+}  # fmt: skip
+"""Sockets that are listened to, all of the gate, and what is wanted of each."""
 DESKS = ("gate-control", "paint-control")
 """Where commands go: to the gate, and those about painting to the renderer."""
-
-
-def sources_of(plan: Plan) -> dict[str, tuple[bytes, ...]]:
-    """Return what is listened to in a run; where it is double-blind, nothing that was decoded."""
-    if not is_blind(plan):
-        return SOURCES
-    return {name: topics for name, topics in SOURCES.items() if name != "decoder"}
 
 
 class Receiver(QThread):
@@ -100,7 +94,7 @@ class Receiver(QThread):
         context = self._context
         subscribers = {
             name: Subscriber(context.zmq, [context.endpoint(name)], topics)
-            for name, topics in sources_of(context.plan).items()
+            for name, topics in SOURCES.items()
         }
         inbox: zmq.Socket[bytes] = context.zmq.socket(zmq.PULL)
         gate, renderer = (context.zmq.socket(zmq.DEALER) for _ in DESKS)

@@ -99,9 +99,9 @@ class Plan(BaseModel):
 
     @property
     def gate_hears_percepts(self) -> bool:
-        """True where the gate listens to the decoder: results are streamed or fed back."""
+        """True where the gate listens to the decoder: for windows, outlets or feedback."""
         return "gate" in self.nodes and (
-            "outlets" in self.nodes or self.session.protocol is not None
+            not {"gui", "outlets"}.isdisjoint(self.nodes) or self.session.protocol is not None
         )
 
     def patience_s(self, peer: str, here_s: float) -> float:

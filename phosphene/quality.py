@@ -37,6 +37,7 @@ __all__ = [
     "Figure",
     "region_key",
     "region_name",
+    "tells_of_brain",
 ]
 
 FD_LOW_MM, FD_HIGH_MM = 0.2, 0.5
@@ -118,3 +119,9 @@ def region_name(key: str) -> str | None:
     if not (key.startswith("roi_") and key.endswith("_psc") and len(key) > len("roi__psc")):
         return None
     return key[len("roi_") : -len("_psc")]
+
+
+def tells_of_brain(key: str) -> bool:
+    """Return whether a figure is the signal of a region or of a channel, not about its quality."""
+    of_channel = key.startswith(("rms_", "ptp_")) and key.endswith("_uv") and key != "rms_uv"
+    return region_name(key) is not None or of_channel

@@ -195,6 +195,16 @@ class SinkDoor:
             return False
         return True
 
+    def pass_on(self, message: Message) -> bool:
+        """Send what is only looked at; return False when nobody listens or has room for it."""
+        if self._publisher.subscribers(topic_of(message.header)) < 1:
+            return False
+        try:
+            self._publisher.socket.send_multipart(encode(message), zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return False
+        return True
+
     def close(self) -> None:
         """Close the socket."""
         self._publisher.close()

@@ -27,6 +27,7 @@ from phosphene.gate.markers import Markers
 from phosphene.gate.memory import GateMemory
 from phosphene.gate.orders import Orders
 from phosphene.gate.policy import RECORDER_SINK, STREAM_SINK
+from phosphene.gate.relay import WindowRelay
 from phosphene.gate.results import PerceptInlet, ResultsDoor
 from phosphene.gate.roles import Role
 from phosphene.gate.rules import COUNTERS, holding, policy_of
@@ -41,7 +42,8 @@ from phosphene.plan import SINKS
 __all__ = ["GateNode"]
 
 WAIT_MS = 10
-WATCHERS = frozenset({"gui", "sink"})
+WINDOW = "gui"
+WATCHERS = frozenset({WINDOW, "sink"})
 OUTLETS = "outlets"
 
 
@@ -135,13 +137,20 @@ class GateNode:
         self._percepts: PerceptInlet | None = None
         if self._plan.gate_hears_percepts:
             self._percepts = PerceptInlet(context)
+        self._relay: WindowRelay | None = None
+        if WINDOW in self._plan.nodes:
+            door = self._doors["operator"]
+            self._relay = WindowRelay(context, self.policy, door, giving, self._wall)
         self._desk = Desk(context, self._told_to, self._diary.refused)
 
     # ---- what the shell asks for ----------------------------------------------------------------
 
     def sockets(self) -> Sequence[zmq.Socket[bytes]]:
         """Return the sockets whose arrival should wake the node."""
-        own = (self._bonds, self._frames, self._desk, self._events, self._percepts, self._screen)
+        own = (
+            self._bonds, self._frames, self._desk, self._events, self._percepts, self._screen,
+            self._relay,
+        )  # fmt: skip
         return [part.socket for part in own if part is not None]
 
     def due_s(self) -> float | None:
@@ -168,6 +177,8 @@ class GateNode:
         self._watch()
         self._take_percepts()
         self._showing.step(self._frames)
+        if self._relay is not None:
+            self._relay.step(self._ears.received)
         self._keeper.send(self._context.clock.now())
 
     def close(self) -> None:
@@ -191,7 +202,8 @@ class GateNode:
         self._keeper.send(self._context.clock.now(), all_of_them=True)
         parts = (
             *self._doors.values(), self._ears, self._frames, self._telling, self._results,
-            self._percepts, self._screen, self._giving, self._keeper, self._desk, self._diary,
+            self._percepts, self._screen, self._giving, self._relay, self._keeper, self._desk,
+            self._diary,
         )  # fmt: skip
         for part in parts:
             if part is not None:
@@ -257,10 +269,12 @@ class GateNode:
                 self._giving.hear(message)
 
     def _take_percepts(self) -> None:
-        """Hand percepts to the feedback of a protocol, or on to other programs' outlets."""
+        """Hand percepts to the window, to the feedback of a protocol or to programs' outlets."""
         if self._percepts is None:
             return
         for percept in self._percepts.waiting(self._ears.received):
+            if self._relay is not None:
+                self._relay.percept(percept)
             if self._giving is not None:
                 self._giving.hear(percept)
             elif self._results is not None:

@@ -42,7 +42,7 @@ START_LIMIT_S = 60.0
 ROIS = ("V1", "V2", "V4", "FFA", "PPA", "LOC")
 GRID = (64, 64, 24)
 AFFINE = (3.0, 0.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0, 1.0)
-SOCKETS = ("acquisition", "decoder", "grants", "view-operator", "view-self")
+SOCKETS = ("grants", "view-operator", "view-self")
 
 Picture = npt.NDArray[np.uint8]
 
@@ -190,7 +190,7 @@ class Stage(Rig):
                    quality.DRIFT: 0.1, quality.TR_ANNOUNCED: TR_S, quality.TR_MEASURED: TR_S,
                    quality.VOLUMES: float(k + 1)}  # fmt: skip
         values |= {quality.region_key(roi): float(chance()) for roi in ROIS}
-        send = self._out["acquisition"].send
+        send = self._out["view-operator"].send
         if k == 0:
             send(self._regions())
         if k % 8 == 0:
@@ -205,7 +205,7 @@ class Stage(Rig):
         send(self._message(Quality, "acquisition", index=k, t_data=t_data, values=values))
         if k >= HISTORY or k % 60 == 0:
             send(self._map(k, t_data))
-        self._out["decoder"].send(self._message(
+        send(self._message(
             Percept, "decoder", {"c": chance(24).astype(np.float32)}, {"c": ("c",)}, index=k,
             t_data=t_data, t_seen=t_data - 5, t_features=self.clock.now(), label="face",
             confidence=float(self._rng.random()), probabilities={"face": 0.6, "house": 0.4},

@@ -16,7 +16,7 @@ from gui.facts import Board, Pictures
 from gui.pace import Pace, PaceWatch
 from gui.paint_settings import LOOKS, may_change, offered, why_locked
 from gui.plan_facts import is_blind
-from gui.receiver import SOURCES, sources_of
+from gui.receiver import SOURCES
 from gui.recording_lamp import DiskWatch, Recorded, lamp_words, size_words, time_words
 from gui.reflex import Reflex
 from gui.region_grid import RegionGrid, labels_on
@@ -250,13 +250,16 @@ def test_a_marker_is_never_sent_twice() -> None:
 # ---- double-blind ----------------------------------------------------------------------------
 
 
-def test_in_a_double_blind_run_nothing_decoded_is_listened_to() -> None:
+def test_the_window_hears_the_gate_alone() -> None:
+    assert set(SOURCES) == {"grants", "view-operator", "view-self"}
+
+
+def test_a_run_with_an_assignment_is_double_blind() -> None:
     blocks = [{"kind": "regulate", "duration_s": 10, "target": "face", "foil": "house"}]
     protocol = {"blocks": blocks, "assignment": "a.blind", "donor": "d.json"}
     blind = plan("live", protocol)
     assert is_blind(blind)
-    assert "decoder" not in sources_of(blind)
-    assert sources_of(plan("live")) == SOURCES
+    assert not is_blind(plan("live"))
 
 
 def test_a_sealed_thumbnail_shows_nothing_but_the_lamp() -> None:
