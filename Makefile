@@ -38,6 +38,7 @@ $(VENV)/.runtime: pyproject.toml deploy/constraints.txt | $(VENV)/bin/python
 	@$(PIP) --editable .
 	@echo "== compiling the voxel loops for this machine (some seconds)"
 	@$(BIN)/python -c "from acquisition.fmri.warm import warm_up; warm_up()"
+	@$(BIN)/python -m compileall -q phosphene acquisition decoder renderer gui
 	@touch $@
 
 $(VENV)/.develop: $(VENV)/.runtime
@@ -64,7 +65,9 @@ unit: $(VENV)/.develop
 
 system: $(VENV)/.develop
 	@echo "== system tests (real processes, sockets and files)"
-	@$(BIN)/python -m pytest tests/system -q --durations=10
+	@$(BIN)/python -m pytest tests/system -q --durations=10 -m "not timing" --numprocesses 2 --dist loadfile
+	@echo "== system tests that bound times, alone"
+	@$(BIN)/python -m pytest tests/system -q --durations=10 -m timing
 
 lint: $(VENV)/.develop
 	@echo "== ruff";         $(BIN)/ruff check . && $(BIN)/ruff format --check .

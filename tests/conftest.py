@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,9 +26,21 @@ _OWN_FOLDER = pytest.StashKey[str]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Give tests folders with short names: those of sockets may have 80 bytes in all."""
-    if config.option.basetemp is None:
+    """Give tests folders with short names: those of sockets may have 80 bytes in all.
+
+    One of several processes has its own, beside the first one's and not in it.
+    """
+    config.addinivalue_line("markers", "timing: bounds a time so tightly that it runs alone")
+    given = getattr(config, "workerinput", {"own_folder": config.option.basetemp is None})
+    if given["own_folder"]:
         config.stash[_OWN_FOLDER] = config.option.basetemp = tempfile.mkdtemp(prefix="pt-")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell one of several processes where all of them may put what takes long to make."""
+    node.workerinput["own_folder"] = _OWN_FOLDER in node.config.stash
+    node.workerinput["shared"] = str(node.config.option.basetemp)
 
 
 @pytest.hookimpl(trylast=True)
@@ -36,6 +49,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     folder = session.config.stash.get(_OWN_FOLDER, None)
     if folder is not None and exitstatus == 0:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder that all processes of these tests share; whoever writes in it has to lock it."""
+    given = getattr(request.config, "workerinput", None)
+    return tmp_path_factory.getbasetemp() if given is None else Path(given["shared"])
 
 
 @pytest.fixture

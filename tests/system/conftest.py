@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -51,12 +53,26 @@ VOLUMES = 48
 
 
 @pytest.fixture(scope="session")
-def participant(tmp_path_factory: pytest.TempPathFactory) -> Participant:
+def participant(shared: Path) -> Participant:
+    """A synthetic person, calibrated and scanned once for all processes of these tests."""
+    folder = shared / "participant"
+    with (shared / "participant.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "consent.toml").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            _scan(folder)
+    from phosphene.bundle import Bundle
+
+    person = Bundle.load(folder / "bundle").manifest.person
+    names = ("bundle", "consent.toml", "programme.json", "dicom")
+    return Participant(person, *(folder / name for name in names))
+
+
+def _scan(folder: Path) -> None:
     """Calibrate a synthetic person and write a session's DICOM files, as fast as possible."""
-    folder = tmp_path_factory.mktemp("participant")
     data, bundle = folder / "calibration.npz", folder / "bundle"
     programme, dicom = folder / "programme.json", folder / "dicom"
-    dicom.mkdir()
+    dicom.mkdir(parents=True)
     simulate = "acquisition.simulate"
 
     def calibrate() -> None:
@@ -76,9 +92,8 @@ def participant(tmp_path_factory: pytest.TempPathFactory) -> Participant:
     from phosphene.bundle import Bundle
 
     person = Bundle.load(bundle).manifest.person
-    consent = folder / "consent.toml"
-    consent.write_text(
+    # Last: with it the person is there.
+    (folder / "consent.toml").write_text(
         f'person = "{person}"\nexpires = "2099-01-01"\n'
         'scopes = ["view_self", "view_operator", "record_brain", "record_images"]\n'
     )
-    return Participant(person, bundle, consent, programme, dicom)

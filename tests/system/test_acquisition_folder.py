@@ -15,6 +15,8 @@ from acquisition.simulate.mosaic import file_name, make_series, mosaic_bytes
 from phosphene.messages import Message
 from tests.system.acquisition_rig import Rig
 
+pytestmark = pytest.mark.timing
+
 TR_S = 0.5
 SHAPE = (24, 24, 9)
 AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])

@@ -224,6 +224,7 @@ def test_volumes_and_markers_arrive(start: Start) -> None:
     marks.close()
 
 
+@pytest.mark.timing
 def test_wide_volumes_land_in_one_buffer_sixteen_times_faster_than_a_scanner_sends(
     start: Start,
 ) -> None:
@@ -359,6 +360,7 @@ def follow(inlet: EegInlet, seconds: float, until: Callable[[], bool]) -> list[s
     return states
 
 
+@pytest.mark.timing
 def test_a_frozen_amplifier_turns_red_and_what_it_missed_is_counted_exactly(start: Start) -> None:
     name = unique()
     source = start(name, AMPLIFIER.format(rate=500, first=0))
@@ -381,6 +383,7 @@ def test_a_frozen_amplifier_turns_red_and_what_it_missed_is_counted_exactly(star
     inlet.close()
 
 
+@pytest.mark.timing
 def test_a_killed_amplifier_is_back_within_two_seconds_of_its_outlet(start: Start) -> None:
     name = unique()
     first = start(name, AMPLIFIER.format(rate=500, first=0))

@@ -12,6 +12,8 @@ from phosphene.recorder.reader import read_run
 from tests.system.chain import Running, ViewWatch, report, running, wait_for
 from tests.system.conftest import Participant
 
+pytestmark = pytest.mark.timing
+
 BLANK_WITHIN_S = 1.0
 BACK_WITHIN_S = 30.0
 LOST_AT_MOST_S = 0.5

@@ -178,6 +178,7 @@ def delay_s(heard: Heard) -> float:
     return statistics.median(f.t_sent - sent[f.t_data] for f in found)
 
 
+@pytest.mark.timing
 def test_a_blind_study_through_the_whole_chain_tells_nobody_the_arm(study: Study) -> None:
     donor = load_donor(study.donor())
     runs = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -21,13 +22,17 @@ import pytest
 from phosphene.clock import MonotonicClock
 from phosphene.consent import Scope
 from phosphene.errors import ConfigError
+from phosphene.filters.concept_files import CONCEPTS
 from phosphene.gate.card import no_decode_card
 from phosphene.gate.screening import Screen
 from phosphene.messages import Frame, Message
 from phosphene.node import NodeContext
 from phosphene.session_gate import FilterSettings
+from tests.unit.test_filters_concepts import red_filter
 from tests.unit.test_gate_node import Bench, make_plan
 from tests.unit.test_gate_orders import made
+
+pytestmark = pytest.mark.timing
 
 MODULE = """
 import time
@@ -105,6 +110,28 @@ def test_what_a_filter_refuses_nobody_gets_and_nobody_records(folder: Path) -> N
             "-m",
             "phosphene.filters",
         ]
+    finally:
+        b.close()
+
+
+def test_a_picture_of_a_concept_is_a_card_for_everybody(folder: Path) -> None:
+    red = red_filter(folder.parent / "red")
+    limited = {"name": "concepts", "folder": str(red), "limit_s": 1.0}
+    b = made(folder, gate={"filter": limited, "observer_release": "live"})
+    try:
+        b.beat()
+        assert not judged(b, 0)[0], "grey noise"
+        table = json.loads((red / CONCEPTS).read_text())
+        table["concepts"][0]["threshold"] = 0.3
+        (red / CONCEPTS).write_text(json.dumps(table))
+    finally:
+        b.close()
+    b = made(folder, gate={"filter": limited, "observer_release": "live"})
+    try:
+        b.beat()
+        assert judged(b, 0)[0], "the same picture, by a list that refuses it"
+        assert b.gate.counts()["frames_filtered"] == 1
+        assert b.gate.counts()["filter_late"] == 0
     finally:
         b.close()
 

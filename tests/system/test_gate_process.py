@@ -21,6 +21,8 @@ from phosphene.consent import Consent, Scope
 from phosphene.messages import Beat, Frame, Message, View, decode, describe
 from phosphene.plan import SINKS, Plan
 
+pytestmark = pytest.mark.timing
+
 # A peer that only beats; it stands for any node of the chain.
 PEER = """
 import itertools, os, sys, time, zmq

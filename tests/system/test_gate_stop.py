@@ -36,6 +36,8 @@ from phosphene.messages import (
 )
 from phosphene.plan import SINKS, Plan
 
+pytestmark = pytest.mark.timing
+
 # Peers that only beat; they stand for the nodes of a run.
 PEER = """
 import itertools, os, sys, time, zmq

@@ -24,6 +24,8 @@ from tests.system.chain import MODULES, environment, wait_for
 from tests.system.conftest import TR_S, Participant
 from tests.system.test_gate_stop import BLANK_WITHIN_S, STOPPED, key
 
+pytestmark = pytest.mark.timing
+
 FROZEN = "gui"
 KILLED = ("gui", "renderer", "decoder", "acquisition", "bridge", "recorder")
 MODULE_OF = {**MODULES, "gui": "gui", "stop": "phosphene.stop"}

@@ -50,6 +50,8 @@ from phosphene.plan import Plan
 from phosphene.sink import SinkState
 from phosphene.sink.node import feed
 
+pytestmark = pytest.mark.timing
+
 FRAME_S = 1 / 30
 STEP_S = 0.25
 PROTOCOL = {

@@ -28,6 +28,8 @@ from phosphene.seal.keys import StewardKey
 from phosphene.seal.opening import unlocked
 from phosphene.seal.verify import State, verify_sealed
 
+pytestmark = pytest.mark.timing
+
 
 class Run:
     """A recorder process, and this test as its supervisor and its sender."""
