@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QBrush,
     QColor,
+    QFontMetrics,
     QHelpEvent,
     QMouseEvent,
     QPainter,
@@ -26,12 +27,32 @@ from gui.replay.lanes import VIEWS, Graph, hint_at, views_of
 from gui.replay.recording import Recording
 from gui.texts import tr
 
-__all__ = ["TimelineView"]
+__all__ = ["TimelineView", "level_places"]
 
 LABELS_PX, BLOCKS_PX, EVENTS_PX, BLANK_PX, GRAPH_PX, AXIS_PX = 118, 18, 16, 12, 36, 18
 LETTER_PX = 7
 _STEPS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
 BLANK_COLOUR, MARKER_COLOUR, LEVEL_COLOUR = AMBER, "#f2a65a", AMBER
+
+
+def _height(graph: Graph, value: float, y: float) -> float:
+    """Return where a value lies in a lane that begins at `y`."""
+    return y + GRAPH_PX - 3 - (GRAPH_PX - 6) * max(0.0, min(1.0, value / graph.top))
+
+
+def level_places(graph: Graph, y: float, metrics: QFontMetrics) -> list[QRectF]:
+    """Return where the figures of a lane's limits stand: each before its line, beside the other.
+
+    Lines of a low lane are closer to each other than figures are high.
+    """
+    places, left = [], float(LABELS_PX + 3)
+    high = float(metrics.tightBoundingRect("0").height())
+    for level in graph.levels:
+        wide = float(metrics.horizontalAdvance(f"{level:g}"))
+        top = min(_height(graph, level, y) - high / 2, y + GRAPH_PX - high)
+        places.append(QRectF(left, top, wide, high))
+        left += wide + LETTER_PX
+    return places
 
 
 class TimelineView(QWidget):
@@ -211,20 +232,19 @@ class TimelineView(QWidget):
     def _draw_graph(self, painter: QPainter, graph: Graph, y: float, colour: str) -> None:
         self._name(painter, graph.words, y, GRAPH_PX)
         self._ground(painter, y, GRAPH_PX)
-        bottom, high = y + GRAPH_PX - 3, GRAPH_PX - 6
-
-        def place(value: float) -> float:
-            return bottom - high * max(0.0, min(1.0, value / graph.top))
-
-        for level in graph.levels:
+        places = level_places(graph, y, self.fontMetrics())
+        free = max((place.right() + 4 for place in places), default=0.0)
+        for level, words in zip(graph.levels, places, strict=True):
             painter.setPen(QPen(QColor(LEVEL_COLOUR), 1, Qt.PenStyle.DotLine))
-            at = place(level)
-            painter.drawLine(QPointF(LABELS_PX, at), QPointF(self.width() - 6, at))
+            at = _height(graph, level, y)
+            painter.drawLine(QPointF(free, at), QPointF(self.width() - 6, at))
             painter.setPen(QColor(DIM))
-            painter.drawText(QPointF(LABELS_PX + 3, at - 2), f"{level:g}")
+            painter.drawText(words.bottomLeft(), f"{level:g}")
         painter.setPen(QPen(QColor(colour), 1))
         points = zip(graph.t_s, graph.y, strict=True)
-        painter.drawPolyline(QPolygonF([QPointF(self._x(t_s), place(v)) for t_s, v in points]))
+        painter.drawPolyline(
+            QPolygonF([QPointF(self._x(t_s), _height(graph, v, y)) for t_s, v in points])
+        )
 
     def _draw_axis(self, painter: QPainter, end_s: float) -> None:
         y = self.height() - AXIS_PX
