@@ -7,6 +7,7 @@ can be taken back, and nothing leaves in the first half minute after it.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,8 +17,18 @@ import msgspec
 from phosphene.errors import ConfigError, ConsentError, SealError, problem
 from phosphene.seal.places import note
 
-__all__ = ["DELAY_S", "RELEASE_FILE", "Release", "release", "require_release", "why_held",
-           "withdraw"]  # fmt: skip
+__all__ = [
+    "DELAY_S",
+    "MOST_NAME",
+    "RELEASE_FILE",
+    "Release",
+    "command_for",
+    "release",
+    "require_release",
+    "wait_s",
+    "why_held",
+    "withdraw",
+]
 
 KIND = "phosphene release 1"
 RELEASE_FILE = "released.json"
@@ -109,8 +120,14 @@ def withdraw(where: Path, run: str, write: Note = note) -> None:
         raise SealError(f"it is held again, but the audit log does not know it: {why}")
 
 
-def why_held(where: Path, run: str | None, now: datetime) -> str:
-    """Return in words why a run may not leave yet; empty where it may.
+def command_for(where: Path, run: str = "") -> str:
+    """Return the command that releases the newest run of a folder, or a certain one."""
+    which = f" --run {run}" if run else ""
+    return f"phosphene release {shlex.quote(str(where))}{which} --by INITIALS"
+
+
+def wait_s(where: Path, run: str | None, now: datetime) -> float | None:
+    """Return how many seconds of the delay are left; None where nobody has released the run.
 
     Parameters
     ----------
@@ -121,21 +138,37 @@ def why_held(where: Path, run: str | None, now: datetime) -> str:
     now : datetime
         Present time, with zone.
     """
-    try:
-        found = msgspec.json.decode(_file(where).read_bytes(), type=Release)
-    except FileNotFoundError:
-        return "it is held until somebody releases it: phosphene release"
-    except (OSError, msgspec.DecodeError, ValueError):
-        return "its release cannot be read: release it again"
-    if found.kind != KIND or (run is not None and found.run != run) or found.at.tzinfo is None:
-        return "what was released is another run: release it again"
-    since_s = (now - found.at).total_seconds()
-    if since_s < 0:
+    found = _released(where, run)
+    if isinstance(found, str) or now < found.at:
+        return None
+    return max(0.0, DELAY_S - (now - found.at).total_seconds())
+
+
+def why_held(where: Path, run: str | None, now: datetime) -> str:
+    """Return in words why a run may not leave yet; empty where it may; see `wait_s`."""
+    found = _released(where, run)
+    if isinstance(found, str):
+        return found
+    left_s = wait_s(where, run, now)
+    if left_s is None:
         return "it was released in the future: set the clock, or release it again"
-    if since_s < DELAY_S:
+    if left_s > 0:
         at = (found.at + timedelta(seconds=DELAY_S)).astimezone(UTC)
         return f"it is held until {at:%H:%M:%S} UTC"
     return ""
+
+
+def _released(where: Path, run: str | None) -> Release | str:
+    """Return the release of a run, or why there is none."""
+    try:
+        found = msgspec.json.decode(_file(where).read_bytes(), type=Release)
+    except FileNotFoundError:
+        return f"it is held until somebody releases it: {command_for(where)}"
+    except (OSError, msgspec.DecodeError, ValueError):
+        return "its release cannot be read: release it again"
+    if found.kind != KIND or (run is not None and found.run != run) or found.at.tzinfo is None:
+        return f"what was released is another run: {command_for(where, run or '')}"
+    return found
 
 
 def require_release(where: Path, run: str, now: datetime) -> None:

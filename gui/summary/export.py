@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from gui.replay.keyring import locked_among
@@ -12,24 +12,68 @@ from gui.replay.rights import Rights
 from gui.texts import told, tr
 from phosphene.errors import ConsentError, InputError
 from phosphene.marking import LABEL, SOURCE_TYPE, read_film_xmp
-from phosphene.release import why_held
+from phosphene.release import release, why_held
 from phosphene.seal.places import note
 
-__all__ = ["eeg_command", "export_report", "unmarked", "why_no_export"]
+__all__ = [
+    "eeg_command",
+    "export_report",
+    "release_run",
+    "unmarked",
+    "why_no_export",
+    "why_no_release",
+]
 
 PICTURED = ("report.html", "preview.mp4")
 PLAIN = ("report.json", "volumes.csv")
 Note = Callable[..., str]
 
 
-def why_no_export(folder: Path, rights: Rights, run: str) -> str:
+def why_no_release(folder: Path, rights: Rights) -> str:
+    """Say why a run may not even be released; empty where it may."""
+    if locked_among(folder):
+        return tr("sealed: the data steward unseals it first, elsewhere")
+    return rights.export
+
+
+def why_no_export(folder: Path, rights: Rights, run: str, now: datetime) -> str:
     """Say why nothing of a run may leave; empty where it may.
 
     A folder can hold several runs, one after the other: the release has to be of this one.
     """
-    if locked_among(folder):
-        return tr("sealed: the data steward unseals it first, elsewhere")
-    return rights.export or told(why_held(folder, run, datetime.now(UTC)))
+    return why_no_release(folder, rights) or told(why_held(folder, run, now))
+
+
+def release_run(
+    folder: Path, run: str, by: str, rights: Rights, now: datetime, write: Note = note
+) -> None:
+    """Let a run go by the rules of ``phosphene release``, and only as far as the consent allows.
+
+    Parameters
+    ----------
+    folder : Path
+        Output folder of the run.
+    run : str
+        Identifier.
+    by : str
+        Initials or role of who decides.
+    rights : Rights
+        Of the run; its consent must include ``export``.
+    now : datetime
+        Present time, with zone.
+    write : Callable
+        Writes the audit log; returns what is wrong.
+
+    Raises
+    ------
+    ConsentError
+        If the consent does not include it, or the run is sealed.
+    PhospheneError
+        As `phosphene.release.release` does.
+    """
+    if why := why_no_release(folder, rights):
+        raise ConsentError(tr("Not released: {why}", why=why))
+    release(folder, run, by, now, write)
 
 
 def unmarked(path: Path) -> bool:
@@ -40,7 +84,7 @@ def unmarked(path: Path) -> bool:
 
 
 def export_report(
-    folder: Path, target: Path, run: str, rights: Rights, write: Note = note
+    folder: Path, target: Path, run: str, rights: Rights, now: datetime, write: Note = note
 ) -> list[Path]:
     """Copy report, tables and film of a run into a new folder.
 
@@ -54,6 +98,8 @@ def export_report(
         Identifier; the release has to be of this one.
     rights : Rights
         Of the run; its consent must include ``export``.
+    now : datetime
+        Present time, with zone.
     write : Callable
         Writes the audit log; returns what is wrong.
 
@@ -70,7 +116,7 @@ def export_report(
         If there is no report, a picture is not marked, or the copies or the line in the audit log
         cannot be written; then nothing is left in `target`.
     """
-    if why := why_no_export(folder, rights, run):
+    if why := why_no_export(folder, rights, run, now):
         raise ConsentError(tr("Not exported: {why}", why=why))
     if target.exists():
         raise InputError(tr("{path}: exists already and is never overwritten", path=target))

@@ -67,6 +67,9 @@ class SummaryFrame(QWidget):
             "delete": PageButton(
                 tr("Delete it…"), tr("The participant wants it deleted"), do["delete"]
             ),
+            "release": PageButton(
+                tr("Release…"), tr("Release the run, so that it may leave"), do["release"]
+            ),
             "export": PageButton(
                 tr("Export report…"), tr("Copy report, tables and film"), do["export"]
             ),
@@ -88,7 +91,8 @@ class SummaryFrame(QWidget):
         right.addLayout(_row([self.buttons["keep"], self.buttons["delete"]]))
         right.addWidget(_heading(tr("Export")))
         right.addWidget(self.export_words)
-        right.addLayout(_row([self.buttons[name] for name in ("export", "xdf", "bids")]))
+        right.addLayout(_row([self.buttons[name] for name in ("release", "export")]))
+        right.addLayout(_row([self.buttons[name] for name in ("xdf", "bids")]))
         right.addWidget(_heading(tr("Policy events")))
         right.addWidget(self.events, 1)
         holder = QWidget()

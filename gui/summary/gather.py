@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gui.replay.keyring import Keyring, files_of, locked_among
 from gui.replay.load import load
+from gui.replay.recording import Recording
 from gui.replay.rights import Rights, rights_of
 from gui.summary.diary import Diary, diary_of
 from gui.summary.figures import Table, read_report, tables_of
 from gui.summary.keep import Choice, choice_of
-from gui.texts import tr
-from phosphene.errors import RecordingError
+from gui.texts import told, tr
+from phosphene.consent.withdrawal import why_withdrawn
+from phosphene.errors import ConsentError, RecordingError
 from phosphene.seal.header import Header
 from phosphene.seal.opening import sealed_header
 
@@ -50,6 +53,10 @@ class Gathered:
         Whether that shows pictures.
     can_report : bool
         Whether a report can be made here.
+    decoded : bool
+        Whether the report holds what was decoded.
+    withdrawn : str
+        That the consent was withdrawn, in words; empty where it holds.
     """
 
     folder: Path
@@ -63,6 +70,17 @@ class Gathered:
     has_report: bool
     pictured: bool
     can_report: bool
+    decoded: bool = False
+    withdrawn: str = ""
+
+    @property
+    def why_unshown(self) -> str:
+        """Why the report may not be opened here; empty where it may."""
+        if self.withdrawn:
+            return self.withdrawn
+        if self.pictured and self.rights.pictures:
+            return self.rights.pictures
+        return self.rights.results if self.decoded else ""
 
 
 def gather(
@@ -104,12 +122,23 @@ def gather(
     run = "" if recording.start is None else recording.start.run
     if report is not None and report.get("run") != run:
         report = None  # of another run, which this folder once held
+    withdrawn = _withdrawn(recording, folder, state)
     if report is None:
         modality = "" if recording.start is None else recording.start.modality
-        table = Table(tr("Report"), words=(tr("There is no report of this run yet."),))
+        words = tr("No report is made: {why}", why=withdrawn) if withdrawn else ""
+        table = Table(tr("Report"), words=(words or tr("There is no report of this run yet."),))
         title = _title(run, recording.start)
-        return _made(folder, run, title, modality, [table], rights, state, can_report=True)
-    return _of_report(folder, report, rights, run, state)
+        made = _made(folder, run, title, modality, [table], rights, state)
+        return replace(made, has_report=False, can_report=not withdrawn, withdrawn=withdrawn)
+    return replace(_of_report(folder, report, rights, run, state), withdrawn=withdrawn)
+
+
+def _withdrawn(recording: Recording, folder: Path, state: Path | None) -> str:
+    facts = {} if recording.start is None else recording.start.facts
+    try:
+        return told(why_withdrawn(facts, folder, state))
+    except ConsentError as error:
+        return told(str(error))
 
 
 def _of_report(
@@ -117,10 +146,12 @@ def _of_report(
 ) -> Gathered:
     run = run or str(report.get("run") or "")
     words = [report.get("person"), tr("run {run}", run=run), report.get("mode")]
-    pictured = bool((report.get("counts") or {}).get("frames_recorded"))
-    return _made(folder, run, " · ".join(str(word) for word in words if word),
-                 str(report.get("modality") or ""),
-                 tables_of(report, rights), rights, state, pictured=pictured)  # fmt: skip
+    counts = report.get("counts") or {}
+    made = _made(folder, run, " · ".join(str(word) for word in words if word),
+                 str(report.get("modality") or ""), tables_of(report, rights), rights,
+                 state)  # fmt: skip
+    return replace(made, pictured=bool(counts.get("frames_recorded")),
+                   decoded=bool(counts.get("percepts")))  # fmt: skip
 
 
 def _of_sealed(folder: Path, header: Header, state: Path | None) -> Gathered:
@@ -132,8 +163,8 @@ def _of_sealed(folder: Path, header: Header, state: Path | None) -> Gathered:
         (tr("sealed to"), ", ".join(header.fingerprints)),
     ]
     words = (
-        tr("The recording is sealed: its figures are made by the data steward, with "
-           "phosphene report FOLDER --key KEY."),
+        tr("The recording is sealed: its figures are made by the data steward, with {command}",
+           command=f"phosphene report {shlex.quote(str(folder))} --key KEY"),
     )  # fmt: skip
     rights = Rights.none(tr("the recording is sealed"))
     table = Table(tr("Sealed recording"), (), tuple(rows), words)
@@ -149,14 +180,11 @@ def _made(
     tables: list[Table],
     rights: Rights,
     state: Path | None,
-    *,
-    pictured: bool = False,
-    can_report: bool = False,
 ) -> Gathered:
-    return Gathered(
-        folder, run, title, modality, tables, rights, diary_of(run, state), choice_of(folder, run),
-        (folder / "report.html").is_file() and not can_report, pictured, can_report,
-    )  # fmt: skip
+    diary, choice = diary_of(run, state), choice_of(folder, run)
+    here = (folder / "report.html").is_file()
+    return Gathered(folder, run, title, modality, tables, rights, diary, choice, here,
+                    pictured=False, can_report=False)  # fmt: skip
 
 
 def _title(run: str, start: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from html import escape
@@ -14,24 +13,17 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from gui.controls import question
 from gui.palette import DIM
-from gui.replay.dialogs import choose
-from gui.replay.keyring import Keyring
-from gui.replay.runs import Child, Children
-from gui.replay.worker import Task
-from gui.summary.export import eeg_command, export_report, why_no_export
 from gui.summary.figures import tables_html
-from gui.summary.frame import SummaryFrame
 from gui.summary.gather import Gathered, gather
 from gui.summary.keep import Deleted, delete, keep
-from gui.texts import told, tr
+from gui.summary.leaving import PROGRAM, Leaving
+from gui.texts import tr
 from phosphene.clock import utc_now
 
 __all__ = ["SummaryPage"]
 
-PROGRAM = [sys.executable, "-m", "phosphene.cli"]
 
-
-class SummaryPage(SummaryFrame):
+class SummaryPage(Leaving):
     """The page.
 
     Parameters
@@ -39,7 +31,7 @@ class SummaryPage(SummaryFrame):
     parent : QWidget or None
         Where it stands.
     now : Callable
-        Returns the present date and time, with zone, for the expiry of consents.
+        Returns the present date and time, with zone, for consents and releases.
 
     Attributes
     ----------
@@ -57,14 +49,9 @@ class SummaryPage(SummaryFrame):
     ) -> None:
         do: dict[str, Callable[[], object]] = {
             "replay": self._look, "report": self._open_report, "make": self._make_report,
-            "keep": self._keep, "delete": self._ask_delete, "export": self._ask_export,
-            "xdf": lambda: self._ask_eeg("xdf"), "bids": lambda: self._ask_eeg("bids"),
+            "keep": self._keep, "delete": self._ask_delete,
         }  # fmt: skip
-        super().__init__(parent, do)
-        self._now = now
-        self._task: Task | None = None
-        self._children: Children | None = None
-        self._shown: Gathered | None = None
+        super().__init__(parent, do, now)
         self.question: QMessageBox | None = None
         self._enable()
 
@@ -92,13 +79,7 @@ class SummaryPage(SummaryFrame):
         sign = "" if shown.diary.whole else "▲ "
         self.events.setHtml(f"<table>{lines}</table><p style='color:{DIM}'>{sign}{verdict}</p>")
         self._tell_choice(shown)
-        why = why_no_export(shown.folder, shown.rights, shown.run)
-        self.export_words.setText(
-            tr("Not possible: {why}", why=why)
-            if why
-            else tr("Allowed by the consent. Pictures are marked as generated from brain data.")
-        )
-        self._enable()
+        self._look_at_release()
 
     def _tell_choice(self, shown: Gathered) -> None:
         choice = shown.choice
@@ -117,21 +98,13 @@ class SummaryPage(SummaryFrame):
         if self.question is not None:
             self.question.close()
             self.question = None
+        self._forget_release()
         self._shown = None
         for browser in (self.figures, self.events):
             browser.setHtml("")
-        for label in (self.choice_words, self.export_words):
-            label.setText("")
+        self.choice_words.setText("")
+        self._look_at_release()
         self._tell("")
-        self._enable()
-
-    def _tell(self, words: str) -> None:
-        self.told.setText(words)
-        self.told.setVisible(bool(words))
-
-    def widget(self) -> SummaryPage:
-        """Return what the console lays out: itself."""
-        return self
 
     def focus_first(self) -> None:
         """Put the keys on the figures: they scroll, and nothing is chosen by mistake."""
@@ -179,9 +152,8 @@ class SummaryPage(SummaryFrame):
         )
         self.figures.setHtml("")
         self._shown = None
-        self._enable()
         self.choice_words.setText("")
-        self.export_words.setText("")
+        self._look_at_release()
         self._tell("\n".join([words, *troubles]))
         if folder is not None and troubles:
             self.show_again(folder)
@@ -194,7 +166,7 @@ class SummaryPage(SummaryFrame):
             self.show_run(where)
             self._tell(told_before)
 
-    # ---- report and export ---------------------------------------------------------------------
+    # ---- recording and report ------------------------------------------------------------------
 
     def _look(self) -> None:
         if self._shown is not None:
@@ -210,102 +182,20 @@ class SummaryPage(SummaryFrame):
             folder = self._shown.folder
             self._run(tr("Making the report"), [*PROGRAM, "report", str(folder)])
 
-    def _ask_export(self) -> None:
-        shown = self._shown
-        if shown is not None:
-            choose(self, tr("Folder that takes the copy"), lambda to: self._export(shown, to),
-                   folder=True, start=Path.home())  # fmt: skip
-
-    def _export(self, shown: Gathered, to: Path) -> None:
-        target = to / f"{shown.run}-report"
-        self._work(
-            lambda progress, stopped: export_report(
-                shown.folder,
-                target,
-                shown.run,
-                # Read anew: the consent can have expired, or been withdrawn, since it was shown.
-                gather(shown.folder, self._now(), progress, stopped).rights,
-            ),
-            lambda made: self._exported(target, len(made)),
-        )
-
-    def _exported(self, target: Path, count: int) -> None:
-        self._idle()
-        self._tell(tr("{n} files were copied to {path}.", n=count, path=target))
-        self.show_again()
-
-    def _ask_eeg(self, kind: str) -> None:
-        shown = self._shown
-        if shown is None:
-            return
-
-        def go_on(to: Path) -> None:
-            target = to / (f"{shown.run}.xdf" if kind == "xdf" else f"{shown.run}-bids")
-            self._run(tr("Exporting the EEG"), eeg_command(PROGRAM, shown.folder, target, kind))
-
-        choose(self, tr("Folder that takes the copy"), go_on, folder=True, start=Path.home())
-
-    # ---- what goes on --------------------------------------------------------------------------
-
-    def _work(self, work: Callable[..., object], take: Callable[..., object]) -> None:
-        self._idle()
-        task = Task(work, self)
-        task.progressed.connect(lambda share: self.bar.setValue(round(1000 * share)))
-        task.succeeded.connect(take)
-        task.failed.connect(self._failed)
-        self._task = task
-        self.bar.setRange(0, 1000)
-        self.bar.setValue(0)
-        self.bar.show()
-        self._enable()
-        task.start()
-
-    def _run(self, words: str, command: list[str]) -> None:
-        self._idle()
-        self._children = Children([Child(words, command)], Keyring().lend([]), self)
-        self._children.succeeded.connect(self._ran)
-        self._children.failed.connect(self._failed)
-        self.bar.setRange(0, 0)
-        self.bar.show()
-        self._tell(words)
-        self._enable()
-        self._children.start()
-
-    def _ran(self, said: str) -> None:
-        self._idle()
-        self._tell(told(said))
-        self.show_again()
-
-    def _failed(self, words: str) -> None:
-        self._idle()
-        self._tell(told(words))
-
-    def _idle(self) -> None:
-        """Forget the task or the process, whether or not it has ended."""
-        if self._task is not None:
-            self._task.drop()
-        if self._children is not None:
-            self._children.stop()
-        self._task, self._children = None, None
-        self.bar.hide()
-        self._enable()
+    # ---- what can be done now ------------------------------------------------------------------
 
     def _enable(self) -> None:
-        shown, idle = self._shown, self._task is None and self._children is None
+        shown = self._shown
         can = dict.fromkeys(self.buttons, False)
-        if shown is not None and idle:
+        if shown is not None and self.idle:
             here = bool(shown.choice.files)
-            allowed = not why_no_export(shown.folder, shown.rights, shown.run)
-            visible = not shown.pictured or not shown.rights.pictures
-            can = {
+            can |= {
                 "replay": here,
-                "report": shown.has_report and visible,
+                "report": shown.has_report and not shown.why_unshown,
                 "make": here and shown.can_report,
                 "keep": here,
                 "delete": here,
-                "export": shown.has_report and allowed,
-                "xdf": here and allowed and shown.modality == "eeg",
-                "bids": here and allowed and shown.modality == "eeg",
+                **self._can_leave(shown),
             }
         for name, button in self.buttons.items():
             button.setEnabled(can[name])

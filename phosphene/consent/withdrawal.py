@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from phosphene.consent.files import consent_beside, read_consent
 from phosphene.consent.record import Consent
 from phosphene.errors import ConsentError
 from phosphene.seal.places import note, state_folder
@@ -24,6 +25,7 @@ __all__ = [
     "WITHDRAWN_FILE",
     "Withdrawal",
     "refuse_withdrawn",
+    "why_withdrawn",
     "withdraw",
     "withdraw_running",
     "withdrawal_by_id",
@@ -142,6 +144,31 @@ def refuse_withdrawn(facts: Mapping[str, str], state: Path | None = None) -> Non
     known = withdrawal_by_id(identity, state) if identity else None
     if known is not None:
         raise ConsentError(f"the recording: {known.words}; nothing may be done with it")
+
+
+def why_withdrawn(facts: Mapping[str, str], where: Path, state: Path | None = None) -> str:
+    """Say that a recording's own consent, or one that lies beside it, was withdrawn; else empty.
+
+    Parameters
+    ----------
+    facts : mapping of str to str
+        Of its start document.
+    where : Path
+        Recording or its folder.
+    state : Path or None
+        State folder; None takes this user's.
+
+    Raises
+    ------
+    ConsentError
+        If the file beside it cannot be read.
+    """
+    identity = facts.get("consent_id", "")
+    known = withdrawal_by_id(identity, state) if identity else None
+    beside = consent_beside(where)
+    if known is None and beside is not None:
+        known = withdrawal_of(read_consent(beside), state)
+    return "" if known is None else known.words
 
 
 def withdraw_running(folder: Path, by: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from phosphene.consent import consent_beside, read_consent
-from phosphene.consent.withdrawal import WITHDRAWN, withdrawal_by_id, withdrawal_of
+from phosphene.consent import withdrawal
+from phosphene.consent.withdrawal import WITHDRAWN
 from phosphene.errors import ConsentError
 from phosphene.report.load import RunData
 
@@ -33,13 +33,8 @@ def why_withdrawn(data: RunData, where: Path, state: Path | None = None) -> str:
     ConsentError
         If the consent file beside the recording cannot be read.
     """
-    identity = data.facts.get("consent_id", "")
-    known = withdrawal_by_id(identity, state) if identity else None
-    beside = consent_beside(where)
-    if known is None and beside is not None:
-        known = withdrawal_of(read_consent(beside), state)
-    if known is not None:
-        return known.words
+    if known := withdrawal.why_withdrawn(data.facts, where, state):
+        return known
     during = data.grant is not None and WITHDRAWN in data.grant.reason
     return f"{WITHDRAWN} during the run" if during else ""
 

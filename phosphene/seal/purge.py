@@ -145,7 +145,8 @@ def erase(found: Candidate) -> Erased:
         erase_keys(path)
     path.unlink()
     folder = path.parent
-    gone, troubles = [path], []
+    gone: list[Path] = [path]
+    troubles: list[str] = []
     try:
         if is_ours(path):
             beside, troubles = remove(folder, leftovers_of(folder).goes)

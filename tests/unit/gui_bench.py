@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 SCREENS = Path(__file__).with_name("gui_screens.json")
 os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={SCREENS}"
@@ -51,6 +53,7 @@ __all__ = [
     "pixels_of",
     "screenshot",
     "spoken",
+    "standing",
 ]
 
 Pixels = npt.NDArray[np.uint8]
@@ -104,6 +107,18 @@ def left_running(parent: QObject) -> list[str]:
     timers = [f"timer of {t.parent()!r}" for t in parent.findChildren(QTimer) if t.isActive()]
     threads = [repr(t) for t in parent.findChildren(QThread) if t.isRunning()]
     return timers + threads
+
+
+@contextmanager
+def standing(page: Any) -> Iterator[Any]:
+    """Show a page, and look at the end that it leaves nothing running."""
+    page.resize(*LEAST_PX)
+    page.show()
+    yield page
+    page.shut()
+    running = left_running(page)
+    drop(page)
+    assert not running
 
 
 def interactive(page: QWidget) -> Iterator[QWidget]:

@@ -18,7 +18,7 @@ from gui.replay.opened import open_all
 from gui.replay.page import ReplayPage
 from gui.replay.runs import Child, Children
 from phosphene.seal.keys import StewardKey
-from tests.unit.gui_bench import drop, faults_of_reach, left_running, misfits, screenshot
+from tests.unit.gui_bench import faults_of_reach, misfits, screenshot, standing
 from tests.unit.replay_bench import NOW, STEPS, TR_S, grey_of, run_messages, write
 
 WORDS = "a good long passphrase"
@@ -36,14 +36,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(qtbot: QtBot, look: None) -> Iterator[ReplayPage]:
-    made = ReplayPage(now=lambda: NOW)
-    made.resize(1280, 700)
-    made.show()
-    yield made
-    made.shut()
-    running = left_running(made)
-    drop(made)
-    assert not running
+    with standing(ReplayPage(now=lambda: NOW)) as made:
+        yield made
 
 
 def opened(qtbot: QtBot, page: ReplayPage, path: Path) -> None:

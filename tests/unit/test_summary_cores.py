@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,14 @@ import pytest
 from gui.replay.rights import Rights
 from gui.summary.diary import diary_of
 from gui.summary.erasing import goes
-from gui.summary.export import eeg_command, export_report, unmarked, why_no_export
 from gui.summary.figures import read_report, tables_html, tables_of
 from gui.summary.gather import gather
 from gui.summary.keep import choice_of, delete, keep
 from gui.summary.words import COUNTS, SCORES, STAGES
 from gui.texts import use
-from phosphene.errors import ConsentError, InputError, RecordingError, SealError
+from phosphene.errors import RecordingError, SealError
 from phosphene.marking import LABEL
 from phosphene.recorder.writer import RecordingFile
-from phosphene.release import RELEASE_FILE, release
 from phosphene.report import words as report_words
 from phosphene.report.accuracy import SCORES as SCORED
 from phosphene.report.html import SCORE_NAMES
@@ -30,33 +28,7 @@ from phosphene.seal.leftovers import COPIES, MADE, Leftovers
 from phosphene.seal.opening import sealed_header
 from phosphene.seal.places import LOG, note
 from tests.unit.replay_bench import NOW, run_messages, start_of_run, write
-
-FREE = Rights("", "", "", 4)
-SCORE = {
-    "value": 0.71, "chance": 0.5, "shuffled": 0.49, "low": 0.62, "high": 0.8, "n": 120,
-    "rule": "r", "split": "run 2 held out",
-}  # fmt: skip
-
-
-def report(**more: Any) -> dict[str, Any]:
-    """Return a report with what the page reads of it."""
-    return {
-        "schema": 2, "run": "run-1", "person": "p01", "mode": "pilot", "modality": "fmri",
-        "exit_status": "success", "reason": "the recording has ended", "interrupted": False,
-        "data_s": 24.0, "wall_s": 25.0, "damage": [],
-        "counts": {"volumes": 12, "volumes_lost": 2, "samples": 0, "samples_lost": 0,
-                   "percepts": 12, "frames": 12, "frames_late": 0, "frames_recorded": 12},
-        "missing": {"percept": 3},
-        "latency_ms": {"features_to_percept": {"p50": 9.0, "p95": 20.0, "p99": 31.25, "n": 12},
-                       "frame_interval": None},
-        "quality": {"dvars_psc": {"words": "DVARS", "unit": "%", "mean": 1.1, "min": 0.8,
-                                  "p95": 1.6, "max": 2.1, "n": 12}},
-        "scan": {"displacement": {"power_mm": {"mean": 0.22, "p95": 0.6, "max": 1.1},
-                                  "low_mm": 0.2, "high_mm": 0.5, "above_low": 6, "above_high": 3,
-                                  "volumes": 12}, "tsnr": 80.0, "realigned": ""},
-        "accuracy": {"two_way": 0.71, "detail": {"two_way": SCORE, "auc": None}, "reasons": {}},
-        "reasons": {},
-    } | more  # fmt: skip
+from tests.unit.summary_bench import FREE, report
 
 
 @pytest.fixture(autouse=True)
@@ -253,79 +225,6 @@ def test_both_choices_are_in_the_audit_log(tmp_path: Path, monkeypatch: pytest.M
     found = diary_of("run-1")
     assert [line.what for line in found.lines] == ["kept", "erased"]
     assert "the participant asked" in found.lines[1].facts
-
-
-# ---- export --------------------------------------------------------------------------------------
-
-
-def exported(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "report.html").write_text(f"<p>{LABEL}</p>")
-    (folder / "report.json").write_text("{}")
-    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
-    release(folder, "run-1", "AB", long_ago, lambda *_a, **_k: "")
-    return folder
-
-
-def test_export_waits_for_a_release(tmp_path: Path) -> None:
-    folder, target = exported(tmp_path / "out"), tmp_path / "copy"
-    (folder / RELEASE_FILE).unlink()
-    with pytest.raises(ConsentError, match="held"):
-        export_report(folder, target, "run-1", FREE)
-    assert not target.exists()
-
-
-def test_a_release_of_another_run_in_the_same_folder_lets_nothing_go(tmp_path: Path) -> None:
-    folder = exported(tmp_path / "out")
-    assert why_no_export(folder, FREE, "run-1") == ""
-    with pytest.raises(ConsentError, match="another run"):
-        export_report(folder, tmp_path / "copy", "run-2", FREE)
-    assert not (tmp_path / "copy").exists()
-
-
-def test_export_needs_the_scope(tmp_path: Path) -> None:
-    folder, target = exported(tmp_path / "out"), tmp_path / "copy"
-    rights = Rights("", "", "the consent does not include export", 4)
-    with pytest.raises(ConsentError, match="export"):
-        export_report(folder, target, "run-1", rights)
-    assert not target.exists()
-
-
-def test_an_export_is_noted_first_and_never_overwrites(tmp_path: Path) -> None:
-    folder, target = exported(tmp_path / "out"), tmp_path / "copy"
-    with pytest.raises(InputError, match="no log"):
-        export_report(folder, target, "run-1", FREE, lambda *_a, **_k: "no log")
-    assert not target.exists(), "what is not noted does not leave"
-    told: list[Any] = []
-    made = export_report(folder, target, "run-1", FREE,
-                         lambda *what, **f: told.append((*what, f)) or "")  # fmt: skip
-    assert sorted(p.name for p in made) == ["report.html", "report.json"]
-    assert told == [("exported", None, {"run": "run-1", "format": "report", "files": "2"})]
-    with pytest.raises(InputError, match="never overwritten"):
-        export_report(folder, target, "run-1", FREE)
-
-
-def test_unmarked_pictures_do_not_leave(tmp_path: Path) -> None:
-    folder = exported(tmp_path / "out")
-    (folder / "preview.mp4").write_bytes(b"\0\0\0\x08free")
-    assert unmarked(folder / "preview.mp4")
-    with pytest.raises(InputError, match=r"preview\.mp4"):
-        export_report(folder, tmp_path / "copy", "run-1", FREE)
-    (folder / "preview.mp4").unlink()
-    (folder / "report.html").write_text("<p>nice pictures</p>")
-    with pytest.raises(InputError, match=r"report\.html"):
-        export_report(folder, tmp_path / "copy", "run-1", FREE)
-
-
-def test_a_sealed_run_is_not_exported_from_here(tmp_path: Path) -> None:
-    write(tmp_path, run_messages(), StewardKey.new())
-    assert "sealed" in why_no_export(tmp_path, FREE, "run-1")
-
-
-def test_the_eeg_command_is_one_that_export_takes(tmp_path: Path) -> None:
-    words = eeg_command(["phosphene"], tmp_path / "out", tmp_path / "x.xdf", "xdf")
-    assert words == ["phosphene", "export", str(tmp_path / "out"), "--format", "xdf",
-                     "--out", str(tmp_path / "x.xdf")]  # fmt: skip
 
 
 # ---- all together --------------------------------------------------------------------------------

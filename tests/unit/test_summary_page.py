@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,12 +13,11 @@ from gui.summary.page import SummaryPage
 from phosphene.consent import Consent, Scope
 from phosphene.consent.withdrawal import withdraw
 from phosphene.marking import LABEL
-from phosphene.release import release
 from phosphene.seal.keys import StewardKey
 from phosphene.seal.places import note
-from tests.unit.gui_bench import drop, faults_of_reach, left_running, misfits, screenshot
+from tests.unit.gui_bench import faults_of_reach, misfits, screenshot, standing
 from tests.unit.replay_bench import NOW, run_messages, write
-from tests.unit.test_summary_cores import report
+from tests.unit.summary_bench import reported
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +35,13 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def page(qtbot: QtBot, look: None) -> Iterator[SummaryPage]:
-    made = SummaryPage(now=lambda: NOW)
-    made.resize(1280, 700)
-    made.show()
-    yield made
-    made.shut()
-    running = left_running(made)
-    drop(made)
-    assert not running
+    with standing(SummaryPage(now=lambda: NOW)) as made:
+        yield made
 
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    write(tmp_path / "out", run_messages())
-    (tmp_path / "out" / "report.json").write_text(json.dumps(report()))
-    (tmp_path / "out" / "report.html").write_text(LABEL)
-    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
-    release(tmp_path / "out", "run-1", "AB", long_ago, lambda *_a, **_k: "")
-    return tmp_path / "out"
+    return reported(tmp_path / "out", run_messages())
 
 
 def show(qtbot: QtBot, page: SummaryPage, folder: Path) -> None:
@@ -138,9 +124,7 @@ def test_keep_is_written_down(page: SummaryPage, out: Path, qtbot: QtBot) -> Non
 def test_without_consent_nothing_leaves_and_no_result_is_told(
     page: SummaryPage, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    write(tmp_path / "o", run_messages(scopes="record_brain record_images"))
-    (tmp_path / "o" / "report.json").write_text(json.dumps(report()))
-    (tmp_path / "o" / "report.html").write_text(LABEL)
+    reported(tmp_path / "o", run_messages(scopes="record_brain record_images"))
     show(qtbot, page, tmp_path / "o")
     assert "0.710" not in page.figures.toPlainText()
     assert "view_operator" in page.figures.toPlainText()
@@ -165,11 +149,7 @@ def test_a_consent_withdrawn_while_the_page_is_open_lets_nothing_go(
     page: SummaryPage, tmp_path: Path, qtbot: QtBot, state: Path
 ) -> None:
     given = Consent(person="p01", scopes=frozenset(Scope), expires=NOW)
-    write(tmp_path / "o", run_messages(consent_id=given.id))
-    (tmp_path / "o" / "report.json").write_text(json.dumps(report()))
-    (tmp_path / "o" / "report.html").write_text(LABEL)
-    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
-    release(tmp_path / "o", "run-1", "AB", long_ago, lambda *_a, **_k: "")
+    reported(tmp_path / "o", run_messages(consent_id=given.id))
     show(qtbot, page, tmp_path / "o")
     assert page.buttons["export"].isEnabled()
     assert page._shown is not None
@@ -179,11 +159,39 @@ def test_a_consent_withdrawn_while_the_page_is_open_lets_nothing_go(
     assert not (tmp_path / "run-1-report").exists()
 
 
+@pytest.mark.parametrize("made", [True, False])
+def test_of_somebody_who_has_withdrawn_no_report_is_made_or_opened(
+    page: SummaryPage, tmp_path: Path, qtbot: QtBot, state: Path, made: bool
+) -> None:
+    given = Consent(person="p01", scopes=frozenset(Scope), expires=NOW)
+    folder = reported(tmp_path / "o", run_messages(consent_id=given.id),
+                      counts={"percepts": 0, "frames_recorded": 0})  # fmt: skip
+    if not made:
+        (folder / "report.json").unlink()
+    show(qtbot, page, folder)
+    assert page.buttons["report"].isEnabled() == made
+    assert page.buttons["make"].isVisible() != made
+    withdraw(given, "participant", NOW, state)
+    show(qtbot, page, folder)
+    assert not page.buttons["report"].isEnabled()
+    assert not page.buttons["make"].isVisible()
+    if not made:
+        assert "No report is made: the consent was withdrawn" in page.figures.toPlainText()
+
+
+def test_what_was_decoded_is_not_opened_without_the_right_to_results(
+    page: SummaryPage, tmp_path: Path, qtbot: QtBot
+) -> None:
+    counts = {"percepts": 12, "frames_recorded": 0}
+    show(qtbot, page, reported(tmp_path / "a", run_messages(scopes="record_brain"), counts=counts))
+    assert not page.buttons["report"].isEnabled()
+    counts = {"percepts": 0, "frames_recorded": 0}
+    show(qtbot, page, reported(tmp_path / "b", run_messages(scopes="record_brain"), counts=counts))
+    assert page.buttons["report"].isEnabled(), "figures of quality alone"
+
+
 def test_eeg_runs_offer_their_eeg(page: SummaryPage, tmp_path: Path, qtbot: QtBot) -> None:
-    write(tmp_path / "o", run_messages())
-    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
-    release(tmp_path / "o", "run-1", "AB", long_ago, lambda *_a, **_k: "")
-    (tmp_path / "o" / "report.json").write_text(json.dumps(report(modality="eeg", scan=None)))
+    reported(tmp_path / "o", run_messages(), modality="eeg", scan=None)
     show(qtbot, page, tmp_path / "o")
     assert page.buttons["xdf"].isVisible()
     assert page.buttons["xdf"].isEnabled()
