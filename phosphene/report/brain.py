@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
@@ -90,6 +89,10 @@ def _slices(
 
 def write_maps(folder: Path, maps: Sequence[Message]) -> list[str]:
     """Write each map as a compressed NIfTI file and return the names."""
+    if not maps:
+        return []
+    import nibabel as nib  # a third of a second, and most runs have no maps
+
     written = []
     for number, message in enumerate(maps):
         head = message.header

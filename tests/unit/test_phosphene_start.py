@@ -21,9 +21,17 @@ SLOW = ("scipy.stats", "scipy.optimize", "scipy.signal", "scipy.interpolate", "m
 """Each takes a quarter of a second or more; who needs one loads it where it is used."""
 
 
-def test_no_process_of_a_run_loads_what_it_may_not_need() -> None:
-    words = f"import sys, {', '.join(STARTED)}; print([m for m in {SLOW} if m in sys.modules])"
+def loaded(modules: tuple[str, ...], slow: tuple[str, ...]) -> str:
+    words = f"import sys, {', '.join(modules)}; print([m for m in {slow} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", words], capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout.strip() == "[]"
+    return done.stdout.strip()
+
+
+def test_no_process_of_a_run_loads_what_it_may_not_need() -> None:
+    assert loaded(STARTED, SLOW) == "[]"
+
+
+def test_a_report_without_maps_loads_no_reader_of_scans() -> None:
+    assert loaded(("phosphene.report",), ("nibabel", "pydicom")) == "[]"
