@@ -239,10 +239,14 @@ class FrameInfo(Header, frozen=True, tag="frameinfo"):
 
 
 class Frame(FrameInfo, frozen=True, tag="frame"):
-    """One rendered frame; array ``picture`` (height, width, 3) uint8 sRGB."""
+    """One rendered frame; array ``picture`` (height, width, 3) uint8 sRGB.
+
+    ``card`` says why the gate shows a card in place of the picture, to the operator alone.
+    """
 
     sink: str = ""
     level: Annotated[int, Meta(ge=0, le=4)] = 4
+    card: str = ""
 
 
 class Painting(Header, frozen=True, tag="painting"):

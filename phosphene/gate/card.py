@@ -14,9 +14,13 @@ import numpy.typing as npt
 from phosphene.messages import Frame, Message, describe
 from phosphene.neutral import neutral_picture
 
-__all__ = ["carded", "neutralised", "no_decode_card"]
+__all__ = ["FILTERED", "LATE", "UNSURE", "carded", "neutralised", "no_decode_card"]
 
 GREY, MARK = 96, 160
+UNSURE = "too little confidence"
+LATE = "pictures come too late"
+FILTERED = "not allowed by the content filter"
+"""Why the card stands in place of a picture."""
 
 
 @lru_cache(maxsize=8)
@@ -34,13 +38,15 @@ def no_decode_card(height: int, width: int) -> npt.NDArray[np.uint8]:
     return card
 
 
-def carded(frame: Message) -> Message:
+def carded(frame: Message, why: str) -> Message:
     """Return a frame whose picture is the card; nothing of the picture is left in it.
 
     Parameters
     ----------
     frame : Message
         A `Frame` with array ``picture`` (height, width, 3).
+    why : str
+        Why, in words.
 
     Returns
     -------
@@ -48,7 +54,7 @@ def carded(frame: Message) -> Message:
         The same frame, ``neutral``.
     """
     height, width = frame.arrays["picture"].shape[:2]
-    return _with(frame, no_decode_card(height, width))
+    return _with(frame, no_decode_card(height, width), why)
 
 
 def neutralised(frame: Message) -> tuple[Message, bool]:
@@ -68,7 +74,7 @@ def neutralised(frame: Message) -> tuple[Message, bool]:
     """
     picture = frame.arrays["picture"]
     own = _neutral(*picture.shape[:2])
-    return _with(frame, own), np.array_equal(picture, own)
+    return _with(frame, own, ""), np.array_equal(picture, own)
 
 
 @lru_cache(maxsize=8)
@@ -78,9 +84,10 @@ def _neutral(height: int, width: int) -> npt.NDArray[np.uint8]:
     return own
 
 
-def _with(frame: Message, picture: npt.NDArray[np.uint8]) -> Message:
+def _with(frame: Message, picture: npt.NDArray[np.uint8], why: str) -> Message:
     header: Frame = frame.header
     arrays = {"picture": picture}
     dims = {spec.name: spec.dims for spec in header.arrays}
-    header = msgspec.structs.replace(header, state="neutral", arrays=describe(arrays, dims, {}))
+    specs = describe(arrays, dims, {})
+    header = msgspec.structs.replace(header, state="neutral", card=why, arrays=specs)
     return Message(header, arrays)

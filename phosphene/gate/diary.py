@@ -44,6 +44,10 @@ class GateDiary:
         allowed = str(decode).lower()
         self._change("grant", (*scopes, allowed), scopes=" ".join(scopes), decode=allowed)
 
+    def late(self, late: bool) -> None:
+        """Tell whether pictures come so late that a card is shown in their place from now on."""
+        self._put("late pictures", shows="card" if late else "pictures")
+
     def order(self, action: str, role: str = "operator") -> None:
         """Tell of an order that was carried out."""
         self._put(role, action=action)

@@ -28,6 +28,8 @@ __all__ = ["SinkDoor", "Told", "addressed"]
 
 WAIT_MS = 100
 UNTOLD_SINK = "observer"
+TOLD_WHY = frozenset({"operator", "recorder"})
+"""Sinks that are told why a card stands in place of a picture."""
 NOTHING_NOW = "nothing is shown at present"
 Told = tuple[Verdict, Phase, bool]
 """Whether pictures pass, how far the run is, and whether feedback of a protocol passes."""
@@ -58,8 +60,9 @@ def addressed(frame: Message, sink: str, level: int, now_s: float) -> Message | 
     arrays = {"picture": picture}
     dims = {spec.name: spec.dims for spec in frame.header.arrays}
     specs = describe(arrays, dims, {})
+    card = frame.header.card if sink in TOLD_WHY and frame.header.state == "neutral" else ""
     header = msgspec.structs.replace(
-        frame.header, sink=sink, level=level, t_sent=now_s, arrays=specs
+        frame.header, sink=sink, level=level, t_sent=now_s, arrays=specs, card=card
     )
     return Message(header, arrays)
 

@@ -23,6 +23,7 @@ from phosphene.gate.ears import Ears
 from phosphene.gate.frames import FrameInlet
 from phosphene.gate.giving import Giving, feedback_desk
 from phosphene.gate.keeping import Keeper
+from phosphene.gate.late import late_watch
 from phosphene.gate.markers import Markers
 from phosphene.gate.memory import GateMemory
 from phosphene.gate.orders import Orders
@@ -99,9 +100,10 @@ class GateNode:
         )  # fmt: skip
         self._grants = self._telling.grants
         self._open_ears()
+        self._late = late_watch(context, self._diary)
         self._showing = Showing(
             context, self.policy, self._doors, self._hold, self._keeper, self._screen,
-            self._giving, self._counts, wall, self._watch_on,
+            self._giving, self._late, self._counts, wall, self._watch_on,
         )  # fmt: skip
 
     def _open_doors(self) -> None:
@@ -263,6 +265,8 @@ class GateNode:
                 self._present.saw(header.t_data, header.t_acquired)
                 if self.policy.silence is not None:
                     self.policy.silence.quality(header)
+                if self._late is not None:
+                    self._late.rule.quality(header)
             elif isinstance(header, Event) and task is not None:
                 task.event(header.label, header.duration_s, self._context.clock.now())
             if self._giving is not None and isinstance(header, Quality | Signal):

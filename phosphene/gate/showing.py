@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from phosphene.gate.card import carded, neutralised
+from phosphene.gate.card import FILTERED, LATE, UNSURE, carded, neutralised
 from phosphene.gate.door import SinkDoor, addressed
 from phosphene.gate.frames import FrameInlet
 from phosphene.gate.giving import Giving
 from phosphene.gate.hold import HoldQueue
 from phosphene.gate.keeping import Keeper
+from phosphene.gate.late import LateWatch
 from phosphene.gate.policy import RECORDER_SINK, GatePolicy, Verdict
 from phosphene.gate.screening import Screen
 from phosphene.messages import Feedback, Frame, Message
@@ -43,6 +44,8 @@ class Showing:
         The content filter.
     giving : Giving or None
         The feedback of a protocol, which knows what each frame is of.
+    late : LateWatch or None
+        Says whether pictures come too late; None where that does not matter.
     counts : Counter
         The gate's counters.
     wall : Callable
@@ -60,13 +63,14 @@ class Showing:
         keeper: Keeper,
         screen: Screen | None,
         giving: Giving | None,
+        late: LateWatch | None,
         counts: Counter[str],
         wall: Callable[[], datetime],
         watch: Callable[[], bool],
     ) -> None:
         self._context, self._policy, self._doors = context, policy, doors
         self._hold, self._keeper, self._screen, self._giving = hold, keeper, screen, giving
-        self._counts, self._wall, self._watch = counts, wall, watch
+        self._late, self._counts, self._wall, self._watch = late, counts, wall, watch
         self._least = context.plan.session.renderer.min_confidence
 
     @property
@@ -78,7 +82,7 @@ class Showing:
         """Judge the frames that wait, and send what was held for long enough."""
         if self._screen is not None:
             for frame, passed in self._screen.settled():
-                self._show(frame if passed else self._card(frame, "frames_filtered"))
+                self._show(frame if passed else self._card(frame, FILTERED))
         if not self.busy:
             for frame in frames.waiting():
                 self.judge(frame)
@@ -87,19 +91,24 @@ class Showing:
     def judge(self, frame: Message) -> None:
         """Let a frame go its way: first to the content filter, where there is one."""
         header: Frame = frame.header
+        late = self._late is not None and self._late.holds(header, self._context.clock.now())
         if header.state != "picture":
             frame = self._neutral(frame)
+        elif late:
+            frame = self._card(frame, LATE)
         elif not header.confidence >= self._least:
             # The renderer stays neutral by itself; here nothing depends on that. What is no number
             # is below every threshold.
-            frame = self._card(frame, "frames_carded")
+            frame = self._card(frame, UNSURE)
         if self._screen is None or frame.header.state != "picture":
             self._show(frame)
         elif not self._screen.put(frame):
-            self._show(self._card(frame, "frames_filtered"))
+            self._show(self._card(frame, FILTERED))
 
     def forget(self) -> int:
         """Forget what waits; return how many frames that were."""
+        if self._late is not None:
+            self._late.rule.forget()
         waiting = 0 if self._screen is None else self._screen.forget()
         held = 0 if self._hold is None else self._hold.clear()
         return self._keeper.drop() + held + waiting
@@ -113,8 +122,8 @@ class Showing:
         return own
 
     def _card(self, frame: Message, why: str) -> Message:
-        self._counts[why] += 1
-        return carded(frame)
+        self._counts["frames_filtered" if why == FILTERED else "frames_carded"] += 1
+        return carded(frame, why)
 
     def _show(self, frame: Message) -> None:
         """Send a frame to each sink that may have it, at that sink's level."""
