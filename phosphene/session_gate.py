@@ -42,7 +42,10 @@ class FilterSettings(_Settings):
     Parameters
     ----------
     name : str
-        Name of an entry point of the group ``phosphene.filters``; ``flashes`` is built in.
+        Name of an entry point of the group ``phosphene.filters``; ``flashes`` and ``concepts`` are
+        built in.
+    folder : Path or None
+        Files of the filter: for ``concepts`` what ``phosphene filter export`` has written.
     limit_s : float
         Seconds after which a picture that the filter has not allowed is replaced by a card.
     options : dict
@@ -50,8 +53,14 @@ class FilterSettings(_Settings):
     """
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
+    folder: Path | None = None
     limit_s: Annotated[float, Field(ge=0.005, le=1)] = 0.1
     options: dict[str, str | float | int | bool] = {}
+
+    @property
+    def given(self) -> dict[str, str | float | int | bool]:
+        """What the filter is made with: its options, and its folder where there is one."""
+        return self.options | ({} if self.folder is None else {"folder": str(self.folder)})
 
 
 class GateSettings(_Settings):

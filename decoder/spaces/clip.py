@@ -67,6 +67,16 @@ class ClipEmbedding:
         )
         self.c_dim = self._width(weights.config)
 
+    @property
+    def network(self) -> Any:
+        """The model, as transformers has it."""
+        return self._model
+
+    @property
+    def processor(self) -> Any:
+        """What brings pictures to its size; None where it reads none."""
+        return self._pictures
+
     def encode_c(self, pictures: Pictures) -> Floats:
         """Embeddings (n, c_dim) of pictures (n, H, W, 3); the model's own processor resizes."""
         if self._pictures is None:

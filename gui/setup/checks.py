@@ -14,8 +14,8 @@ from phosphene.doctor import Finding
 from phosphene.errors import PhospheneError
 
 __all__ = [
-    "bundle", "clock", "confirmed", "consent", "disk", "engine", "folder", "screen", "seal",
-    "source", "stop", "streams", "study", "swap",
+    "bundle", "clock", "confirmed", "consent", "content", "disk", "engine", "folder", "screen",
+    "seal", "source", "stop", "streams", "study", "swap",
 ]  # fmt: skip
 
 GIB = 2**30
@@ -205,6 +205,13 @@ def seal(at: Subject, probes: Probes) -> Found | None:
         held = None  # told beside the consent; without one nothing of the person is recorded
     findings = probes.seal(at.session, held)
     return worst(findings) if findings else None
+
+
+def content(at: Subject, probes: Probes) -> Found | None:
+    """Look at the content filter; a live run without one is worth knowing of, no more."""
+    if at.mode != "live" or at.session is None or at.bundle is None:
+        return None
+    return worst([probes.filter(at.session.gate.filter)])
 
 
 def swap(at: Subject, probes: Probes) -> Found | None:

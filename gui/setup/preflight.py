@@ -60,6 +60,7 @@ def _checks() -> tuple[tuple[str, str, Check], ...]:
         ("consent", tr("Consent"), checks.consent),
         ("confirmed", tr("Confirmed in words"), checks.confirmed),
         ("stop", tr("Stop button"), checks.stop),
+        ("filter", tr("Content filter"), checks.content),
         ("seal", tr("Encryption"), checks.seal),
         ("swap", tr("Swap"), checks.swap),
     )

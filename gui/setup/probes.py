@@ -19,6 +19,7 @@ from phosphene.consent.signing import require_consent
 from phosphene.doctor import Finding
 from phosphene.doctor_swap import swap_finding
 from phosphene.engines.choose import why_not_here
+from phosphene.filters.look import filter_finding
 from phosphene.live_bundle import live_bundle
 from phosphene.seal.places import LOG, state_folder
 from phosphene.seal.present import times_of
@@ -107,6 +108,7 @@ class World:
             presses=self._count_presses,
             seal=seal_findings,
             swap=swap_finding,
+            filter=filter_finding,
         )
 
     def close(self) -> None:

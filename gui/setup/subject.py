@@ -15,6 +15,7 @@ from phosphene.consent import Consent
 from phosphene.consent.confirm import Confirmation
 from phosphene.doctor import Finding
 from phosphene.session import RendererSettings, Session, StopSettings
+from phosphene.session_gate import FilterSettings
 
 __all__ = ["Check", "Found", "Level", "Mode", "Probes", "Row", "Subject", "worst"]
 
@@ -124,6 +125,8 @@ class Probes:
         Findings of what a session with this consent leaves on the disk.
     swap : Callable
         Whether what lies in memory can reach the disk.
+    filter : Callable
+        What there is to know of a content filter.
     """
 
     source: Callable[[Session], Sequence[Finding]]
@@ -141,6 +144,7 @@ class Probes:
     presses: Callable[[StopSettings], int]
     seal: Callable[[Session, Consent | None], Sequence[Finding]]
     swap: Callable[[], Finding]
+    filter: Callable[[FilterSettings | None], Finding]
 
 
 Found = tuple[Level, str, str]

@@ -10,6 +10,7 @@ from phosphene.commands.preflight import source_is_there, streams_are_there, tel
 from phosphene.consent import Consent, load_consent
 from phosphene.doctor import CHECKS
 from phosphene.errors import PhospheneError
+from phosphene.filters.look import filter_finding
 from phosphene.session import Session, load_session
 from phosphene.session_look import file_findings, renderer_findings
 from phosphene.session_seal import seal_findings
@@ -48,6 +49,7 @@ def _files_are_there(session: Session) -> bool:
     found = {
         "renderer": renderer_findings(session.renderer),
         "files": file_findings(session),
+        "content filter": (filter_finding(session.gate.filter),),
         "encryption": seal_findings(session, _consent_of(session)),
     }
     for name, findings in found.items():

@@ -150,7 +150,7 @@ class Screen:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._ready = self._late = False
-        options = msgspec.json.encode(self._settings.options).decode()
+        options = msgspec.json.encode(self._settings.given).decode()
         gate, name = str(os.getpid()), self._settings.name
         line = [sys.executable, "-m", "phosphene.filters", gate, self._address, name]
         # What somebody else's code prints may hold anything: it gets into no log.

@@ -52,6 +52,7 @@ class Looks:
             engine=lambda _: None, bundle=lambda _: None, consent=lambda _: None,
             now=lambda: NOW, clock_trouble=lambda _: "", synchronised=lambda: True,
             presses=lambda _: 0, seal=lambda *_: (), swap=lambda: Finding("ok", "no swap"),
+            filter=lambda _: Finding("hint", "none"),
         )  # fmt: skip
 
     def close(self) -> None:

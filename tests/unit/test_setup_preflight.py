@@ -24,6 +24,7 @@ from phosphene.consent.confirm import confirm
 from phosphene.consent.words import Circumstances
 from phosphene.doctor import Finding
 from phosphene.errors import BundleError, ConsentError
+from phosphene.filters.look import filter_finding
 from phosphene.seal.places import note
 from phosphene.session import Session
 from phosphene.session_seal import seal_findings
@@ -67,6 +68,7 @@ def probes(**instead: Any) -> Probes:
         "presses": lambda settings: 1,
         "seal": lambda session, consent: [Finding("ok", "recording: sealed to 1a2b")],
         "swap": lambda: Finding("ok", "no swap"),
+        "filter": lambda settings: Finding("ok", '"flashes"'),
     }
     return Probes(**(fine | instead))
 
@@ -106,7 +108,7 @@ def test_a_session_of_which_all_holds_may_begin() -> None:
     assert [one.id for one in rows if one.level != "ok"] == []
     assert {one.id for one in rows} == {
         "study", "source", "bundle", "engine", "folder", "disk", "clock", "screen", "consent",
-        "confirmed", "stop", "seal", "swap",
+        "confirmed", "stop", "filter", "seal", "swap",
     }  # fmt: skip
     assert holds(rows)
     assert not holds(()), "nothing was looked at yet"
@@ -116,6 +118,7 @@ EEG = session(
     modality="eeg", source={"kind": "lsl-eeg", "source_ids": ["cap", "marks"]},
 )  # fmt: skip
 ASKED = session(stop={"demanded": True})
+FILTERED = session(gate={"filter": {"name": "concepts", "folder": "/nowhere"}})
 KEEPING = session(recorder={"out": "/out"}, decoder={"bundle": "/b"})
 KEPT = CONSENT.model_copy(update={"scopes": frozenset({Scope.RECORD_BRAIN, Scope.RECORD_IMAGES})})
 BRAIN = CONSENT.model_copy(update={"scopes": frozenset({Scope.RECORD_BRAIN})})
@@ -163,6 +166,8 @@ BRAIN = CONSENT.model_copy(update={"scopes": frozenset({Scope.RECORD_BRAIN})})
         ("seal", {"live": KEEPING}, {"seal": seal_findings, "consent": lambda s: KEPT}, "error"),
         ("seal", {"live": KEEPING}, {"seal": seal_findings, "consent": lambda s: BRAIN}, "warning"),
         ("seal", {}, {"consent": raising(ConsentError("gone"))}, "ok"),
+        ("filter", {}, {"filter": filter_finding}, "hint"),
+        ("filter", {"live": FILTERED}, {"filter": filter_finding}, "error"),
         ("swap", {}, {"swap": lambda: Finding("warning", "bare swap", "encrypt it")}, "warning"),
     ],
 )
@@ -197,7 +202,7 @@ def test_replays_and_pilots_ask_for_less() -> None:
     replay = Subject("replay", recording=Path("/r.mcap"), bundle=Path("/b"))
     rows = {one.id: one.level for one in rows_of(replay, probes())}
     assert "confirmed" not in rows
-    assert not {"stop", "seal", "swap"} & rows.keys()
+    assert not {"stop", "filter", "seal", "swap"} & rows.keys()
     assert holds(rows_of(replay, probes()))
     assert row("source", Subject("replay"), probes()).level == "error"
     gone = probes(why_not_readable=lambda p: "does not exist")
