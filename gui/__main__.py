@@ -21,6 +21,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--participant-screen", metavar="NAME", help="screen of the participant's window"
     )
+    parser.add_argument("--observer-screen", metavar="NAME", help="screen of the observers' window")
     parser.add_argument("--screenshot", type=Path, metavar="FILE", help="save the window as PNG")
     parser.add_argument(
         "--after", type=float, default=5.0, metavar="SECONDS", help="when to save it (default 5)"
@@ -46,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gui: {error}", file=sys.stderr)
         return 1
     options = GuiOptions(
-        arguments.participant_screen, arguments.screenshot, arguments.after,
-        arguments.after_picture,
+        arguments.participant_screen, arguments.observer_screen, arguments.screenshot,
+        arguments.after, arguments.after_picture,
     )  # fmt: skip
     return run(prepare("gui", plan), options)
 

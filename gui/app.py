@@ -44,6 +44,8 @@ class GuiOptions:
     ----------
     participant_screen : str or None
         Name of the participant's screen.
+    observer_screen : str or None
+        Name of the observers' screen; None for an ordinary window.
     screenshot : Path or None
         File for a picture of the window.
     after_s : float
@@ -53,6 +55,7 @@ class GuiOptions:
     """
 
     participant_screen: str | None = None
+    observer_screen: str | None = None
     screenshot: Path | None = None
     after_s: float = 5.0
     after_picture_s: float | None = None
@@ -84,6 +87,7 @@ class GuiNode:
             options.participant_screen,
             paint=self.paint,
             press=self._stop_key.press,
+            observer_screen=options.observer_screen,
         )
         self.receiver.changed.connect(self._changed)
         self.receiver.start()

@@ -29,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="phosphene console", description="Operator's console")
     parser.add_argument("session", type=Path, nargs="?", help="session file to set up")
     parser.add_argument("--screen", metavar="NAME", help="screen of the participant's window")
+    parser.add_argument("--observer-screen", metavar="NAME", help="screen of the observers' window")
     parser.add_argument("--language", choices=sorted(LANGUAGES), help="default: as last time")
     return parser
 
@@ -53,6 +54,7 @@ def _show(arguments: argparse.Namespace) -> int:
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
+    from gui.console_pages import pages_for
     from gui.console_window import ConsoleWindow
     from gui.language import VARIABLE, speak
     from gui.palette import apply
@@ -73,7 +75,9 @@ def _show(arguments: argparse.Namespace) -> int:
         # From the loop: an exit that is asked for before it runs would be forgotten.
         QTimer.singleShot(0, lambda: app.exit(status))
 
-    window = ConsoleWindow(preferences, arguments.screen, gone)
+    window = ConsoleWindow(
+        preferences, arguments.screen, gone, pages_for(arguments.observer_screen)
+    )
     if arguments.screen is not None:
         window.setup_page.choose_screen(arguments.screen)
     if arguments.session is not None:

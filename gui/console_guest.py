@@ -28,6 +28,8 @@ class RunGuest:
         Name of the participant's screen.
     left : Callable
         Called once, when the page has left the run: with the error that made it leave, or None.
+    observer_screen : str or None
+        Name of the observers' screen.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class RunGuest:
         plan_file: Path,
         participant_screen: str | None,
         left: Callable[[Exception | None], None],
+        observer_screen: str | None = None,
     ) -> None:
         self.plan = Plan.load(plan_file)
         self._left = left
@@ -43,7 +46,7 @@ class RunGuest:
         for handler in logging.getLogger().handlers:
             handler.addFilter(self._discreet)
         self._context.beat({}, force=True)
-        self.node = GuiNode(self._context, GuiOptions(participant_screen))
+        self.node = GuiNode(self._context, GuiOptions(participant_screen, observer_screen))
         self._turns = Turns(self._context, self.node, lambda: True, self._leave)
         self._context.state = "ready"
 

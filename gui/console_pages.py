@@ -7,13 +7,13 @@ recordings.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gui.console_parts import Guest, Left, RecordingsPage, RunSetup, RunSummary
 from gui.preferences import Preferences
 
-__all__ = ["PAGES", "Pages"]
+__all__ = ["PAGES", "Pages", "pages_for"]
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,21 @@ def _summary() -> RunSummary:
     return SummaryPage()
 
 
-def _guest(plan_file: Path, participant_screen: str | None, left: Left) -> Guest:
+def _guest(
+    plan_file: Path, participant_screen: str | None, left: Left, observer_screen: str | None = None
+) -> Guest:
     from gui.console_guest import RunGuest
 
-    return RunGuest(plan_file, participant_screen, left)
+    return RunGuest(plan_file, participant_screen, left, observer_screen)
 
 
 PAGES = Pages(_setup, _replay, _summary, _guest)
+
+
+def pages_for(observer_screen: str | None) -> Pages:
+    """Return the pages of a console whose observers have a screen of their own."""
+
+    def guest(plan_file: Path, participant_screen: str | None, left: Left) -> Guest:
+        return _guest(plan_file, participant_screen, left, observer_screen)
+
+    return replace(PAGES, guest=guest)

@@ -12,15 +12,18 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QProcess
 from PySide6.QtGui import QScreen
 
+from gui.screens import choose_screen
 from gui.texts import language, told, tr
 from gui.viewers.participant import ParticipantWindow
 from gui.viewers.state import ViewerState
+from gui.viewers.window import screens_now
 from phosphene.errors import ConfigError
 from phosphene.plan import Plan
 
 __all__ = ["RunWindows"]
 
 LAST_WAIT_MS = 1000
+OBSERVER_OPTION = "--observer-screen"
 
 
 class RunWindows(QObject):
@@ -36,6 +39,13 @@ class RunWindows(QObject):
         Name or serial number of the participant's screen.
     press : Callable or None
         Tells the stop device of a press of the participant's key.
+    observer_screen : str or None
+        Name or serial number of the observers' screen; None for an ordinary window.
+
+    Attributes
+    ----------
+    wanted, observed_on : str or None
+        The participant's and the observers' screen.
     """
 
     def __init__(
@@ -44,10 +54,11 @@ class RunWindows(QObject):
         say: Callable[[str], None],
         wanted: str | None,
         press: Callable[[], None] | None,
+        observer_screen: str | None = None,
     ) -> None:
         super().__init__()
         self._plan, self._say, self._press = plan, say, press
-        self.wanted = wanted
+        self.wanted, self.observed_on = wanted, observer_screen
         self.participant: ParticipantWindow | None = None
         self.observer: QProcess | None = None
 
@@ -100,20 +111,37 @@ class RunWindows(QObject):
         if self.observer is not None:
             self._end_observer()
             return
+        try:
+            place = self._observers_place(operator)
+        except ConfigError as error:
+            self._say(tr("observer window not opened: {why}", why=told(str(error))))
+            return
         if why := self.why_no_observer():
             self._say(why)
             return
         arguments = ["-m", "gui.observer", "--run", str(self._plan.folder)]
-        arguments += ["--operator-screen", operator.name(), "--language", language()]
-        if self.wanted:
-            arguments += ["--keep-off", self.wanted]
+        arguments += ["--operator-screen", operator.name(), "--language", language(), *place]
         process = QProcess(self)
         process.setProcessChannelMode(QProcess.ProcessChannelMode.ForwardedErrorChannel)
         process.finished.connect(self._observer_gone)
         process.errorOccurred.connect(self._observer_failed)
         self.observer = process
         self._start(process, arguments)
-        self._say(tr("observer window started"))
+        where = self.observed_on
+        self._say(
+            tr("observer window started on {screen}", screen=where) if where
+            else tr("observer window started")
+        )  # fmt: skip
+
+    def _observers_place(self, operator: QScreen) -> list[str]:
+        """Return what the observers' window is told of its place; it looks for itself as well."""
+        kept_off = [self.wanted] if self.wanted else []
+        words = [word for name in kept_off for word in ("--keep-off", name)]
+        if self.observed_on is None:
+            return words
+        facts = screens_now()
+        choose_screen(self.observed_on, facts, operator.name(), kept_off, OBSERVER_OPTION)
+        return [*words, "--screen", self.observed_on]
 
     def _start(self, process: QProcess, arguments: list[str]) -> None:
         process.start(sys.executable, arguments)

@@ -68,6 +68,8 @@ class OperatorWindow(QFrame):
         Asks the renderer for settings without waiting; None leaves the picture as it is.
     press : Callable or None
         Tells the stop device of a press of the participant's key.
+    observer_screen : str or None
+        Name of the observers' screen.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class OperatorWindow(QFrame):
         *,
         paint: Callable[[Mapping[str, str]], None] | None = None,
         press: Callable[[], None] | None = None,
+        observer_screen: str | None = None,
     ) -> None:
         super().__init__()
         self.plan, self.model, self._clock = plan, model, clock
@@ -99,7 +102,7 @@ class OperatorWindow(QFrame):
         # The mode is a frame round everything, never only a word.
         self.setStyleSheet(f"#operator {{ border: 4px solid {MODE_COLOURS[plan.mode]}; }}")
         self._latch, self._reflex = Latch(), Reflex(plan, self._unit)
-        self.windows = RunWindows(plan, model.say, participant_screen, press)
+        self.windows = RunWindows(plan, model.say, participant_screen, press, observer_screen)
         self.orders = RunOrders(self, ask, end_run)
         self.actions_by_id = make_actions(self, self.orders)
         self.buttons = make_buttons(self.actions_by_id)

@@ -45,7 +45,10 @@ def add_output_options(parser: argparse.ArgumentParser, without: str = "") -> No
                         help="public key of a data steward who alone can open the recording; may "
                         "be repeated")  # fmt: skip
     parser.add_argument("--headless", action="store_true", help="no window, even with a display")
-    parser.add_argument("--participant-screen", help="name of the participant's screen")
+    parser.add_argument("--participant-screen", metavar="NAME", help="the participant's screen, by "
+                        "name or serial number")  # fmt: skip
+    parser.add_argument("--observer-screen", metavar="NAME", help="the observers' screen likewise; "
+                        "without it, an ordinary window")  # fmt: skip
     parser.add_argument("--screenshot", type=Path, help="save a picture of the window (PNG)")
     parser.add_argument(
         "--screenshot-after", type=float, default=20.0, metavar="SECONDS",
@@ -98,6 +101,8 @@ def gui_arguments(arguments: argparse.Namespace) -> tuple[str, ...]:
     found: list[str] = []
     if arguments.participant_screen:
         found += ["--participant-screen", arguments.participant_screen]
+    if arguments.observer_screen:
+        found += ["--observer-screen", arguments.observer_screen]
     if arguments.screenshot:
         shot = str(arguments.screenshot.resolve())
         found += ["--screenshot", shot, "--after", str(arguments.screenshot_after)]

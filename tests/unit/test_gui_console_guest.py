@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.console_guest import RunGuest
+from gui.console_pages import pages_for
 from phosphene.bus import Puller, RunFolder
 from phosphene.clock import MonotonicClock
 from phosphene.messages import Beat
@@ -69,10 +70,12 @@ def room(tmp_path: Path, qapp: QApplication) -> Iterator[Room]:
 
 
 def test_it_beats_as_the_runs_window_and_says_when_it_leaves(room: Room, qtbot: QtBot) -> None:
-    guest = RunGuest(room.file, "PROJECTOR", room.left.append)
+    guest = pages_for("WALL").guest(room.file, "PROJECTOR", room.left.append)
+    assert isinstance(guest, RunGuest)
     qtbot.waitUntil(lambda: room.heard("ready"), timeout=10_000)
     assert {beat.producer for beat in room.beats} == {"gui"}
-    assert guest.page.windows.wanted == "PROJECTOR"
+    windows = guest.page.windows
+    assert (windows.wanted, windows.observed_on) == ("PROJECTOR", "WALL")
     assert guest.state() == "IDLE"
     guest.leave()
     guest.leave()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -163,20 +163,67 @@ def test_where_observers_may_see_nothing_no_window_opens(bench: Bench) -> None:
     assert "level_observer" in bench.window.status.log.toPlainText()
 
 
-def test_what_the_observers_window_is_told(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[list[str]] = []
-    monkeypatch.setattr(RunWindows, "_start", lambda self, process, given: told.append(given))
+Opened = Callable[[str | None, str | None], tuple[RunWindows, list[str]]]
+
+
+@pytest.fixture
+def observed(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
+    """Windows of a run with observers, for a participant's and an observers' screen; what is said.
+
+    What the observers' process would have been told is said as well.
+    """
+    made: list[RunWindows] = []
     source = {"kind": "recording", "path": "x"}
     facts = {"person": "p", "modality": "fmri", "source": source, "gate": {"level_observer": 2}}
     run = Plan(run="r", mode="replay", folder=Path("/f"), session=Session.model_validate(facts))
-    said: list[str] = []
-    windows = RunWindows(run, said.append, "PROJECTOR", None)
-    screen = QApplication.primaryScreen()
-    windows.toggle_observer(screen)
-    assert told == [
-        ["-m", "gui.observer", "--run", "/f", "--operator-screen", screen.name(),
-         "--language", "en", "--keep-off", "PROJECTOR"],
-    ]  # fmt: skip
+
+    def opened(participant: str | None, observers: str | None) -> tuple[RunWindows, list[str]]:
+        said: list[str] = []
+        monkeypatch.setattr(
+            RunWindows, "_start", lambda self, process, given: said.append(" ".join(given))
+        )
+        made.append(RunWindows(run, said.append, participant, None, observers))
+        made[-1].toggle_observer(QApplication.primaryScreen())
+        return made[-1], said
+
+    yield opened
+    for windows in made:
+        windows.shut()
+        assert windows.observer is None
+
+
+@pytest.mark.parametrize(
+    ("participant", "observers", "place"),
+    [
+        ("PROJECTOR", None, " --keep-off PROJECTOR"),
+        (None, None, ""),
+        (None, "PROJECTOR", " --screen PROJECTOR"),
+    ],
+)
+def test_what_the_observers_window_is_told(
+    observed: Opened, participant: str | None, observers: str | None, place: str
+) -> None:
+    windows, said = observed(participant, observers)
+    told = f"-m gui.observer --run /f --operator-screen CONSOLE --language en{place}"
+    where = f" on {observers}" if observers else ""
+    assert said == [told, f"observer window started{where}"]
     assert windows.observer is not None
-    windows.shut()
+
+
+@pytest.mark.parametrize(
+    ("participant", "observers", "why"),
+    [
+        (None, "CONSOLE", "the operator's own screen"),
+        (None, "MIRROR", "mirrors no other"),
+        ("PROJECTOR", "PROJECTOR", "in use"),
+        (None, "BEAMER", "'BEAMER'"),
+    ],
+)
+def test_an_observers_window_opens_on_no_other_screen(
+    observed: Opened, participant: str | None, observers: str, why: str
+) -> None:
+    windows, said = observed(participant, observers)
     assert windows.observer is None
+    assert len(said) == 1
+    assert said[0].startswith("observer window not opened: --observer-screen: got")
+    assert why in said[0]

@@ -43,12 +43,15 @@ def test_it_is_counted_from_the_first_decoded_picture(qtbot: QtBot, tmp_path: Pa
 def test_the_option_reaches_the_window_and_the_old_one_means_what_it_meant(tmp_path: Path) -> None:
     asked: Any = type("Asked", (), {
         "participant_screen": None, "screenshot": tmp_path / "w.png", "screenshot_after": 20.0,
-        "screenshot_at_picture": None,
+        "screenshot_at_picture": None, "observer_screen": None,
     })  # fmt: skip
     plain = gui_arguments(asked)
     assert plain == ("--screenshot", str(tmp_path / "w.png"), "--after", "20.0")
     asked.screenshot_at_picture = 5.0
     assert gui_arguments(asked) == (*plain, "--after-picture", "5.0")
+    asked.participant_screen, asked.observer_screen = "A", "B"
+    screens = ("--participant-screen", "A", "--observer-screen", "B")
+    assert gui_arguments(asked) == (*screens, *plain, "--after-picture", "5.0")
 
 
 def test_one_that_may_not_be_taken_is_not_and_that_is_told(qtbot: QtBot, tmp_path: Path) -> None:

@@ -30,7 +30,11 @@ def became(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["study.toml"], ["study.toml", "--screen", "PROJECTOR", "--language", "ja"]],
+    [
+        [],
+        ["study.toml"],
+        ["study.toml", "--screen", "PROJECTOR", "--observer-screen", "WALL", "--language", "ja"],
+    ],
 )
 def test_the_command_becomes_the_console(became: list[list[str]], words: list[str]) -> None:
     with pytest.raises(Replaced):
