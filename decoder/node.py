@@ -303,7 +303,7 @@ def build(context: NodeContext) -> DecoderNode:
         while context.beat(node.counts()):
             # The gate listens too where results are fed back or other programs get them.
             met_renderer = node.out.subscribers(b"percept") > int(context.plan.gate_hears_percepts)
-            heard_gate = bool(node.grants.socket.poll(20))
+            heard_gate = bool(node.grants.socket.poll(0))
             if ("renderer" not in context.plan.nodes or met_renderer) and (
                 "gate" not in context.plan.nodes or heard_gate
             ):
@@ -311,6 +311,8 @@ def build(context: NodeContext) -> DecoderNode:
             if time.monotonic() > deadline:
                 missing = "renderer" if not met_renderer else "gate"
                 raise NodeError(f"decoder: no sign of the {missing} in {patience_s:.0f} s")
+            # Who is there already would let nobody wait: a core would spin while others start.
+            (node.out if heard_gate else node.grants).socket.poll(20)
     except NodeError:
         node.close()
         raise
