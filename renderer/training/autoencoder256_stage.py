@@ -8,24 +8,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from tqdm import tqdm
+from torch import Tensor
 
 from renderer.training.autoencoder import to_bytes, to_unit
 from renderer.training.autoencoder256 import Autoencoder256
 from renderer.training.grids import save_grid
-from renderer.training.progress import (
-    Budget,
-    channels_last,
-    cosine_rate,
-    load_checkpoint,
-    save_checkpoint,
-)
+from renderer.training.loop import Stage
+from renderer.training.progress import Budget, channels_last
 
 LOG = logging.getLogger(__name__)
 BATCH = 16
 CUT_PX = 128
 TOP_RATE = 1.5e-3
-SAVE_EVERY = 500
 
 
 def train_autoencoder256(
@@ -40,28 +34,17 @@ def train_autoencoder256(
     model = Autoencoder256()
     channels_last(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=TOP_RATE, weight_decay=1e-4)
-    load_checkpoint(folder, budget, {"autoencoder": model}, optimizer)
-    rng = np.random.default_rng([seed, budget.step])
-    model.train()
-    bar = tqdm(initial=budget.step, total=budget.steps, desc="autoencoder", mininterval=5.0)
-    while budget.fraction < 1.0:
-        for group in optimizer.param_groups:
-            group["lr"] = cosine_rate(budget.fraction, budget.step, TOP_RATE)
+    rng = np.random.default_rng(seed)
+
+    def loss(fraction: float) -> Tensor:
         x = to_unit(torch.from_numpy(cuttings(pictures, rng)))
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            loss = model.loss(x.contiguous(memory_format=torch.channels_last))
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        budget.step += 1
-        bar.update()
-        if budget.step % 50 == 0:
-            bar.set_postfix(loss=f"{loss.item():.4f}", done=f"{budget.fraction:.0%}")
-        if budget.step % SAVE_EVERY == 0:
-            save_checkpoint(folder, budget, {"autoencoder": model}, optimizer)
-    bar.close()
-    save_checkpoint(folder, budget, {"autoencoder": model}, optimizer)
+            return model.loss(x.contiguous(memory_format=torch.channels_last))
+
+    stage = Stage("autoencoder", {"autoencoder": model}, optimizer, TOP_RATE, loss)
+    stage.resume(budget, folder)
+    rng = np.random.default_rng([seed, budget.step])
+    stage.run(budget, folder)
     report(model.eval(), pictures, folder)
     return model
 

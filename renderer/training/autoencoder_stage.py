@@ -8,17 +8,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from tqdm import tqdm
+from torch import Tensor
 
 from renderer.training.autoencoder import Autoencoder, to_bytes, to_unit
 from renderer.training.grids import save_grid
-from renderer.training.progress import (
-    Budget,
-    channels_last,
-    cosine_rate,
-    load_checkpoint,
-    save_checkpoint,
-)
+from renderer.training.loop import Stage
+from renderer.training.progress import Budget, channels_last
 
 LOG = logging.getLogger(__name__)
 BATCH = 32
@@ -36,30 +31,18 @@ def train_autoencoder(
     model = Autoencoder()
     channels_last(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=TOP_RATE, weight_decay=1e-4)
-    load_checkpoint(folder, budget, {"autoencoder": model}, optimizer)
     stored = torch.from_numpy(pictures)
-    rng = torch.Generator().manual_seed(seed + budget.step)
-    model.train()
-    bar = tqdm(initial=budget.step, total=budget.steps, desc="autoencoder", mininterval=5.0)
-    while budget.fraction < 1.0:
-        rate = cosine_rate(budget.fraction, budget.step, TOP_RATE)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+    rng = torch.Generator()
+
+    def loss(fraction: float) -> Tensor:
         chosen = torch.randint(len(stored), (BATCH,), generator=rng)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            loss = model.loss(to_unit(stored[chosen]))
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        budget.step += 1
-        bar.update()
-        if budget.step % 50 == 0:
-            bar.set_postfix(loss=f"{loss.item():.4f}", done=f"{budget.fraction:.0%}")
-        if budget.step % 500 == 0:
-            save_checkpoint(folder, budget, {"autoencoder": model}, optimizer)
-    bar.close()
-    save_checkpoint(folder, budget, {"autoencoder": model}, optimizer)
+            return model.loss(to_unit(stored[chosen]))
+
+    stage = Stage("autoencoder", {"autoencoder": model}, optimizer, TOP_RATE, loss)
+    stage.resume(budget, folder)
+    rng.manual_seed(seed + budget.step)
+    stage.run(budget, folder)
     _report(model.eval(), stored, folder)
     return model
 

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from renderer.training import corruption, flowmap
 from renderer.training.autoencoder import Autoencoder, to_bytes
 from renderer.training.flowmap import Condition, Velocity
 from renderer.training.grids import save_grid
+from renderer.training.loop import Stage
 from renderer.training.network import FlowMapNet
-from renderer.training.progress import (
-    Budget,
-    MovingAverage,
-    channels_last,
-    cosine_rate,
-    load_checkpoint,
-    save_checkpoint,
-)
+from renderer.training.progress import Budget, MovingAverage, channels_last
 from renderer.training.team import Team
 
-LOG = logging.getLogger(__name__)
 BATCHES = (32, 64)
 """Samples per step up to, and from, `GROWTH` on: early steps gain little from a large batch."""
 GROWTH = 0.4
@@ -81,45 +72,28 @@ def train_generator(
     channels_last(net)
     channels_last(shadow)
     average = MovingAverage(net, shadow)
-    networks: dict[str, torch.nn.Module] = {"net": net, "average": shadow}
     optimizer = torch.optim.AdamW(net.parameters(), lr=TOP_RATE, weight_decay=1e-3)
-    load_checkpoint(folder, budget, networks, optimizer)
-    rng = torch.Generator().manual_seed(seed + 7919 * budget.step + 104_729 * team.rank)
-    bar = tqdm(
-        initial=budget.step,
-        total=budget.steps,
-        desc="generator",
-        mininterval=10.0,
-        disable=not team.leads,
+    rng = torch.Generator()
+
+    def loss(fraction: float) -> Tensor:
+        size = BATCHES[fraction >= GROWTH] // team.size
+        chosen = torch.randint(len(z), (size,), generator=rng)
+        return batch_loss(net, shadow, z[chosen], c[chosen], rng, fraction >= PHASE_A)
+
+    stage = Stage(
+        "generator",
+        {"net": net, "average": shadow},
+        optimizer,
+        TOP_RATE,
+        loss,
+        lambda step, norm: average.update(step),
+        lambda file: sample_sheet(shadow, autoencoder, z, c, file),
+        SAVE_EVERY,
+        team,
     )
-    smooth = 0.0
-    while (fraction := team.agree(budget.fraction)) < 1.0:
-        rate = cosine_rate(fraction, budget.step, TOP_RATE)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        batch = BATCHES[fraction >= GROWTH] // team.size
-        chosen = torch.randint(len(z), (batch,), generator=rng)
-        loss = batch_loss(net, shadow, z[chosen], c[chosen], rng, fraction >= PHASE_A)
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        team.average_gradients(net)
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        average.update(budget.step)
-        budget.step += 1
-        bar.update()
-        smooth = loss.item() if smooth == 0.0 else 0.98 * smooth + 0.02 * loss.item()
-        if not team.leads:
-            continue
-        if budget.step % 50 == 0:
-            LOG.info("step %d loss %.4f done %.1f %%", budget.step, smooth, 100 * fraction)
-        if budget.step % SAVE_EVERY == 0:
-            save_checkpoint(folder, budget, networks, optimizer)
-            sample_sheet(shadow, autoencoder, z, c, folder / f"samples_{budget.step:06d}.png")
-    bar.close()
-    if team.leads:
-        save_checkpoint(folder, budget, networks, optimizer)
-        sample_sheet(shadow, autoencoder, z, c, folder / "samples_last.png")
+    stage.resume(budget, folder)
+    rng.manual_seed(team.seed(seed, budget.step))
+    stage.run(budget, folder)
     return shadow
 
 

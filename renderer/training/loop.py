@@ -1,9 +1,10 @@
-"""The loop that a training stage in one process is: rate, loss, step, checkpoint, sheet."""
+"""The loop that every training stage is: rate, loss, step, checkpoint, sheet."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -11,15 +12,20 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from renderer.training.progress import Budget, cosine_rate, load_checkpoint, save_checkpoint
+from renderer.training.team import Team
 
+LOG = logging.getLogger(__name__)
 CLIP = 1.0
 SMOOTH = 0.98
 
 
-def descend(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> Tensor:
+def descend(
+    network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, team: Team
+) -> Tensor:
     """Take one step down; return the norm that the gradient had before it was clipped."""
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
+    team.average_gradients(network)
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
     optimizer.step()
     return norm
@@ -53,6 +59,8 @@ class Stage:
         Called with a file name for a sheet of samples at each checkpoint.
     save_every : int
         Steps from checkpoint to checkpoint.
+    team : Team
+        Who trains it together; the leader writes what is kept.
     """
 
     name: str
@@ -63,6 +71,7 @@ class Stage:
     after: Callable[[int, Tensor], None] = lambda step, norm: None
     sheet: Callable[[Path], None] = lambda file: None
     save_every: int = 500
+    team: Team = field(default_factory=Team)
 
     def resume(self, budget: Budget, folder: Path) -> bool:
         """Go on from the checkpoint in `folder`, if there is one."""
@@ -71,23 +80,33 @@ class Stage:
     def run(self, budget: Budget, folder: Path) -> None:
         """Train until the budget is spent; the last checkpoint and sheet show the end."""
         network = next(iter(self.networks.values()))
-        bar = tqdm(initial=budget.step, total=budget.steps, desc=self.name, mininterval=5.0)
+        bar = tqdm(
+            initial=budget.step,
+            total=budget.steps,
+            desc=self.name,
+            mininterval=5.0,
+            disable=not self.team.leads,
+        )
         smooth: float | None = None
-        while (fraction := budget.fraction) < 1.0:
+        while (fraction := self.team.agree(budget.fraction)) < 1.0:
             set_rate(self.optimizer, cosine_rate(fraction, budget.step, self.top_rate))
             loss = self.loss(fraction)
-            norm = descend(network, self.optimizer, loss)
+            norm = descend(network, self.optimizer, loss, self.team)
             self.after(budget.step, norm)
             budget.step += 1
             bar.update()
+            if not self.team.leads:
+                continue
             if budget.step % 50 == 0:  # reading a loss waits for the device
                 now = loss.item()
                 smooth = now if smooth is None else SMOOTH * smooth + (1 - SMOOTH) * now
                 bar.set_postfix(loss=f"{smooth:.4f}", done=f"{fraction:.0%}")
+                LOG.info("%s: step %d loss %.4f", self.name, budget.step, smooth)
             if budget.step % self.save_every == 0:
                 self._keep(budget, folder, f"samples_{budget.step:06d}.png")
         bar.close()
-        self._keep(budget, folder, "samples_last.png")
+        if self.team.leads:
+            self._keep(budget, folder, "samples_last.png")
 
     def _keep(self, budget: Budget, folder: Path, sheet: str) -> None:
         save_checkpoint(folder, budget, self.networks, self.optimizer)

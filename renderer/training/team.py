@@ -34,6 +34,10 @@ class Team:
         """Whether this worker writes checkpoints and samples."""
         return self.rank == 0
 
+    def seed(self, seed: int, step: int) -> int:
+        """Return a seed of this worker's own, another one after each stop."""
+        return seed + 7919 * step + 104_729 * self.rank
+
     def agree(self, value: float) -> float:
         """Return the leader's value, the same for all workers."""
         if self.size == 1:
