@@ -10,13 +10,20 @@ from gui.peers import Peer
 from gui.scanner import tr_differs
 from gui.texts import mark, told, tr
 from gui.words import AlarmLevel, State
+from phosphene.gate.silence import NO_DATA_S, NO_DATA_STEPS
+from phosphene.latency import SLOW_FOR_S
 
 __all__ = ["Alarm", "alarms", "no_alarm", "silence"]
 
-_SILENT_STEPS, _LOST_STEPS = 3.0, 6.0
-"""Intervals without data after which to warn, and after which it is an alarm; a single lost volume
-holds up the next ones for two, and stays below the second."""
-_SILENT_AT_LEAST_S = 1.5
+_STALE_STEPS, _LOST_STEPS = 2.0, 6.0
+"""Volumes without which to warn, and without which to blank until somebody unblanks. At three the
+gate blanks, and there is an alarm. A single lost volume holds up the next ones for two, which is
+four in all: that alone must leave nothing for anybody to undo."""
+_EPOCH_STEPS = (3.0, 6.0)
+"""Epochs without which to warn, and without which it is an alarm: they come with the stimuli."""
+_SILENT_AT_LEAST_S = NO_DATA_S + 0.5
+"""What the gate tells of the nodes, here, is up to half a second old."""
+_LEAST_STEP_S = 0.5
 _FIRST_SAMPLES_S = 5.0
 """Time that an amplifier has to be found in."""
 _RANK: dict[AlarmLevel, int] = {"high": 0, "medium": 1, "info": 2, "none": 3}
@@ -31,8 +38,11 @@ _TALLIES = {
     "restarts": mark("restarts of the series: {n}; a scan that was started anew needs a new run"),
     "outages": mark("outages of the folder: {n}"),
 }
-"""Counters whose growth is a warning, in words."""
-_SLOW_FOR_S, _UNSURE_FOR_S = 5.0, 5.0
+"""Counters whose growth is told, in words."""
+_TALLY_LEVELS: dict[str, AlarmLevel] = {"lost": "info", "restarts": "high"}
+"""A gap is a note: where it lasts, missing data are an alarm of their own. A scan that was started
+anew gives this run nothing more. What is not here is a warning."""
+_UNSURE_FOR_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,8 @@ class Alarm:
         True where the log has it already.
     first : bool
         True for missing data: whatever else is the matter, nothing works without them.
+    lost : bool
+        True for data missing for so long that views are to stay blank until somebody unblanks.
     """
 
     level: AlarmLevel
@@ -61,6 +73,7 @@ class Alarm:
     counting: bool = False
     logged: bool = False
     first: bool = False
+    lost: bool = False
 
     @property
     def rank(self) -> int:
@@ -118,7 +131,7 @@ def alarms(board: Board, state: State, unit: str, now_s: float) -> list[Alarm]:
 def _about_decoding(board: Board) -> Iterator[Alarm]:
     """Word what makes the picture worth less than usual, once it has lasted."""
     pace = board.pace
-    if pace.latency_ms is not None and pace.slow_s >= _SLOW_FOR_S:
+    if pace.latency_ms is not None and pace.slow_s >= SLOW_FOR_S:
         words = tr(
             "Latency {ms} ms, more than {budget} ms",
             ms=round(pace.latency_ms), budget=round(pace.budget_ms),
@@ -186,9 +199,8 @@ def silence(board: Board, unit: str, now_s: float) -> Alarm | None:
     silent_s = now_s - board.samples_s
     if silent_s <= _SILENT_AT_LEAST_S:
         return None
-    level: AlarmLevel = "high" if silent_s > 2 * _SILENT_AT_LEAST_S else "medium"
     words = tr("No data from {source} for {n} s", source=board.source, n=round(silent_s))
-    return Alarm(level, words, first=True)
+    return Alarm("high", words, first=True, lost=silent_s > 2 * _SILENT_AT_LEAST_S)
 
 
 def _late(board: Board, unit: str, now_s: float) -> Alarm | None:
@@ -196,12 +208,13 @@ def _late(board: Board, unit: str, now_s: float) -> Alarm | None:
     if board.features is None:
         return None
     silent_s = now_s - board.features.t_sent
-    step_s = max(board.step_s or 0.0, _SILENT_AT_LEAST_S / _SILENT_STEPS)
-    if silent_s > _SILENT_STEPS * step_s:
-        grave = silent_s > _LOST_STEPS * step_s
-        words = tr("No {unit} for {n} s", unit=unit, n=round(silent_s))
-        return Alarm("high" if grave else "medium", words)
-    return None
+    step_s = max(board.step_s or 0.0, _LEAST_STEP_S)
+    stale, missing = _EPOCH_STEPS if board.source else (_STALE_STEPS, NO_DATA_STEPS)
+    if silent_s <= stale * step_s:
+        return None
+    words = tr("No {unit} for {n} s", unit=unit, n=round(silent_s))
+    grave = silent_s > missing * step_s
+    return Alarm("high" if grave else "medium", words, lost=silent_s > _LOST_STEPS * step_s)
 
 
 def _about_nodes(peers: tuple[Peer, ...]) -> Iterator[Alarm]:
@@ -229,9 +242,10 @@ def _about_scan(board: Board) -> Iterator[Alarm]:
         yield Alarm("medium", tr("Head motion: displacement {mm} mm", mm=f"{board.fd_mm:.2f}"))
     for tally in board.scan.tallies:
         if tally.number and tally.words in _TALLIES:
-            # A scan that was started anew gives this run nothing more.
-            level: AlarmLevel = "high" if tally.words == "restarts" else "medium"
-            yield Alarm(level, tr(_TALLIES[tally.words], n=tally.number), counting=True)
+            yield Alarm(
+                _TALLY_LEVELS.get(tally.words, "medium"), tr(_TALLIES[tally.words], n=tally.number),
+                counting=True,
+            )  # fmt: skip
     if board.paced and tr_differs(board.scan):
         announced, measured = board.scan.tr_announced_s, board.scan.tr_measured_s
         yield Alarm(

@@ -99,7 +99,7 @@ class Board:
     features : Features or None
         Newest header of cleaned data.
     step_s : float or None
-        Typical interval between features, in seconds.
+        Typical interval at which features come, in seconds: in a replay as fast as it goes.
     fd_mm : float or None
         Framewise displacement of the newest volume, in millimetres.
     fd_limits_mm : tuple of float

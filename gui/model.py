@@ -75,7 +75,7 @@ class RunModel:
         fmri = plan.session.acquisition.fmri
         self._curves = Curves(plan.session.modality, (fmri.fd_low_mm, fmri.fd_high_mm))
         self._peers = Peers([name for name in plan.nodes if name != "gui"])
-        self._paced = plan.mode == "live" or plan.speed == 1.0
+        self._paced, self._speed = plan.mode == "live" or plan.speed == 1.0, plan.speed or 1.0
         self._known = Known()
         self._shown_once = False
         self._recorded = is_recorded(plan)
@@ -299,7 +299,7 @@ class RunModel:
                 operator=operator,
                 participant=self._showing("self", now_s),
                 features=self._features,
-                step_s=self._curves.step_s(),
+                step_s=None if (step_s := self._curves.step_s()) is None else step_s / self._speed,
                 fd_mm=self._curves.fd_mm(),
                 flows=dict(self._flows),
                 blank_here=self._answers.blank_here,

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from gui.curves import Curves
 from gui.seen import Timeline
+from phosphene.latency import SAMPLES_BUDGET_MS, budget_ms
 from phosphene.messages import Percept
 from phosphene.sink import Showing
 
 __all__ = ["Pace", "PaceWatch"]
-
-SAMPLES_BUDGET_MS = 500.0
 
 
 @dataclass(frozen=True)
@@ -73,14 +72,14 @@ class PaceWatch:
             Present time.
         """
         latency_ms, step_s = curves.latency_ms(), curves.step_s()
-        budget_ms = 1000 * step_s if self._volumes and step_s else SAMPLES_BUDGET_MS
-        slow = operator.passing and latency_ms is not None and latency_ms > budget_ms
+        most_ms = budget_ms(step_s if self._volumes else None)
+        slow = operator.passing and latency_ms is not None and latency_ms > most_ms
         frame = operator.frame
         neutral = frame is not None and frame.state == "neutral"
         percept = percepts.get(frame.percept_seq) if frame is not None and neutral else None
         unsure = percept is not None and _expected(percept, truth)
         return Pace(
-            latency_ms, budget_ms,
+            latency_ms, most_ms,
             self._held_s("slow", now_s, holds=slow), self._held_s("unsure", now_s, holds=unsure),
         )  # fmt: skip
 

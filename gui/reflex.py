@@ -45,7 +45,7 @@ class Reflex:
             Present time (LSL clock, seconds).
         """
         missing = silence(board, self._unit, now_s)
-        if missing is None or missing.level != "high":
+        if missing is None or not missing.lost:
             self._done = False
             return ""
         if self._done or not self._live or state != "RUNNING":

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from gui.colours import AMBER, CYAN, FINE, GREY, RED
 from gui.facts import Pictures
-from gui.texts import mark, tr
+from gui.texts import mark, told, tr
 from phosphene.consent import Scope, why_not
 from phosphene.plan import Plan
 from phosphene.sink import Showing
@@ -173,7 +173,10 @@ def caption(showing: Showing, step: str, label: str, stale_s: float | None = Non
     soon = age_s < _SOON_S
     age = tr("age {ms} ms", ms=f"{age_s * 1000:.0f}") if soon else tr("age {s} s", s=f"{age_s:.0f}")
     if frame.state == "neutral":
-        return f"<b>{tr('neutral picture: nothing decoded')}</b><br>{age}"
+        words = tr("neutral picture: nothing decoded")
+        if frame.card:
+            words = tr("no picture: {why}", why=told(frame.card))
+        return f"<b>{words}</b><br>{age}"
     name = f"<b>{label}</b> · " if label else ""
     words = name + tr("confidence {value}", value=f"<b>{frame.confidence:.2f}</b>")
     if stale_s is not None:

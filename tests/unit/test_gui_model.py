@@ -241,6 +241,18 @@ def test_a_blank_is_no_frame_interval() -> None:
     assert len(model.plotted().interval_ms[1]) == 0
 
 
+def test_a_slow_replay_has_its_own_interval_between_volumes() -> None:
+    for speed, step_s in ((1.0, 2.0), (0.25, 8.0), (None, 2.0)):
+        model = RunModel(plan().model_copy(update={"speed": speed}))
+        stamp: dict[str, Any] = {"run": "r", "t_acquired": 0.0, "t_sent": 0.0, "producer": "x"}
+        told = [
+            Features(**stamp, seq=k, kind="fmri", index=k, t_data=2.0 * k, mask_hash="", ready=True)
+            for k in range(4)
+        ]
+        model.take([("view-operator", Message(header)) for header in told], 1.0)
+        assert model.board(1.0).step_s == step_s
+
+
 def test_histories_are_bounded_and_forget_a_run_that_starts_over() -> None:
     model = RunModel(plan())
     model.take([features(float(k), k) for k in range(1000)], 1000.0)

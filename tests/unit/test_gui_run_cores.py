@@ -179,7 +179,7 @@ def test_the_state_is_what_gate_and_blank_say(changes: dict[str, Any], expected:
 
 def test_a_silent_live_run_is_blanked_once_in_each_silence() -> None:
     reflex, board = Reflex(plan(), "volume"), replace(BOARD, features=features(10.0))
-    assert reflex.why_blank(board, "RUNNING", 20.0) == "", "a warning is not enough"
+    assert reflex.why_blank(board, "RUNNING", 20.0) == "", "the gate blanks, and takes it back"
     assert "no volume" in reflex.why_blank(board, "RUNNING", 23.0)
     assert reflex.why_blank(board, "RUNNING", 24.0) == ""
     assert reflex.why_blank(replace(board, features=features(25.0)), "RUNNING", 25.0) == ""

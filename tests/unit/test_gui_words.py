@@ -17,6 +17,7 @@ from gui.scan_line import scan_html, tally_html
 from gui.scanner import Scan, Tally
 from gui.screens import ScreenFacts, choose_screen
 from gui.status import peer_html
+from gui.texts import told, use
 from gui.words import (
     ALL_STATES,
     caption,
@@ -26,6 +27,8 @@ from gui.words import (
 )
 from phosphene.consent import Consent, Scope
 from phosphene.errors import ConfigError
+from phosphene.gate.card import FILTERED, LATE, UNSURE
+from phosphene.gate.silence import NO_DATA_STEPS
 from phosphene.messages import Features, Frame
 from phosphene.plan import Plan
 from phosphene.session import Session
@@ -115,12 +118,36 @@ def test_the_caption_says_of_a_coarse_picture_that_it_was_made_coarse() -> None:
     assert caption(coarse, "volume", "cat").endswith("age 140 ms · at most 32x32 pixels")
 
 
-def test_missing_data_is_a_warning_after_three_steps_and_an_alarm_after_six() -> None:
+def test_the_caption_says_why_a_card_stands_in_place_of_a_picture() -> None:
+    card = Frame(
+        run="r", seq=0, t_acquired=1.0, t_sent=1.0, producer="renderer", t_due=1.0, t_rendered=1.0,
+        late=False, skipped=0, render_ms=1.0, state="neutral", percept_seq=0, percept_index=5,
+        confidence=0.5, age_s=0.1, t_percept=1.0, seed=0, model="m", sink="operator", card=LATE,
+    )  # fmt: skip
+    found = caption(replace(SHOWING, frame=card, age_s=0.14), "volume", "cat")
+    assert found == "<b>no picture: pictures come too late</b><br>age 140 ms"
+    plain = replace(SHOWING, frame=structs.replace(card, card=""), age_s=0.14)
+    assert "nothing decoded" in caption(plain, "volume", "cat")
+    use("ja")
+    assert all(told(why) != why for why in (LATE, UNSURE, FILTERED))
+    use("en")
+
+
+def test_missing_volumes_are_a_warning_after_two_and_an_alarm_when_the_gate_blanks() -> None:
     board = replace(BOARD, features=features(10.0))
-    for t_s, level in ((15.9, "none"), (16.1, "medium"), (21.9, "medium"), (22.1, "high")):
+    for t_s, level in ((13.9, "none"), (14.1, "medium"), (15.9, "medium"), (16.1, "high")):
         assert alarms(board, "RUNNING", "volume", t_s)[0].level == level
+    assert NO_DATA_STEPS == 3.0
+    for t_s, lost in ((18.1, False), (21.9, False), (22.1, True)):
+        assert alarms(board, "RUNNING", "volume", t_s)[0].lost == lost
     assert "No volume for 12 s" in alarms(board, "RUNNING", "volume", 22.1)[0].words()
     assert alarms(board, "ENDED", "volume", 99.0)[0].level == "none"
+
+
+def test_epochs_may_stay_away_for_longer_than_volumes() -> None:
+    board = replace(BOARD, features=features(10.0), source="amp-17", samples_s=30.0)
+    for t_s, level in ((15.9, "none"), (16.1, "medium"), (21.9, "medium"), (22.1, "high")):
+        assert alarms(board, "RUNNING", "epoch", t_s)[0].level == level
 
 
 def test_an_amplifier_that_is_gone_comes_before_everything() -> None:
@@ -129,9 +156,11 @@ def test_an_amplifier_that_is_gone_comes_before_everything() -> None:
         "Waiting for the first epoch"
     ]
     lost = replace(waiting, trouble="gate is mute")
-    for t_s, level in ((14.0, "high"), (12.0, "medium"), (111.0, "high")):
+    assert alarms(lost, "RUNNING", "epoch", 11.4)[0].text == "gate is mute"
+    for t_s, gone in ((12.0, False), (14.0, True), (111.0, True)):
         first = alarms(lost, "RUNNING", "epoch", t_s)[0]
-        assert (first.level, first.text) == (level, f"No data from amp-17 for {t_s - 10:.0f} s")
+        assert (first.level, first.lost) == ("high", gone)
+        assert first.text == f"No data from amp-17 for {t_s - 10:.0f} s"
     assert silence(replace(waiting, peers=(Peer("bridge", "ended"),)), "epoch", 99.0) is None
     never = replace(waiting, samples_s=None)
     assert silence(never, "epoch", 5.0) is None
@@ -201,13 +230,14 @@ def test_the_limit_of_motion_is_the_sessions() -> None:
     assert moved.text == "Head motion: displacement 0.40 mm"
 
 
-def test_lost_volumes_and_a_wrong_tr_are_warnings() -> None:
+def test_lost_volumes_are_a_note_and_a_wrong_tr_is_a_warning() -> None:
     scan = Scan(tr_announced_s=2.0, tr_measured_s=2.2, tallies=(Tally("lost", 2),))
     board = replace(BOARD, features=features(0.0), scan=scan)
-    found = [a.text for a in alarms(board, "RUNNING", "volume", 0.0)]
-    assert found == ["volumes lost: 2", "TR is 2.200 s, announced 2.000 s"]
+    found = [(a.level, a.text) for a in alarms(board, "RUNNING", "volume", 0.0)]
+    note = ("info", "volumes lost: 2")
+    assert found == [("medium", "TR is 2.200 s, announced 2.000 s"), note]
     fast = alarms(replace(board, paced=False), "RUNNING", "volume", 0.0)
-    assert [a.text for a in fast] == found[:1], "a replay at full speed has no TR of its own"
+    assert [(a.level, a.text) for a in fast] == [note], "at full speed there is no TR to compare"
 
 
 def test_a_scan_that_was_started_anew_is_an_alarm() -> None:
