@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from gui.summary.events import event_in_words, facts_in_words
 from gui.texts import told, tr
 from phosphene.errors import SealError
 from phosphene.seal.audit import CHECKPOINT, Entry, troubles_in
@@ -78,8 +79,8 @@ def diary_of(run: str, state: Path | None = None) -> Diary:
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # the verdict tells of it
         if entry.what != CHECKPOINT and entry.facts.get("run") == run:
-            facts = ", ".join(f"{k} {v}" for k, v in entry.facts.items() if k != "run" and v)
-            lines.append(Line(_time_of(entry.at), told(entry.what), facts))
+            facts = facts_in_words(entry.facts)
+            lines.append(Line(_time_of(entry.at), event_in_words(entry.what), facts))
     return Diary(tuple(lines), *_verdict(raw, folder))
 
 

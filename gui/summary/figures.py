@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gui.replay.rights import Rights
+from gui.summary.events import TOPICS
 from gui.summary.words import COUNTS, SCORES, STAGES
 from gui.texts import mark, told, tr
 from phosphene.errors import RecordingError
@@ -93,8 +94,14 @@ def _end(report: Mapping[str, Any]) -> Table:
     rows += [(tr("interrupted"), tr("yes"))] if report.get("interrupted") else []
     for words, name in ((tr("data"), "data_s"), (tr("time by the clock"), "wall_s")):
         rows.append((words, tr("{n} s", n=_number(report.get(name), 1))))
-    damage = tuple(told(str(text)) for text in report.get("damage") or ())
+    damage = tuple(_damage(str(text)) for text in report.get("damage") or ())
     return Table(tr("End"), (), tuple(rows), damage)
+
+
+def _damage(text: str) -> str:
+    """Return what is wrong with a file; its name stands before it."""
+    name, colon, why = text.partition(": ")
+    return f"{name}{colon}{told(why)}" if colon else told(text)
 
 
 def _motion(report: Mapping[str, Any]) -> Table:
@@ -128,7 +135,11 @@ def _mm(value: Any) -> str:
 def _quality(report: Mapping[str, Any]) -> Table:
     head = (tr("measurement"), tr("mean"), "95 %", tr("largest"), tr("unit"))
     rows = tuple(
-        (told(row["words"]), *(_number(row[k], 2) for k in ("mean", "p95", "max")), row["unit"])
+        (
+            told(row["words"]),
+            *(_number(row[k], 2) for k in ("mean", "p95", "max")),
+            told(row["unit"]),
+        )
         for name, row in (report.get("quality") or {}).items()
         if not name.startswith(("ptp_", "rms_")) or name == "rms_uv"
     )
@@ -173,7 +184,12 @@ def _counts(report: Mapping[str, Any]) -> Table:
     ]
     for topic, n in (report.get("missing") or {}).items():
         if n:
-            rows.append((tr("missing in the recording: {topic}", topic=topic), str(n)))
+            rows.append(
+                (
+                    tr("missing in the recording: {topic}", topic=tr(TOPICS.get(topic, topic))),
+                    str(n),
+                )
+            )
     return Table(tr("Counts and drops"), (), tuple(rows))
 
 

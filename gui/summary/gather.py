@@ -14,6 +14,7 @@ from gui.replay.load import load
 from gui.replay.recording import Recording
 from gui.replay.rights import Rights, rights_of
 from gui.summary.diary import Diary, diary_of
+from gui.summary.events import MODES, time_in_words
 from gui.summary.figures import Table, read_report, tables_of
 from gui.summary.keep import Choice, choice_of
 from gui.texts import told, tr
@@ -145,7 +146,7 @@ def _of_report(
     folder: Path, report: dict[str, Any], rights: Rights, run: str, state: Path | None
 ) -> Gathered:
     run = run or str(report.get("run") or "")
-    words = [report.get("person"), tr("run {run}", run=run), report.get("mode")]
+    words = [report.get("person"), tr("run {run}", run=run), _mode(report.get("mode"))]
     counts = report.get("counts") or {}
     made = _made(folder, run, " · ".join(str(word) for word in words if word),
                  str(report.get("modality") or ""), tables_of(report, rights), rights,
@@ -158,8 +159,8 @@ def _of_sealed(folder: Path, header: Header, state: Path | None) -> Gathered:
     """Tell what the header tells everybody; all else needs the steward's key, elsewhere."""
     core = header.core
     rows = [
-        (tr("begun"), core.made),
-        (tr("to be erased after"), core.keep_until or tr("no limit")),
+        (tr("begun"), time_in_words(core.made)),
+        (tr("to be erased after"), time_in_words(core.keep_until) or tr("no limit")),
         (tr("sealed to"), ", ".join(header.fingerprints)),
     ]
     words = (
@@ -188,4 +189,12 @@ def _made(
 
 
 def _title(run: str, start: Any) -> str:
-    return "" if start is None else f"{start.person} · {tr('run {run}', run=run)} · {start.mode}"
+    return (
+        ""
+        if start is None
+        else f"{start.person} · {tr('run {run}', run=run)} · {_mode(start.mode)}"
+    )
+
+
+def _mode(mode: Any) -> str:
+    return tr(MODES.get(str(mode), str(mode or "")))

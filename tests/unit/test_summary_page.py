@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from gui.palette import apply
 from gui.summary.keep import Deleted
 from gui.summary.page import SummaryPage
+from gui.texts import use
 from phosphene.consent import Consent, Scope
 from phosphene.consent.withdrawal import withdraw
 from phosphene.marking import LABEL
@@ -78,6 +79,22 @@ def test_delete_asks_with_no_as_default_and_no_keeps_it(
     box.button(QMessageBox.StandardButton.No).click()
     assert page.question is None
     assert (out / "recording.mcap").exists()
+
+
+def test_in_japanese_the_question_is_answered_in_japanese(
+    page: SummaryPage, out: Path, qtbot: QtBot, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: use("en"))
+    use("ja")
+    show(qtbot, page, out)
+    page.buttons["delete"].click()
+    box = page.question
+    assert box is not None
+    for which, words in (("Yes", "はい"), ("No", "いいえ")):
+        button = box.button(QMessageBox.StandardButton[which])
+        assert button.text() == words
+        assert button.accessibleName() == words
+    assert "消えるもの" in box.text()
 
 
 @pytest.mark.parametrize("sealed", [False, True])
