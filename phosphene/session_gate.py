@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 __all__ = ["FilterSettings", "GateSettings", "StopSettings", "TaskSettings"]
 
@@ -99,6 +99,17 @@ class GateSettings(_Settings):
     task: TaskSettings = TaskSettings()
     after_crash: Literal["confirm", "resume"] | None = None
     filter: FilterSettings | None = None
+
+    @field_validator("level_observer")
+    @classmethod
+    def _least_to_observers(cls, level: int, info: ValidationInfo) -> int:
+        most = info.data.get("level_operator", level)
+        if level > most:
+            raise ValueError(
+                f"observers get no more than the operator (level {most}): "
+                "lower level_observer or raise level_operator"
+            )
+        return level
 
 
 class StopSettings(_Settings):

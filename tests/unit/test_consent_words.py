@@ -89,7 +89,7 @@ def test_no_language_leaves_a_sentence_out(language: str) -> None:
 @pytest.mark.parametrize("level", range(5))
 def test_the_words_say_at_which_level_somebody_sees(language: str, level: int) -> None:
     consent = BASE.model_copy(update={"scopes": frozenset({Scope.VIEW_OBSERVER})})
-    at = Circumstances.of(session(gate={"level_observer": level}))
+    at = Circumstances.of(session(gate={"level_operator": 4, "level_observer": level}))
     say = pages._PHRASES[language]
     wanted = say.scopes[Scope.VIEW_OBSERVER][0] + say.levels[level]
     assert wanted in summary(consent, at, language).text

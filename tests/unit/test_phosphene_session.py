@@ -152,3 +152,11 @@ def test_a_mask_beside_a_bundle_is_refused(tmp_path: Path) -> None:
         assert load_session(write(tmp_path, GOOD + one))
     with pytest.raises(ConfigError, match="remove one of them"):
         load_session(write(tmp_path, GOOD + mask + bundle))
+
+
+def test_observers_get_no_more_than_the_operator(tmp_path: Path) -> None:
+    for gate in ("level_observer = 3", "level_operator = 2\nlevel_observer = 2", "level_self = 0"):
+        assert load_session(write(tmp_path, f"{GOOD}[gate]\n{gate}\n")).gate.level_observer <= 3
+    for gate in ("level_observer = 4", "level_operator = 0\nlevel_observer = 1"):
+        with pytest.raises(ConfigError, match=r"gate\.level_observer.*no more than the operator"):
+            load_session(write(tmp_path, f"{GOOD}[gate]\n{gate}\n"))
