@@ -106,6 +106,10 @@ class SummaryPage(Leaving):
         self._look_at_release()
         self._tell("")
 
+    def widget(self) -> QWidget:
+        """Return what the console lays out: itself."""
+        return self
+
     def focus_first(self) -> None:
         """Put the keys on the figures: they scroll, and nothing is chosen by mistake."""
         self.figures.setFocus()

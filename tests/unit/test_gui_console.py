@@ -10,10 +10,11 @@ from tests.unit import gui_bench as bench  # first: it chooses the offscreen scr
 
 # isort: split
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.actions import ACTIONS, CONSOLE_HANDLERS, DEBOUNCE_S
+from gui.console_pages import PAGES
 from gui.console_window import ConsoleWindow
 from gui.palette import apply
 from gui.preferences import Preferences
@@ -245,3 +246,12 @@ def test_place_and_size_come_back_and_nothing_else(made: Bench, tmp_path: Path) 
     finally:
         window.shut()
         bench.drop(window)
+
+
+def test_the_real_pages_are_what_the_console_lays_out(qtbot: QtBot, tmp_path: Path) -> None:
+    for page in (
+        PAGES.setup(Preferences(tmp_path / "console.ini")), PAGES.replay(), PAGES.summary(),
+    ):  # fmt: skip
+        assert isinstance(page.widget(), QWidget)
+        page.shut()
+        bench.drop(page.widget())
