@@ -8,8 +8,9 @@ the categories, c carries::
     code = u r + v p P,  u, v not below 0
 
 u and v make the squared error of rows left out least (stacked regression: Wolpert 1992, Neural
-Networks 5:241; Breiman 1996, Machine Learning 24:49). Heads that know nothing of rows left out get
-weights near 0: such a code is level, and the renderer paints no level code.
+Networks 5:241; Breiman 1996, Machine Learning 24:49). A head that knows nothing of rows left out
+adds next to nothing, by its weight or by its temperature: such a code is level, and the renderer
+paints no level code.
 """
 
 from __future__ import annotations
