@@ -31,7 +31,7 @@ from phosphene.plan import Plan
 from phosphene.recorder.names import recordings_in
 from phosphene.run_end import end_of
 from phosphene.run_words import tell_bundle, tell_consent, tell_console, tell_outcome, unconsented
-from phosphene.seal.opening import is_sealed
+from phosphene.seal.opening import is_sealed, sealed_header
 from phosphene.seal.retention import seal_for
 from phosphene.seal.runs import audit_begin, audit_end
 from phosphene.session import Session
@@ -41,6 +41,7 @@ from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
 
 __all__ = ["RunOptions", "has_display", "run_chain", "set_aside"]
 
+_READ_THE_BUNDLE = ("acquisition", "decoder", "renderer")
 # What a run leaves in its output folder.
 _OF_A_RUN = ("recording*.mcap*", "report.*", "preview.mp4", "logs/*.log")
 
@@ -126,7 +127,16 @@ def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
         nodes.insert(3, NodeSpec("outlets", "acquisition.results"))
     if session.source.kind != "lsl-eeg":
         nodes.append(NodeSpec("bridge", "acquisition.bridge", reads_recording=True))
-    return [*map(_at_home(session), nodes), *options.tools]
+    return [*map(_at_home(session), map(_reading(session), nodes)), *options.tools]
+
+
+def _reading(session: Session) -> Callable[[NodeSpec], NodeSpec]:
+    """Return what lends a sealed decoder's own key to the nodes that read it."""
+    bundle = session.decoder.bundle
+    if bundle is None or not is_sealed(bundle):
+        return lambda spec: spec
+    own = (sealed_header(bundle).core.id,)
+    return lambda spec: replace(spec, reads=own) if spec.name in _READ_THE_BUNDLE else spec
 
 
 def _at_home(session: Session) -> Callable[[NodeSpec], NodeSpec]:

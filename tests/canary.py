@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from acquisition.sources.csa import build_csa, parse_csa
-from phosphene.seal.opening import is_sealed, open_recording
+from phosphene.seal.opening import open_recording
 
 WORD = "CANARYWREN"
 DAY, CLOCK, CLOCK_S = "19370412", "034127.918273", 13287.918273
@@ -56,7 +56,7 @@ def every_part(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of all that lies below a folder; recordings message by message."""
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         yield path.name, path.name.encode()
-        if path.suffix == ".mcap" or is_sealed(path):
+        if path.name.endswith((".mcap", ".mcap.sealed")):
             yield from _messages(path)
         yield path.name, path.read_bytes()
 

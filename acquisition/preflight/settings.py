@@ -12,6 +12,7 @@ from phosphene.bundle import Bundle
 from phosphene.doctor import Finding
 from phosphene.errors import PhospheneError
 from phosphene.live_bundle import live_bundle
+from phosphene.seal.opening import is_unlocked
 from phosphene.session import Session
 
 __all__ = ["settings_findings"]
@@ -31,6 +32,10 @@ def settings_findings(
     there : sequence of str
         Ids of the streams that are there.
     """
+    path = session.decoder.bundle
+    if path is not None and not is_unlocked(path):
+        cure = "start with its key, which is then asked about the streams, too"
+        return (Finding("hint", "the decoder is sealed: what it needs is not known here", cure),)
     try:
         bundle = live_bundle(session)
         settings = settings_of(session.acquisition, bundle).eeg

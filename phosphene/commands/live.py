@@ -80,8 +80,18 @@ def _run(arguments: argparse.Namespace) -> int:
     session = _with_out(load_session(arguments.session), arguments.out, arguments.seal)
     lsl_session = arguments.lsl_session or ("default" if session.source.source_ids else "")
     looked = (arguments.session, lsl_session or "default", arguments.wait, arguments.without)
-    if arguments.check:
-        return 0 if all([source_is_there(session), streams_are_there(*looked)]) else 1
+    bundle = session.decoder.bundle
+    # Streams are held against the decoder, too.
+    with unlocked([bundle] if bundle else [], steward_key(arguments)):
+        if arguments.check:
+            return 0 if all([source_is_there(session), streams_are_there(*looked)]) else 1
+        return _live(arguments, session, looked)
+
+
+def _live(
+    arguments: argparse.Namespace, session: Session, looked: tuple[Path, str, float, list[str]]
+) -> int:
+    lsl_session = arguments.lsl_session or ("default" if session.source.source_ids else "")
     require_source(source_findings(session))
     if told := overdue_words(session.recorder.out, datetime.now(UTC)):
         print(told)
@@ -105,9 +115,7 @@ def _run(arguments: argparse.Namespace) -> int:
         unit="volume" if session.modality == "fmri" else "epoch",
         facts=facts,
     )
-    bundle = session.decoder.bundle
-    with unlocked([bundle] if bundle else [], steward_key(arguments)):
-        outcome = run_chain(session, options)
+    outcome = run_chain(session, options)
     return 0 if outcome.status in ("success", "abort") else 1
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +23,7 @@ __all__ = [
     "KEYS_VARIABLE",
     "is_sealed",
     "is_unlocked",
+    "lent_for",
     "open_recording",
     "open_sealed",
     "sealed_header",
@@ -110,6 +111,11 @@ def is_unlocked(path: Path) -> bool:
         return not is_sealed(path) or sealed_header(path).core.id in _lent()
     except SealError:
         return False
+
+
+def lent_for(ids: Collection[str]) -> str:
+    """Return what `KEYS_VARIABLE` has to hold so that only these files can be read by it."""
+    return " ".join(f"{name}:{key}" for name, key in _lent().items() if name in ids)
 
 
 def _lent() -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from phosphene.seal.opening import KEYS_VARIABLE
+from phosphene.seal.opening import KEYS_VARIABLE, lent_for
 from phosphene.seal.passphrase import VARIABLE as PASSPHRASE_VARIABLE
 
 __all__ = ["Child", "NodeSpec"]
@@ -36,7 +36,9 @@ class NodeSpec:
     environment : mapping
         Variables added to this process's own.
     reads_recording : bool
-        Whether it reads the recording that is replayed, and gets the keys that were lent for it.
+        Whether it reads the recording that is replayed, and gets all keys that were lent.
+    reads : tuple of str
+        Ids of the sealed files that it reads otherwise, and whose own keys it gets: the decoder.
     guest : bool
         True: it is not started; who takes its place comes by itself (the console's window). Only
         when that one is gone is it started like any other.
@@ -50,6 +52,7 @@ class NodeSpec:
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     reads_recording: bool = False
+    reads: tuple[str, ...] = ()
     guest: bool = False
     machine: str = ""
 
@@ -129,9 +132,10 @@ def _inherited(spec: NodeSpec) -> dict[str, str]:
     """Return this process's variables without what opens recordings.
 
     A process that nobody else's key was given to can neither lose it nor hand it on: only what
-    reads the recording gets that recording's keys, and nothing gets the steward's passphrase.
+    reads the recording gets that recording's keys, only what reads the decoder gets the decoder's,
+    and nothing gets the steward's passphrase.
     """
-    withheld = (
-        {PASSPHRASE_VARIABLE} if spec.reads_recording else {PASSPHRASE_VARIABLE, KEYS_VARIABLE}
-    )
-    return {name: value for name, value in os.environ.items() if name not in withheld}
+    withheld = {PASSPHRASE_VARIABLE, KEYS_VARIABLE}
+    kept = {name: value for name, value in os.environ.items() if name not in withheld}
+    lent = os.environ.get(KEYS_VARIABLE, "") if spec.reads_recording else lent_for(spec.reads)
+    return kept | ({KEYS_VARIABLE: lent} if lent else {})

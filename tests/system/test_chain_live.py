@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
+from phosphene.bundle import Bundle
+from phosphene.seal.bundles import seal_bundle
 from phosphene.seal.keys import StewardKey
+from phosphene.seal.passphrase import VARIABLE
 from tests.system.chain import (
     SCANNED,
     opened,
@@ -20,6 +26,7 @@ from tests.system.chain import (
 from tests.system.conftest import TR_S, Participant
 
 VOLUMES = 24
+PHRASE = "correct horse battery"
 FAULTS = {4: "truncate", 7: "duplicate", 9: "other_series", 11: "foreign", 13: "other_matrix"}
 
 
@@ -36,17 +43,26 @@ def scanner(participant: Participant, folder: Path, *faults: str) -> subprocess.
 
 
 def live(participant: Participant, tmp_path: Path, *faults: str) -> tuple[Path, str, StewardKey]:
-    """Run a live session to the end of a simulated scan; return folder, words and its key."""
+    """Run a live session to the end of a simulated scan; return folder, words and its key.
+
+    Decoder and recording are sealed, both to that key.
+    """
     (tmp_path / "incoming").mkdir()
     session, out = tmp_path / "session.toml", tmp_path / "out"
     key, public = steward(tmp_path)
-    words = {"person": participant.person, "bundle": participant.bundle, "folder": "incoming"}
+    decoder = tmp_path / "decoder.phos.sealed"
+    seal_bundle(Bundle.load(participant.bundle), decoder, [key.public], datetime.now(UTC))
+    key.save(tmp_path / "lab.key", tmp_path / "again.pub", PHRASE, cost=2**4)
+    words = {"person": participant.person, "bundle": decoder, "folder": "incoming"}
     session.write_text(SCANNED.format(**words))
-    with running(
-        "live", session, "--consent", participant.consent, "--confirmed-by", "test", "--out", out,
-        "--seal", public, "--programme", participant.programme,
-        runtime=tmp_path / "run", log=tmp_path / "log",
-    ) as run:  # fmt: skip
+    with (
+        patch.dict(os.environ, {VARIABLE: PHRASE}),
+        running(
+            "live", session, "--consent", participant.consent, "--confirmed-by", "test",
+            "--out", out, "--seal", public, "--key", tmp_path / "lab.key",
+            "--programme", participant.programme, runtime=tmp_path / "run", log=tmp_path / "log",
+        ) as run,
+    ):  # fmt: skip
         wait_for("readiness", lambda: "all nodes are ready" in run.said(), 60)
         with scanner(participant, tmp_path / "incoming", *faults) as hardware:
             assert hardware.wait(60) == 0

@@ -79,6 +79,21 @@ def test_only_what_reads_the_recording_gets_its_keys_and_nothing_the_passphrase(
     assert child.exit_code() == 0
 
 
+def test_what_reads_the_decoder_gets_its_key_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEYS_VARIABLE, "recording:aa decoder:bb")
+    (tmp_path / "shows.py").write_text(f"import os; print(os.environ.get({KEYS_VARIABLE!r}))")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    told = []
+    for reads in ((), ("decoder",)):
+        spec = NodeSpec("x", "shows", "tool", reads=reads)
+        child = Child(spec, tmp_path / "plan", tmp_path / f"log{len(told)}")
+        assert child.wait(30.0)
+        told.append(child.last_words().strip())
+    assert told == ["None", "decoder:bb"]
+
+
 # ---- core dumps --------------------------------------------------------------------------------
 
 
