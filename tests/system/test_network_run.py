@@ -42,6 +42,8 @@ from tests.system.chain import (
 )
 from tests.system.conftest import TR_S, Participant
 
+pytestmark = pytest.mark.timing
+
 FREE_PORT = 34_000 + os.getpid() % 20_000
 MORE = """[gate]
 level_observer = 2
