@@ -16,13 +16,12 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from phosphene.manifest import Calibration, ReliabilityBin
+from phosphene.manifest import ReliabilityBin
 
 __all__ = [
     "ODDS_LIMIT",
     "calibration_error",
     "confidences",
-    "fit_confidence",
     "fit_logistic",
     "log_odds",
     "quantile_kept",
@@ -60,42 +59,6 @@ def log_odds(log_probabilities: Array, categories: int) -> Array:
 def confidences(odds: Array, slope: float, intercept: float) -> Array:
     """Confidence (n,) of log odds (n,)."""
     return np.asarray(expit(slope * odds + intercept))
-
-
-def fit_confidence(odds: Array, success: Array, groups: Array) -> Calibration:
-    """Fit slope and intercept on log odds alone, and measure how well they do on groups left out.
-
-    Parameters
-    ----------
-    odds : array (n,)
-        Log odds of held-out rows.
-    success : array of bool (n,)
-        Whether the percept named the truth.
-    groups : array of str (n,)
-        Run of each row.
-
-    Returns
-    -------
-    Calibration
-        Brier score by leave-one-group-out; beside it that of always saying the mean.
-    """
-    success = np.asarray(success, np.float64)
-    slope, intercept = _curve(odds, success)
-    held = np.empty(len(odds))
-    base = np.empty(len(odds))
-    for name in np.unique(groups):
-        test = groups == name
-        train = ~test if (~test).any() else test
-        held[test] = confidences(odds[test], *_curve(odds[train], success[train]))
-        base[test] = success[train].mean()
-    return Calibration(
-        feature="log_odds",
-        slope=slope,
-        intercept=intercept,
-        brier=float(((held - success) ** 2).mean()),
-        base_brier=float(((base - success) ** 2).mean()),
-        n=len(odds),
-    )
 
 
 def fit_logistic(
@@ -176,8 +139,3 @@ def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
     """Return the expected calibration error: mean distance of confidence and success."""
     total = sum(b.n for b in bins)
     return sum(b.n * abs(b.confidence - b.success) for b in bins) / max(total, 1)
-
-
-def _curve(odds: Array, success: Array) -> tuple[float, float]:
-    (slope,), intercept = fit_logistic(odds[:, None], success, (0,), penalty=0.0)
-    return float(slope), intercept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from phosphene.errors import InputError, check_all, problem
 
-__all__ = ["Dataset", "block_groups", "group_folds", "leave_one_group_out", "most_blocks"]
+__all__ = ["Dataset", "block_groups", "group_folds", "most_blocks"]
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
@@ -162,13 +162,6 @@ class Dataset:
             digest.update(f"{delay_s!r} {values.shape} {values.dtype.str};".encode())
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
-
-
-def leave_one_group_out(groups: Strings) -> Iterator[tuple[str, Rows, Rows]]:
-    """Yield each group's name with the rows of all others (training) and its own (test)."""
-    for name in dict.fromkeys(groups.tolist()):
-        test = groups == name
-        yield name, np.flatnonzero(~test), np.flatnonzero(test)
 
 
 def group_folds(groups: Strings, folds: int) -> list[tuple[Rows, Rows]]:

@@ -24,8 +24,6 @@ __all__ = [
     "cross_errors",
     "cross_predict",
     "fit_ridge",
-    "loo_errors",
-    "ridge_weights",
     "solve",
 ]
 
@@ -64,46 +62,6 @@ class RidgeFit:
     def alpha(self) -> float:
         """Median of the chosen penalties."""
         return float(np.median(self.alphas))
-
-
-def ridge_weights(X: Array, Y: Array, alphas: Sequence[float]) -> list[Array]:
-    """Solve ridge for centred X (n, p), Y (n, k): one array (p, k) per alpha."""
-    values, vectors = np.linalg.eigh(X.T @ X)
-    turned = vectors.T @ (X.T @ Y)
-    return [vectors @ (turned / (values[:, None] + alpha)) for alpha in alphas]
-
-
-def loo_errors(X: Array, Y: Array, alphas: Sequence[float]) -> list[float]:
-    """Mean squared leave-one-row-out error for each alpha, in closed form.
-
-    The left-out residual is (y - y_hat) / (1 - h) with h the row's leverage, the mean included.
-    Neighbouring volumes are alike, so this flatters time series; `fit_ridge` leaves groups out.
-
-    Parameters
-    ----------
-    X : array (n, p)
-        Rows, not centred.
-    Y : array (n, k)
-        Targets, not centred.
-    alphas : Sequence of float
-        Candidates.
-
-    Returns
-    -------
-    list of float
-        One per candidate.
-    """
-    n = len(X)
-    Xc, Yc = X - X.mean(0), Y - Y.mean(0)
-    U, s, _ = np.linalg.svd(Xc, full_matrices=False)
-    turned = U.T @ Yc
-    errors = []
-    for alpha in alphas:
-        shrink = s**2 / (s**2 + alpha)
-        leverage = (U**2 * shrink).sum(1) + 1.0 / n
-        residual = Yc - U @ (shrink[:, None] * turned)
-        errors.append(float(np.mean((residual / (1.0 - leverage)[:, None]) ** 2)))
-    return errors
 
 
 def fit_ridge(

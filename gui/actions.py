@@ -18,7 +18,6 @@ __all__ = [
     "CONSOLE_HANDLERS",
     "RUN_ACTIONS",
     "RUN_HANDLERS",
-    "SHARED",
     "Action",
     "ConsoleHandlers",
     "Debounce",
@@ -228,7 +227,6 @@ ACTIONS: tuple[Action, ...] = (
     ),
 )  # fmt: skip
 
-SHARED = frozenset(a.id for a in ACTIONS if a.place == "both")
 RUN_ACTIONS: tuple[Action, ...] = tuple(a for a in ACTIONS if a.place != "console")
 """What the window of a run has, in the table's order."""
 

@@ -1,18 +1,16 @@
 """One clock for the whole chain: the LSL clock, in seconds.
 
 liblsl's local clock is the machine's monotonic clock on Linux, so processes that do not speak LSL
-(gate, recorder, gui) read the same time without loading it; `lsl_offset_s` measures the difference
-where it might not hold.
+(gate, recorder, gui) read the same time without loading it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["Clock", "FakeClock", "MonotonicClock", "lsl_offset_s", "utc_now", "wall_time_s"]
+__all__ = ["Clock", "FakeClock", "MonotonicClock", "utc_now", "wall_time_s"]
 
 
 class Clock(Protocol):
@@ -63,28 +61,6 @@ class FakeClock:
     def advance(self, by_s: float) -> None:
         """Let `by_s` seconds pass."""
         self._now_s += by_s
-
-
-def lsl_offset_s(lsl_now: Callable[[], float]) -> float:
-    """Measure LSL clock minus monotonic clock.
-
-    Parameters
-    ----------
-    lsl_now : Callable
-        `pylsl.local_clock`.
-
-    Returns
-    -------
-    float
-        Offset in seconds; the least uncertain of five readings.
-    """
-    readings = []
-    for _ in range(5):
-        before = time.monotonic()
-        there = lsl_now()
-        after = time.monotonic()
-        readings.append((after - before, there - (before + after) / 2))
-    return min(readings)[1]
 
 
 def wall_time_s() -> float:

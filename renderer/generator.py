@@ -29,7 +29,6 @@ __all__ = [
     "MAX_GUIDANCE",
     "MAX_STEPS",
     "MODES",
-    "TRAINED_STEPS",
     "WEIGHTS",
     "Generator",
     "Guides",
@@ -40,7 +39,6 @@ __all__ = [
 ]
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
-TRAINED_STEPS = (1, 2, 4, 8)
 
 Array = npt.NDArray[np.float32]
 OpenGraph = Callable[[bytes], Engine]

@@ -238,11 +238,6 @@ class EegConfig(_Frozen):
         """Samples per feature sample."""
         return max(1, math.ceil(self.fs_hz / self.feature_rate_max_hz - 1e-9))
 
-    @property
-    def feature_rate_hz(self) -> float:
-        """Rate of the features in hertz."""
-        return self.fs_hz / self.decimation
-
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> EegConfig:
         """Check settings that come from a file or another process.

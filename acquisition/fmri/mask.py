@@ -11,7 +11,7 @@ from scipy import ndimage
 from phosphene.bundle import mask_sha256
 from phosphene.errors import InputError, check_all, problem
 
-__all__ = ["brain_mask", "check_masks", "mask_sha256", "roi_means"]
+__all__ = ["brain_mask", "check_masks", "mask_sha256"]
 
 Mask = npt.NDArray[np.bool_]
 FloatVolume = npt.NDArray[np.float32]
@@ -97,8 +97,3 @@ def check_masks(masks: Mapping[str, Mask], shape: tuple[int, ...]) -> None:
         elif not mask.any():
             found.append(problem(name, "an empty mask", "1 or more voxels", "Check the threshold."))
     check_all(found, InputError, "masks")
-
-
-def roi_means(data: FloatVolume, rois: Mapping[str, Mask]) -> dict[str, float]:
-    """Mean of the volume (X, Y, Z) in each region."""
-    return {name: float(data[mask].mean(dtype=np.float64)) for name, mask in rois.items()}

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from phosphene.errors import InputError, problem
 
-__all__ = ["breath_per_time", "cardiac_phase", "respiratory_phase", "retroicor"]
+__all__ = ["cardiac_phase", "respiratory_phase", "retroicor"]
 
 Array = npt.NDArray[np.float64]
 
@@ -70,30 +70,6 @@ def respiratory_phase(belt: npt.ArrayLike) -> float | None:
     below = counts[: min(int(level) + 1, _RESPIRATORY_BINS)].sum() / counts.sum()
     inwards = past[-1] >= past[-3]
     return float(np.pi * below * (1.0 if inwards else -1.0))
-
-
-def breath_per_time(troughs_s: npt.ArrayLike, depths: npt.ArrayLike, t_s: float) -> float | None:
-    """Depth of the last whole breath per second.
-
-    Parameters
-    ----------
-    troughs_s : array-like (n,)
-        Times at which a breath begins, in seconds, rising.
-    depths : array-like (n,)
-        Peak less lowest point of the breath that begins there.
-    t_s : float
-        Time in seconds; only breaths that are over count.
-
-    Returns
-    -------
-    float or None
-        None before the end of the first breath.
-    """
-    begins, depth = np.asarray(troughs_s, np.float64), np.asarray(depths, np.float64)
-    past = int(np.searchsorted(begins, t_s, side="right"))
-    if past < 2:
-        return None
-    return float(depth[past - 2] / (begins[past - 1] - begins[past - 2]))
 
 
 def retroicor(

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from acquisition.fmri.lines import N_NEIGHBOURS, interpolate, shift_columns, shift_rows
 from phosphene.errors import InputError, problem
 
-__all__ = ["resample", "shears_of", "shift_lines"]
+__all__ = ["resample", "shears_of"]
 
 FloatVolume = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
@@ -141,29 +141,6 @@ def _ratio(top: float, bottom: float) -> float:
         return top / bottom
     # Next to nothing counts as nothing; a huge slope makes another order of axes win.
     return 0.0 if abs(top) < _TINY else top / _TINY
-
-
-def shift_lines(data: FloatVolume, axis: int, amount: Matrix) -> FloatVolume:
-    """Shift every line along an axis by its own amount.
-
-    Parameters
-    ----------
-    data : array of float32 (X, Y, Z)
-        Image.
-    axis : int
-        Axis along which the lines run.
-    amount : array
-        Voxels to look ahead; broadcasts to `data`'s shape with 1 along `axis`.
-
-    Returns
-    -------
-    array of float32 (X, Y, Z)
-        ``out[i] = data[i + amount]`` along the axis.
-    """
-    image = np.require(data, np.float32, ("C", "A"))
-    out = np.empty_like(image)
-    _shift(image, axis, amount, out)
-    return out
 
 
 def _shift(image: FloatVolume, axis: int, amount: Matrix, out: FloatVolume) -> None:

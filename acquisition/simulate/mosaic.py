@@ -20,9 +20,7 @@ from acquisition.simulate.dicomfile import (
 from acquisition.simulate.series import Series, as_stored, make_series
 from acquisition.sources.csa import build_csa
 
-__all__ = ["MosaicSeries", "file_name", "make_series", "mosaic_bytes", "tile"]
-
-MosaicSeries = Series
+__all__ = ["file_name", "make_series", "mosaic_bytes", "tile"]
 
 
 def file_name(series_number: int, index: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,11 @@ from acquisition.errors import ForeignFileError, MatrixError
 from acquisition.fmri.volume import Volume, to_ras
 from acquisition.sources.identity import new_key, public_name
 from acquisition.sources.name_series import NameSeries
-from acquisition.sources.nifti_series import open_series
 from acquisition.sources.pairs import Pairs
 from acquisition.sources.sidecar import Sidecar, parse_sidecar, sidecar_in, stem_of
 from phosphene.errors import InputError, TruncatedError, problem
 
-__all__ = ["NiftiReader", "read_mask", "read_picture", "read_series"]
+__all__ = ["NiftiReader", "read_mask", "read_picture"]
 
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 _PAIR = (".hdr", ".img")
@@ -135,29 +133,6 @@ class NiftiReader:
             folder, self._folder = self._folder, None
             self._common = Sidecar() if folder is None else sidecar_in((folder / name).parent)
         return self._sidecars.get(stem_of(name), self._common)
-
-
-def read_series(path: str | Path, tr_s: float | None = None) -> Iterator[Volume]:
-    """Yield the volumes of a 3-D or 4-D file in order, one at a time in memory.
-
-    Parameters
-    ----------
-    path : str or Path
-        A ``.nii`` or ``.nii.gz`` file.
-    tr_s : float, optional
-        Repetition time in seconds, where the header is known to be wrong.
-
-    Yields
-    ------
-    Volume
-        With the index along the fourth dimension.
-
-    Raises
-    ------
-    InputError
-        If the file is not NIfTI, ends early, or has other dimensions.
-    """
-    yield from open_series(Path(path), tr_s).volumes()
 
 
 def read_mask(path: str | Path) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from phosphene.errors import ConfigError, InputError, problem
 from phosphene.metrics import top_share
 
-__all__ = ["ACCEPTED", "drawn_top_k", "judged_top_k", "strict_top_k"]
+__all__ = ["ACCEPTED", "judged_top_k", "strict_top_k"]
 
 Array = npt.NDArray[Any]
 ACCEPTED = 3
@@ -51,38 +51,6 @@ def strict_top_k(decoded: Array, true: Array, ways: int, top_k: int = 1) -> Arra
     Parameters and result as for `judged_top_k`.
     """
     return _top_k(decoded, true, ways, top_k, 1)
-
-
-def drawn_top_k(
-    decoded: Array, true: Array, ways: int, top_k: int, accepted: int, draws: int, seed: int
-) -> Array:
-    """Return the same by repeated draws, the way the publications do it.
-
-    Parameters
-    ----------
-    decoded, true, ways, top_k
-        As for `judged_top_k`.
-    accepted : int
-        3 for the rule of MinD-Video, 1 for the strict one.
-    draws : int
-        Trials for each item (100 in MinD-Video, 1000 in MinD-Vis).
-    seed : int
-        Of the draws.
-
-    Returns
-    -------
-    array (n,)
-        Share of trials that succeed; tends to the closed form.
-    """
-    _check(decoded, true, ways, top_k, accepted)
-    rng = np.random.default_rng(seed)
-    found = np.empty(len(true))
-    for i, (scores, own) in enumerate(zip(decoded, _best(true, accepted), strict=True)):
-        others = np.setdiff1d(np.arange(true.shape[1]), own)
-        best = scores[own].max()
-        drawn = np.array([rng.choice(others, ways - 1, replace=False) for _ in range(draws)])
-        found[i] = ((scores[drawn] >= best).sum(axis=1) < top_k).mean()
-    return found
 
 
 def _top_k(decoded: Array, true: Array, ways: int, top_k: int, accepted: int) -> Array:

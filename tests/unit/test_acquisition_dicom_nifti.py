@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from acquisition.errors import ForeignFileError, MatrixError
-from acquisition.sources.nifti import NiftiReader, read_mask, read_series
+from acquisition.sources.nifti import NiftiReader, read_mask
+from acquisition.sources.nifti_series import open_series
 from phosphene.errors import InputError, TruncatedError
 
 AFFINE = np.array([[-3.0, 0, 0, 30], [0, 3, 0, -20], [0, 0, 4, -10], [0, 0, 0, 1.0]])
@@ -32,18 +33,18 @@ def four_d() -> np.ndarray:
 @pytest.mark.parametrize("name", ["run.nii", "run.nii.gz"])
 def test_a_series_comes_volume_by_volume_with_axes_turned(tmp_path: Path, name: str) -> None:
     save(tmp_path / name, four_d())
-    volumes = list(read_series(tmp_path / name))
+    volumes = list(open_series(tmp_path / name).volumes())
     assert [v.index for v in volumes] == [0, 1, 2]
     assert {v.tr_s for v in volumes} == {2.5}
     for k, volume in enumerate(volumes):
         np.testing.assert_array_equal(volume.data, four_d()[::-1, :, :, k])
         np.testing.assert_allclose(volume.affine[:3, 3], [15.0, -20.0, -10.0])
-    assert next(read_series(tmp_path / name, tr_s=1.0)).tr_s == 1.0
+    assert next(open_series(tmp_path / name, tr_s=1.0).volumes()).tr_s == 1.0
 
 
 def test_milliseconds_are_understood(tmp_path: Path) -> None:
     save(tmp_path / "run.nii", four_d(), tr_s=2500.0, unit="msec")
-    assert next(read_series(tmp_path / "run.nii")).tr_s == pytest.approx(2.5)
+    assert next(open_series(tmp_path / "run.nii").volumes()).tr_s == pytest.approx(2.5)
 
 
 def test_single_files_are_counted_by_the_last_number(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_a_damaged_header_costs_only_its_own_file(tmp_path: Path, at: int, bad: 
         NiftiReader().read(bytes(raw), "v1.nii")
     (tmp_path / "x.nii").write_bytes(raw)
     with pytest.raises(InputError):
-        list(read_series(tmp_path / "x.nii"))
+        list(open_series(tmp_path / "x.nii").volumes())
 
 
 def test_other_files_are_foreign(tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_other_files_are_foreign(tmp_path: Path) -> None:
     with pytest.raises(ForeignFileError, match="NIfTI"):
         NiftiReader().read(b"\1" * 4000, "v1.nii")[0]
     with pytest.raises(InputError, match="nowhere"):
-        next(read_series(tmp_path / "nowhere.nii"))
+        next(open_series(tmp_path / "nowhere.nii").volumes())
 
 
 def test_a_mask_follows_the_volumes_axes(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_a_mask_follows_the_volumes_axes(tmp_path: Path) -> None:
 
 @pytest.mark.realdata
 def test_real_single_slice_series(realdata: Path) -> None:
-    volumes = list(read_series(realdata / "fmri" / "haxby2001" / "bold.nii.gz", tr_s=2.5))
+    volumes = list(open_series(realdata / "fmri" / "haxby2001" / "bold.nii.gz", tr_s=2.5).volumes())
     assert len(volumes) == 1452
     assert {v.data.shape for v in volumes} == {(40, 20, 1)}
     mask, _ = read_mask(realdata / "fmri" / "haxby2001" / "mask.nii.gz")

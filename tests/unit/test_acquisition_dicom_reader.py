@@ -22,7 +22,8 @@ from acquisition.errors import ForeignFileError, MatrixError, OtherSeriesError
 from acquisition.fmri.rigid import rotation
 from acquisition.fmri.volume import to_ras
 from acquisition.simulate.head import slice_times_s
-from acquisition.simulate.mosaic import MosaicSeries, make_series, mosaic_bytes, tile
+from acquisition.simulate.mosaic import make_series, mosaic_bytes, tile
+from acquisition.simulate.series import Series
 from acquisition.sources.csa import build_csa, parse_csa
 from acquisition.sources.dicom import DicomReader
 from acquisition.sources.dicom.mosaic import untile
@@ -41,7 +42,7 @@ def oblique(shape: tuple[int, int, int] = (20, 16, 9)) -> np.ndarray:
     return affine
 
 
-def series(shape: tuple[int, int, int] = (20, 16, 9), **changes: int) -> MosaicSeries:
+def series(shape: tuple[int, int, int] = (20, 16, 9), **changes: int) -> Series:
     return make_series(1, oblique(), 1.5, slice_times_s(shape[2], 1.5), **changes)
 
 

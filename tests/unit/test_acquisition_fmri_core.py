@@ -17,7 +17,8 @@ from acquisition.simulate.haemodynamics import double_gamma
 from acquisition.simulate.head import RunConfig, SyntheticHead, simulate
 from acquisition.sources.dicom import DicomReader
 from acquisition.sources.folder import read_folder
-from acquisition.sources.nifti import read_mask, read_series
+from acquisition.sources.nifti import read_mask
+from acquisition.sources.nifti_series import open_series
 from phosphene.errors import CausalityError, ConfigError, InputError
 from phosphene.stimuli import make_programme
 
@@ -244,7 +245,7 @@ def test_real_single_slice_decodes_like_offline(realdata: Path) -> None:
     mask, _ = read_mask(root / "mask.nii.gz")
     rows = [line.split() for line in (root / "attributes_literal.txt").read_text().splitlines()]
     labels, chunks = np.array([r[0] for r in rows]), np.array([int(r[1]) for r in rows])
-    volumes = list(read_series(root / "bold.nii.gz", tr_s=2.5))
+    volumes = list(open_series(root / "bold.nii.gz", tr_s=2.5).volumes())
     features, ready = [], []
     for chunk in range(12):
         core = FmriCore(FmriConfig(mask=mask))

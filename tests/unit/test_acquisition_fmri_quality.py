@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from acquisition.fmri.mask import brain_mask, check_masks, mask_sha256, otsu_threshold, roi_means
+from acquisition.fmri.mask import brain_mask, check_masks, mask_sha256, otsu_threshold
 from acquisition.fmri.quality import (
     QualityConfig,
     QualityTracker,
@@ -114,7 +114,7 @@ def test_otsu_separates_two_heaps() -> None:
     assert (heaps[:3000] > level).mean() + (heaps[3000:] < level).mean() < 0.005
 
 
-def test_mask_identity_and_region_means() -> None:
+def test_a_mask_is_known_by_its_voxels_and_where_they_lie() -> None:
     mask = np.zeros((4, 3, 2), np.bool_)
     mask[1, 1] = True
     other = mask.copy()
@@ -123,8 +123,6 @@ def test_mask_identity_and_region_means() -> None:
     assert len(name) == 64
     assert name == mask_sha256(mask.copy(), np.eye(4) + 1e-7)
     assert len({name, mask_sha256(other, np.eye(4)), mask_sha256(mask, 2 * np.eye(4))}) == 3
-    data = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
-    assert roi_means(data, {"a": mask, "b": other}) == {"a": 8.5, "b": pytest.approx(17 / 3)}
 
 
 def test_wrong_masks_are_all_named() -> None:

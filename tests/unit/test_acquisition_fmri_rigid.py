@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from acquisition.fmri.rigid import centre_of, matrix_of, params_of, rotation
-from acquisition.fmri.shear import resample, shears_of, shift_lines
+from acquisition.fmri.shear import _shift, resample, shears_of
 from phosphene.errors import InputError
 
 SHAPE = (24, 26, 20)
@@ -97,7 +97,8 @@ def test_whole_voxels_move_without_loss_and_the_edge_is_repeated() -> None:
 def test_eighth_order_polynomials_are_shifted_exactly() -> None:
     x = np.linspace(-1, 1, 24)
     line = np.broadcast_to((x**8 - x**3)[:, None, None], SHAPE).astype(np.float32)
-    shifted = shift_lines(line, 0, np.full((1, 1, 1), 0.37))
+    shifted = np.empty(SHAPE, np.float32)
+    _shift(np.ascontiguousarray(line), 0, np.full((1, 1, 1), 0.37), shifted)
     there = x + 0.37 * (x[1] - x[0])
     np.testing.assert_allclose(shifted[4:-5, 0, 0], (there**8 - there**3)[4:-5], atol=1e-5)
 

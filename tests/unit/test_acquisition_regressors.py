@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from acquisition.fmri.hrf import HRFS
-from acquisition.fmri.physio import breath_per_time, cardiac_phase, respiratory_phase, retroicor
+from acquisition.fmri.physio import cardiac_phase, respiratory_phase, retroicor
 from acquisition.fmri.regressors import DesignConfig, Regressors, Stimulus
 from phosphene.errors import ConfigError
 
@@ -119,8 +119,6 @@ def test_breathing_follows_the_histogram_of_the_past() -> None:
     assert outwards is not None
     assert inwards > 0 > outwards
     assert respiratory_phase(np.ones(50)) is None
-    assert breath_per_time([0.0, 4.0, 8.0], [2.0, 3.0, 9.0], 9.0) == pytest.approx(0.75)
-    assert breath_per_time([0.0, 4.0], [2.0, 3.0], 3.0) is None
 
 
 def test_retroicor_takes_out_what_follows_the_heart() -> None:

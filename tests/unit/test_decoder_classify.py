@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
-from decoder.calibrate import confidences, fit_confidence, log_odds
+from decoder.calibrate import log_odds
 from decoder.classify import fit_lda, fit_temperature, lda_scores
 from decoder.linear import Space
 from phosphene.errors import ConfigError, InputError
@@ -74,37 +74,6 @@ def test_what_cannot_be_fitted_is_refused() -> None:
     own_run = np.array(["face", "face", "house", "cat"])[[int(g) for g in groups]]
     with pytest.raises(InputError, match="one run only"):
         fit_lda(Space.of(X), own_run, ("face", "house", "cat"), groups, folds=2)
-
-
-def test_confidence_is_the_share_of_successes() -> None:
-    rng = np.random.default_rng(0)
-    logp = log_softmax(rng.normal(size=(4000, 3)) * 2, axis=1)
-    odds = log_odds(logp, 3)
-    success = rng.random(4000) < confidences(odds, 0.7, -0.4)
-    groups = np.repeat([str(g) for g in range(8)], 500)
-    fitted = fit_confidence(odds, success, groups)
-    assert fitted.slope == pytest.approx(0.7, abs=0.1)
-    assert fitted.intercept == pytest.approx(-0.4, abs=0.1)
-    said = confidences(odds, fitted.slope, fitted.intercept)
-    for low in np.arange(0.4, 0.9, 0.1):
-        chosen = (said >= low) & (said < low + 0.1)
-        assert chosen.sum() > 100
-        assert success[chosen].mean() == pytest.approx(said[chosen].mean(), abs=0.06)
-    assert fitted.brier < fitted.base_brier
-
-
-def test_confidence_of_a_blind_decoder_is_flat() -> None:
-    rng = np.random.default_rng(1)
-    odds = rng.normal(size=2000)
-    fitted = fit_confidence(odds, rng.random(2000) < 0.25, np.repeat(["a", "b"], 1000))
-    assert abs(fitted.slope) < 0.15
-    assert fitted.brier == pytest.approx(fitted.base_brier, abs=0.002)
-
-
-def test_all_right_stays_finite() -> None:
-    odds = np.linspace(-1, 3, 50)
-    fitted = fit_confidence(odds, np.ones(50, bool), np.repeat(["a", "b"], 25))
-    assert 0.9 < confidences(odds, fitted.slope, fitted.intercept).min() < 1.0
 
 
 def test_rest_is_no_category() -> None:

@@ -12,8 +12,6 @@ from decoder.ridge import (
     cross_errors,
     cross_predict,
     fit_ridge,
-    loo_errors,
-    ridge_weights,
 )
 from phosphene.errors import ConfigError, InputError
 
@@ -34,30 +32,6 @@ def test_equals_the_normal_equations(n: int, p: int) -> None:
     W = np.linalg.solve(Z.T @ Z + 0.5 * p * np.eye(p), Z.T @ (Y - Y.mean(0)))
     np.testing.assert_allclose(fitted.map(X), Z @ W + Y.mean(0), atol=1e-8)
     assert fitted.alpha == 0.5 * p
-
-
-def test_leave_one_out_in_closed_form_is_leaving_one_out() -> None:
-    X, Y, _ = make(20, 5)
-    alpha = 2.0
-    errors = []
-    for i in range(len(X)):
-        kept = np.arange(len(X)) != i
-        mean, level = X[kept].mean(0), Y[kept].mean(0)
-        W = ridge_weights(X[kept] - mean, Y[kept] - level, [alpha])[0]
-        errors.append((Y[i] - (X[i] - mean) @ W - level) ** 2)
-    # The penalty acts on weights of data centred with all rows, as in the closed form.
-    assert loo_errors(X, Y, [alpha])[0] == pytest.approx(np.mean(errors), rel=0.02)
-
-
-def test_leave_one_out_without_penalty_is_exact() -> None:
-    X, Y, _ = make(15, 3)
-    errors = []
-    for i in range(len(X)):
-        kept = np.arange(len(X)) != i
-        A = np.c_[X[kept], np.ones(len(X) - 1)]
-        W = np.linalg.lstsq(A, Y[kept], rcond=None)[0]
-        errors.append((Y[i] - np.r_[X[i], 1.0] @ W) ** 2)
-    assert loo_errors(X, Y, [1e-9])[0] == pytest.approx(np.mean(errors), rel=1e-6)
 
 
 def test_noise_is_shrunk_and_signal_is_not() -> None:
