@@ -6,12 +6,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint deploy/constraints.txt
 DEMO_OPTIONS ?= --seconds 60 --out out/demo
 DATA ?= ../shared/data
+# Tests keep a picture of each page and window there.
+export PHOSPHENE_SCREENSHOTS ?= $(CURDIR)/out/screenshots
 
-.PHONY: demo test unit system lint format evaluate evaluate-chain evaluate-eeg evaluate-reconstruction bench-fmri bench-eeg bench-decoder bench-render bench-stream bench-gui bench-gpu doctor clean libraries help
+.PHONY: demo test unit system lint format evaluate evaluate-chain evaluate-eeg evaluate-reconstruction bench-fmri bench-eeg bench-decoder bench-render bench-stream bench-gui bench-gpu doctor clean libraries display help
 
 help:
 	@echo "make demo      set up and run the chain on a synthetic participant"
-	@echo "make test      set up and run all tests (unit, then system)"
+	@echo "make test      set up and run all tests (unit, then system); pictures of all pages: out/screenshots"
 	@echo "make lint      ruff, mypy --strict, import law, spelling"
 	@echo "make evaluate  all three pages of accuracy on the real recordings in DATA:"
 	@echo "make evaluate-chain  replay them; write docs/evaluation.md"
@@ -28,6 +30,10 @@ help:
 
 libraries:
 	@$(PYTHON) deploy/system_libraries.py
+
+# A virtual display, on which tests look at the windows.
+display:
+	@$(PYTHON) deploy/system_libraries.py --display
 
 $(VENV)/bin/python:
 	@echo "== making the virtual environment $(VENV)"
@@ -57,7 +63,7 @@ demo: libraries $(VENV)/.runtime
 	@echo "== phosphene demo $(DEMO_OPTIONS)"
 	@$(BIN)/phosphene demo $(DEMO_OPTIONS)
 
-test: libraries $(VENV)/.develop unit system
+test: display $(VENV)/.develop unit system
 
 unit: $(VENV)/.develop
 	@echo "== unit tests"

@@ -1,6 +1,6 @@
 """Tell which system libraries the window needs and lacks; as root on Debian, install them.
 
-Runs before anything is installed, so it uses the standard library only.
+With ``--display`` also those of a virtual X display, on which tests look at the windows. Runs before anything is installed, so it uses the standard library only.
 """
 
 from __future__ import annotations
@@ -21,14 +21,26 @@ LIBRARIES = {
 }
 
 
-def missing() -> list[str]:
+DISPLAY_LIBRARIES = {
+    "xcb-cursor": "libxcb-cursor0",
+    "xcb-icccm": "libxcb-icccm4",
+    "xcb-image": "libxcb-image0",
+    "xcb-keysyms": "libxcb-keysyms1",
+    "xcb-render-util": "libxcb-render-util0",
+    "xkbcommon-x11": "libxkbcommon-x11-0",
+}
+
+
+def missing(*, display: bool = False) -> list[str]:
     """Return the Debian packages of the libraries that are absent."""
-    return [p for name, p in LIBRARIES.items() if ctypes.util.find_library(name) is None]
+    wanted = LIBRARIES | (DISPLAY_LIBRARIES if display else {})
+    found = [p for name, p in wanted.items() if ctypes.util.find_library(name) is None]
+    return [*found, "xvfb"] if display and shutil.which("Xvfb") is None else found
 
 
 def main() -> int:
     """Install what is missing where that is possible, otherwise say what to install."""
-    packages = missing()
+    packages = missing(display="--display" in sys.argv[1:])
     if not packages:
         return 0
     line = "apt-get install -y " + " ".join(packages)
