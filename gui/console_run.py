@@ -42,6 +42,14 @@ def value_of(arguments: Sequence[str], option: str) -> str | None:
     return None
 
 
+def _pipe_with(secret: str) -> int:
+    """Return the end of a pipe from which a line can be read once."""
+    inlet, outlet = os.pipe()
+    with os.fdopen(outlet, "wb") as pipe:
+        pipe.write(secret.encode() + b"\n")
+    return inlet
+
+
 class RunProcess:
     """A started run.
 
@@ -51,29 +59,40 @@ class RunProcess:
         Command line of ``phosphene``: ``live``, ``replay`` or ``demo`` and what follows.
     command : sequence of str
         What the interpreter runs with them.
+    secret : str or None
+        Passphrase of the key that the arguments name. It goes through a pipe and is in neither the
+        command line nor the environment, where others could read it.
     """
 
-    def __init__(self, arguments: Sequence[str], command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        command: Sequence[str] = COMMAND,
+        secret: str | None = None,
+    ) -> None:
         self.mode = mode_of(arguments)
         self._words = os.memfd_create("phosphene-run", os.MFD_CLOEXEC)
         self._inlet, outlet = os.pipe()
         self._closed = False
         os.set_blocking(self._inlet, False)
         self._told = b""
+        lent = [] if secret is None else [_pipe_with(secret)]
+        given = [word for fd in lent for word in ("--passphrase-fd", str(fd))]
         try:
             self._process = subprocess.Popen(
-                [sys.executable, *command, *arguments, "--console-fd", str(outlet)],
+                [sys.executable, *command, *arguments, *given, "--console-fd", str(outlet)],
                 stdin=subprocess.DEVNULL,
                 stdout=self._words,
                 stderr=subprocess.STDOUT,
-                pass_fds=(outlet,),
+                pass_fds=(outlet, *lent),
                 start_new_session=True,
             )
         except OSError:
             self.close()
             raise
         finally:
-            os.close(outlet)
+            for descriptor in (outlet, *lent):
+                os.close(descriptor)
 
     @property
     def pid(self) -> int:

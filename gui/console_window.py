@@ -53,7 +53,7 @@ class ConsoleWindow(QMainWindow):
         participant_screen: str | None,
         gone: Callable[[int], None],
         pages: Pages = PAGES,
-        start: Callable[[Sequence[str]], RunProcess] = RunProcess,
+        start: Callable[..., RunProcess] = RunProcess,
     ) -> None:
         super().__init__()
         self._preferences, self._screen = preferences, participant_screen
@@ -156,20 +156,22 @@ class ConsoleWindow(QMainWindow):
 
     # ---- a run ---------------------------------------------------------------------------------
 
-    def begin(self, arguments: Sequence[str]) -> None:
+    def begin(self, arguments: Sequence[str], secret: str | None = None) -> None:
         """Start a run: the set-up page has everything it needs.
 
         Parameters
         ----------
         arguments : sequence of str
             Command line of ``phosphene``.
+        secret : str or None
+            Passphrase of the key that they name.
         """
         if self._run is not None:
             return
         given = [str(word) for word in arguments]
         self._run_screen = value_of(given, SCREEN_OPTION) or self._screen
         self._began, self._out = False, None
-        self._run = self._begin(given)
+        self._run = self._begin(given) if secret is None else self._begin(given, secret=secret)
         self.wait_page.tell_start()
         self._show(self.wait_page)
         self.wait_page.words.setFocus()

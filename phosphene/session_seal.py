@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from phosphene.consent import Consent, Scope
 from phosphene.doctor import Finding
 from phosphene.errors import ConfigError
-from phosphene.seal.keys import fingerprint, load_public
-from phosphene.seal.opening import is_sealed
+from phosphene.seal.keys import fingerprint, load_public, public_part
+from phosphene.seal.opening import is_sealed, sealed_header
 from phosphene.session import Session
 
-__all__ = ["pictures_lie_open", "require_seal", "seal_findings"]
+__all__ = ["key_finding", "pictures_lie_open", "require_seal", "seal_findings"]
 
 MAKE = "phosphene keys new lab --out keys"
 NAME = "phosphene live SESSION.toml --seal keys/lab.pub"
@@ -89,6 +91,44 @@ def _of_bundle(session: Session) -> tuple[Finding, ...]:
     text = "the decoder lies open: whoever reads this user's files can read it"
     cure = f"phosphene bundle seal {path} --to keys/lab.pub, erase the open one, start with --key"
     return (Finding("warning", text, cure),)
+
+
+def key_finding(bundle: Path, key: Path | None, *, typed: bool) -> Finding | None:
+    """Look whether a sealed decoder can be opened; nothing of it is opened for that.
+
+    Parameters
+    ----------
+    bundle : Path
+        Of the session.
+    key : Path or None
+        Private key that was named for it.
+    typed : bool
+        Whether there is a passphrase; whether it is the right one shows at the start.
+
+    Returns
+    -------
+    Finding or None
+        None where the decoder is not sealed.
+
+    Raises
+    ------
+    SealError
+        If header or key is damaged.
+    """
+    if not bundle.exists() or not is_sealed(bundle):
+        return None
+    wanted = sealed_header(bundle).fingerprints
+    if key is None:
+        names = ", ".join(name[:9] for name in wanted)
+        return Finding("error", f"the decoder is sealed to {names}", "name its private key")
+    own = fingerprint(public_part(key))
+    if own not in wanted:
+        text = f"the key {own[:9]} does not open the decoder"
+        return Finding("error", text, "name the private key that it is sealed to")
+    if not typed:
+        return Finding("error", f"the passphrase of the key {own[:9]} is missing", "type it")
+    text = f"sealed; the run opens it by the key {own[:9]} and looks then whose it is"
+    return Finding("ok", text)
 
 
 def require_seal(session: Session, consent: Consent | None, mode: str) -> None:

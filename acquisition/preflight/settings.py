@@ -34,7 +34,7 @@ def settings_findings(
     """
     path = session.decoder.bundle
     if path is not None and not is_unlocked(path):
-        cure = "start with its key, which is then asked about the streams, too"
+        cure = "the run looks at the streams with its key, before it starts"
         return (Finding("hint", "the decoder is sealed: what it needs is not known here", cure),)
     try:
         bundle = live_bundle(session)

@@ -75,6 +75,8 @@ def bundle(at: Subject, probes: Probes) -> Found | None:
             tr("none: quality control only, nothing is decoded"),
             tr("set decoder.bundle, or calibrate"),
         )
+    if sealed := probes.locked(at):
+        return worst([sealed])
     found = probes.bundle(at)
     if found is None:
         return "error", tr("{file}: there is none", file=at.bundle), tr("choose another one")

@@ -25,6 +25,7 @@ from gui.setup.consent_view import ConsentView
 from gui.setup.draft import Draft
 from gui.setup.files import FileLine
 from gui.setup.form import Form
+from gui.setup.key_line import KeyLine
 from gui.setup.last_run import HIDDEN, Difference, remember
 from gui.setup.looks import BAD, KeyButton, WaitingChoice
 from gui.setup.preflight import holds
@@ -64,8 +65,8 @@ class SetupPage(QWidget):
         Folder of what the last runs were begun with; None takes this user's.
     """
 
-    begin = Signal(object)
-    """Command line of the run to start, a list of str."""
+    begin = Signal(object, object)
+    """Command line of the run to start, a list of str; passphrase of its key, or None."""
     state_changed = Signal(str)
     """``IDLE`` or ``CHECKED``."""
 
@@ -126,6 +127,8 @@ class SetupPage(QWidget):
         self.changes.setAccessibleName(tr("What differs from the last run of this file"))
         self.checks, self.screen_choice = Checklist(), ScreenChoice()
         self.screen_choice.changed.connect(self._changed)
+        self.key_line = KeyLine()
+        self.key_line.changed.connect(self._changed)
         self.word, self.message = QLabel(""), QLabel("")
         self.word.setFixedWidth(WORD_PX)
         self.message.setWordWrap(True)
@@ -159,6 +162,7 @@ class SetupPage(QWidget):
             self.tabs.addTab(widget, words)
         side = QVBoxLayout()
         side.addWidget(self.checks, 1)
+        side.addWidget(self.key_line)
         side.addWidget(self.screen_choice)
         line = QHBoxLayout()
         line.addWidget(self.word)
@@ -215,7 +219,7 @@ class SetupPage(QWidget):
         self._number += 1
         self._set_state("IDLE")
         self.consent.forget()
-        self.begin.emit(arguments)
+        self.begin.emit(arguments, self.key_line.take())
 
     def shut(self) -> None:
         """End what runs behind the page."""
@@ -274,13 +278,15 @@ class SetupPage(QWidget):
         choice = self.screen_choice
         return Around(
             self.lsl.text().strip() or "default", choice.wanted, choice.screens(),
-            choice.operator, choice.card_seen, self._confirmation,
+            choice.operator, choice.card_seen, self._confirmation, self.key_line.path,
+            self.key_line.typed,
         )  # fmt: skip
 
     def _changed(self) -> None:
         """Look anew: a setting, a screen or a confirmation is another one."""
         if not self._ready:
             return
+        self.key_line.want(self.study.bundle_is_sealed)
         subject = self.study.subject(self._around())
         self.consent.take(subject)
         subject = replace(subject, confirmation=self._confirmation)

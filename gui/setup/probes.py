@@ -26,7 +26,7 @@ from phosphene.seal.present import times_of
 from phosphene.session_check import source_findings
 from phosphene.session_gate import StopSettings
 from phosphene.session_look import renderer_findings
-from phosphene.session_seal import seal_findings
+from phosphene.session_seal import key_finding, seal_findings
 from phosphene.stop.sources import Source, open_sources
 
 __all__ = ["World", "free_bytes", "synchronised", "why_not_readable", "why_not_writable"]
@@ -106,6 +106,7 @@ class World:
             clock_trouble=_clock_trouble,
             synchronised=synchronised,
             presses=self._count_presses,
+            locked=_locked,
             seal=seal_findings,
             swap=swap_finding,
             filter=filter_finding,
@@ -161,6 +162,12 @@ def _consent(subject: Subject) -> Consent | None:
     if subject.session is not None:
         require_consent(consent, subject.session, subject.mode)
     return consent
+
+
+def _locked(subject: Subject) -> Finding | None:
+    if subject.bundle is None or subject.mode == "pilot":
+        return None
+    return key_finding(subject.bundle, subject.key, typed=subject.typed)
 
 
 def _clock_trouble(at: datetime) -> str:

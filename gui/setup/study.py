@@ -13,6 +13,7 @@ from gui.setup.modes import PilotChoice, ReplayChoice, live_arguments
 from gui.setup.subject import Mode, Subject
 from phosphene.consent.confirm import Confirmation
 from phosphene.errors import PhospheneError
+from phosphene.seal.opening import is_sealed
 from phosphene.session import Session, anchored
 
 __all__ = ["NEW_STUDY", "Around", "Study"]
@@ -38,6 +39,8 @@ class Around:
     operator: str = ""
     card_seen: str = ""
     confirmation: Confirmation | None = None
+    key: Path | None = None
+    typed: bool = False
 
 
 @dataclass
@@ -69,6 +72,12 @@ class Study:
     def folder(self) -> Path:
         """What relative paths of the session file count from."""
         return Path.cwd() if self.live.path is None else self.live.path.resolve().parent
+
+    @property
+    def bundle_is_sealed(self) -> bool:
+        """Whether the decoder can only be read with a key; a pilot calibrates its own."""
+        path = self.subject(Around()).bundle if self.mode != "pilot" else None
+        return path is not None and is_sealed(path)
 
     def session(self) -> Session | None:
         """Return the live session with absolute paths; None as long as settings are wrong."""
@@ -120,6 +129,8 @@ class Study:
         else:
             choice = self.chosen.check().model
             found = [] if choice is None else list(choice.arguments)
+        if self.bundle_is_sealed and around.key is not None:
+            found += ["--key", str(around.key)]
         return found + (["--participant-screen", around.screen] if around.screen else [])
 
     def changes(self, state: Path) -> tuple[str, tuple[Difference, ...]]:

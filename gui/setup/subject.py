@@ -69,6 +69,10 @@ class Subject:
         Name of the screen of which somebody said that its test card is seen.
     confirmation : Confirmation or None
         That the consent was confirmed in words.
+    key : Path or None
+        Private key of a sealed decoder.
+    typed : bool
+        Whether its passphrase was typed; the passphrase itself stays in its line.
     """
 
     mode: Mode
@@ -87,6 +91,8 @@ class Subject:
     operator: str = ""
     card_seen: str = ""
     confirmation: Confirmation | None = None
+    key: Path | None = None
+    typed: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,8 @@ class Probes:
         Whether the clock follows a time server; None where nobody knows.
     presses : Callable
         How often the participant's stop was pressed since the page was opened.
+    locked : Callable
+        Whether key and passphrase are there for a sealed decoder; None where it is not sealed.
     seal : Callable
         Findings of what a session with this consent leaves on the disk.
     swap : Callable
@@ -142,6 +150,7 @@ class Probes:
     clock_trouble: Callable[[datetime], str]
     synchronised: Callable[[], bool | None]
     presses: Callable[[StopSettings], int]
+    locked: Callable[[Subject], Finding | None]
     seal: Callable[[Session, Consent | None], Sequence[Finding]]
     swap: Callable[[], Finding]
     filter: Callable[[FilterSettings | None], Finding]

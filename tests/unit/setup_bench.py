@@ -73,6 +73,7 @@ class Looks:
             "clock_trouble": lambda now: "",
             "synchronised": lambda: True,
             "presses": lambda settings: 1,
+            "locked": lambda subject: None,
             "seal": lambda session, consent: (),
             "swap": lambda: Finding("ok", "no swap"),
             "filter": lambda settings: Finding("hint", "none"),

@@ -47,6 +47,24 @@ def test_it_tells_where_the_plan_lies_and_what_it_says(run: RunProcess) -> None:
     assert run.exit_code() is None
 
 
+SPILLS = """
+import sys
+from phosphene.seal.passphrase import passphrase
+told = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+got = passphrase("x.key", int(told["--passphrase-fd"]))
+print(got[::-1])
+for name in ("cmdline", "environ"):
+    print(got.encode() in open(f"/proc/self/{name}", "rb").read())
+"""
+
+
+def test_a_passphrase_goes_through_a_pipe_and_stands_nowhere_else() -> None:
+    made = RunProcess(("--speed", "1"), ("-c", SPILLS), secret="correct hörse")
+    wait(lambda: made.exit_code() is not None)
+    assert made.words() == "esröh tcerroc\nFalse\nFalse"
+    made.end()
+
+
 def test_its_words_are_on_no_disk(run: RunProcess) -> None:
     wait(run.words)
     target = Path(f"/proc/{run.pid}/fd/1").readlink()

@@ -11,10 +11,12 @@ import pytest
 from phosphene.consent import Consent, Scope
 from phosphene.errors import ConfigError, SealError
 from phosphene.run import RunOptions, run_chain
+from phosphene.seal.bundles import seal_bundle
 from phosphene.seal.header import MAGIC
 from phosphene.seal.keys import StewardKey
 from phosphene.session import Session
-from phosphene.session_seal import pictures_lie_open, require_seal, seal_findings
+from phosphene.session_seal import key_finding, pictures_lie_open, require_seal, seal_findings
+from tests.unit.test_phosphene_bundle_store import here
 
 EXPIRES = datetime.now(UTC) + timedelta(days=1)
 
@@ -90,6 +92,29 @@ def test_a_key_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "lab.pub").write_text("no key")
     with pytest.raises(SealError, match="not a PEM file"):
         require_seal(session(tmp_path, seal=[tmp_path / "lab.pub"]), PICTURES, "live")
+
+
+def test_a_sealed_decoder_needs_its_own_key_and_a_passphrase(tmp_path: Path) -> None:
+    own, other = StewardKey.new(), StewardKey.new()
+    for name, key in (("own", own), ("other", other)):
+        key.save(tmp_path / f"{name}.key", tmp_path / f"{name}.pub", "correct horse", cost=2**4)
+    sealed = tmp_path / "p01.phos.sealed"
+    seal_bundle(here(), sealed, [own.public], datetime.now(UTC))
+
+    def found(key: str, *, typed: bool = True) -> str:
+        told = key_finding(sealed, tmp_path / key if key else None, typed=typed)
+        assert told is not None
+        return f"{told.level}: {told.text}"
+
+    assert found("").startswith("error: the decoder is sealed to ")
+    assert found("other.key").endswith("does not open the decoder")
+    assert found("own.key", typed=False).endswith("is missing")
+    assert found("own.key").startswith("ok: sealed; the run opens it by the key ")
+    with pytest.raises(SealError):
+        found("gone.key")
+    here().write(tmp_path / "p01")
+    assert key_finding(tmp_path / "p01", None, typed=False) is None
+    assert key_finding(tmp_path / "nothing", None, typed=False) is None
 
 
 def test_an_open_decoder_is_a_warning_and_a_sealed_one_none(tmp_path: Path, public: Path) -> None:

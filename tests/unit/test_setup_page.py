@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,13 @@ from gui.palette import apply
 from gui.setup import consent_view
 from gui.setup.editors import BoxEditor, ChoiceEditor, LineEditor
 from gui.setup.page import SetupPage
+from gui.setup.probes import World
 from gui.setup.rows import RowsEditor
+from phosphene.seal.bundles import seal_bundle
+from phosphene.seal.keys import StewardKey
+from tests.unit.test_phosphene_bundle_store import here
+
+PHRASE = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +63,7 @@ def test_nothing_begins_before_the_words_are_confirmed(
     assert not page.checked()
     assert not page.button.isEnabled()
     begun: list[list[str]] = []
-    page.begin.connect(begun.append)
+    page.begin.connect(lambda words, _secret: begun.append(words))
     page.start()
     assert begun == [], "nor by its key"
     assert "guesses" in page.consent.words.toPlainText()
@@ -131,6 +138,48 @@ def test_words_that_nobody_could_read_are_not_offered(
     assert page.consent.confirmation.language == "en", "what was read, not what was meant"
 
 
+def test_a_sealed_decoder_asks_for_its_key_and_hands_the_passphrase_over_once(
+    make: Make, qtbot: QtBot, tmp_path: Path
+) -> None:
+    key = StewardKey.new()
+    key.save(tmp_path / "own.key", tmp_path / "own.pub", PHRASE, cost=2**4)
+    StewardKey.new().save(tmp_path / "other.key", tmp_path / "other.pub", PHRASE, cost=2**4)
+    sealed = tmp_path / "p01.phos.sealed"
+    seal_bundle(here(), sealed, [key.public], datetime.now(UTC))
+    page = make(locked=World().probes().locked)
+    page.open_path(study_in(tmp_path))
+    assert not page.key_line.isVisible(), "an open decoder needs no key"
+    page.forms["live"].change(("decoder", "bundle"), str(sealed))
+    page.save_file()
+    assert page.key_line.isVisible()
+    confirm(page)
+
+    def says(words: str) -> None:
+        qtbot.waitUntil(lambda: words in page.checks.text(), timeout=5000)
+        assert not page.checked()
+
+    says("the decoder is sealed to")
+    page.key_line.key.line.setText(str(tmp_path / "other.key"))
+    says("does not open the decoder")
+    page.key_line.key.line.setText(str(tmp_path / "own.key"))
+    says("the passphrase of the key")
+    page.key_line.passphrase.setText(PHRASE)
+    until(qtbot, page, "CHECKED")
+    shot(page, "setup-sealed-decoder")
+    begun: list[tuple[list[str], str | None]] = []
+    page.begin.connect(lambda words, secret: begun.append((words, secret)))
+    page.start()
+    ((words, secret),) = begun
+    assert words[words.index("--key") + 1] == str(tmp_path / "own.key")
+    assert secret == PHRASE
+    assert PHRASE not in " ".join(words)
+    assert page.key_line.passphrase.text() == "", "it is typed anew for each start"
+    kept = [f for f in tmp_path.rglob("*") if f.is_file() and PHRASE.encode() in f.read_bytes()]
+    assert kept == []
+    page.forms["live"].change(("decoder", "bundle"), "")
+    assert not page.key_line.isVisible()
+
+
 def test_a_pilot_is_started_by_keyboard_alone(make: Make, qtbot: QtBot) -> None:
     page = make()
     page.activateWindow()
@@ -140,7 +189,7 @@ def test_a_pilot_is_started_by_keyboard_alone(make: Make, qtbot: QtBot) -> None:
     qtbot.keyClick(page.mode, Qt.Key.Key_Down)
     until(qtbot, page, "CHECKED")
     begun: list[list[str]] = []
-    page.begin.connect(begun.append)
+    page.begin.connect(lambda words, _secret: begun.append(words))
     for _ in range(60):
         focus = QApplication.focusWidget()
         if focus is page.button:
@@ -225,7 +274,7 @@ def test_what_another_program_has_changed_does_not_begin(
     until(qtbot, page, "CHECKED")
     file.write_text(file.read_text().replace("p01", "p02"))
     begun: list[object] = []
-    page.begin.connect(begun.append)
+    page.begin.connect(lambda words, _secret: begun.append(words))
     page.start()
     assert begun == []
     assert "another program" in page.message.text()
