@@ -47,15 +47,19 @@ class BrainPanel(QWidget):
 
     def show_brain(self, message: Message | None, regions: Message | None) -> None:
         """Show the newest map and the regions; drawn only while it can be seen."""
-        if regions is not None and (self._grid is None or self._grid.message is not regions):
+        if regions is None and self._grid is not None:
+            self._grid = None
+            self._tell_regions()
+        elif regions is not None and (self._grid is None or self._grid.message is not regions):
             self._grid = RegionGrid(regions)
-            self._tell_regions(self._grid)
+            self._tell_regions()
         if self.isVisible():
             self.slices.show_map(message, self._grid, str(self.where.currentData()))
 
-    def _tell_regions(self, grid: RegionGrid) -> None:
-        self.legend.setText(legend_html(list(grid.names), "■&nbsp;") + figures_html(f" {grid.how}"))
+    def _tell_regions(self) -> None:
+        names, how = ((), "") if self._grid is None else (self._grid.names, self._grid.how)
+        self.legend.setText(legend_html(list(names), "■&nbsp;") + figures_html(f" {how}"))
         while self.where.count() > 2:
             self.where.removeItem(2)
-        for name in grid.names:
+        for name in names:
             self.where.addItem(name, name)

@@ -92,7 +92,9 @@ class Plots(QWidget):
 
     def show_map(self, message: Message | None, regions: Message | None = None) -> None:
         """Take the newest map of where the brain follows the conditions, with the regions."""
-        if regions is not None and (self._grid is None or self._grid.message is not regions):
+        if regions is None:
+            self._grid = None
+        elif self._grid is None or self._grid.message is not regions:
             self._grid = RegionGrid(regions)
         self._map = message
         if self.isVisible():

@@ -90,7 +90,7 @@ class SlicePanel(QWidget):
         Parameters
         ----------
         message : Message or None
-            The newest map; None before the first.
+            The newest map; None before the first, or where the operator may not know one.
         regions : RegionGrid or None
             Where the regions lie.
         at : str
@@ -98,9 +98,12 @@ class SlicePanel(QWidget):
         """
         wanted = (message, regions, at)
         same = all(a is b for a, b in zip(wanted[:2], self._shown[:2], strict=True))
-        if (message is None and regions is None) or (same and at == self._shown[2]):
+        if same and at == self._shown[2]:
             return
         self._shown = wanted
+        if message is None and regions is None:
+            self._forget()
+            return
         found = cut(message, regions, at)
         height, width = found.picture.shape[:2]
         self.box.setRange(xRange=(0, width), yRange=(0, height), padding=0)
@@ -128,6 +131,14 @@ class SlicePanel(QWidget):
             )
         )
         self._name()
+
+    def _forget(self) -> None:
+        self.item.clear()
+        self._contrast = ""
+        self._stack.setCurrentWidget(self.hint)
+        self.heading.setText(tr("Map, t"))
+        self.figures.setText("")
+        self.setToolTip("")
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (name given by Qt)
         """Give the name of the contrast what the figures leave."""

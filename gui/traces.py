@@ -196,6 +196,7 @@ class Signal(Trace):
         """Draw the curves and the conditions."""
         curves = list(plotted.regions.values())
         if not self.show_curves(curves):
+            self.set_figures("")
             return
         low, high = _reach(curves, span)
         margin = 0.08 * (high - low) or 1.0
@@ -237,6 +238,8 @@ class Confidence(Trace):
     def update_from(self, plotted: Plotted, span: Span) -> None:
         """Draw confidence."""
         if not self.show_curves([plotted.confidence]):
+            self._last = "–"
+            self.set_figures("")
             return
         self.set_range(span, (0.0, 1.08))
         values = plotted.confidence[1]

@@ -177,6 +177,8 @@ class EegPanel(QWidget):
             return None if data is None else (data, page, board.states())
 
         if (found := self._model.eeg(read)) is None:
+            if self._model.eeg(lambda board: board.header) is None:
+                self._forget()
             return
         data, page, states = found
         self._prefer_good(states, data.stop_s)
@@ -185,6 +187,14 @@ class EegPanel(QWidget):
             self._follow(view.usual_swing_uv(data))
         view.show_traces(data, page, states, self._chosen)
         self._tell(page, states)
+
+    def _forget(self) -> None:
+        """Take away what was drawn of the signal: the model has forgotten it."""
+        self.view.forget()
+        self.spectrum.forget()
+        self.average.forget()
+        self.quality.setText("")
+        self.quality.setToolTip("")
 
     def _prefer_good(self, states: list[ChannelState], until_s: float) -> None:
         """Start on a good channel: until somebody chooses one, or the signal has settled."""

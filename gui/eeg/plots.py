@@ -45,6 +45,14 @@ class SpectrumPlot(Plot):
         self.set_range((0.0, 60.0), (-20.0, 24.0))
         self._notches: list[tuple[pg.InfiniteLine, pg.TextItem]] = []
 
+    def forget(self) -> None:
+        """Take the curves away."""
+        self.show_curves([])
+        self.legend.setText("")
+        self._spread.hide()
+        for edge in self._edges:
+            edge.clear()
+
     def show_spectra(
         self, frequencies: Floats, decibels: Floats, names: tuple[str, ...], chosen: int,
         good: npt.NDArray[np.bool_], notch_hz: tuple[float, ...],
@@ -132,6 +140,17 @@ class AveragePlot(Plot):
             band.setZValue(-5)
             self.box.addItem(band, ignoreBounds=True)
             self._bands.append((band, edges))
+
+    def forget(self) -> None:
+        """Take the curves away."""
+        self._shown = ()
+        self.show_curves([])
+        self.counts.setText("")
+        self.set_heading(tr("Average"))
+        for band, edges in self._bands:
+            band.hide()
+            for edge in edges:
+                edge.clear()
 
     def show_averages(
         self, times_ms: Floats, averages: list[Average], channel: str, note: str

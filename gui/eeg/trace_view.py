@@ -87,6 +87,13 @@ class TraceView(QWidget):
         draw_traces(canvas, low, high, uv_per_px, self._colours())
         self.update()
 
+    def forget(self) -> None:
+        """Show the hint again: the operator may not know any more what was drawn."""
+        if self._data is not None:
+            self._data, self._states = None, []
+            self._canvas = np.zeros((1, 1), np.uint8)
+            self.update()
+
     def usual_swing_uv(self, data: TraceData) -> float:
         """Return the height of a row in microvolts that shows these samples well."""
         with np.errstate(invalid="ignore"):
