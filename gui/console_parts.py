@@ -38,7 +38,7 @@ class RunSetup(ConsolePage, Protocol):
 
     @property
     def begin(self) -> SignalInstance:
-        """Tells the command line of the run to start, a list of str."""
+        """Tells the command line of the run to start, a list of str, and its key's passphrase."""
         ...
 
     @property

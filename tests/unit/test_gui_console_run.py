@@ -59,9 +59,10 @@ for name in ("cmdline", "environ"):
 
 
 def test_a_passphrase_goes_through_a_pipe_and_stands_nowhere_else() -> None:
-    made = RunProcess(("--speed", "1"), ("-c", SPILLS), secret="correct hörse")
+    phrase = "correct hörse"
+    made = RunProcess(("--speed", "1"), ("-c", SPILLS), secret=phrase)
     wait(lambda: made.exit_code() is not None)
-    assert made.words() == "esröh tcerroc\nFalse\nFalse"
+    assert made.words() == f"{phrase[::-1]}\nFalse\nFalse"
     made.end()
 
 

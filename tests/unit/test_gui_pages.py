@@ -51,8 +51,8 @@ class Looks:
             why_not_writable=lambda _: "", why_not_readable=lambda _: "", renderer=lambda _: (),
             engine=lambda _: None, bundle=lambda _: None, consent=lambda _: None,
             now=lambda: NOW, clock_trouble=lambda _: "", synchronised=lambda: True,
-            presses=lambda _: 0, locked=lambda _: None, seal=lambda *_: (), swap=lambda: Finding("ok", "no swap"),
-            filter=lambda _: Finding("hint", "none"),
+            presses=lambda _: 0, locked=lambda _: None, seal=lambda *_: (),
+            swap=lambda: Finding("ok", "no swap"), filter=lambda _: Finding("hint", "none"),
         )  # fmt: skip
 
     def close(self) -> None:
