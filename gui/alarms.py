@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from gui.facts import BLANKED_HERE, Board
+from gui.notes import note_words
 from gui.peers import Peer
 from gui.scanner import tr_differs
 from gui.texts import mark, told, tr
@@ -229,7 +230,7 @@ def _about_nodes(peers: tuple[Peer, ...]) -> Iterator[Alarm]:
             yield _mute(peer)
         elif peer.note and peer.health in ("noted", "starting"):
             level: AlarmLevel = "medium" if peer.health == "noted" else "info"
-            yield Alarm(level, f"{peer.name}: {told(peer.note)}", logged=True)
+            yield Alarm(level, f"{peer.name}: {note_words(peer.note)}", logged=True)
 
 
 def _mute(peer: Peer) -> Alarm:

@@ -24,6 +24,7 @@ from gui.model import RunModel
 from gui.palette import apply
 from gui.receiver import Receiver
 from gui.shot import Shot, noted
+from gui.texts import told, tr
 from gui.viewers.stop_key import StopKey
 from gui.window import OperatorWindow
 from phosphene.errors import NodeError
@@ -163,7 +164,8 @@ class GuiNode:
         """Obey ``go``, ``status`` and ``ended`` (arguments status and reason)."""
         if command.action == "ended":
             self._ended = True
-            self.model.say("run ended: " + ", ".join(command.arguments.values()))
+            how = ", ".join(map(told, command.arguments.values()))
+            self.model.say(tr("run ended: {how}", how=how))
         elif command.action not in ("go", "status"):
             raise NodeError(
                 f"gui: unknown command {command.action!r}; known: go, status, ended, stop"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gui.history import Curve, Series, median
 from gui.seen import Block, Timeline
+from gui.texts import tr
 from phosphene import quality as names
 from phosphene.messages import Features, Frame, Percept, Quality
 
@@ -141,7 +142,7 @@ class Curves:
         if x is None or self._measured:
             return
         for k, value in enumerate(np.ravel(x)[:MOST_FEATURES]):
-            series = self._regions.setdefault(f"feature {k + 1}", Series(MOST_POINTS))
+            series = self._regions.setdefault(tr("feature {n}", n=k + 1), Series(MOST_POINTS))
             series.add(header.t_data, float(value))
 
     def on_percept(self, header: Percept) -> None:

@@ -10,9 +10,10 @@ from PySide6.QtWidgets import QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, 
 
 from gui.colours import FINE
 from gui.model import MOST_LOG_LINES
+from gui.notes import note_words
 from gui.palette import DIM, EDGE, PANEL, TEXT
 from gui.peers import Health, Peer
-from gui.texts import mark, told, tr
+from gui.texts import mark, tr
 from gui.words import ALARM_COLOURS, AlarmLevel
 from phosphene.messages import Frame
 from phosphene.plan import Plan
@@ -66,7 +67,7 @@ def peer_tip(peers: tuple[Peer, ...]) -> str:
     lines = []
     for peer in peers:
         known = _LOOKS[peer.health][2]
-        words = told(peer.note) if peer.note else tr(known) if known else ""
+        words = note_words(peer.note) if peer.note else tr(known) if known else ""
         again = " " + tr("(restarted {n} times)", n=peer.restarts) if peer.restarts else ""
         lines.append(f"{peer.name}: {words}{again}")
     return "\n".join(lines)

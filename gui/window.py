@@ -21,6 +21,7 @@ from gui.freshness import Freshness
 from gui.latch import Latch
 from gui.marker_box import MarkerBox
 from gui.model import RunModel
+from gui.notes import line_words
 from gui.peers import WARNED
 from gui.pictures_side import PicturesSide
 from gui.recording_lamp import lamp_words
@@ -34,7 +35,7 @@ from gui.scan_line import ScanLine
 from gui.side import Side
 from gui.status import StatusPanel, run_words
 from gui.strip import AlarmLine, Strip
-from gui.texts import told, tr
+from gui.texts import tr
 from gui.words import MODE_COLOURS, State, consent_words, recording_words, unit_word
 from phosphene.clock import Clock
 from phosphene.plan import Plan
@@ -220,7 +221,9 @@ class OperatorWindow(QFrame):
         """Show what is the matter; each beginning is a line of the log, after what led to it."""
         at = f"{datetime.now().astimezone():%H:%M:%S}"
         for line in self.model.log_lines():
-            self.status.add_line(told(line), at, "medium" if line.startswith(WARNED) else "none")
+            self.status.add_line(
+                line_words(line), at, "medium" if line.startswith(WARNED) else "none"
+            )
         found = alarms(board, state, self._unit, now_s)
         for alarm in self._latch.update(found, at):
             if not alarm.logged:

@@ -195,4 +195,5 @@ def seen_caption(pictures: Pictures) -> str:
         return ""
     delay_s = percept.t_data - percept.t_seen
     before = tr("{s} s before the data", s=f"{delay_s:.1f}")
-    return f"<b>{pictures.seen.label}</b> · {before}"
+    label = tr("rest") if pictures.seen.kind == "rest" else pictures.seen.label
+    return f"<b>{label}</b> · {before}"

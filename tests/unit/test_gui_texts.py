@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ import pytest
 
 from gui import texts
 from gui.facts import BLANKED_HERE
+from gui.notes import line_words
+from gui.setup.modes import PilotChoice, ReplayChoice
 from gui.setup.schema import Table, tables_of
 from gui.texts import LANGUAGES, Translator, load, mark, told, tr, use
 from phosphene import quality
@@ -67,7 +70,8 @@ def test_the_japanese_is_japanese() -> None:
 
 
 def test_every_setting_is_explained_in_japanese() -> None:
-    helps = set(_helps(tables_of(Session))) - {""}
+    models = (Session, ReplayChoice, PilotChoice)
+    helps = {text for model in models for text in _helps(tables_of(model))} - {""}
     known = JAPANESE["help"].keys() | JAPANESE["sentences"].keys()
     assert helps <= known, helps - known
     assert JAPANESE["help"].keys() <= helps, JAPANESE["help"].keys() - helps
@@ -122,6 +126,37 @@ def test_what_a_node_tells_is_found_with_its_values() -> None:
     assert translator.told("no volume for 3 seconds") == "no volume for 3 seconds"
     shown = Translator("ja", {"auto": "自動"}, {'engine "{name}": runs': 'エンジン "{name}":動く'})
     assert shown.told('engine "auto": runs') == 'エンジン "auto":動く', "as the file has it"
+
+
+@pytest.mark.parametrize("line", [
+    "bridge: waiting for acquisition to listen to the data, and give credit",
+    "bridge: the folder is on ext4, a local disk: read as soon as the system tells of a file",
+    "bridge: the folder is on nfs, a network share: looked at every 0.5 s",
+    "acquisition: getting ready: compiling for this machine, once",
+    "▲ acquisition: eeg: no data for 3 s; markers mk: the source went away",
+    "▲ acquisition: no LSL stream with source id eeg within 1 s; start the source, and check that "
+    "the session ids agree",
+    "renderer: no decode: the category is undecided; such percepts stay neutral",
+    "renderer: painting with model world-64, 64 pixels",
+    "renderer: set strength=0.5",
+])  # fmt: skip
+def test_what_nodes_tell_is_known(line: str) -> None:
+    use("ja")
+    words = line_words(line)
+    front = line[: line.index(": ") + 2]
+    assert words.startswith(front), "the mark and the name of the node stay"
+    rest = words.removeprefix(front)
+    assert all(re.search("[\u3040-\u9fff]", part) for part in rest.split("; ")), rest
+    use("en")
+    assert line_words(line) == line
+
+
+def test_a_line_that_nobody_knows_stays_as_it_is() -> None:
+    use("ja")
+    assert line_words("▲ decoder: it broke; no data for 3 s") == (
+        "▲ decoder: it broke; 3 秒間データがありません"
+    )
+    assert line_words("a: b") == "a: b"
 
 
 def test_what_gate_and_consent_say_is_known() -> None:
