@@ -11,8 +11,8 @@ from phosphene.seal.leftovers import Leftovers, short_names
 
 __all__ = ["goes", "stays"]
 
+_CONSENT = "*consent.*"
 _KINDS = (
-    ("*consent.*", mark("the copy of the consent: {files}")),
     ("recording*", mark("the recording: {files}")),
     ("report.*", mark("the report: {files}")),
     ("preview.mp4", mark("the film: {files}")),
@@ -22,6 +22,7 @@ _KINDS = (
     ("released.json*", mark("the release for export: {files}")),
     ("logs/*", mark("what the programs wrote down: {files}")),
     ("bundle*", mark("the copy of the decoder: {files}")),
+    (_CONSENT, mark("the copy of the consent: {files}")),
 )
 """What files are called by people, the first that fits."""
 
@@ -68,6 +69,8 @@ def _kinds(folder: Path, paths: Collection[Path]) -> Iterator[str]:
 
 def _kind(path: Path, folder: Path) -> str:
     name = path.relative_to(folder).as_posix()
+    if fnmatchcase(name, _CONSENT):
+        return _CONSENT  # also of a recording's name
     return next((pattern for pattern, _ in _KINDS if fnmatchcase(name, pattern)), "")
 
 

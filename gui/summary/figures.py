@@ -15,8 +15,10 @@ from gui.summary.words import COUNTS, SCORES, STAGES
 from gui.texts import mark, told, tr
 from phosphene.errors import RecordingError
 
-__all__ = ["Table", "read_report", "tables_html", "tables_of"]
+__all__ = ["SCHEMA", "Table", "read_report", "tables_html", "tables_of"]
 
+SCHEMA = 2
+"""Version of the reports that are understood here; of older ones a new one can be made."""
 _DROPS = (
     "volumes", "volumes_lost", "samples", "samples_lost", "epochs", "percepts", "frames",
     "frames_late", "frames_passed", "frames_blanked", "frames_recorded",
@@ -54,7 +56,7 @@ class Table:
 
 
 def read_report(folder: Path) -> dict[str, Any] | None:
-    """Read ``report.json`` of a run's folder; None where there is none.
+    """Read ``report.json`` of a run's folder; None where there is none, or one of another version.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def read_report(folder: Path) -> dict[str, Any] | None:
         raise RecordingError(tr("{file} cannot be read: {why}", file=path, why=error)) from error
     if not isinstance(found, dict) or "schema" not in found:
         raise RecordingError(tr("{file} is no report of a run", file=path))
-    return found
+    return found if found["schema"] == SCHEMA else None
 
 
 def tables_of(report: Mapping[str, Any], rights: Rights) -> list[Table]:

@@ -12,7 +12,7 @@ import pytest
 from gui.replay.rights import Rights
 from gui.summary.diary import diary_of
 from gui.summary.erasing import goes
-from gui.summary.figures import read_report, tables_html, tables_of
+from gui.summary.figures import SCHEMA, read_report, tables_html, tables_of
 from gui.summary.gather import gather
 from gui.summary.keep import choice_of, delete, keep
 from gui.summary.words import COUNTS, SCORES, STAGES
@@ -20,6 +20,7 @@ from gui.texts import use
 from phosphene.errors import RecordingError, SealError
 from phosphene.marking import LABEL
 from phosphene.recorder.writer import RecordingFile
+from phosphene.report import summary as report_summary
 from phosphene.report import words as report_words
 from phosphene.report.accuracy import SCORES as SCORED
 from phosphene.report.html import SCORE_NAMES
@@ -108,6 +109,16 @@ def test_a_report_is_read_or_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text("[1]")
     with pytest.raises(RecordingError, match="no report"):
         read_report(tmp_path)
+
+
+def test_a_report_of_another_version_is_made_anew(tmp_path: Path) -> None:
+    write(tmp_path, run_messages())
+    old = report(schema=1, quality={"bad_channels": {"mean": 0.1, "p95": 0.2, "max": 4.0, "n": 9}})
+    (tmp_path / "report.json").write_text(json.dumps(old))
+    found = gather(tmp_path, NOW, state=tmp_path / "state")
+    assert found.can_report
+    assert not found.has_report
+    assert SCHEMA == report_summary.SCHEMA
 
 
 # ---- the audit log -------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ from tests.unit.summary_bench import FREE, SCORE, report
 
 NAMES = frozenset({
     "DVARS", "Power", "Jenkinson", "RMS", "ROC", "tSNR", "deg", "ffa", "run", "recording", "mcap",
-    "abc", "UTC", "phosphene", "release", "INITIALS", "Ctrl", "EEG",
+    "abc", "UTC", "ASR", "phosphene", "release", "INITIALS", "Ctrl", "EEG",
 })  # fmt: skip
 """What is written alike in both languages: methods, units, commands, names of these tests."""
 
@@ -125,7 +125,8 @@ def test_the_split_of_any_run_and_why_nothing_moved() -> None:
 
 @pytest.mark.parametrize("reason", [
     "the recording has ended", "the simulated hardware has ended", "stopped by the operator",
-    "stopped by Ctrl-C", "interrupted while starting", "the recorder did not end regularly",
+    "stopped by Ctrl-C", "stopped by gui", "interrupted while starting",
+    "the recorder did not end regularly",
 ])  # fmt: skip
 def test_reasons_of_an_end(reason: str) -> None:
     assert english(rows_of(reason=reason)) == set()
