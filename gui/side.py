@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QTabWidget, QWidget
+from PySide6.QtWidgets import QLabel, QTabWidget, QWidget
 
 from gui.brain_panel import BrainPanel
 from gui.eeg_views import EegViews
@@ -19,6 +19,7 @@ from gui.paint_panel import PaintPanel
 from gui.plots import Plots
 from gui.spectra_plot import RegionSpectra
 from gui.texts import tr
+from gui.unshown import Unshown
 from gui.words import State
 from phosphene.clock import Clock
 from phosphene.plan import Plan
@@ -83,10 +84,19 @@ class Side(QTabWidget):
         bar.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         bar.setAccessibleName(tr("Panels of the run"))
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._unshown = Unshown(self._hints())
         self._turns = QTimer(self)
         self._turns.setInterval(TURN_MS)
         self._turns.timeout.connect(self._draw_next)
         self.currentChanged.connect(lambda _: self.draw())
+
+    def _hints(self) -> list[QLabel]:
+        """Return what stands in the places of all that tells of the person's brain."""
+        plots = () if self.plots is None else (self.plots.signal, self.plots.confidence)
+        slices = [page.slices.hint for page in (self.plots, self.brain) if page is not None]
+        spectra = [] if self.spectra is None else [self.spectra.hint]
+        panel = () if self.eeg is None else self.eeg.eeg.of_brain
+        return [*(plot.hint for plot in (*plots, *panel)), *slices, *spectra]
 
     def draw(self) -> None:
         """Draw what has changed on the tab that is seen."""
@@ -126,6 +136,7 @@ class Side(QTabWidget):
         ended : bool
             Whether no more data come.
         """
+        self._unshown.tell(board.scopes)
         self._take()
         if self.plots is not None and not self._turns.isActive():
             self._turns.start()

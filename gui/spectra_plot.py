@@ -40,6 +40,7 @@ class RegionSpectra(Plot):
         )  # fmt: skip
         spectra = [amplitudes(curve) for curve in plotted.regions.values()]
         if not self.show_curves(spectra):
+            self.set_figures("")
             return
         top = max((float(y.max()) for _, y in spectra if len(y)), default=1.0)
         last_hz = max(float(x[-1]) for x, _ in spectra if len(x))

@@ -79,6 +79,7 @@ class EegPanel(QWidget):
         )  # fmt: skip
         self.confidence.set_heading(tr("Confidence"))
         self.latency = Latency(tr("waiting for the first epoch"))
+        self.of_brain = (self.spectrum, self.average, self.confidence)
         self._lay_out()
         self.timer = QTimer(self)
         self.timer.timeout.connect(self.tick)

@@ -94,6 +94,21 @@ def test_the_traces_go_from_the_page(bench: Bench) -> None:
     assert bench.panel.view._data is not None, "a consent that holds again shows them again"
 
 
+def test_empty_places_say_that_the_consent_is_missing_and_later_what_they_wait_for(
+    bench: Bench,
+) -> None:
+    hint = bench.panel.confidence.hint
+    before, why = hint.text(), "only with consent to the operator's view"
+    now_s = bench.clock.now()
+    for scopes, words in (
+        ((), why), (("view_self",), why), (("view_operator",), before), (("view_self",), why),
+    ):  # fmt: skip
+        bench.model.take([grant(now_s, *scopes)], now_s)
+        bench.window.refresh_board()
+        assert hint.text() == words, scopes
+        assert (bench.panel.spectrum.hint.text() == why) == (words == why)
+
+
 def showing(level: int) -> Showing:
     if level == 0:
         return Showing(None, None, False, "the consent does not include view_operator", None)
