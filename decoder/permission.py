@@ -80,7 +80,9 @@ class Permission:
         event_s = header.t_event
         begins_s = header.t_data - self._period_s if event_s is None else event_s
         allowed_s = self._allowed_from(header)
-        if begins_s < allowed_s - SAME_S:
+        # What somebody decided holds for all of a volume. A block that an event begins is heard of
+        # a moment late: its first epoch begins before that.
+        if (begins_s if self._by_people else header.t_data) < allowed_s - SAME_S:
             if self._by_people:
                 self._unseen_s = max(self._unseen_s, allowed_s)
             return False

@@ -165,3 +165,13 @@ def test_an_epoch_that_began_in_a_pause_is_left_out(pace: float | None) -> None:
     assert admits(9.2, 8.2)
     assert permission.shows(8.2)
     assert not permission.shows(7.9)
+
+
+def test_the_epoch_of_the_event_that_begins_a_block_is_decoded() -> None:
+    permission = Permission(None, 1.0, 0.5)
+    permission.hear(said(107.0, decode=False))
+    assert not permission.admits(features(7.5, 107.5, 6.9), 107.5)
+    permission.hear(said(108.03, decode=True))  # the event of 108.0 s, heard a moment later
+    assert not permission.admits(features(7.9, 107.9, 7.3), 108.1), "it is of before"
+    assert permission.admits(features(8.6, 108.6, 8.0), 108.7)
+    assert permission.shows(8.0)
