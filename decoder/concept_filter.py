@@ -48,10 +48,13 @@ RESAMPLES: dict[int, Resample] = {
 class Tower(nn.Module):
     """The model's image half, from bytes to a direction."""
 
-    def __init__(self, model: nn.Module, processor: Any) -> None:
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: Any, processor: Any) -> None:
         super().__init__()
-        self.model = model
-        self.register_buffer("scale", torch.tensor(processor.rescale_factor))
+        self.model: Any = model
+        self.scale = float(processor.rescale_factor)
         for name in ("mean", "std"):
             values = torch.tensor(getattr(processor, f"image_{name}"), dtype=torch.float32)
             self.register_buffer(name, values)
@@ -139,8 +142,9 @@ def _how(model: ClipEmbedding) -> dict[str, Any]:
         raise InputError(problem("model", "reads no pictures", "one that reads pictures", cure))
     size, crop = dict(one.size), dict(getattr(one, "crop_size", None) or {})
     shortest = size.get("shortest_edge")
-    side = crop.get("height") if shortest else size.get("height")
-    square = side is not None and side == (crop if shortest else size).get("width")
+    sides = crop if shortest else size
+    side: int = sides.get("height") or 0
+    square = side > 0 and side == sides.get("width")
     does = one.do_resize and one.do_rescale and one.do_normalize
     cuts = bool(getattr(one, "do_center_crop", False)) == bool(shortest)
     resample = RESAMPLES.get(int(one.resample))

@@ -76,7 +76,8 @@ class ConceptFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def directions(self) -> npt.NDArray[np.float32]:
         """Unit vectors (concepts, width)."""
         held = np.array([c.embedding for c in self.concepts], np.float64)
-        return (held / np.linalg.norm(held, axis=1, keepdims=True)).astype(np.float32)
+        unit: npt.NDArray[np.float32] = held / np.linalg.norm(held, axis=1, keepdims=True)
+        return unit.astype(np.float32)
 
     @property
     def thresholds(self) -> npt.NDArray[np.float32]:

@@ -55,7 +55,8 @@ class Concepts:
         except (PhospheneError, KeyError, ValueError) as error:
             raise ConfigError(problem(TOWER, str(error), allowed, "Export it anew.")) from error
         if width != self._directions.shape[1:]:
-            raise ConfigError(problem(TOWER, width, self._directions.shape[1:], "Export it anew."))
+            allowed = f"an embedding of {self._directions.shape[1]} numbers"
+            raise ConfigError(problem(TOWER, width, allowed, "Export it anew."))
 
     @property
     def names(self) -> tuple[str, ...]:
