@@ -25,8 +25,8 @@ _EPOCH_STEPS = (3.0, 6.0)
 _SILENT_AT_LEAST_S = NO_DATA_S + 0.5
 """What the gate tells of the nodes, here, is up to half a second old."""
 _LEAST_STEP_S = 0.5
-_FIRST_SAMPLES_S = 5.0
-"""Time that an amplifier has to be found in."""
+_FIRST_SAMPLES_S = 7.0
+"""Time that an amplifier has to be found in, or its simulation to begin, from when nodes work."""
 _RANK: dict[AlarmLevel, int] = {"high": 0, "medium": 1, "info": 2, "none": 3}
 _SYMBOLS: dict[AlarmLevel, str] = {
     "high": mark("■ ALARM"),

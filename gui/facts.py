@@ -123,7 +123,7 @@ class Board:
     samples_s : float or None
         When samples last came (LSL clock, seconds); None before the first.
     since_s : float or None
-        When the nodes were first heard of.
+        When acquisition was first heard to work.
     phase : str
         How far the run is, as the gate says; empty before it has spoken.
     recorded : Recorded

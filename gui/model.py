@@ -208,7 +208,8 @@ class RunModel:
 
     def _note_samples(self, now_s: float) -> None:
         """Note when the count of samples has grown, whether or not they are shown here."""
-        self._since_s = now_s if self._since_s is None else self._since_s
+        if self._since_s is None and self._peers.works("acquisition"):
+            self._since_s = now_s
         samples = self._peers.count("acquisition", "samples")
         if samples > self._samples:
             self._samples, self._samples_s = samples, now_s

@@ -123,6 +123,11 @@ class Peers:
         known = self._known.get(node)
         return 0 if known is None else sum(known.count(name) for name in names)
 
+    def works(self, node: str) -> bool:
+        """Return whether a node has been told to go, as its newest beat has it."""
+        known = self._known.get(node)
+        return known is not None and known.beat.state == "running"
+
     def newest(self, node: str, name: str) -> int | None:
         """Return one counter as the present process of a node tells it, None where it does not."""
         known = self._known.get(node)

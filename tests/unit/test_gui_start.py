@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from gui.alarms import alarms
 from gui.curves import Curves
@@ -130,3 +131,11 @@ def test_a_bunch_of_first_volumes_is_no_wrong_repetition_time() -> None:
     assert not tr_differs(bunch)
     assert tr_differs(replace(bunch, volumes=7))
     assert tr_differs(replace(bunch, volumes=None))
+
+
+def test_an_amplifier_is_missed_from_when_the_nodes_work() -> None:
+    peers = Peers(["acquisition"])
+    assert not peers.works("acquisition")
+    for state in ("starting", "ready", "running"):
+        peers.on_beat(structs.replace(beat(1.0), producer="acquisition", state=state))
+        assert peers.works("acquisition") == (state == "running")
