@@ -16,6 +16,7 @@ from typing import Literal, Never
 from tqdm import tqdm
 
 from phosphene.about import write_about
+from phosphene.bundle import Bundle
 from phosphene.bus import RunFolder
 from phosphene.consent import Consent
 from phosphene.consent.confirm import Confirmation, why_unconfirmed
@@ -272,37 +273,17 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         lsl_session=options.lsl_session or f"phosphene-{run}",
         out=out,
         programme=options.programme,
-        facts={
-            **options.facts,
-            **facts_of(session),
-            "bundle": "" if bundle is None else bundle.digest,
-            "space": space_hash(),
-            "audit_head": head,
-        },
+        facts=_facts(options, session, bundle, head),
         audit=state,
         network=network,
     )
-    logs = folder.path if out is None else out / "logs"
-    logs.mkdir(exist_ok=True)
     tell_consent(options.consent, session.person)
     tell_bundle(bundle, session.renderer.min_confidence)
     write_about(folder, session.person, out)
     if options.mode != "pilot":
         print(f"to change live how pictures are painted: phosphene paint --run {folder.path}")
     try:
-        bar = _bar(options)
-        with bar:
-            supervisor = Supervisor(
-                plan, specs, logs, bar.write, open_ended=_open_ended(options, session)
-            )
-            for line in told_network(network, folder.path / "plan.json"):
-                bar.write(line)
-            if options.console_fd is not None:
-                tell_console(options.console_fd, folder)
-            until = end_of(
-                seconds=options.seconds, lossless=options.speed is None, tools=options.tools
-            )
-            outcome = supervisor.run(until, _watcher(bar))
+        outcome = _supervise(plan, specs, options, folder)
     finally:
         shutil.rmtree(folder.path, ignore_errors=True)
     if out is not None:
@@ -313,6 +294,36 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     if bundle is not None and reason is not None:
         print(f"nothing was decoded: {reason}")
     return outcome
+
+
+def _facts(
+    options: RunOptions, session: Session, bundle: Bundle | None, head: str
+) -> dict[str, str]:
+    """Return words and hashes for the start document."""
+    return {
+        **options.facts,
+        **facts_of(session),
+        "bundle": "" if bundle is None else bundle.digest,
+        "space": space_hash(),
+        "audit_head": head,
+    }
+
+
+def _supervise(
+    plan: Plan, specs: Sequence[NodeSpec], options: RunOptions, folder: RunFolder
+) -> Outcome:
+    """Start every process, tell who waits for the plan, and go on until the run is over."""
+    logs = folder.path if plan.out is None else plan.out / "logs"
+    logs.mkdir(exist_ok=True)
+    with _bar(options) as bar:
+        open_ended = _open_ended(options, plan.session)
+        supervisor = Supervisor(plan, specs, logs, bar.write, open_ended=open_ended)
+        for line in told_network(plan.network, folder.path / "plan.json"):
+            bar.write(line)
+        if options.console_fd is not None:
+            tell_console(options.console_fd, folder)
+        until = end_of(seconds=options.seconds, lossless=options.speed is None, tools=options.tools)
+        return supervisor.run(until, _watcher(bar))
 
 
 def _require_consent(session: Session, options: RunOptions) -> None:
