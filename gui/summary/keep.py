@@ -9,9 +9,9 @@ from pathlib import Path
 from gui.summary.erasing import goes, stays
 from gui.texts import told, tr
 from phosphene.errors import SealError
-from phosphene.seal.leftovers import NOTHING, Leftovers, is_ours, leftovers_of
+from phosphene.seal.leftovers import NOTHING, Leftovers, is_ours, leftovers_of, rest_of
 from phosphene.seal.places import note
-from phosphene.seal.purge import Candidate, candidates, erase
+from phosphene.seal.purge import Candidate, candidates, erase, erase_rest
 
 __all__ = ["Choice", "Deleted", "choice_of", "delete", "keep"]
 
@@ -25,6 +25,8 @@ class Choice:
 
     Attributes
     ----------
+    folder : Path
+        Its output folder.
     run : str
         Identifier of the run.
     files : tuple of Candidate
@@ -35,10 +37,16 @@ class Choice:
         What lies beside them.
     """
 
+    folder: Path
     run: str
     files: tuple[Candidate, ...]
     obstacles: tuple[str, ...] = ()
     beside: Leftovers = NOTHING
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is anything to delete."""
+        return bool(self.files or self.beside.goes)
 
     @property
     def sealed(self) -> bool:
@@ -48,17 +56,18 @@ class Choice:
     @property
     def question(self) -> str:
         """The question before anything is deleted: what goes and what stays."""
-        how = (
-            tr("The keys in the sealed recording are overwritten first: nobody can open it any "
-               "more, whatever the disk keeps.")
-            if self.sealed
-            else tr("The recording is not sealed: it is deleted, but its blocks may stay readable "
-                    "on the disk.")
-        )  # fmt: skip
         recordings = [found.path for found in self.files]
-        folder = recordings[0].parent if recordings else Path()
-        parts = [goes(folder, recordings, self.beside), [how], stays(folder, self.beside)]
+        parts = [goes(self.folder, recordings, self.beside), stays(self.folder, self.beside)]
+        if self.files:
+            parts.insert(1, [self._how()])
         return "\n\n".join([tr("Delete this run for ever?"), *("\n".join(part) for part in parts)])
+
+    def _how(self) -> str:
+        if self.sealed:
+            return tr("The keys in the sealed recording are overwritten first: nobody can open it "
+                      "any more, whatever the disk keeps.")  # fmt: skip
+        return tr("The recording is not sealed: it is deleted, but its blocks may stay readable on "
+                  "the disk.")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,9 @@ def choice_of(folder: Path, run: str) -> Choice:
                 obstacles.append(f"{path.name}: {told(found.obstacle)}")
             else:
                 files.append(found)
-    beside = leftovers_of(folder, [found.path for found in files]) if files else NOTHING
-    return Choice(run, tuple(files), tuple(obstacles), beside)
+    # Without a recording there may be the rest of what somebody has begun to delete.
+    beside = leftovers_of(folder, [found.path for found in files]) if files else rest_of(folder)
+    return Choice(folder, run, tuple(files), tuple(obstacles), beside)
 
 
 def delete(choice: Choice, write: Note = note) -> Deleted:
@@ -118,6 +128,12 @@ def delete(choice: Choice, write: Note = note) -> Deleted:
         troubles += erased.troubles
         why = write("erased", None, why=WHY, run=found.run, recording=found.id,
                     sealed=str(found.sealed).lower(), files=str(len(erased.gone)))  # fmt: skip
+        troubles += [told(why)] if why else []
+    if choice.beside.goes and not choice.files:
+        rest = erase_rest(choice.folder)
+        gone += rest.gone
+        troubles += rest.troubles
+        why = write("erased", None, why=WHY, run=choice.run, files=str(len(rest.gone)))
         troubles += [told(why)] if why else []
     return Deleted(tuple(gone), tuple(troubles))
 

@@ -83,7 +83,9 @@ class SummaryPage(Leaving):
 
     def _tell_choice(self, shown: Gathered) -> None:
         choice = shown.choice
-        if not choice.files:
+        if choice.anything and not choice.files:
+            words = tr("The recording is gone; what the run left beside it can be deleted, too.")
+        elif not choice.files:
             words = tr("There is no recording to keep or to delete.")
         elif choice.sealed:
             words = tr("Ask the participant: keep this run? It is sealed; deleting makes it "
@@ -198,7 +200,7 @@ class SummaryPage(Leaving):
                 "report": shown.has_report and not shown.why_unshown,
                 "make": here and shown.can_report,
                 "keep": here,
-                "delete": here,
+                "delete": shown.choice.anything,
                 **self._can_leave(shown),
             }
         for name, button in self.buttons.items():

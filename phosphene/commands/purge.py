@@ -14,7 +14,7 @@ from phosphene.commands.base import CliCommand
 from phosphene.errors import InputError
 
 if TYPE_CHECKING:
-    from phosphene.seal.purge import Candidate
+    from phosphene.seal.purge import Candidate, Erased
 
 __all__ = ["PURGE"]
 
@@ -45,11 +45,42 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.where.exists():
         raise InputError(f"{arguments.where}: does not exist")
     now = datetime.fromtimestamp(wall_time_s(), UTC)
-    chosen, blocked = [], False
     seen = list(candidates(arguments.where))
+    chosen, blocked = _chosen(seen, now, at_once=arguments.now)
+    rest = arguments.now and _tell_rest(arguments.where)
+    if chosen:
+        _tell_beside(chosen)
+    trouble = "" if arguments.now or arguments.clock_checked else _clock(now, seen)
+    if arguments.yes and not arguments.dry_run and not arguments.now and not trouble:
+        # The next one finds in the log what time it was now, also where nothing is due.
+        _tell_log("purge looked")
+    count = len(chosen) + rest
+    if not count:
+        print("nothing is to be erased")
+    elif arguments.dry_run:
+        print(f"{count} would be erased")
+    elif trouble and arguments.yes:
+        print(f"nothing was erased: {trouble}. {_CURE}")
+        blocked = True
+    elif arguments.yes or _agreed(count, trouble):
+        why = "asked for" if arguments.now else "time is over"
+        # One that cannot be erased keeps none of the others.
+        erased = [_erase(found, why) for found in chosen]
+        erased += [_erase_rest(arguments.where, why)] if rest else []
+        blocked = blocked or not all(erased)
+    else:
+        blocked = blocked or not sys.stdin.isatty()  # a script must not take it for done
+    return 1 if blocked else 0
+
+
+def _chosen(
+    seen: Sequence[Candidate], now: datetime, *, at_once: bool
+) -> tuple[list[Candidate], bool]:
+    """Tell what is due; return it, and whether something that is due cannot be erased."""
+    chosen, blocked = [], False
     for found in seen:
-        wanted = arguments.now or found.due(now)
-        if found.obstacle and arguments.now and found.unreadable:
+        wanted = at_once or found.due(now)
+        if found.obstacle and at_once and found.unreadable:
             print(f"{found.path}: {found.obstacle}")
             chosen.append(found)
         elif found.obstacle and (wanted or found.keep_until is None):
@@ -58,27 +89,18 @@ def _run(arguments: argparse.Namespace) -> int:
         elif wanted:
             print(f"{found.path}: {_words(found)}")
             chosen.append(found)
-    if chosen:
-        _tell_beside(chosen)
-    trouble = "" if arguments.now or arguments.clock_checked else _clock(now, seen)
-    if arguments.yes and not arguments.dry_run and not arguments.now and not trouble:
-        # The next one finds in the log what time it was now, also where nothing is due.
-        _tell_log("purge looked")
-    if not chosen:
-        print("nothing is to be erased")
-    elif arguments.dry_run:
-        print(f"{len(chosen)} would be erased")
-    elif trouble and arguments.yes:
-        print(f"nothing was erased: {trouble}. {_CURE}")
-        blocked = True
-    elif arguments.yes or _agreed(len(chosen), trouble):
-        why = "asked for" if arguments.now else "time is over"
-        # One that cannot be erased keeps none of the others.
-        erased = [_erase(found, why) for found in chosen]
-        blocked = blocked or not all(erased)
-    else:
-        blocked = blocked or not sys.stdin.isatty()  # a script must not take it for done
-    return 1 if blocked else 0
+    return chosen, blocked
+
+
+def _tell_rest(where: Path) -> bool:
+    """Tell what a run has left whose recording is gone; return whether there is any."""
+    from phosphene.seal.leftovers import rest_of, short_names
+
+    rest = rest_of(where)
+    if rest.goes:
+        print(f"{where}: the recording is gone, still there are "
+              f"{', '.join(short_names(where, rest.goes))}")  # fmt: skip
+    return bool(rest.goes)
 
 
 def _words(found: Candidate) -> str:
@@ -133,7 +155,10 @@ def _agreed(count: int, trouble: str) -> bool:
     if not sys.stdin.isatty():
         print("nothing was erased: say --yes, or call from a terminal")
         return False
-    return input(f"erase {count} recording(s) for ever? type erase: ").strip() == "erase"
+    return (
+        input(f"erase {count} recording(s) with what lies beside for ever? type erase: ").strip()
+        == "erase"
+    )
 
 
 def _erase(found: Candidate, why: str) -> bool:
@@ -151,16 +176,23 @@ def _erase(found: Candidate, why: str) -> bool:
     count = len(erased.gone)
     beside = f" and {count - 1} files beside it" if count > 1 else ""
     print(f"{found.path}: erased{beside}")
+    return _erased(erased, why=why, run=found.run, recording=found.id,
+                   sealed=str(found.sealed).lower())  # fmt: skip
+
+
+def _erase_rest(where: Path, why: str) -> bool:
+    from phosphene.seal.purge import erase_rest
+
+    erased = erase_rest(where)
+    print(f"{where}: {len(erased.gone)} files erased")
+    return _erased(erased, why=why, run="")
+
+
+def _erased(erased: Erased, **facts: str) -> bool:
+    """Tell what is still there, and the log what is gone; return whether all is."""
     for trouble in erased.troubles:
         print(trouble)
-    _tell_log(
-        "erased",
-        why=why,
-        run=found.run,
-        recording=found.id,
-        sealed=str(found.sealed).lower(),
-        files=str(count),
-    )
+    _tell_log("erased", **facts, files=str(len(erased.gone)))
     return not erased.troubles
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from phosphene.consent.files import NAMES_BESIDE
 from phosphene.recorder.names import number_of
 
-__all__ = ["NOTHING", "Leftovers", "is_ours", "leftovers_of", "remove", "short_names"]
+__all__ = ["NOTHING", "Leftovers", "is_ours", "leftovers_of", "remove", "rest_of", "short_names"]
 
 MADE = (
     "report.html", "report.json", "preview.mp4", "volumes.csv", "tmap-*.nii.gz",
@@ -29,6 +29,7 @@ COPIES = (*NAMES_BESIDE, "recording*.consent.toml", "recording*.consent.json", "
           "bundle.phos.sealed")  # fmt: skip
 """What is laid beside a recording to replay it with: consent and decoder."""
 LOGS, BUNDLE, MANIFEST = "logs", "bundle", "manifest.json"
+_SIGNS = ("report.json", "report.html", "released.json", "*.scores*", "logs/gate.log")
 _AFTER_REPAIR = (".damaged", ".repair")
 
 
@@ -95,6 +96,28 @@ def leftovers_of(folder: Path, going: Collection[Path] = ()) -> Leftovers:
             elif file.name != LOGS or file.is_symlink():
                 stays.append(file)
     return Leftovers(tuple(goes), tuple(stays))
+
+
+def rest_of(folder: Path) -> Leftovers:
+    """Find what a run has left whose recording is gone already; nothing where no run is known.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that may have been a run's. It was, if a report, a release, scores or the logs of its
+        gate lie there.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be read.
+    """
+    if not folder.is_dir():
+        return NOTHING
+    found = leftovers_of(folder)
+    names = [path.relative_to(folder).as_posix() for path in found.goes]
+    known = any(fnmatchcase(name, sign) for name in names for sign in _SIGNS)
+    return found if known else NOTHING
 
 
 def _is_study(path: Path) -> bool:

@@ -16,10 +16,10 @@ from phosphene.errors import PhospheneError, SealError
 from phosphene.recorder.reader import start_of
 from phosphene.recorder.recover import being_written
 from phosphene.seal.erase import erase_keys, sync_folder
-from phosphene.seal.leftovers import is_ours, leftovers_of, remove
+from phosphene.seal.leftovers import is_ours, leftovers_of, remove, rest_of
 from phosphene.seal.opening import is_sealed, sealed_header
 
-__all__ = ["Candidate", "Erased", "candidates", "erase"]
+__all__ = ["Candidate", "Erased", "candidates", "erase", "erase_rest"]
 
 
 @dataclass(frozen=True)
@@ -155,4 +155,16 @@ def erase(found: Candidate) -> Erased:
     except OSError as error:
         # The recording is gone, which the log has to tell.
         troubles.append(f"{folder}: {error.strerror}")
+    return Erased(tuple(gone), tuple(troubles))
+
+
+def erase_rest(folder: Path) -> Erased:
+    """Erase what a run has left in its folder, where the recording is gone already.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be read.
+    """
+    gone, troubles = remove(folder, rest_of(folder).goes)
     return Erased(tuple(gone), tuple(troubles))

@@ -162,6 +162,26 @@ def test_what_a_repair_has_left_is_the_persons_data_too(
     assert below(tmp_path / "out") == set()
 
 
+def test_what_an_earlier_purge_has_left_goes_when_it_is_asked_for(
+    tmp_path: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    fill(out, ("logs/gate.log", "logs/mine.txt", *COPIES))
+    assert main(["purge", str(out), "--yes", "--clock-checked"]) == 0, "a timer looks at no rest"
+    assert "nothing is to be erased" in capsys.readouterr().out
+    assert main(["purge", str(out), "--now", "--yes"]) == 0
+    assert "the recording is gone, still there are" in capsys.readouterr().out
+    assert below(out) == {"logs/mine.txt"}
+    assert '"erased"' in (state / "audit.jsonl").read_text()
+
+
+@pytest.mark.parametrize("names", [COPIES, ("logs/other.log",), ("preview.mp4", "volumes.csv")])
+def test_a_folder_in_which_no_run_was_is_left_alone(tmp_path: Path, names: tuple[str, ...]) -> None:
+    fill(tmp_path / "mine", names)
+    assert main(["purge", str(tmp_path / "mine"), "--now", "--yes"]) == 0
+    assert below(tmp_path / "mine") == set(names)
+
+
 def test_names_for_people(tmp_path: Path) -> None:
     fill(tmp_path, ("a.txt", "logs/x.log", "logs/y.log", "mine/z"))
     paths = [tmp_path / name for name in ("a.txt", "logs/x.log", "logs/y.log", "mine")]

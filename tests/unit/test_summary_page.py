@@ -117,6 +117,23 @@ def test_delete_erases_the_run_and_tells_everybody(
     assert f'"sealed":"{str(sealed).lower()}"' in log
 
 
+def test_what_was_left_the_first_time_can_be_deleted_later(
+    page: SummaryPage, out: Path, qtbot: QtBot
+) -> None:
+    (out / "recording.mcap").unlink()
+    show(qtbot, page, out)
+    assert "The recording is gone" in page.choice_words.text()
+    assert not page.buttons["keep"].isEnabled()
+    page.buttons["delete"].click()
+    box = page.question
+    assert box is not None
+    assert "the report: report.html, report.json" in box.text()
+    assert "sealed" not in box.text()
+    box.button(QMessageBox.StandardButton.Yes).click()
+    qtbot.waitUntil(lambda: "files were deleted" in page.told.text(), timeout=5000)
+    assert list(out.iterdir()) == []
+
+
 def test_what_was_not_deleted_is_told_and_nothing_else(
     page: SummaryPage, out: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
