@@ -1,4 +1,4 @@
-"""A folder that a scanner writes into, or that a finished series lies in.
+"""A folder that a scanner writes into.
 
 `FolderScan` decides and has no clock and no thread of its own, so that tests drive it file by file;
 `acquisition.sources.watching` waits.
@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -18,13 +18,13 @@ from acquisition.sources.assemble import Pending
 from acquisition.sources.damage import damaged
 from acquisition.sources.done import Done, Stamp, stamp_of
 from acquisition.sources.inotify import FileEvent
-from acquisition.sources.listing import Listing, is_data, natural
+from acquisition.sources.listing import Listing, is_data
 from acquisition.sources.reading import UnreadableError, VolumeReader, bytes_of
 from acquisition.sources.reorder import Reorderer
 from acquisition.sources.series import SeriesWatch
 from phosphene.errors import InputError, TruncatedError, problem
 
-__all__ = ["FolderScan", "VolumeReader", "read_folder"]
+__all__ = ["FolderScan", "VolumeReader"]
 
 _KEPT_REFUSALS = 50
 _SOON_S = 0.05
@@ -364,37 +364,3 @@ _KINDS: dict[type[InputError], str] = {
     MatrixError: "other_matrix",
     InputError: "damaged",
 }
-
-
-def read_folder(folder: str | Path, reader: VolumeReader, pattern: str = "*") -> Iterator[Volume]:
-    """Yield the volumes of a finished series in order, for replay.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Where the files lie.
-    reader : VolumeReader
-        For one series.
-    pattern : str
-        Names to consider.
-
-    Yields
-    ------
-    Volume
-        In order; a missing one is left out.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read, belongs to another series, or there is none.
-    """
-    root = Path(folder)
-    names = sorted((p for p in root.glob(pattern) if p.is_file()), key=lambda p: natural(p.name))
-    names = [p for p in names if not p.name.startswith(".")]
-    if not names:
-        raise InputError(problem("folder", root.name, f"files like {pattern}", "Check the path."))
-    reorderer = Reorderer(wait_s=float("inf"))
-    for path in names:
-        for volume in reader.read(bytes_of(path), path.name):
-            yield from reorderer.push(volume, now_s=0.0)
-    yield from reorderer.flush()

@@ -12,7 +12,7 @@ from scipy.io import loadmat
 
 from acquisition.fmri.rigid import centre_of, matrix_of, params_of
 from acquisition.sources.dicom import DicomReader
-from acquisition.sources.folder import read_folder
+from tests.finished_series import read_folder
 
 Matrix = npt.NDArray[np.float64]
 Series = npt.NDArray[np.float32]

@@ -22,9 +22,9 @@ from acquisition.bridge.timeline import VolumeItem
 from acquisition.lsl.config import LslConfig, configure_lsl
 from acquisition.lsl.formats import VolumeFormat
 from acquisition.sources.dicom import DicomReader
-from acquisition.sources.folder import read_folder
 from acquisition.sources.recording import open_recording
 from tests.canary import FILE_STEM, WORD, every_part, seeded, traces_in
+from tests.finished_series import read_folder
 from tests.system.chain import (
     SCANNED,
     Running,

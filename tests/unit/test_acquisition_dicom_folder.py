@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
@@ -20,7 +19,7 @@ from acquisition.simulate.head import slice_times_s
 from acquisition.simulate.mosaic import file_name, make_series, mosaic_bytes
 from acquisition.simulate.scanner import Fault, ScannerFile, ScannerScript, export_files, write_file
 from acquisition.sources.dicom import DicomReader
-from acquisition.sources.folder import FolderScan, read_folder
+from acquisition.sources.folder import FolderScan
 from acquisition.sources.notify import Heard, Told, open_watch
 from acquisition.sources.reorder import Reorderer
 from acquisition.sources.watching import watch_folder
@@ -313,29 +312,6 @@ def test_the_system_tells_of_a_finished_file(tmp_path: Path) -> None:
     (event,) = (event for path, event in told.items() if path == tmp_path / file_name(7, 0))
     (volume,) = scan_of(tmp_path).hear([event], clock.now())
     assert volume.arrived_s == event.at_s >= before
-
-
-def test_replay_reads_in_order_of_the_instances_and_fails_loudly(tmp_path: Path) -> None:
-    names = iter(["c.dcm", "a.dcm", "b.dcm"])
-    for k in range(3):
-        (tmp_path / next(names)).write_bytes(RAW[k])
-    assert check(list(read_folder(tmp_path, reader()))) == [0, 1, 2]
-    (tmp_path / "0004.dcm").write_bytes(RAW[3][:1000])
-    with pytest.raises(TruncatedError, match=r"0004\.dcm"):
-        list(read_folder(tmp_path, reader()))
-    with pytest.raises(InputError, match="files like"):
-        list(read_folder(tmp_path, reader(), "*.IMA"))
-
-
-def test_replay_is_lazy(tmp_path: Path) -> None:
-    for k in (9, 10, 2):
-        (tmp_path / f"v{k}.dcm").write_bytes(RAW[{9: 1, 10: 2, 2: 0}[k]])
-    volumes: Iterator[Volume] = read_folder(tmp_path, reader())
-    assert next(volumes).index == 0
-    (tmp_path / "v10.dcm").unlink()
-    assert next(volumes).index == 1
-    with pytest.raises(InputError):
-        next(volumes)
 
 
 def kind_of(index: int, *, moco: bool, series_uid: str) -> bytes:

@@ -27,9 +27,9 @@ from acquisition.simulate.series import Series
 from acquisition.sources.csa import build_csa, parse_csa
 from acquisition.sources.dicom import DicomReader
 from acquisition.sources.dicom.mosaic import untile
-from acquisition.sources.folder import read_folder
 from acquisition.sources.identity import public_name
 from phosphene.errors import InputError, TruncatedError
+from tests.finished_series import read_folder
 
 KEY = b"k" * 32
 RAS = np.diag([-1.0, -1.0, 1.0, 1.0])

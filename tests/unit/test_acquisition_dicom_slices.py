@@ -19,8 +19,8 @@ from acquisition.simulate.series import Series, make_series
 from acquisition.simulate.slices import ge_files, philips_files
 from acquisition.sources.assemble import Assembler, Slice
 from acquisition.sources.dicom import DicomReader, series_of
-from acquisition.sources.folder import read_folder
 from phosphene.errors import InputError, TruncatedError
+from tests.finished_series import read_folder
 
 KEY = b"k" * 32
 SHAPE = (6, 5, 4)

@@ -16,11 +16,11 @@ from acquisition.fmri.volume import Volume
 from acquisition.simulate.haemodynamics import double_gamma
 from acquisition.simulate.head import RunConfig, SyntheticHead, simulate
 from acquisition.sources.dicom import DicomReader
-from acquisition.sources.folder import read_folder
 from acquisition.sources.nifti import read_mask
 from acquisition.sources.nifti_series import open_series
 from phosphene.errors import CausalityError, ConfigError, InputError
 from phosphene.stimuli import make_programme
+from tests.finished_series import read_folder
 
 HEAD = SyntheticHead(seed=3, shape=(32, 32, 14), voxel_mm=(6.0, 6.0, 7.0), n_early=80, n_higher=80)
 PROGRAMME = make_programme(seed=2, n_blocks=8)

@@ -17,9 +17,9 @@ from acquisition.fmri.realign import RealignConfig, Realigner, can_realign
 from acquisition.fmri.rigid import centre_of, matrix_of, params_of
 from acquisition.simulate.head import RunConfig, SimulatedVolume, SyntheticHead, simulate
 from acquisition.sources.dicom import DicomReader
-from acquisition.sources.folder import read_folder
 from phosphene.errors import ConfigError, InputError
 from phosphene.stimuli import make_programme
+from tests.finished_series import read_folder
 
 HEAD = SyntheticHead(seed=2)
 PROGRAMME = make_programme(seed=1, n_blocks=4)

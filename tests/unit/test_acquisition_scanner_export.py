@@ -11,9 +11,9 @@ from acquisition.simulate.head import SimulatedVolume, slice_times_s
 from acquisition.simulate.mosaic import make_series
 from acquisition.simulate.scanner import Fault, ScannerScript, run_scanner
 from acquisition.sources.dicom import DicomReader
-from acquisition.sources.folder import read_folder
 from phosphene.clock import FakeClock
 from phosphene.errors import ConfigError
+from tests.finished_series import read_folder
 
 SERIES = make_series(1, np.diag([3.0, 3.0, 3.0, 1.0]), 2.0, slice_times_s(8, 2.0))
 

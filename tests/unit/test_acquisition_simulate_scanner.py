@@ -14,7 +14,7 @@ from acquisition.simulate.scanner_cli import free_series
 from acquisition.simulate.series import make_series
 from acquisition.simulate.vendors import FOLDER_VENDORS
 from acquisition.sources.dicom import DicomReader
-from acquisition.sources.folder import read_folder
+from tests.finished_series import read_folder
 
 HEAD = ("--matrix", "16x16x8", "--tr", "1.5")
 
