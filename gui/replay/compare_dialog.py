@@ -47,7 +47,7 @@ class VariantFields:
         steps.setRange(0, MOST_STEPS)
         steps.setSpecialValueText(tr("as usual"))
         steps.setAccessibleName(tr("Steps of {side}", side=letter))
-        bundle = PathField(tr("Bundle of {side}", side=letter), folder=False,
+        bundle = PathField(tr("Bundle of {side}", side=letter), folder=None,
                            hint=tr("none: nothing is decoded"))  # fmt: skip
         return cls(bundle, model, mode, steps)
 

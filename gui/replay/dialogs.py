@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -43,30 +45,40 @@ def choose(
 
 
 class PathField(QWidget):
-    """A line for a path, and a button that asks for one.
+    """A line for a path, and a button for each kind that it may be of.
 
     Parameters
     ----------
     name : str
         For screen readers, and the title of the question.
-    folder : bool
-        Whether folders are asked for.
+    folder : bool or None
+        Whether folders are asked for; None where it may be a file as well.
     hint : str
         What the empty line says.
     """
 
-    def __init__(self, name: str, *, folder: bool, hint: str = "") -> None:
+    def __init__(self, name: str, *, folder: bool | None, hint: str = "") -> None:
         super().__init__()
         self.line = QLineEdit()
         self.line.setAccessibleName(name)
         self.line.setPlaceholderText(hint)
-        browse = tr("Choose: {what}", what=name)
-        self.button = PageButton(tr("Choose…"), browse, self._ask)
-        self._name, self._folder = name, folder
+        self._name = name
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.line, 1)
-        row.addWidget(self.button)
+        for button in self._buttons(folder):
+            row.addWidget(button)
+
+    def _buttons(self, folder: bool | None) -> list[PageButton]:
+        if folder is not None:
+            browse = tr("Choose: {what}", what=self._name)
+            return [PageButton(tr("Choose…"), browse, partial(self._ask, folder=folder))]
+        return [
+            PageButton(tr("File…"), tr("{name}: choose a file", name=self._name),
+                       partial(self._ask, folder=False)),
+            PageButton(tr("Folder…"), tr("{name}: choose a folder", name=self._name),
+                       partial(self._ask, folder=True)),
+        ]  # fmt: skip
 
     @property
     def path(self) -> Path | None:
@@ -74,10 +86,10 @@ class PathField(QWidget):
         text = self.line.text().strip()
         return Path(text).expanduser() if text else None
 
-    def _ask(self) -> None:
+    def _ask(self, *, folder: bool) -> None:
         start = self.path or Path.cwd()
         choose(self, self._name, lambda path: self.line.setText(str(path)),
-               folder=self._folder, start=start)  # fmt: skip
+               folder=folder, start=start)  # fmt: skip
 
 
 class Question(QDialog):
@@ -123,6 +135,13 @@ class Question(QDialog):
         words = QLabel(label)
         words.setStyleSheet(f"color: {DIM};")
         self.form.addRow(words, field)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
+        """Put the cursor where the answer begins, not on the button that gives up."""
+        super().showEvent(event)
+        first = next(iter(self.findChildren(QLineEdit)), None)
+        if first is not None:
+            first.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def try_it(self) -> None:
         """Take the answer if nothing is wrong with it."""

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gui.palette import apply
+from gui.replay.buttons import PageButton
 from gui.replay.compare import Variant
 from gui.replay.keyring import Keyring
 from gui.replay.opened import open_all
@@ -232,6 +233,12 @@ def test_the_question_about_two_replays_refuses_what_cannot_be(
     opened(qtbot, page, run)
     page._ask_compare()
     dialog = page.comparing.ask_new(page._opened[0])
+    focused = dialog.focusWidget()
+    assert focused is not None
+    assert focused.accessibleName() == "Bundle of A", "Enter gives nothing up"
+    buttons = {button.accessibleName() for button in dialog.findChildren(PageButton)}
+    both = {"Bundle of A: choose a file", "Bundle of A: choose a folder"}
+    assert both <= buttons, "a bundle is a folder, a sealed one a file"
     assert "same" in dialog.wrong()
     dialog.sides["A"].steps.setValue(1)
     dialog.sides["B"].bundle.line.setText(str(tmp_path / "none.phos"))
