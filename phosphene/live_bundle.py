@@ -5,11 +5,14 @@ from __future__ import annotations
 from phosphene.bundle import SPACE_GRAPH, Bundle, Expectation
 from phosphene.errors import BundleError, ConfigError, check_all, problem
 from phosphene.manifest import Manifest
+from phosphene.seal.opening import is_sealed, sealed_header
 from phosphene.session import Session
 from phosphene.stimuli import SPACE_ID
 from phosphene.stimuli.encoder import space_hash
 
-__all__ = ["live_bundle", "with_threshold"]
+__all__ = ["keys_of", "live_bundle", "with_threshold"]
+
+_READ_IT = ("acquisition", "decoder", "renderer")
 
 
 def live_bundle(session: Session) -> Bundle | None:
@@ -52,6 +55,14 @@ def live_bundle(session: Session) -> Bundle | None:
     check_all(found, BundleError, f"bundle {path}")
     _check_score(session, bundle.manifest)
     return bundle
+
+
+def keys_of(session: Session, node: str) -> tuple[str, ...]:
+    """Return the ids of sealed files whose own keys a node needs: the decoder's, if it reads it."""
+    path = session.decoder.bundle
+    if path is None or node not in _READ_IT or not is_sealed(path):
+        return ()
+    return (sealed_header(path).core.id,)
 
 
 def _check_score(session: Session, manifest: Manifest) -> None:

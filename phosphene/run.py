@@ -25,14 +25,14 @@ from phosphene.consent.withdrawal import withdrawal_of
 from phosphene.consent.words import Circumstances
 from phosphene.errors import ConfigError, ConsentError
 from phosphene.feedback.facts import facts_of
-from phosphene.live_bundle import live_bundle, with_threshold
+from phosphene.live_bundle import keys_of, live_bundle, with_threshold
 from phosphene.network.layout import Network
 from phosphene.network.words import told_network
 from phosphene.plan import Plan
 from phosphene.recorder.names import recordings_in
 from phosphene.run_end import end_of
 from phosphene.run_words import tell_bundle, tell_consent, tell_console, tell_outcome, unconsented
-from phosphene.seal.opening import is_sealed, sealed_header
+from phosphene.seal.opening import is_sealed
 from phosphene.seal.retention import seal_for
 from phosphene.seal.runs import audit_begin, audit_end
 from phosphene.session import Session
@@ -42,7 +42,6 @@ from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
 
 __all__ = ["RunOptions", "has_display", "run_chain", "set_aside"]
 
-_READ_THE_BUNDLE = ("acquisition", "decoder", "renderer")
 # What a run leaves in its output folder.
 _OF_A_RUN = ("recording*.mcap*", "report.*", "preview.mp4", "logs/*.log")
 
@@ -133,11 +132,7 @@ def _specs(options: RunOptions, session: Session) -> list[NodeSpec]:
 
 def _reading(session: Session) -> Callable[[NodeSpec], NodeSpec]:
     """Return what lends a sealed decoder's own key to the nodes that read it."""
-    bundle = session.decoder.bundle
-    if bundle is None or not is_sealed(bundle):
-        return lambda spec: spec
-    own = (sealed_header(bundle).core.id,)
-    return lambda spec: replace(spec, reads=own) if spec.name in _READ_THE_BUNDLE else spec
+    return lambda spec: replace(spec, reads=keys_of(session, spec.name))
 
 
 def _at_home(session: Session) -> Callable[[NodeSpec], NodeSpec]:

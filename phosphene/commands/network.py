@@ -36,11 +36,26 @@ def _configure_join(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", type=Path, required=True, help="private key of this machine")
     parser.add_argument("--bundle", type=Path, help="the person's bundle, where it lies elsewhere "
                         "than on the console")  # fmt: skip
+    parser.add_argument("--bundle-key", type=Path, metavar="FILE", help="private key that opens "
+                        "that bundle, where it is sealed")  # fmt: skip
+    parser.add_argument("--passphrase-fd", type=int, metavar="N", help="file descriptor that its "
+                        "passphrase is read from; default: PHOSPHENE_PASSPHRASE, else it is "
+                        "asked for")  # fmt: skip
     parser.add_argument("--trust", type=Path, action="append", default=[], metavar="FILE",
                         help="public key of who may sign consents, likewise")  # fmt: skip
 
 
 def _join(arguments: argparse.Namespace) -> int:
+    from phosphene.commands.keys import steward_key
+    from phosphene.seal.opening import unlocked
+
+    own = argparse.Namespace(key=arguments.bundle_key, passphrase_fd=arguments.passphrase_fd)
+    sealed = [] if arguments.bundle is None else [arguments.bundle]
+    with unlocked(sealed, steward_key(own)):
+        return _work_along(arguments)
+
+
+def _work_along(arguments: argparse.Namespace) -> int:
     from phosphene.network.joining import Here, read_plan, run_nodes
 
     here = Here(arguments.machine, arguments.key, arguments.bundle, arguments.trust)

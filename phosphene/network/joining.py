@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from phosphene.bundle import Bundle
 from phosphene.bus import RunFolder
 from phosphene.clock import Clock
 from phosphene.errors import BundleError, ConfigError, NodeError, problem
+from phosphene.live_bundle import keys_of
 from phosphene.network.layout import Network
 from phosphene.network.sockets import Guard
 from phosphene.node import CONFIG_EXIT
@@ -137,7 +138,8 @@ def run_nodes(
     folder = RunFolder.create(f"{plan.run[:10]}-{network.here}"[:40])
     try:
         file = plan.model_copy(update={"folder": folder.path}).save()
-        _Crew(file, folder.path, network.mine.nodes, say, clock).work(until)
+        needed = {name: keys_of(plan.session, name) for name in network.mine.nodes}
+        _Crew(file, folder.path, needed, say, clock).work(until)
     finally:
         folder.remove()
 
@@ -149,16 +151,17 @@ class _Crew:
         self,
         plan: Path,
         logs: Path,
-        nodes: Sequence[str],
+        nodes: Mapping[str, tuple[str, ...]],
         say: Callable[[str], None],
         clock: Clock,
     ) -> None:
         self._plan, self._logs, self._say, self._clock = plan, logs, say, clock
-        self._policy = RestartPolicy()
+        self._policy, self._reads = RestartPolicy(), nodes
         self._at_work = {name: self._start(name) for name in nodes}
 
     def _start(self, name: str) -> Child:
-        return Child(NodeSpec(name, name), self._plan, self._logs / f"{name}.log")
+        spec = NodeSpec(name, name, reads=self._reads[name])
+        return Child(spec, self._plan, self._logs / f"{name}.log")
 
     def work(self, until: Callable[[], bool]) -> None:
         try:

@@ -18,15 +18,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
 import pytest
 import zmq
 
+from phosphene.bundle import Bundle
 from phosphene.network.keys import load_network_key, new_network_key
 from phosphene.network.layout import PLACES
 from phosphene.plan import Plan
+from phosphene.seal.bundles import seal_bundle
+from phosphene.seal.passphrase import VARIABLE
 from tests.system.chain import (
     SCANNED,
     Running,
@@ -44,6 +49,7 @@ from tests.system.conftest import TR_S, Participant
 
 pytestmark = pytest.mark.timing
 
+PHRASE = "correct horse battery"
 FREE_PORT = 34_000 + os.getpid() % 20_000
 MORE = """[gate]
 level_observer = 2
@@ -187,7 +193,9 @@ def test_decoder_and_renderer_elsewhere_and_an_observer(
     sockets = tmp_path_factory.mktemp("gpu")  # a short path, as sockets need
     elsewhere = people / "elsewhere"
     elsewhere.mkdir()
-    shutil.copytree(participant.bundle, elsewhere / "bundle")
+    sealed = elsewhere / "decoder.phos.sealed"
+    seal_bundle(Bundle.load(participant.bundle), sealed, [key.public], datetime.now(UTC))
+    key.save(elsewhere / "lab.key", elsewhere / "lab.pub", PHRASE, cost=2**4)
     shutil.copy(keys / "gpu.network", elsewhere / "gpu.network")
     with running(
         "live", people / "session.toml", "--consent", people / "consent.toml", "--confirmed-by",
@@ -203,8 +211,10 @@ def test_decoder_and_renderer_elsewhere_and_an_observer(
             .split()[0]
         )
         with (
+            patch.dict(os.environ, {VARIABLE: PHRASE}),
             command(people / "gpu.log", sockets, "join", carried, "--as", "gpu", "--key",
-                    elsewhere / "gpu.network", "--bundle", elsewhere / "bundle", before=clock),
+                    elsewhere / "gpu.network", "--bundle", sealed, "--bundle-key",
+                    elsewhere / "lab.key", before=clock),
             command(people / "wall.log", people / "wall-run", "observe", observe, "--console",
                     keys / "console.network.pub", "--key", keys / "wall.network",
                     before=clock),
