@@ -1,26 +1,23 @@
 """What the console remembers of its user between two starts, and what it never remembers.
 
 A consent, a recording switch and an open view belong to one session: they have no place here, and
-a name that is not in the list below is refused. Folders of recordings may be named after people, so
-they are remembered only until the console closes.
+a name that is not in the list below is refused. Folders of recordings may be named after people and
+have no place either.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, get_args
 
 from PySide6.QtCore import QByteArray, QSettings
 
 from gui.texts import LANGUAGES
 from phosphene.errors import ConfigError, problem
 
-__all__ = ["KEPT", "Folder", "Preferences", "settings_file"]
+__all__ = ["KEPT", "Preferences", "settings_file"]
 
-Folder = Literal["study", "recording", "export"]
-ON_DISK: frozenset[Folder] = frozenset({"study"})
-KEPT = ("language", "window/geometry", *(f"folder/{f}" for f in sorted(ON_DISK)))
+KEPT = ("language", "window/geometry", "folder/study")
 """Everything that is ever written."""
 
 
@@ -44,7 +41,6 @@ class Preferences:
     def __init__(self, file: Path | None = None) -> None:
         self.file = settings_file() if file is None else file
         self._settings = QSettings(str(self.file), QSettings.Format.IniFormat)
-        self._until_closed: dict[Folder, Path] = {}
 
     @property
     def language(self) -> str:
@@ -64,28 +60,15 @@ class Preferences:
             raise ConfigError(problem("language", language, ", ".join(LANGUAGES), "Choose one."))
         self._put("language", language)
 
-    def folder(self, kind: Folder) -> Path:
-        """Return where a file of this kind was chosen last; the home folder where that is gone."""
-        known = self._until_closed.get(kind)
-        if known is None and kind in ON_DISK:
-            known = Path(str(self._get(f"folder/{kind}") or ""))
-        return (
-            known if known is not None and known.is_absolute() and known.is_dir() else Path.home()
-        )
+    @property
+    def study_folder(self) -> Path:
+        """Where a study file was chosen last; the home folder where that is gone."""
+        known = Path(str(self._get("folder/study") or ""))
+        return known if known.is_absolute() and known.is_dir() else Path.home()
 
-    def keep_folder(self, kind: Folder, folder: Path) -> None:
-        """Remember where a file of this kind was chosen.
-
-        Raises
-        ------
-        ConfigError
-            If there is no such kind.
-        """
-        if kind not in get_args(Folder):
-            raise ConfigError(problem("folder", kind, ", ".join(get_args(Folder)), "Use one."))
-        self._until_closed[kind] = folder.absolute()
-        if kind in ON_DISK:
-            self._put(f"folder/{kind}", str(folder.absolute()))
+    def keep_study_folder(self, folder: Path) -> None:
+        """Remember where a study file was chosen."""
+        self._put("folder/study", str(folder.absolute()))
 
     def geometry(self) -> QByteArray:
         """Return place and size of the console's window; empty where nothing is known."""

@@ -67,7 +67,7 @@ class FileLine(QWidget):
 
     def open_file(self) -> None:
         """Ask for a study file and open it."""
-        at = str(self._preferences.folder("study"))
+        at = str(self._preferences.study_folder)
         title, kinds = tr("Open a study file"), tr("Study files (*.toml)")
         chosen, _filter = QFileDialog.getOpenFileName(self, title, at, kinds)
         if chosen:
@@ -82,7 +82,7 @@ class FileLine(QWidget):
         except PhospheneError as error:
             self.said.emit(told(str(error)), True)
             return
-        self._preferences.keep_folder("study", path.absolute().parent)
+        self._preferences.keep_study_folder(path.absolute().parent)
         self._take(draft)
 
     def save_file(self) -> None:
@@ -94,7 +94,7 @@ class FileLine(QWidget):
 
     def save_as(self) -> None:
         """Ask for a name and save the study under it."""
-        at = str(self._preferences.folder("study") / "study.toml")
+        at = str(self._preferences.study_folder / "study.toml")
         title, kinds = tr("Save the study file"), tr("Study files (*.toml)")
         chosen, _filter = QFileDialog.getSaveFileName(self, title, at, kinds)
         if chosen:
@@ -107,7 +107,7 @@ class FileLine(QWidget):
             self.said.emit(told(str(error)), True)
             return
         if path is not None:
-            self._preferences.keep_folder("study", path.absolute().parent)
+            self._preferences.keep_study_folder(path.absolute().parent)
         self.said.emit(tr("Saved."), False)
         self.saved.emit()
 

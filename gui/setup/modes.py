@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -55,11 +56,11 @@ class ReplayChoice(BaseModel):
     @property
     def arguments(self) -> list[str]:
         """The command line."""
-        found = ["replay", str(self.recording), "--speed", self.speed, "--model", self.model]
+        found = ["replay", str(self.recording), "--speed", self.speed]
         for name in ("run", "bundle", "consent", "out"):
             value = getattr(self, name)
             found += [] if value is None else [f"--{name}", str(value)]
-        return found + [part for key in self.seal for part in ("--seal", str(key))]
+        return found + _painted_and_sealed(self.model, self.seal)
 
 
 class PilotChoice(BaseModel):
@@ -104,8 +105,13 @@ class PilotChoice(BaseModel):
         found = ["demo", "--seconds", f"{self.seconds:g}", "--seed", str(self.seed)]
         found += ["--eeg"] if self.modality == "eeg" else []
         found += ["--bundle", str(self.bundle)] if self.bundle is not None else []
-        found += ["--out", str(self.out), "--model", self.model]
-        return found + [part for key in self.seal for part in ("--seal", str(key))]
+        found += ["--out", str(self.out)]
+        return found + _painted_and_sealed(self.model, self.seal)
+
+
+def _painted_and_sealed(model: str, seal: Sequence[Path]) -> list[str]:
+    """Return what replays and pilots are told alike: what paints, and who may open what is kept."""
+    return ["--model", model, *(part for key in seal for part in ("--seal", str(key)))]
 
 
 def live_arguments(

@@ -110,7 +110,7 @@ class SetupPage(QWidget):
         self.files.said.connect(self._say)
         self.forms: dict[Mode, Form] = {
             "live": Form(self.study.live, self._study_folder),
-            "replay": Form(self.study.replay, self._recording_folder),
+            "replay": Form(self.study.replay, Path.home),
             "pilot": Form(self.study.pilot, self._study_folder),
         }
         self._forms = QStackedWidget()
@@ -119,7 +119,7 @@ class SetupPage(QWidget):
             self._forms.addWidget(form)
         self.consent = ConsentView(utc_now)
         self.consent.confirmed.connect(self._confirmed)
-        self.calibration = CalibrationView(self._recording_folder)
+        self.calibration = CalibrationView(Path.home)
         self.calibration.wanted.connect(self._use_bundle)
         self.changes = QPlainTextEdit()
         self.changes.setReadOnly(True)
@@ -137,10 +137,7 @@ class SetupPage(QWidget):
         self.button.clicked.connect(self.start)
 
     def _study_folder(self) -> Path:
-        return self._preferences.folder("study")
-
-    def _recording_folder(self) -> Path:
-        return self._preferences.folder("recording")
+        return self._preferences.study_folder
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()

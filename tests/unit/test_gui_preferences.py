@@ -24,39 +24,33 @@ def file(tmp_path: Path) -> Path:
 def test_the_window_the_language_and_the_study_folder_come_back(file: Path, tmp_path: Path) -> None:
     first = Preferences(file)
     first.keep_language("ja")
-    first.keep_folder("study", tmp_path)
+    first.keep_study_folder(tmp_path)
     first.keep_geometry(QByteArray(b"\x01\x02geometry"))
     first.save()
     again = Preferences(file)
-    assert (again.language, again.folder("study")) == ("ja", tmp_path)
+    assert (again.language, again.study_folder) == ("ja", tmp_path)
     assert bytes(again.geometry().data()) == b"\x01\x02geometry"
     assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_fresh_start_knows_nothing(file: Path) -> None:
     fresh = Preferences(file)
-    assert (fresh.language, fresh.folder("study"), fresh.folder("recording")) == (
-        "", Path.home(), Path.home(),
-    )  # fmt: skip
+    assert (fresh.language, fresh.study_folder) == ("", Path.home())
     assert fresh.geometry().isEmpty()
 
 
-def test_folders_of_recordings_are_forgotten_when_the_console_closes(
-    file: Path, tmp_path: Path
-) -> None:
-    named = tmp_path / "Doe_Jane"
-    named.mkdir()
-    preferences = Preferences(file)
-    preferences.keep_folder("recording", named)
-    preferences.keep_language("en")
-    preferences.save()
-    assert preferences.folder("recording") == named
-    assert b"Doe" not in file.read_bytes()
-    assert Preferences(file).folder("recording") == Path.home()
-
-
-@pytest.mark.parametrize("name", ["consent", "recorder/out", "view/participant", "recording"])
-def test_consents_and_switches_have_no_place(file: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "consent",
+        "recorder/out",
+        "view/participant",
+        "recording",
+        "folder/recording",
+        "folder/export",
+    ],
+)
+def test_consents_switches_and_folders_of_recordings_have_no_place(file: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="never kept"):
         Preferences(file)._put(name, True)
     assert not any(word in "".join(KEPT) for word in ("consent", "record", "view", "screen"))
@@ -67,16 +61,14 @@ def test_what_is_gone_or_damaged_is_not_offered(file: Path) -> None:
     file.write_text("language=tlh\n[folder]\nstudy=/no/such/folder\n[window]\ngeometry=5\n")
     preferences = Preferences(file)
     assert preferences.language == ""
-    assert preferences.folder("study") == Path.home()
+    assert preferences.study_folder == Path.home()
     assert preferences.geometry().isEmpty()
 
 
-def test_unknown_languages_and_kinds_are_refused(file: Path, tmp_path: Path) -> None:
+def test_an_unknown_language_is_refused(file: Path) -> None:
     preferences = Preferences(file)
     with pytest.raises(ConfigError, match="language"):
         preferences.keep_language("tlh")
-    with pytest.raises(ConfigError, match="folder"):
-        preferences.keep_folder("consent", tmp_path)  # type: ignore[arg-type]
 
 
 def test_the_file_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
