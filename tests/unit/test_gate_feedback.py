@@ -265,11 +265,13 @@ def run_of(folder: Path, arm: int) -> tuple[dict[str, Any], list[str], list[Any]
             b.clock.advance(0.3)
         counts = sorted(f"{k}={v}" for k, v in b.gate.counts().items())
         status = b.ask("status").text
-        grants = [
-            (m.header.decode, m.header.reason, m.header.phase)
-            for m in b.grants.receive()
-            if isinstance(m.header, Grant)
-        ]
+        grants = []
+        while b.grants.socket.poll(200):  # the last may still be on its way
+            grants += [
+                (m.header.decode, m.header.reason, m.header.phase)
+                for m in b.grants.receive()
+                if isinstance(m.header, Grant)
+            ]
     return told, [*counts, status], grants
 
 

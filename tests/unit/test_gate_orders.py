@@ -242,7 +242,9 @@ def test_after_a_fall_a_live_run_waits_for_the_operator(
 
 
 @given(
-    scopes=st.frozensets(st.sampled_from(list(Scope))), levels=st.tuples(*[st.integers(0, 4)] * 3)
+    scopes=st.frozensets(st.sampled_from(list(Scope))),
+    # A session whose observers would see more than the operator is refused.
+    levels=st.tuples(*[st.integers(0, 4)] * 3).filter(lambda level: level[2] <= level[1]),
 )
 @settings(max_examples=12)
 def test_no_frame_reaches_a_sink_outside_its_scope_or_above_its_level(
