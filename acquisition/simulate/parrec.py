@@ -92,14 +92,17 @@ def parrec_files(
     ]
 
 
-def _header(
-    name: str, series: Series, index: int, shape: tuple[int, ...], lps: npt.NDArray[np.float64]
-) -> str:
+def _general(
+    series: Series,
+    index: int,
+    shape: tuple[int, ...],
+    lps: npt.NDArray[np.float64],
+    angles: npt.NDArray[np.float64],
+) -> dict[str, object]:
     size = np.linalg.norm(lps[:3, :3], axis=0)
-    angles = _angles(lps[:3, :3] / size)
     centre = lps[:3, :3] @ ((np.asarray(shape) - 1) / 2) + lps[:3, 3]
     fov = np.asarray([size[1] * shape[1], size[2] * shape[2], size[0] * shape[0]])
-    general = {
+    return {
         "Patient name": NOBODY,
         "Examination name": NOBODY,
         "Protocol name": "synthetic",
@@ -136,6 +139,13 @@ def _header(
         "Max. number of gradient orients": 1,
         "Number of label types   <0=no ASL>": 0,
     }
+
+
+def _header(
+    name: str, series: Series, index: int, shape: tuple[int, ...], lps: npt.NDArray[np.float64]
+) -> str:
+    angles = _angles(lps[:3, :3] / np.linalg.norm(lps[:3, :3], axis=0))
+    general = _general(series, index, shape, lps, angles)
     lines = [
         f"# === DATA DESCRIPTION FILE {'=' * 54}",
         "#",
