@@ -12,6 +12,7 @@ import numpy.typing as npt
 import onnxruntime
 import scipy
 
+from decoder.beyond_chance import only_if_learned
 from decoder.category_code import codes_of, fit_mix, held_out_mix
 from decoder.choose import Grid, choose
 from decoder.classify import fit_temperature
@@ -152,6 +153,7 @@ def fit_decoder(
         known = held.codes >= 0
         temperature, _ = fit_temperature(held.scores[known], held.codes[known])
     curves, calibration = calibrate(trials(held))
+    calibration = only_if_learned(calibration, held, start.seed)
     settings = choose(data, start, grid, empty)
     priors = learn_priors(data, settings)
     samples = make_samples(data, settings, priors)

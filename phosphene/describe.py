@@ -5,7 +5,7 @@ from __future__ import annotations
 from phosphene.bundle import Bundle
 from phosphene.manifest import Calibration, Manifest, Score
 from phosphene.metrics import BLIND
-from phosphene.model_card import of_categories, shuffled_in_words, uninformative
+from phosphene.model_card import NOTHING_LEARNED, of_categories, shuffled_in_words, uninformative
 
 __all__ = ["delay_in_words", "describe_bundle"]
 
@@ -60,6 +60,8 @@ def _confidence(c: Calibration) -> list[str]:
     lines = [line, *([useless] if (useless := uninformative(c)) else [])]
     if c.threshold is None or c.kept is None:
         return lines
+    if c.kept == 0:
+        return [*lines, NOTHING_LEARNED]
     refused = ", ".join(
         f"{_CONTROLS.get(k.kind, k.kind)} {100 * k.refused:.0f} % (n = {k.n})" for k in c.controls
     )

@@ -12,6 +12,7 @@ from phosphene.metrics import BLIND
 
 __all__ = [
     "CARD",
+    "NOTHING_LEARNED",
     "model_card",
     "of_categories",
     "shuffled_in_words",
@@ -155,6 +156,12 @@ def shuffled_in_words(score: Score) -> str:
     return f"{score.shuffled:.3f}" + ("" if high is None else f" (97.5 % below {high:.3f})")
 
 
+NOTHING_LEARNED = (
+    "no picture is shown: on left-out runs the names were right no more often than with what the "
+    "blocks showed exchanged"
+)
+
+
 def uninformative(c: Calibration) -> str:
     """Say so where the confidence is no better than always saying the mean; "" where it is."""
     if c.brier < c.base_brier:
@@ -175,7 +182,9 @@ def _trust(c: Calibration) -> str:
     )
     useless = uninformative(c)
     text += f" **{useless[0].upper()}{useless[1:]}.**" if useless else ""
-    if c.threshold is not None and c.kept is not None:
+    if c.kept == 0:
+        text += f" **{NOTHING_LEARNED[0].upper()}{NOTHING_LEARNED[1:]}.**"
+    elif c.threshold is not None and c.kept is not None:
         text += (
             f" Below a confidence of {c.threshold:.3f} nothing is shown; that keeps "
             f"{100 * c.kept:.0f} % of the right percepts."

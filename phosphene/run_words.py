@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from phosphene.bundle import Bundle
 from phosphene.bus import RunFolder
 from phosphene.consent import Consent, Scope, why_not
+from phosphene.model_card import NOTHING_LEARNED
 from phosphene.supervisor import Outcome
 
 __all__ = ["tell_bundle", "tell_consent", "tell_console", "tell_outcome", "unconsented"]
@@ -23,6 +24,9 @@ def tell_bundle(bundle: Bundle | None, least: float) -> None:
     calibration = bundle.manifest.calibration
     kept = calibration.kept or 0.0
     chosen = least == calibration.threshold
+    if chosen and calibration.kept == 0:
+        print(f"warning: {NOTHING_LEARNED}")
+        return
     why = f", which keeps {100 * kept:.0f} % of the right percepts" if chosen else ""
     print(f"no picture below a confidence of {least:.2f}{why}")
 

@@ -96,14 +96,14 @@ class Bench:
     def painted(self, seed: int) -> np.ndarray:
         return np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
-    def frame(self, seed: int = 0) -> np.ndarray:
+    def frame(self, seed: int = 0, confidence: float = 0.9) -> np.ndarray:
         picture = self.painted(seed)
         arrays = {"picture": picture}
         specs = describe(arrays, {"picture": ("height", "width", "colour")}, {})
         header = Frame(
             **self.stamp("renderer"), arrays=specs, t_due=0, t_rendered=0, late=False, skipped=0,
-            render_ms=1.0, state="picture", percept_seq=seed, percept_index=seed, confidence=0.9,
-            age_s=0.1, t_percept=0.0, seed=seed, model="m",
+            render_ms=1.0, state="picture", percept_seq=seed, percept_index=seed,
+            confidence=confidence, age_s=0.1, t_percept=0.0, seed=seed, model="m",
         )  # fmt: skip
         self.renderer.send(Message(header, arrays))
         self.settle(self.gate._frames.socket)

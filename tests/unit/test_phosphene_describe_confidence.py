@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from phosphene.describe import _confidence
 from phosphene.manifest import Calibration, Control
+from phosphene.model_card import _trust
 
 
 def test_the_threshold_is_one_plain_sentence() -> None:
@@ -18,3 +19,13 @@ def test_the_threshold_is_one_plain_sentence() -> None:
         "80 % of the right percepts, and held back: wrong percepts 28 % (n = 50), "
         "pure noise 100 % (n = 20)"
     )
+
+
+def test_a_decoder_that_has_learned_nothing_is_told_as_one() -> None:
+    nothing = Calibration(
+        feature="trust", slope=1.0, intercept=0.0, brier=0.2, base_brier=0.25, n=100, kept=0.0,
+        threshold=1.0,
+    )  # fmt: skip
+    assert _confidence(nothing)[-1].startswith("no picture is shown: on left-out runs")
+    assert "**No picture is shown: on left-out runs" in _trust(nothing)
+    assert "keeps" not in _trust(nothing)
