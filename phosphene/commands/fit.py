@@ -5,24 +5,31 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from phosphene.bundle import Bundle
 from phosphene.commands.base import CliCommand
 from phosphene.commands.replay import own_start
 from phosphene.commands.source import add_array_options, array_arguments, is_trials_file
 from phosphene.errors import ConfigError, InputError, NodeError, ToldError, check_all, problem
 from phosphene.progress import tell_step
+from phosphene.seal.bundles import SEALED_BUNDLE, seal_bundle
+from phosphene.seal.keys import load_public
 
 __all__ = ["FIT", "add_model_option", "person_in", "run_module"]
 
 PREPARING = "reading and cleaning"
 _UNNAMED = "p01"
+# A folder of random name and mode 0700 is made in it.
+_MEMORY = Path("/dev/shm")  # noqa: S108
 
 END_TIMEOUT_S = 3.0
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -106,6 +113,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         "cut into trials: responses and stimuli (.npz, .mat), epochs of EEG (.npz, "
                         "-epo.fif, .set), prepared data (.npz)")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder of the new bundle")
+    parser.add_argument("--seal", type=Path, action="append", default=[], metavar="PUB",
+                        help="write the bundle as one file that only this public key's owner can "
+                        "open; may be repeated")  # fmt: skip
     parser.add_argument("--person", help="pseudonym of the person; default: the one in a recording "
                         f"of our own, otherwise {_UNNAMED}")  # fmt: skip
     parser.add_argument("--runs", help="runs to use, for instance 1-11 or 1,3,5")
@@ -158,6 +168,10 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    # A key that cannot be read is told before hours of fitting.
+    stewards = [load_public(path) for path in arguments.seal]
+    if stewards and not arguments.out.name.endswith(SEALED_BUNDLE):
+        arguments.out = arguments.out.with_name(arguments.out.name + SEALED_BUNDLE)
     missing = [str(path) for path in arguments.source if not path.exists()]
     if missing:
         raise InputError("recording does not exist: " + ", ".join(missing))
@@ -169,7 +183,7 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     if is_trials_file(arguments.source):
         _check_trials(arguments)
-        _fit(arguments.source[0], arguments, _of_trials(arguments))
+        _fit(arguments.source[0], arguments, stewards, _of_trials(arguments))
         return 0
     person = person_in(arguments.person, arguments.source)
     settings = {**arguments.acquisition, **_settings(arguments.features, arguments.delay)}
@@ -189,7 +203,7 @@ def _run(arguments: argparse.Namespace) -> int:
         tell_step(PREPARING, 0, 1)
         run_module("acquisition.prepare", command)
         tell_step(PREPARING, 1, 1)
-        _fit(prepared, arguments)
+        _fit(prepared, arguments, stewards)
     return 0
 
 
@@ -241,14 +255,30 @@ def _of_trials(arguments: argparse.Namespace) -> list[str]:
     return found + array_arguments(arguments)
 
 
-def _fit(source: Path, arguments: argparse.Namespace, more: Sequence[str] = ()) -> None:
+def _fit(
+    source: Path,
+    arguments: argparse.Namespace,
+    stewards: Sequence[bytes],
+    more: Sequence[str] = (),
+) -> None:
+    """Fit; a bundle that is to be sealed lies open in memory only, where the system has a place."""
     options = ["--delay", str(arguments.delay), "--split", arguments.split]
     options += ["--memory", str(arguments.memory)]
     for name in ("window", "frequencies", "space", "early", "higher", "model"):
         value = getattr(arguments, name)
         options += [f"--{name}", str(value)] if value is not None else []
     options += ["--banded"] if arguments.banded else []
-    run_module("decoder.fit", [str(source), "--out", str(arguments.out), *options, *more])
+    if not stewards:
+        run_module("decoder.fit", [str(source), "--out", str(arguments.out), *options, *more])
+        return
+    memory = str(_MEMORY) if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+    with tempfile.TemporaryDirectory(prefix="phosphene-fit-", dir=memory) as folder:
+        opened = Path(folder) / "bundle"
+        run_module("decoder.fit", [str(source), "--out", str(opened), *options, *more])
+        seal_bundle(Bundle.load(opened), arguments.out, stewards, datetime.now(UTC))
+        for sheet in Path(folder).glob("*.png"):  # what was shown, to be looked at
+            shutil.move(sheet, arguments.out.with_name(f"{arguments.out.name}-pictures.png"))
+    print(f"sealed bundle: {arguments.out}")
 
 
 FIT = CliCommand("fit", "fit a person's decoder on recordings", _configure, _run)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from phosphene.bundle import Bundle
 from phosphene.commands import fit
 from phosphene.commands.source import (
     add_array_options,
@@ -16,7 +17,10 @@ from phosphene.commands.source import (
     is_trials_file,
     shape_of,
 )
-from phosphene.errors import ConfigError
+from phosphene.errors import ConfigError, SealError
+from phosphene.seal.keys import StewardKey
+from phosphene.seal.opening import unlocked
+from tests.unit.test_phosphene_bundle_store import here
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -47,6 +51,34 @@ def test_trials_are_told_from_recordings(tmp_path: Path) -> None:
     assert cut == ["a.npz", "b.mat", "c-epo.fif", "d_epo.fif.gz"]
     with pytest.raises(ConfigError, match="one file of trials"):
         is_trials_file([tmp_path / "a.npz", tmp_path / "f.nii.gz"])
+
+
+def test_a_fit_that_seals_leaves_no_open_decoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, opened = StewardKey.new(), list[Path]()
+    (tmp_path / "own.pub").write_bytes(key.pem)
+
+    def fitted(_name: str, words: list[str]) -> None:
+        opened.append(Path(words[words.index("--out") + 1]))
+        assert opened[-1].parent.stat().st_mode & 0o077 == 0
+        here().write(opened[-1])
+
+    monkeypatch.setattr(fit, "run_module", fitted)
+    np.savez(tmp_path / "t.npz", responses=np.zeros((2, 2)))
+    parser = argparse.ArgumentParser()
+    fit.FIT.configure(parser)
+    words = [str(tmp_path / "t.npz"), "--out", str(tmp_path / "p01"), "--seal"]
+    assert fit.FIT.run(parser.parse_args([*words, str(tmp_path / "own.pub")])) == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["own.pub", "p01.phos.sealed", "t.npz"]
+    assert not opened[0].exists()
+    with unlocked([tmp_path / "p01.phos.sealed"], key):
+        assert Bundle.load(tmp_path / "p01.phos.sealed").digest == here().digest
+    with pytest.raises(ConfigError, match="a new folder"):
+        fit.FIT.run(parser.parse_args([*words, str(tmp_path / "own.pub")]))
+    with pytest.raises(SealError):
+        fit.FIT.run(parser.parse_args([*words, str(tmp_path / "gone.pub")]))
+    assert len(opened) == 1, "what is wrong is told before anything is fitted"
 
 
 def test_fit_hands_trials_to_the_decoder_alone(
