@@ -10,6 +10,7 @@ from dataclasses import dataclass
 __all__ = [
     "DRIFT",
     "DVARS",
+    "EEG_FIGURES",
     "FD",
     "FD_HIGH",
     "FD_HIGH_MM",
@@ -107,6 +108,8 @@ FIGURES: dict[str, Figure] = {
     ),
 }
 """Every figure but those of regions, whose names are made by `region_key`."""
+EEG_FIGURES = frozenset({"bad_channels", "held_samples", "rejected", "rms_uv"})
+"""Figures of EEG that are of no single channel."""
 
 
 def region_key(name: str) -> str:
@@ -122,6 +125,12 @@ def region_name(key: str) -> str | None:
 
 
 def tells_of_brain(key: str) -> bool:
-    """Return whether a figure is the signal of a region or of a channel, not about its quality."""
-    of_channel = key.startswith(("rms_", "ptp_")) and key.endswith("_uv") and key != "rms_uv"
-    return region_name(key) is not None or of_channel
+    """Return whether a figure may tell of the brain: all that is not known to be about quality.
+
+    Of EEG, what is wrong with channels and how long filters take is about quality; amplitudes of
+    single channels are the signal.
+    """
+    of_channel = key.startswith("flags_") or (
+        key.startswith("impedance_") and key.endswith("_kohm")
+    )
+    return not (key in FIGURES or key in EEG_FIGURES or of_channel or key.endswith("_delay_ms"))

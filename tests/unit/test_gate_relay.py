@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from acquisition.eeg_chain import SecondQuality
 from phosphene.bus import Publisher
 from phosphene.consent import Scope
 from phosphene.gate.relay import FEATURES_SHOWN, for_window, of_percept, without_brain
@@ -28,6 +29,8 @@ from phosphene.messages import (
     topic_of,
 )
 from phosphene.plan import Plan
+from phosphene.quality import EEG_FIGURES, region_key, tells_of_brain
+from phosphene.quality import FIGURES as FIGURES_OF_FMRI
 from tests.unit.test_gate_feedback import plan_of
 from tests.unit.test_gate_node import NOW, PEERS, Bench, make_plan
 
@@ -247,3 +250,16 @@ def test_without_a_window_the_gate_hears_nothing_for_it(folder: Path) -> None:
         assert b.gate._percepts is None
     finally:
         b.close()
+
+
+def test_a_figure_that_nobody_knows_counts_as_brain() -> None:
+    known = [*FIGURES_OF_FMRI, *EEG_FIGURES, "flags_Oz", "impedance_Oz_kohm", "filter_delay_ms"]
+    assert not [name for name in known if tells_of_brain(name)]
+    told = [region_key("V1"), "rms_Oz_uv", "ptp_Oz_uv", "rms__uv", "alpha_power", "fd_mm_of_V1"]
+    assert [name for name in told if tells_of_brain(name)] == told
+
+
+def test_all_that_acquisition_tells_of_quality_is_known() -> None:
+    samples = np.random.default_rng(0).normal(size=(500, 2)).astype(np.float32)
+    [(_, _, second), *_] = SecondQuality(250.0, ("Cz", "Oz")).push(samples, 0)
+    assert {name for name in second if tells_of_brain(name)} == {"rms_Cz_uv", "rms_Oz_uv"}
