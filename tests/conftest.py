@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -31,9 +32,21 @@ def pytest_configure(config: pytest.Config) -> None:
     One of several processes has its own, beside the first one's and not in it.
     """
     config.addinivalue_line("markers", "timing: bounds a time so tightly that it runs alone")
+    _hear_signals()
     given = getattr(config, "workerinput", {"own_folder": config.option.basetemp is None})
     if given["own_folder"]:
         config.stash[_OWN_FOLDER] = config.option.basetemp = tempfile.mkdtemp(prefix="pt-")
+
+
+def _hear_signals() -> None:
+    """Ignore by a handler what a shell ignores for tests in the background or under ``nohup``.
+
+    Processes that tests start inherit what is ignored, but no handler: what a signal does to them
+    is what some tests look at.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from gui.preferences import KEPT
+from tests.system.chain import wait_for
 
 PATIENCE_S = 60.0
 
@@ -31,6 +31,11 @@ def listens_to(pid: int, number: signal.Signals) -> bool:
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
+def stands(pid: int) -> bool:
+    """Return whether the console's window has every handler; the command before it has them too."""
+    return "gui.console" in psutil.Process(pid).cmdline() and listens_to(pid, signal.SIGHUP)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_closes_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "phosphene.cli", "console", "--language", "ja"]
@@ -42,15 +47,15 @@ def test_a_signal_closes_it_in_order(tmp_path: Path, number: signal.Signals) -> 
         stderr=subprocess.PIPE,
         text=True,
     ) as console:
-        deadline = time.monotonic() + PATIENCE_S
-        # SIGHUP is the last that gets a handler. The command line has one, too, and becomes this.
-        process = psutil.Process(console.pid)
-        while "gui.console" not in process.cmdline() or not listens_to(console.pid, signal.SIGHUP):
+        try:
+            wait_for(
+                "the window", lambda: console.poll() is not None or stands(console.pid), PATIENCE_S
+            )
             assert console.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        console.send_signal(number)
-        assert console.wait(PATIENCE_S) == 0
+            console.send_signal(number)
+            assert console.wait(PATIENCE_S) == 0
+        finally:
+            console.kill()
         assert console.stderr is not None
         assert "Traceback" not in console.stderr.read()
     kept = configparser.ConfigParser()
