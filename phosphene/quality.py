@@ -108,7 +108,9 @@ FIGURES: dict[str, Figure] = {
     ),
 }
 """Every figure but those of regions, whose names are made by `region_key`."""
-EEG_FIGURES = frozenset({"bad_channels", "held_samples", "rejected", "rms_uv"})
+EEG_FIGURES = frozenset(
+    {"bad_channels", "filter_delay_max_ms", "held_samples", "rejected", "rms_uv"}
+)
 """Figures of EEG that are of no single channel."""
 
 
