@@ -66,29 +66,35 @@ class LocalFrame(nn.Module):
         return torch.cat([thing, self.grid.expand(c.shape[0], -1, -1, -1)], dim=1)
 
 
+def make_unet(n_in: int, n_out: int, channels: tuple[int, int], heads: int) -> nn.Module:
+    """Make the UNet of a flow map, on 16x16 places; each of its heads is 32 wide."""
+    make: Any = diffusers.UNet2DConditionModel
+    unet: nn.Module = make(
+        sample_size=16,
+        in_channels=n_in,
+        out_channels=n_out,
+        layers_per_block=1,
+        block_out_channels=channels,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        mid_block_type="UNetMidBlock2DCrossAttn",
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=TOKEN_DIM,
+        attention_head_dim=heads,  # diffusers takes this as the number of heads
+        norm_num_groups=16,
+        time_cond_proj_dim=STEP_DIM,
+        class_embed_type="projection",
+        projection_class_embeddings_input_dim=C_DIM + 1,
+        resnet_time_scale_shift="scale_shift",
+    )
+    return unet
+
+
 class FlowMapNet(nn.Module):
     """Predicts the average velocity of the flow from noise (t = 1) to data (t = 0)."""
 
     def __init__(self, channels: tuple[int, int] = (48, 64)) -> None:
         super().__init__()
-        make_unet: Any = diffusers.UNet2DConditionModel
-        self.unet: nn.Module = make_unet(
-            sample_size=16,
-            in_channels=9 + N_PLACE,
-            out_channels=4,
-            layers_per_block=1,
-            block_out_channels=channels,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            mid_block_type="UNetMidBlock2DCrossAttn",
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            cross_attention_dim=TOKEN_DIM,
-            attention_head_dim=2,  # diffusers takes this as the number of heads, here of 32
-            norm_num_groups=16,
-            time_cond_proj_dim=STEP_DIM,
-            class_embed_type="projection",
-            projection_class_embeddings_input_dim=C_DIM + 1,
-            resnet_time_scale_shift="scale_shift",
-        )
+        self.unet = make_unet(9 + N_PLACE, 4, channels, heads=2)
         self.frame = LocalFrame()
         self.tokens = nn.Sequential(
             nn.Linear(C_DIM, 128), nn.SiLU(), nn.Linear(128, N_TOKENS * TOKEN_DIM)

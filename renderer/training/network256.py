@@ -8,9 +8,6 @@ c (`renderer.training.atlas`), and what z shows as it stands (`renderer.training
 
 from __future__ import annotations
 
-from typing import Any
-
-import diffusers
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,7 +17,14 @@ from phosphene.stimuli.space import C_DIM
 from renderer.training.atlas import Atlas
 from renderer.training.autoencoder256 import Z_CHANNELS
 from renderer.training.low import LowNet
-from renderer.training.network import N_TOKENS, STEP_DIM, TOKEN_DIM, LocalFrame, sinusoids
+from renderer.training.network import (
+    N_TOKENS,
+    STEP_DIM,
+    TOKEN_DIM,
+    LocalFrame,
+    make_unet,
+    sinusoids,
+)
 
 PATCH = 2
 SIDE = 16
@@ -36,26 +40,10 @@ class FlowMapNet256(nn.Module):
         self.frame = LocalFrame(SIDE, WAVES)
         self.atlas = Atlas()
         self.low = LowNet()
-        make_unet: Any = diffusers.UNet2DConditionModel
         patch = Z_CHANNELS * PATCH**2
         drafts = (N_STYLES + 1) * patch
-        self.unet: nn.Module = make_unet(
-            sample_size=SIDE,
-            in_channels=patch + drafts + Z_CHANNELS + 1 + self.frame.channels,
-            out_channels=patch,
-            layers_per_block=1,
-            block_out_channels=channels,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            mid_block_type="UNetMidBlock2DCrossAttn",
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            cross_attention_dim=TOKEN_DIM,
-            attention_head_dim=4,  # diffusers takes this as the number of heads, here of 32
-            norm_num_groups=16,
-            time_cond_proj_dim=STEP_DIM,
-            class_embed_type="projection",
-            projection_class_embeddings_input_dim=C_DIM + 1,
-            resnet_time_scale_shift="scale_shift",
-        )
+        n_in = patch + drafts + Z_CHANNELS + 1 + self.frame.channels
+        self.unet = make_unet(n_in, patch, channels, heads=4)
         self.tokens = nn.Sequential(
             nn.Linear(C_DIM, 128), nn.SiLU(), nn.Linear(128, N_TOKENS * TOKEN_DIM)
         )

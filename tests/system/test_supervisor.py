@@ -5,7 +5,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -251,40 +254,39 @@ print("ended", outcome.status, outcome.reason)
 """
 
 
+@contextmanager
+def supervised(plan: Plan, *before: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """Supervise a run in another process; hand over it and what it says, once the run goes on."""
+    command = [*before, sys.executable, "-c", SCRIPT, str(plan.save())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != "running\n":
+            assert process.poll() is None
+        yield process, process.stdout
+
+
 @pytest.mark.parametrize(
     ("number", "by"),
     [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")],
 )
 def test_a_signal_ends_everything(plan: Plan, number: signal.Signals, by: str) -> None:
-    file = plan.save()
-    with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(file)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        while process.stdout.readline() != "running\n":
-            assert process.poll() is None
+    with supervised(plan) as (process, said):
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) == 2
         process.send_signal(number)
-        rest = process.stdout.read()
+        rest = said.read()
         assert process.wait(20) == 0
     assert f"ended abort stopped by {by}" in rest
     assert not [c for c in children if c.is_running() and c.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_a_run_goes_on_without_its_terminal_where_that_is_wanted(plan: Plan) -> None:
-    file = plan.save()
-    with subprocess.Popen(
-        ["nohup", sys.executable, "-c", SCRIPT, str(file)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        while process.stdout.readline() != "running\n":
-            assert process.poll() is None
+    with supervised(plan, "nohup") as (process, said):
         process.send_signal(signal.SIGHUP)
         for _ in range(40):
-            assert process.stdout.readline() == "running\n"
+            assert said.readline() == "running\n"
         process.send_signal(signal.SIGTERM)
-        assert "ended abort stopped by SIGTERM" in process.stdout.read()
+        assert "ended abort stopped by SIGTERM" in said.read()
 
 
 def test_sigterm_during_the_demo_calibration_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -310,35 +312,23 @@ def test_sigterm_during_the_demo_calibration_leaves_nothing_behind(tmp_path: Pat
 
 def test_a_suspended_supervisor_finds_its_nodes_as_they_were(plan: Plan) -> None:
     """Ctrl-Z for longer than a silent node is left alive: no node is killed afterwards."""
-    file = plan.save()
-    with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(file)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        while process.stdout.readline() != "running\n":
-            assert process.poll() is None
+    with supervised(plan) as (process, said):
         children = {c.pid for c in psutil.Process(process.pid).children(recursive=True)}
         process.send_signal(signal.SIGSTOP)
         time.sleep(plan.watchdog_s + BEAT_GRACE_S + 0.5)  # the suspension is what is tested
         process.send_signal(signal.SIGCONT)
         for _ in range(10):
-            assert process.stdout.readline() == "running\n"
+            assert said.readline() == "running\n"
         assert {c.pid for c in psutil.Process(process.pid).children(recursive=True)} == children
         process.send_signal(signal.SIGTERM)
-        rest = process.stdout.read()
+        rest = said.read()
     assert "sign of life" not in rest
     assert "fell" not in rest
     assert "ended abort" in rest
 
 
 def test_nodes_end_themselves_when_the_supervisor_is_killed(plan: Plan) -> None:
-    file = plan.save()
-    with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(file)], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        while process.stdout.readline() != "running\n":
-            assert process.poll() is None
+    with supervised(plan) as (process, _said):
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
     _gone, alive = psutil.wait_procs(children, timeout=5)
