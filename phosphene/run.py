@@ -37,6 +37,7 @@ from phosphene.seal.retention import seal_for
 from phosphene.seal.runs import audit_begin, audit_end
 from phosphene.session import Session
 from phosphene.session_seal import require_seal
+from phosphene.session_stop import armed, require_stop, tell_stop
 from phosphene.stimuli.encoder import space_hash
 from phosphene.supervisor import NodeSpec, Outcome, Snapshot, Supervisor
 
@@ -235,7 +236,8 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     Raises
     ------
     ConfigError
-        If the output folder cannot be written, or a live run would record pictures openly.
+        If the output folder cannot be written, a live run would record pictures openly, or nobody
+        says why it has no stop device.
     BundleError
         If the bundle is for another person, modality or target space, or damaged.
     ConsentError
@@ -243,6 +245,8 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
     """
     _require_consent(session, options)
     require_seal(session, options.consent, options.mode)
+    require_stop(session, options.mode)
+    session = armed(session, options.mode)
     bundle = live_bundle(session)
     session = with_threshold(session, bundle)
     run = uuid.uuid4().hex[:10]
@@ -273,6 +277,7 @@ def run_chain(session: Session, options: RunOptions) -> Outcome:
         network=network,
     )
     tell_consent(options.consent, session.person)
+    tell_stop(session, options.mode)
     tell_bundle(bundle, session.renderer.min_confidence)
     write_about(folder, session.person, out)
     if options.mode != "pilot":

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 __all__ = ["FilterSettings", "GateSettings", "StopSettings", "TaskSettings"]
 
@@ -119,7 +119,10 @@ class StopSettings(_Settings):
     ----------
     demanded : bool
         True: a stop device takes part, and nothing is decoded or shown before one press of it has
-        been tested.
+        been tested. Where it is not set, a live run demands it.
+    none : str
+        Why this session has no stop device; without a device or this a live run with a decoder
+        does not start.
     keyboard : Path or None
         Device file of a keyboard or button box (``/dev/input/by-id/...``).
     keys : tuple of int
@@ -138,6 +141,7 @@ class StopSettings(_Settings):
     """
 
     demanded: bool = False
+    none: Annotated[str, Field(max_length=200)] = ""
     keyboard: Path | None = None
     keys: tuple[Annotated[int, Field(ge=1, le=767)], ...] = ()
     serial: Path | None = None
@@ -150,3 +154,9 @@ class StopSettings(_Settings):
     def present(self) -> bool:
         """Whether a stop device takes part in the run."""
         return self.demanded or self.keyboard is not None or self.serial is not None
+
+    @model_validator(mode="after")
+    def _one_or_none(self) -> Self:
+        if self.none and self.present:
+            raise ValueError("none says why there is no stop device, and there is one; remove one")
+        return self

@@ -12,6 +12,7 @@ from phosphene.consent.confirm import why_unconfirmed
 from phosphene.consent.words import Circumstances
 from phosphene.doctor import Finding
 from phosphene.errors import PhospheneError
+from phosphene.session_stop import missing_stop
 
 __all__ = [
     "bundle", "clock", "confirmed", "consent", "content", "disk", "engine", "folder", "screen",
@@ -226,12 +227,8 @@ def stop(at: Subject, probes: Probes) -> Found | None:
     if at.mode != "live" or at.session is None:
         return None
     settings = at.session.stop
-    if not settings.present:
-        return (
-            "warning",
-            tr("none: the participant can only say it"),
-            tr("set a device in the table stop"),
-        )
+    if (missing := missing_stop(at.session)) is not None:
+        return worst([missing])
     if settings.keyboard is None and settings.serial is None:
         return (
             "hint",

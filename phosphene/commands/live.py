@@ -25,6 +25,7 @@ from phosphene.seal.opening import unlocked
 from phosphene.seal.overdue import overdue_words
 from phosphene.session import Session, load_session
 from phosphene.session_check import require_source, source_findings
+from phosphene.session_stop import require_stop
 
 __all__ = ["LIVE"]
 
@@ -93,6 +94,8 @@ def _live(
 ) -> int:
     lsl_session = arguments.lsl_session or ("default" if session.source.source_ids else "")
     require_source(source_findings(session))
+    # Before anybody is asked to confirm anything.
+    require_stop(session, "live")
     if told := overdue_words(session.recorder.out, datetime.now(UTC)):
         print(told)
     facts = {"started": datetime.now(UTC).isoformat()}

@@ -36,7 +36,9 @@ MODULES = {
 }
 
 
-SCANNED = """
+NO_STOP = '[stop]\nnone = "nobody takes part in this test"\n'
+SCANNED = (
+    """
 person = "{person}"
 modality = "fmri"
 [source]
@@ -47,6 +49,8 @@ unsigned = true
 [decoder]
 bundle = "{bundle}"
 """
+    + NO_STOP
+)
 """Session file of a person whose scanner writes to a folder."""
 
 

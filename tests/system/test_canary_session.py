@@ -13,7 +13,7 @@ import zmq
 
 from phosphene.messages import Command, Message, Reply, decode, encode
 from tests.canary import FILE_STEM, WORD, every_part, seeded, traces_in
-from tests.system.chain import SCANNED, Running, opened, put, running, steward, wait_for
+from tests.system.chain import NO_STOP, SCANNED, Running, opened, put, running, steward, wait_for
 from tests.system.conftest import Participant
 
 VOLUMES = 8
@@ -79,7 +79,7 @@ def test_names_in_consent_devices_and_orders_are_left_nowhere(
     contact = f'contact = "{WORD} Wren, born 1937-04-12"\n'
     consent.write_text(contact + participant.consent.read_text())
     words = {"person": participant.person, "bundle": participant.bundle, "folder": incoming}
-    session.write_text((SCANNED + MORE).format(**words, stem=FILE_STEM))
+    session.write_text((SCANNED.replace(NO_STOP, "") + MORE).format(**words, stem=FILE_STEM))
     originals = [p.read_bytes() for p in sorted(participant.dicom.iterdir())[:VOLUMES]]
     steward_key, public = steward(tmp_path)
     before = os.environ.get("PHOSPHENE_STATE")

@@ -33,6 +33,9 @@ consent = "consent.toml"
 
 [consent]
 unsigned = true
+
+[stop]
+none = "nobody takes part in this test"
 """
 
 

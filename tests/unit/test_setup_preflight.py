@@ -165,6 +165,13 @@ BRAIN = CONSENT.model_copy(update={"scopes": frozenset({Scope.RECORD_BRAIN})})
         ("stop", {}, {"presses": lambda s: 0}, "error"),
         ("stop", {}, {"presses": raising(OSError("RAISES unplugged"))}, "error"),
         ("stop", {"live": session(stop={})}, {}, "warning"),
+        ("stop", {"live": session(stop={}, decoder={"bundle": "/b"})}, {}, "error"),
+        (
+            "stop",
+            {"live": session(stop={"none": "a phantom"}, decoder={"bundle": "/b"})},
+            {},
+            "warning",
+        ),
         ("stop", {"live": ASKED}, {}, "hint"),
         ("seal", {"live": KEEPING}, {"seal": seal_findings, "consent": lambda s: KEPT}, "error"),
         ("seal", {"live": KEEPING}, {"seal": seal_findings, "consent": lambda s: BRAIN}, "warning"),
