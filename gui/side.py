@@ -81,9 +81,9 @@ class Side(QTabWidget):
         self.setDocumentMode(True)
         # With the keyboard the arrows change tabs; a click takes no focus from anybody.
         bar = self.tabBar()
-        bar.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         bar.setAccessibleName(tr("Panels of the run"))
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        # The bar takes the focus for the whole: a policy of the whole would be the bar's.
+        bar.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._unshown = Unshown(self._hints())
         self._turns = QTimer(self)
         self._turns.setInterval(TURN_MS)

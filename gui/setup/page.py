@@ -149,8 +149,10 @@ class SetupPage(QWidget):
         top.addWidget(self._lsl_label)
         top.addWidget(self.lsl)
         self.tabs = QTabWidget()
-        self.tabs.tabBar().setAccessibleName(tr("Parts of the set-up"))
-        self.tabs.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        bar = self.tabs.tabBar()
+        bar.setAccessibleName(tr("Parts of the set-up"))
+        # The bar takes the focus for the whole: a policy of the whole would be the bar's.
+        bar.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.tabs.setDocumentMode(True)
         for widget, words in (
             (self._forms, tr("Settings")), (self.consent, tr("Consent")),

@@ -154,7 +154,7 @@ def faults_of_reach(page: QWidget) -> list[str]:
             faults.append(f"{what}: no name for a screen reader (setAccessibleName)")
         policy = widget.focusPolicy()
         told_only = isinstance(widget, (QPlainTextEdit, QTextEdit)) and widget.isReadOnly()
-        buttons = isinstance(widget, (QAbstractButton, QTabBar, QAbstractItemView))
+        buttons = isinstance(widget, (QAbstractButton, QAbstractItemView))
         if policy == Qt.FocusPolicy.NoFocus and (buttons or told_only):
             continue
         if not policy & Qt.FocusPolicy.TabFocus:
