@@ -33,8 +33,7 @@ class BetaMaker:
     """
 
     def __init__(self, core: FmriCore, tr_s: float, delay_s: float, first_number: int = 0) -> None:
-        mask = core.mask
-        assert mask is not None  # noqa: S101
+        _, mask = core.ground()
         at = float(np.clip(core.sampled_s / tr_s, 0.0, 1.0))
         usual = BetaConfig(delay_s=delay_s)
         config = replace(usual, design=replace(usual.design, sample_at=at))

@@ -140,12 +140,10 @@ class FmriChain:
             What was shown so far, in order of time; only betas need it.
         """
         if self._core is None:
-            self._begin(volume)
-        assert self._core is not None  # noqa: S101
+            self._core = self._begin(volume)
         began_s = time.perf_counter()
         step = self._core.step(volume)
-        mask = self._core.mask
-        assert mask is not None  # noqa: S101
+        _, mask = self._core.ground()
         raw = step.signal[mask]
         betas = self._respond(step, raw, known) if self._of_events() else ()
         x, ready = (None, False) if self._of_events() else self._features(step, raw)
@@ -156,7 +154,7 @@ class FmriChain:
         quality[names.STEP] = (time.perf_counter() - began_s) * 1e3
         return FmriResult(x, raw, ready, self._core.mask_hash, quality, step, betas)
 
-    def _begin(self, first: Volume) -> None:
+    def _begin(self, first: Volume) -> FmriCore:
         prior = self._prior
         if prior is not None and prior.mask.shape != first.data.shape:
             self.trouble = (
@@ -171,7 +169,7 @@ class FmriChain:
             if prior.reference is not None:
                 reference = Volume(prior.reference, prior.affine, 0, self._tr_s)
             self._normaliser = RunningNormaliser(prior.mean, prior.std, prior.weight)
-        self._core = FmriCore(
+        return FmriCore(
             FmriConfig(
                 tr_s=self._tr_s,
                 reference=reference,

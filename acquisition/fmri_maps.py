@@ -101,9 +101,7 @@ class MapMaker:
         settings: FmriSettings | None = None,
         physio: PhysioFile | None = None,
     ) -> None:
-        reference, mask = core.reference, core.mask
-        assert reference is not None  # noqa: S101
-        assert mask is not None  # noqa: S101
+        reference, mask = core.ground()
         self._reference, self._contrasts = reference, contrasts
         self._mask = mask | _brain(reference)
         at = float(np.clip(core.sampled_s / tr_s, 0.0, 1.0))

@@ -22,7 +22,7 @@ from acquisition.lsl.inlet import Marker, VolumeInlet, VolumeSample
 from acquisition.lsl.place import PLACE_FIGURES, affine_of
 from acquisition.lsl.staleness import StaleWatch
 from acquisition.regions import Found, RegionFiles, RegionFinder, drawn
-from acquisition.settings import FmriPrior, fmri_prior, settings_of
+from acquisition.settings import fmri_prior, settings_of
 from acquisition.take import Out, features_out, stale_state
 from acquisition.trigger.follow import Triggers
 from phosphene import quality as names
@@ -113,8 +113,9 @@ class FmriTake:
 
     def prepare(self, beat: Callable[[], object]) -> None:
         """Compile, and register regions where the bundle says to what."""
-        if self._prior is not None and self._prior.reference is not None:
-            self._finder.begin(_reference(self._prior))
+        prior = self._prior
+        if prior is not None and prior.reference is not None:
+            self._finder.begin(BrainVolume(prior.reference, prior.affine, 0))
         warm_up(beat)
         compile_now()
         while self._finder.begun and not self._finder.wait(0.05):
@@ -371,8 +372,3 @@ def _check_contrasts(contrasts: Sequence[str]) -> None:
             parse_contrast(text)
         except ConfigError as error:
             raise InputError(f"acquisition.fmri.contrasts: {error}") from error
-
-
-def _reference(prior: FmriPrior) -> BrainVolume:
-    assert prior.reference is not None  # noqa: S101
-    return BrainVolume(prior.reference, prior.affine, 0)

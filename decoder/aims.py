@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from decoder.dataset import Dataset
+from decoder.dataset import Dataset, Strings
 from decoder.spaces import Space, TargetSpace, open_space
 from decoder.spaces.base import join, name_of
 from decoder.spaces.prototypes import Prototypes
@@ -170,7 +170,7 @@ def _without_pictures(data: Dataset) -> Aim:
             id=space.id, sha256=space.sha256, c_dim=space.c_dim, z_shape=None, categories=categories
         )
         return Aim(data, target, codes)
-    codes = _mean_by_category(data, categories)
+    codes = _mean_by_category(data.c, data.labels, categories)
     name = f"vectors:{data.c.shape[1]}"
     target = TargetInfo(
         id=name,
@@ -210,17 +210,16 @@ def _categories(data: Dataset) -> tuple[str, ...]:
 def _codes(data: Dataset, space: TargetSpace, categories: tuple[str, ...]) -> Array:
     """Return a code for each category: the mean of its pictures, or that of its name."""
     if data.c is not None:
-        return _mean_by_category(data, categories)
+        return _mean_by_category(data.c, data.labels, categories)
     if not categories:
         return np.zeros((0, max(space.c_dim, 1)), np.float32)
     return space.encode_text(categories)
 
 
-def _mean_by_category(data: Dataset, categories: tuple[str, ...]) -> Array:
-    assert data.c is not None  # noqa: S101
-    if not categories or data.labels is None:
-        return np.zeros((0, data.c.shape[1]), np.float32)
-    return np.stack([np.nanmean(data.c[data.labels == name], axis=0) for name in categories])
+def _mean_by_category(c: Array, labels: Strings | None, categories: tuple[str, ...]) -> Array:
+    if not categories or labels is None:
+        return np.zeros((0, c.shape[1]), np.float32)
+    return np.stack([np.nanmean(c[labels == name], axis=0) for name in categories])
 
 
 def reads_pictures(space: TargetSpace, one: Array) -> bool:

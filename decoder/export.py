@@ -124,7 +124,8 @@ def export_linear(model: LinearModel) -> bytes:
         _add_confidence(graph, model.slope, model.intercept)
     outputs.append(("confidence", [1]))
     head = model.scores or model.z or model.c
-    assert head is not None  # noqa: S101
+    if head is None:
+        raise InputError("a decoder without any head cannot be exported")
     return _serialised(graph, head.features, outputs)
 
 

@@ -58,16 +58,14 @@ class PackageFollower:
     def _number(self, package: int, stamp_s: float) -> int:
         self._most = max(self._most, package)
         if self._last is not None:
-            missing = self._missing(package, stamp_s)
+            missing = self._missing(*self._last, package, stamp_s)
             self.n_lost += missing
             self._next += missing
         self._last = (package, stamp_s)
         self._next += 1
         return self._next - 1
 
-    def _missing(self, package: int, stamp_s: float) -> int:
-        assert self._last is not None  # noqa: S101
-        last, last_s = self._last
+    def _missing(self, last: int, last_s: float, package: int, stamp_s: float) -> int:
         room = (stamp_s - last_s) * self._fs_hz - 1  # samples that fit between the two
         sure = _SURE_S * self._fs_hz
         if not self._counts:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from acquisition.eeg.config import EegConfig
+from acquisition.eeg.config import EegConfig, EpochConfig, WindowConfig
 
 __all__ = ["Span", "SpanPlanner", "sample_index"]
 
@@ -77,10 +77,10 @@ class SpanPlanner:
         """Samples that the longest step needs, from its oldest to its newest."""
         lengths = [1]
         if self._config.epoch is not None:
-            span = self._epoch_span(0.0, None, 0)
+            span = self._epoch_span(self._config.epoch, 0.0, None, 0)
             lengths.append(span.stop - span.first)
         if self._config.window is not None:
-            lengths.append(self._window_span(0).stop)
+            lengths.append(self._window_span(self._config.window, 0).stop)
         return max(lengths)
 
     @property
@@ -88,7 +88,7 @@ class SpanPlanner:
         """First sample that the step due next does not need; None while none is planned."""
         stops = [self._waiting[0][0]] if self._waiting else []
         if self._config.window is not None:
-            stops.append(self._window_span(self._n_windows).stop)
+            stops.append(self._window_span(self._config.window, self._n_windows).stop)
         return min(stops, default=None)
 
     def add_marker(self, t_s: float, label: str | None) -> Span | None:
@@ -96,7 +96,7 @@ class SpanPlanner:
         epoch = self._config.epoch
         if epoch is None or (epoch.labels is not None and label not in epoch.labels):
             return None
-        span = self._epoch_span(t_s, label, self._n_epochs)
+        span = self._epoch_span(epoch, t_s, label, self._n_epochs)
         self._n_epochs += 1
         heapq.heappush(self._waiting, (span.stop, span.index, span))
         return span
@@ -106,8 +106,8 @@ class SpanPlanner:
         spans = []
         while self._waiting and self._waiting[0][0] <= next_index:
             spans.append(heapq.heappop(self._waiting)[2])
-        if self._config.window is not None:
-            while (window := self._window_span(self._n_windows)).stop <= next_index:
+        if (config := self._config.window) is not None:
+            while (window := self._window_span(config, self._n_windows)).stop <= next_index:
                 spans.append(window)
                 self._n_windows += 1
         return sorted(spans, key=lambda span: (span.stop, span.kind, span.index))
@@ -115,9 +115,9 @@ class SpanPlanner:
     def begun(self, next_index: int) -> list[Span]:
         """Return the spans that wait and of which a sample before `next_index` is a part."""
         spans = [entry[2] for entry in self._waiting if entry[2].start < next_index]
-        if self._config.window is not None:
+        if (config := self._config.window) is not None:
             number = self._n_windows
-            while (window := self._window_span(number)).start < next_index:
+            while (window := self._window_span(config, number)).start < next_index:
                 spans.append(window)
                 number += 1
         return spans
@@ -128,8 +128,8 @@ class SpanPlanner:
         n_dropped = len(self._waiting) - len(kept)
         self._waiting = kept
         heapq.heapify(self._waiting)
-        if self._config.window is not None:
-            while self._window_span(self._n_windows).first < index:
+        if (config := self._config.window) is not None:
+            while self._window_span(config, self._n_windows).first < index:
                 self._n_windows += 1
         return n_dropped
 
@@ -137,9 +137,8 @@ class SpanPlanner:
         """Forget the span that would be due first."""
         heapq.heappop(self._waiting)
 
-    def _epoch_span(self, t_s: float, label: str | None, index: int) -> Span:
-        epoch, fs_hz = self._config.epoch, self._config.fs_hz
-        assert epoch is not None  # noqa: S101
+    def _epoch_span(self, epoch: EpochConfig, t_s: float, label: str | None, index: int) -> Span:
+        fs_hz = self._config.fs_hz
         event = sample_index(t_s, fs_hz)
         start = event + sample_index(epoch.start_s, fs_hz)
         n_samples = sample_index(epoch.stop_s - epoch.start_s, fs_hz) // self._block * self._block
@@ -151,9 +150,8 @@ class SpanPlanner:
         stop = start + n_samples
         return Span("epoch", index, first, start, stop, baseline, t_s, label)
 
-    def _window_span(self, index: int) -> Span:
-        window, fs_hz = self._config.window, self._config.fs_hz
-        assert window is not None  # noqa: S101
+    def _window_span(self, window: WindowConfig, index: int) -> Span:
+        fs_hz = self._config.fs_hz
         # The hop is rounded per window, not once, so that windows keep pace with the clock.
         start = sample_index(index * window.hop_s, fs_hz)
         n_samples = sample_index(window.length_s, fs_hz) // self._block * self._block

@@ -37,8 +37,15 @@ class Interpolator:
     def __call__(
         self, samples: npt.NDArray[np.float64], bad: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.float64]:
-        """Return samples (n, n_channels) with bad channels filled in; see `can`."""
-        assert self._places is not None  # noqa: S101
+        """Return samples (n, n_channels) with bad channels filled in; see `can`.
+
+        Raises
+        ------
+        ValueError
+            If a channel has no known place.
+        """
+        if self._places is None:
+            raise ValueError("channels without a known place cannot be interpolated")
         key = bad.tobytes()
         if key not in self._weights:
             self._weights[key] = spline_weights(self._places[~bad], self._places[bad])

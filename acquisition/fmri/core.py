@@ -157,6 +157,18 @@ class FmriCore:
         """Voxels that become features; None before the first volume when it is to be found."""
         return self._config.mask if self._run is None else self._run.mask.copy()
 
+    def ground(self) -> tuple[Volume, Mask]:
+        """Return the volume that the others are aligned to, and the mask.
+
+        Raises
+        ------
+        CausalityError
+            Before the first volume.
+        """
+        if self._run is None:
+            raise CausalityError("reference and mask of a run are there after its first volume")
+        return self._run.reference, self._run.mask.copy()
+
     @property
     def mask_hash(self) -> str:
         """Identity of the mask, "" before the first volume."""

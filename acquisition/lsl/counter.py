@@ -69,7 +69,7 @@ class CounterFollower:
         if len(counter) == 0:
             return [], False
         values = counter.astype(np.int64)
-        if self._last is not None and self._goes_on(counter, values):
+        if self._last is not None and _goes_on(self._last, counter, values):
             first, self._last = self._last + 1, self._last + len(values)
             return [Piece(0, len(values), first)], False
         if (values != counter).any() or values.min() < 0 or values.max() >= COUNTER_MODULO:
@@ -85,14 +85,14 @@ class CounterFollower:
         pieces = [Piece(begin, end, int(numbers[begin])) for begin, end in pairwise(edges)]
         return pieces, False
 
-    def _goes_on(self, counter: npt.NDArray[np.floating], values: npt.NDArray[np.int64]) -> bool:
-        """Tell whether these are the next numbers without gap or wrap: nearly always so."""
-        assert self._last is not None  # noqa: S101
-        begin = (self._last + 1) % COUNTER_MODULO
-        if begin + len(values) > COUNTER_MODULO or values[0] != begin:
-            return False
-        return bool(np.array_equal(counter, np.arange(begin, begin + len(values))))
-
     def restart(self) -> None:
         """Believe the next counter value, whatever it is."""
         self._last = None
+
+
+def _goes_on(last: int, counter: npt.NDArray[np.floating], values: npt.NDArray[np.int64]) -> bool:
+    """Tell whether these are the next numbers without gap or wrap: nearly always so."""
+    begin = (last + 1) % COUNTER_MODULO
+    if begin + len(values) > COUNTER_MODULO or values[0] != begin:
+        return False
+    return bool(np.array_equal(counter, np.arange(begin, begin + len(values))))

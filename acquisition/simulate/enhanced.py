@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
@@ -33,22 +32,7 @@ PHILIPS_GAIN = 2
 
 
 def xa_bytes(data: npt.NDArray[np.int16], series: Series, index: int) -> bytes:
-    """Write one volume as Siemens software XA exports it.
-
-    Parameters
-    ----------
-    data : array of int16 (X, Y, Z)
-        Intensities of 0 or more.
-    series : Series
-        Identifiers, timing and place.
-    index : int
-        Number of the volume, from 0.
-
-    Returns
-    -------
-    bytes
-        A DICOM file.
-    """
+    """Write one volume as Siemens software XA exports it; see `mosaic.mosaic_bytes`."""
     stack, lps = as_stored(data, series.affine)
     dataset = _new(series, index, ["ORIGINAL", "PRIMARY", "FMRI", "NONE"])
     dataset.Manufacturer = "Siemens Healthineers"
@@ -126,9 +110,7 @@ def _dimension(series: Series, name: str) -> Dataset:
 
 
 def _tag(name: str) -> BaseTag:
-    number = tag_for_keyword(name)
-    assert number is not None  # noqa: S101
-    return Tag(number)
+    return Tag(name)
 
 
 def _shared(series: Series) -> Dataset:

@@ -27,16 +27,7 @@ def ge_files(data: npt.NDArray[np.int16], series: Series, index: int) -> list[tu
     """Write one volume as GE's real-time export does: names and files, slice after slice.
 
     Instance numbers run through the slices of the first volume, then of the second. The count of
-    slices stands in private element (0021,104F).
-
-    Parameters
-    ----------
-    data : array of int16 (X, Y, Z)
-        Intensities of 0 or more.
-    series : Series
-        Identifiers, timing and place.
-    index : int
-        Number of the volume, from 0.
+    slices stands in private element (0021,104F). Arguments as those of `mosaic.mosaic_bytes`.
     """
     stack, lps = as_stored(data, series.affine)
     n_slices = stack.shape[2]

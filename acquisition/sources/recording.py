@@ -129,7 +129,8 @@ def _own(path: Path, run: str | None) -> Recording:
     if held.eeg is not None:
         return EegRun(held.run, held.eeg, held.events, sources)
     first = held.first_volume
-    assert first is not None  # noqa: S101
+    if first is None:
+        raise InputError(f"{path}: the recording holds no volume")
     x, y, z = held.shape
     return FmriRecording(
         run=held.run,

@@ -146,9 +146,9 @@ def _pictures(joined: Sequence[Joined], pictures: Pictures, split: str) -> dict[
 
 def _reduced(picture: Array | None) -> Array:
     """Average a picture to 32x32, so that pictures of any size compare (and long runs fit)."""
-    assert picture is not None  # noqa: S101  (only stimuli with a picture come here)
-    reduced = abstract(picture, 3)
-    assert reduced is not None  # noqa: S101  (only level 0 gives nothing)
+    reduced = None if picture is None else abstract(picture, 3)
+    if reduced is None:
+        raise _NotPossibleError("a stimulus without a picture was compared with one")
     return reduced.astype(np.float32).reshape(-1)
 
 

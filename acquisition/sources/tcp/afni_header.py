@@ -127,7 +127,8 @@ def decode_header(text: str) -> AfniHeader:
     read = _Reader(given)
     header = read.header()
     check_all(read.problems, InputError, "description of the AFNI series")
-    assert header is not None  # noqa: S101
+    if header is None:
+        raise InputError("description of the AFNI series: it describes no volume")
     return header
 
 
