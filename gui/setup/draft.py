@@ -264,6 +264,7 @@ def _write(path: Path, text: str) -> None:
     try:
         mode = goal.stat().st_mode & 0o777 if goal.exists() else 0o600
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            os.fchmod(file.fileno(), mode)  # whatever this process's umask takes away
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())

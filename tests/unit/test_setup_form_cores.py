@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from datetime import UTC, datetime
@@ -303,6 +304,20 @@ def test_saving_is_whole_keeps_links_and_never_overwrites_others(tmp_path: Path)
     assert "another hand" in file.read_text()
     assert (tmp_path / "mine.toml").stat().st_mode & 0o777 == 0o600
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_study_stays_readable_for_whom_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(EXAMPLE.read_text("utf-8"))
+    file.chmod(0o640)
+    draft = Draft.open(Session, file)
+    draft.set(("renderer", "seed"), 7)
+    before = os.umask(0o077)  # that of every command
+    try:
+        draft.save()
+    finally:
+        os.umask(before)
+    assert file.stat().st_mode & 0o777 == 0o640
 
 
 def test_what_is_no_toml_is_refused_with_its_name(tmp_path: Path) -> None:
