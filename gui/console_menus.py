@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel, QMenuBar
+from PySide6.QtWidgets import QLabel, QMenuBar, QWidget
 
 from gui.texts import mark, tr
-from gui.words import MODE_WORDS, STATE_COLOURS, STATE_WORDS, State
+from gui.words import MODE_COLOURS, MODE_WORDS, STATE_COLOURS, STATE_WORDS, State
 
-__all__ = ["MENUS", "fill", "state_label", "tell_state"]
+__all__ = ["MENUS", "fill", "frame", "state_label", "tell_state"]
 
 STATE_PX = 220
 MENUS = {
@@ -46,3 +46,12 @@ def tell_state(label: QLabel, state: State, mode: str) -> None:
     if label.text() != text:
         label.setText(text)
         label.setStyleSheet(f"color: {STATE_COLOURS[state]}; font-weight: 700; padding: 0 12px;")
+
+
+def frame(pages: QWidget, mode: str) -> None:
+    """Draw the frame of a mode around the pages; none where there is no mode."""
+    edge = f"border: 4px solid {MODE_COLOURS[mode]};" if mode else ""
+    sheet = f"#console-pages {{ {edge} }}" if edge else ""
+    if pages.styleSheet() != sheet:
+        pages.setObjectName("console-pages")
+        pages.setStyleSheet(sheet)

@@ -12,7 +12,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QMessageBox, QStackedWidget, QWidget
 
-from gui.console_menus import fill, state_label, tell_state
+from gui.console_menus import fill, frame, state_label, tell_state
 from gui.console_pages import PAGES, Pages
 from gui.console_parts import ConsolePage, Guest, RecordingsPage, RunSummary
 from gui.console_run import RunProcess, value_of
@@ -20,7 +20,7 @@ from gui.console_wait import WaitPage
 from gui.controls import enable, help_box, make_console_actions, question
 from gui.preferences import Preferences
 from gui.texts import told, tr
-from gui.words import MODE_COLOURS, State
+from gui.words import State
 from phosphene.errors import PhospheneError
 
 __all__ = ["ConsoleWindow"]
@@ -120,10 +120,10 @@ class ConsoleWindow(QMainWindow):
 
     def _refresh(self, _word: str = "") -> None:
         state = self.state()
-        tell_state(self.state_label, state, "" if self._run is None else self._run.mode)
-        edge = "" if self._run is None else f"border: 4px solid {MODE_COLOURS[self._run.mode]};"
+        mode = "" if self._run is None else self._run.mode
+        tell_state(self.state_label, state, mode)
         # A run's page has that frame itself.
-        self._frame(edge if self._stack.currentWidget() is self.wait_page else "")
+        frame(self._stack, mode if self._stack.currentWidget() is self.wait_page else "")
         if self._guest is not None:
             for item in self.actions_by_id.values():  # their keys are the run's now
                 item.setEnabled(False)
@@ -134,12 +134,6 @@ class ConsoleWindow(QMainWindow):
                 self.actions_by_id[name].setEnabled(False)
         elif self._seen(self._replay):
             self.actions_by_id["start"].setEnabled(False)
-
-    def _frame(self, edge: str) -> None:
-        sheet = f"#console-pages {{ {edge} }}" if edge else ""
-        if self._stack.styleSheet() != sheet:
-            self._stack.setObjectName("console-pages")
-            self._stack.setStyleSheet(sheet)
 
     def _turn(self) -> None:
         run = self._run
