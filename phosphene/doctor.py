@@ -202,6 +202,12 @@ def _swap() -> Finding:
     return swap_finding()
 
 
+def _audit() -> Finding:
+    from phosphene.doctor_audit import second_place_finding
+
+    return second_place_finding()
+
+
 def _ports() -> Finding:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -226,4 +232,5 @@ CHECKS = (
     Check("temporary files", _temporary),
     Check("ports", _ports),
     Check("swap", _swap),
+    Check("audit log", _audit),
 )

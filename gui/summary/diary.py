@@ -11,7 +11,7 @@ import msgspec
 from gui.summary.events import event_in_words, facts_in_words
 from gui.texts import told, tr
 from phosphene.errors import SealError
-from phosphene.seal.audit import CHECKPOINT, Entry, troubles_in
+from phosphene.seal.audit import CHECKPOINT, Entry, Head, troubles_in
 from phosphene.seal.places import LOG, PUBLIC, machine_public, state_folder
 
 __all__ = ["Diary", "Line", "diary_of"]
@@ -50,11 +50,15 @@ class Diary:
         Whether the log is in order and signed, in words.
     whole : bool
         False where something is wrong with the log.
+    head : str
+        Where the log ends now, as ``phosphene audit verify --head`` takes it; empty without a line
+        that can be read.
     """
 
     lines: tuple[Line, ...]
     verdict: str
     whole: bool
+    head: str = ""
 
 
 def diary_of(run: str, state: Path | None = None) -> Diary:
@@ -72,16 +76,17 @@ def diary_of(run: str, state: Path | None = None) -> Diary:
         raw = (folder / LOG).read_bytes().splitlines(keepends=True)
     except OSError:
         return Diary((), tr("There is no audit log on this machine."), whole=False)
-    lines = []
+    lines, head = [], ""
     for line in raw:
         try:
             entry = msgspec.json.decode(line, type=Entry)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # the verdict tells of it
+        head = str(Head.of(entry.n, line))
         if entry.what != CHECKPOINT and entry.facts.get("run") == run:
             facts = facts_in_words(entry.facts)
             lines.append(Line(_time_of(entry.at), event_in_words(entry.what), facts))
-    return Diary(tuple(lines), *_verdict(raw, folder))
+    return Diary(tuple(lines), *_verdict(raw, folder), head)
 
 
 def _time_of(at: str) -> str:

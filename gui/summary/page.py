@@ -71,6 +71,9 @@ class SummaryPage(Leaving):
         self.title.setText(shown.title)
         self.figures.setHtml(tables_html(shown.tables, DIM))
         verdict = escape(shown.diary.verdict)
+        if shown.diary.head:
+            told_head = tr("Its head, to be kept elsewhere: {head}", head=shown.diary.head)
+            verdict += f"<br>{escape(told_head)}"
         lines = "".join(
             f"<tr><td style='color:{DIM}'>{escape(line.at)}&nbsp;&nbsp;</td>"
             f"<td><b>{escape(line.what)}</b> {escape(line.facts)}</td></tr>"

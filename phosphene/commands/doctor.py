@@ -14,6 +14,7 @@ from phosphene.filters.look import filter_finding
 from phosphene.session import Session, load_session
 from phosphene.session_look import file_findings, renderer_findings
 from phosphene.session_seal import seal_findings
+from phosphene.session_stop import missing_stop
 
 __all__ = ["DOCTOR"]
 
@@ -50,6 +51,7 @@ def _files_are_there(session: Session) -> bool:
         "renderer": renderer_findings(session.renderer),
         "files": file_findings(session),
         "content filter": (filter_finding(session.gate.filter),),
+        "stop device": [one for one in [missing_stop(session)] if one is not None],
         "encryption": seal_findings(session, _consent_of(session)),
     }
     for name, findings in found.items():

@@ -22,7 +22,16 @@ from phosphene.clock import utc_now
 from phosphene.errors import SealError
 from phosphene.seal.audit import AuditLog
 
-__all__ = ["LOG", "PUBLIC", "audit_in", "machine_key", "machine_public", "note", "state_folder"]
+__all__ = [
+    "LOG",
+    "PUBLIC",
+    "SECOND_VARIABLE",
+    "audit_in",
+    "machine_key",
+    "machine_public",
+    "note",
+    "state_folder",
+]
 
 LOG, KEY, PUBLIC = "audit.jsonl", "audit.key", "audit.pub"
 SECOND_VARIABLE = "PHOSPHENE_AUDIT_SECOND"

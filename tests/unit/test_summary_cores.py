@@ -17,6 +17,7 @@ from gui.summary.gather import gather
 from gui.summary.keep import choice_of, delete, keep
 from gui.summary.words import COUNTS, SCORES, STAGES
 from gui.texts import use
+from phosphene.cli import main
 from phosphene.errors import RecordingError, SealError
 from phosphene.marking import LABEL
 from phosphene.recorder.writer import RecordingFile
@@ -133,6 +134,19 @@ def test_policy_events_are_those_of_the_run(tmp_path: Path) -> None:
         ("run begun", "mode live"), ("operator", "action unblank")]  # fmt: skip
     assert found.whole
     assert "in order" in found.verdict
+
+
+def test_the_head_shows_later_that_the_end_of_the_log_was_cut_off(tmp_path: Path) -> None:
+    note("run begun", tmp_path, run="run-1", mode="live")
+    note("run ended", tmp_path, run="run-1", status="success")
+    log = tmp_path / LOG
+    command = ["audit", "verify", "--log", str(log), "--head", diary_of("run-1", tmp_path).head]
+    assert main(command) == 0
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[:2]))
+    assert diary_of("run-1", tmp_path).whole, "without the head nobody sees it"
+    assert main(command) == 1
+    assert diary_of("run-1", tmp_path / "none").head == ""
 
 
 def test_an_altered_log_is_told(tmp_path: Path) -> None:

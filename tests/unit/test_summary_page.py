@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def test_figures_events_and_choices_of_a_run(page: SummaryPage, out: Path, qtbot
     assert "3 of 12 (25 %)" in text
     assert "action blank" in page.events.toPlainText()
     assert "in order and signed" in page.events.toPlainText()
+    shown = re.search(r"kept elsewhere: (\d+:[0-9a-f]{64})", page.events.toPlainText())
+    assert shown, "the head can be copied from here"
     assert page.buttons["delete"].isEnabled()
     assert page.buttons["export"].isEnabled()
     assert not page.buttons["xdf"].isVisible(), "an fMRI run has no EEG"
