@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from acquisition.fmri.betas import Beta
 from acquisition.fmri.clean import CleanConfig
-from acquisition.fmri.core import FmriConfig, FmriCore, FmriStep
+from acquisition.fmri.config import FmriConfig
+from acquisition.fmri.core import FmriCore, FmriStep
 from acquisition.fmri.quality import QualityConfig
 from acquisition.fmri.regressors import Stimulus
 from acquisition.fmri.volume import Volume

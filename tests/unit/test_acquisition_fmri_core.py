@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acquisition.fmri.core import FmriConfig, FmriCore, FmriStep
+from acquisition.fmri.config import FmriConfig
+from acquisition.fmri.core import FmriCore, FmriStep
 from acquisition.fmri.mask import mask_sha256
 from acquisition.fmri.volume import Volume
 from acquisition.simulate.haemodynamics import double_gamma

@@ -9,7 +9,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from acquisition.fmri.core import FmriConfig, FmriCore, FmriStep
+from acquisition.fmri.config import FmriConfig
+from acquisition.fmri.core import FmriCore, FmriStep
 from acquisition.fmri.regressors import Stimulus
 from acquisition.fmri.volume import Volume
 from acquisition.fmri_chain import FmriChain

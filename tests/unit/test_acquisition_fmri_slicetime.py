@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acquisition.fmri.core import FmriConfig, FmriCore
+from acquisition.fmri.config import FmriConfig
+from acquisition.fmri.core import FmriCore
 from acquisition.fmri.slicetime import SliceTimer
 from acquisition.fmri.volume import Volume
 from phosphene.errors import ConfigError, InputError
