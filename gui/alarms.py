@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from gui.facts import BLANKED_HERE, Board
-from gui.notes import note_words
+from gui.notes import note_words, why_words
 from gui.peers import Peer
 from gui.scanner import tr_differs
 from gui.texts import mark, told, tr
@@ -121,8 +121,10 @@ def alarms(board: Board, state: State, unit: str, now_s: float) -> list[Alarm]:
     elif state == "RUNNING":
         found += _about_decoding(board)
     if board.decode_reason and "view_operator" in (board.scopes or ()) and state != "PAUSED":
-        words = tr("Nothing is decoded: {reason}", reason=told(board.decode_reason))
-        found.append(Alarm("medium", words, passing=True))
+        words = tr("Nothing is decoded: {reason}", reason=why_words(board.decode_reason))
+        # Before a run has begun that is how it should be.
+        level: AlarmLevel = "info" if state in ("IDLE", "CHECKED", "ARMED") else "medium"
+        found.append(Alarm(level, words, passing=True))
     if state != "ENDED":
         found += _about_disk(board)
     found += _about_scan(board)
@@ -209,7 +211,8 @@ def _late(board: Board, unit: str, now_s: float) -> Alarm | None:
     if board.features is None:
         return None
     silent_s = now_s - board.features.t_sent
-    step_s = max(board.step_s or 0.0, _LEAST_STEP_S)
+    # The first step is as long as announced: until the second has come, none has been measured.
+    step_s = max(board.step_s or board.scan.tr_announced_s or 0.0, _LEAST_STEP_S)
     stale, missing = _EPOCH_STEPS if board.source else (_STALE_STEPS, NO_DATA_STEPS)
     if silent_s <= stale * step_s:
         return None

@@ -16,6 +16,7 @@ from gui.curves import Curves, Plotted
 from gui.eeg.stream import StreamFacts, stream_facts
 from gui.facts import BLANKED_HERE, Board, Flow, Pictures
 from gui.known import Known
+from gui.notes import why_words
 from gui.pace import PaceWatch
 from gui.peers import Peers
 from gui.plan_facts import is_blind, is_recorded, source_name, viewer_of
@@ -221,7 +222,7 @@ class RunModel:
             self._forget_all()
         words = tr("decoding is allowed")
         if not header.decode:
-            words = tr("no decoding: {reason}", reason=told(header.reason))
+            words = tr("no decoding: {reason}", reason=why_words(header.reason))
         if words != self._decode_words:
             self._decode_words = words
             self._log.append(words)

@@ -6,7 +6,7 @@ import re
 
 from gui.texts import told
 
-__all__ = ["is_news", "line_words", "note_words"]
+__all__ = ["is_news", "line_words", "note_words", "why_words"]
 
 _NEWS = (
     # The renderer does as it was told. What it has to object follows after a semicolon.
@@ -18,6 +18,8 @@ _NEWS = (
     r"the first of \d+ runs is replayed; --run chooses another one",
     r"the folder is on [^;]*, a local disk: read as soon as the system tells of a file",
 )
+_NOTHING = "nothing is decoded: "
+"""Begins the gate's reasons for no decoding; where they are told that stands there already."""
 _WITH = "; "
 """Joins several troubles of one node to a note."""
 _LINE = re.compile(r"(?P<mark>▲ )?(?P<node>[a-z]+): (?P<note>.*)", re.DOTALL)
@@ -52,3 +54,8 @@ def line_words(line: str) -> str:
         if words != found["note"]:
             return f"{found['mark'] or ''}{found['node']}: {words}"
     return told(line)
+
+
+def why_words(reason: str) -> str:
+    """Return why the gate lets nothing be decoded, in the language in use."""
+    return told(reason.removeprefix(_NOTHING))

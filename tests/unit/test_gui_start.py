@@ -16,9 +16,10 @@ from gui.pace import PaceWatch
 from gui.peers import WARNED, Peers
 from gui.scanner import Scan, tr_differs
 from gui.seen import Timeline
+from gui.words import State
 from phosphene.messages import Beat, Event, Frame, Percept, describe
 from phosphene.sink import Showing
-from tests.unit.test_gui_run_cores import BOARD
+from tests.unit.test_gui_run_cores import BOARD, features
 
 WAITING = "waiting for acquisition to listen to the data, and give credit"
 
@@ -139,3 +140,21 @@ def test_an_amplifier_is_missed_from_when_the_nodes_work() -> None:
     for state in ("starting", "ready", "running"):
         peers.on_beat(structs.replace(beat(1.0), producer="acquisition", state=state))
         assert peers.works("acquisition") == (state == "running")
+
+
+def test_a_run_that_waits_to_begin_tells_what_for_and_does_not_warn() -> None:
+    board = replace(BOARD, decode_reason="nothing is decoded: armed: waiting for it")
+    levels: dict[State, str] = {"ARMED": "info", "IDLE": "info", "BLANKED": "medium"}
+    for state, level in levels.items():
+        found = alarms(board, state, "volume", 0.0)
+        (told,) = [a for a in found if "decoded" in a.text]
+        assert (told.level, told.text) == (level, "Nothing is decoded: armed: waiting for it")
+
+
+def test_the_second_volume_may_take_as_long_as_announced() -> None:
+    header = features(10.0)
+    first = replace(BOARD, features=header, step_s=None, scan=Scan(1, tr_announced_s=2.0))
+    assert not [a for a in alarms(first, "RUNNING", "volume", 12.5) if "No volume" in a.text]
+    assert [a.level for a in alarms(first, "RUNNING", "volume", 14.5)] == ["medium"]
+    unknown = replace(first, scan=Scan(1))
+    assert [a for a in alarms(unknown, "RUNNING", "volume", 12.5) if "No volume" in a.text]
