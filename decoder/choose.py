@@ -13,7 +13,8 @@ from decoder.classify import fit_lda, fit_temperature
 from decoder.dataset import Dataset, group_folds
 from decoder.eeg.heads import convolution_of_c, convolution_of_categories
 from decoder.linear import Space
-from decoder.model import LinearModel, averaged, committee_of, known_labels, label_order
+from decoder.linear_fit import averaged, committee_of, known_labels, label_order
+from decoder.model import LinearModel
 from decoder.ridge import fit_ridge
 from decoder.samples import learn_priors, make_samples
 from decoder.settings import FitSettings

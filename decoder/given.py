@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from decoder.dataset import Dataset
+from decoder.linear_fit import known_labels
 from decoder.metrics import correct
-from decoder.model import LinearModel, known_labels
+from decoder.model import LinearModel
 from decoder.repeats import resampled
 from decoder.samples import Samples
 from decoder.scoring import score_auc, score_identified, score_items

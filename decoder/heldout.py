@@ -14,7 +14,8 @@ from decoder.choose import Grid, choose
 from decoder.classify import fit_temperature
 from decoder.dataset import Dataset, group_folds
 from decoder.encounters import Encounters, meet
-from decoder.model import LinearModel, known_labels
+from decoder.linear_fit import known_labels
+from decoder.model import LinearModel
 from decoder.samples import Samples, learn_priors, make_samples
 from decoder.settings import FitSettings
 from decoder.splits import Split

@@ -7,7 +7,8 @@ import pytest
 
 from decoder.committee import Layout
 from decoder.dataset import Dataset
-from decoder.model import LinearModel, fit_linear
+from decoder.linear_fit import fit_linear
+from decoder.model import LinearModel
 from decoder.power import log_power, waves
 from decoder.samples import learn_priors, make_samples
 from decoder.settings import FitSettings
