@@ -5,6 +5,8 @@ A check gives level, words and what to do; None where this kind of run does not 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from gui.screens import why_unfit
 from gui.setup.subject import Found, Level, Probes, Subject, worst
 from gui.texts import told, tr
@@ -88,7 +90,17 @@ def bundle(at: Subject, probes: Probes) -> Found | None:
         person=held.person, modality=held.modality, n=held.features, mask=place,
         window=held.window.length,
     )  # fmt: skip
-    return "ok", words, ""
+    grid = probes.grid(found, _volumes_of(at))
+    if grid is None:
+        return "ok", words, ""
+    return grid.level, f"{words}; {told(grid.text)}", told(grid.fix) if grid.fix else ""
+
+
+def _volumes_of(at: Subject) -> Path | None:
+    """Return where volumes of the run lie already: a recording, or the folder of a scanner."""
+    if at.mode == "replay":
+        return at.recording
+    return None if at.session is None else at.session.source.path
 
 
 def engine(at: Subject, probes: Probes) -> Found | None:

@@ -25,6 +25,7 @@ from phosphene.seal.places import LOG, state_folder
 from phosphene.seal.present import times_of
 from phosphene.session_check import source_findings
 from phosphene.session_gate import StopSettings
+from phosphene.session_grid import grid_finding
 from phosphene.session_look import renderer_findings
 from phosphene.session_seal import key_finding, seal_findings
 from phosphene.stop.sources import Source, open_sources
@@ -101,6 +102,7 @@ class World:
             renderer=renderer_findings,
             engine=why_not_here,
             bundle=self._bundle,
+            grid=grid_finding,
             consent=_consent,
             now=utc_now,
             clock_trouble=_clock_trouble,

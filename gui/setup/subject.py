@@ -117,6 +117,8 @@ class Probes:
         Why the decoder's engine does not run here; None where it does.
     bundle : Callable
         Reads and verifies the decoder of a subject that names one.
+    grid : Callable
+        Whether volumes that lie at hand are of the grid of a decoder's mask; None without a mask.
     consent : Callable
         Reads the consent of a subject, and refuses one that it may not rest on; None without.
     now : Callable
@@ -145,6 +147,7 @@ class Probes:
     renderer: Callable[[RendererSettings], Sequence[Finding]]
     engine: Callable[[str], str | None]
     bundle: Callable[[Subject], Bundle | None]
+    grid: Callable[[Bundle, Path | None], Finding | None]
     consent: Callable[[Subject], Consent | None]
     now: Callable[[], datetime]
     clock_trouble: Callable[[datetime], str]

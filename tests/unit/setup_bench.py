@@ -71,6 +71,7 @@ class Looks:
             "renderer": lambda settings: [Finding("ok", "weights are there")],
             "engine": lambda name: None,
             "bundle": lambda subject: None,
+            "grid": lambda bundle, source: None,
             "consent": _consent,
             "now": lambda: datetime.now(UTC),
             "clock_trouble": lambda now: "",

@@ -49,7 +49,8 @@ class Looks:
         return Probes(
             source=lambda _: (), streams=lambda _: (), free_bytes=lambda _: 2**40,
             why_not_writable=lambda _: "", why_not_readable=lambda _: "", renderer=lambda _: (),
-            engine=lambda _: None, bundle=lambda _: None, consent=lambda _: None,
+            engine=lambda _: None, bundle=lambda _: None, grid=lambda *_: None,
+            consent=lambda _: None,
             now=lambda: NOW, clock_trouble=lambda _: "", synchronised=lambda: True,
             presses=lambda _: 0, locked=lambda _: None, seal=lambda *_: (),
             swap=lambda: Finding("ok", "no swap"), filter=lambda _: Finding("hint", "none"),
