@@ -24,7 +24,7 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 from scipy.special import softmax
 
-from decoder.familiar import GraphBuilder
+from decoder.graph import GraphBuilder
 from phosphene.stimuli import C_DIM, CATEGORIES
 from phosphene.stimuli.space import category_code
 

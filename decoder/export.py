@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from decoder.calibrate import ODDS_LIMIT
 from decoder.committee import Committee
 from decoder.eeg.network import Convolution
 from decoder.export_committee import add_committee
+from decoder.graph import Graph
 from decoder.images.head import PictureHead
 from decoder.linear import Affine
 from decoder.power import POWER_FLOOR, PowerHead
@@ -34,20 +35,11 @@ _WORTH_GATHERING = 0.9
 """A head that reads a smaller share of the features than this gathers them."""
 
 
-class _Graph:
-    """Collects nodes and constants."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
-        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
-        return name
+class _Graph(Graph):
+    """Names each node by its output."""
 
     def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
-        return output
+        return super().add(kind, inputs, output, name=output, **attributes)
 
     def affine(self, source: str, head: Affine, output: str) -> str:
         """Rows times weights plus bias, without the features that nothing depends on."""

@@ -15,12 +15,14 @@ space of the strongest training components and the rest. Three logarithms say ho
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MEASURES", "Familiarity", "GraphBuilder"]
+from decoder.graph import GraphBuilder
+
+__all__ = ["MEASURES", "Familiarity"]
 
 Array = npt.NDArray[Any]
 
@@ -31,18 +33,6 @@ _MOST_ROWS = 400
 # only the rounding of 32 bits.
 _LEAST_SHARE = 1e-3
 _FLOOR = 1e-6
-
-
-class GraphBuilder(Protocol):
-    """What collects the nodes and constants of a graph (`decoder.export`)."""
-
-    def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
-        """Keep a constant; returns its name."""
-        ...
-
-    def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """Add a node; returns the name of its output."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ from decoder.calibrate import (
     quantile_kept,
     reliability,
 )
-from decoder.familiar import MEASURES, Familiarity, GraphBuilder
+from decoder.familiar import MEASURES, Familiarity
+from decoder.graph import GraphBuilder
 from phosphene.errors import InputError, problem
 from phosphene.manifest import Calibration, Control
 

@@ -14,28 +14,18 @@ usual one, and every epoch is still decoded. Nothing but the epoch itself counts
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["GraphBuilder", "Limiter"]
+from decoder.graph import GraphBuilder
+
+__all__ = ["Limiter"]
 
 Array = npt.NDArray[Any]
 
 _FLOOR_UV = 1e-6
-
-
-class GraphBuilder(Protocol):
-    """Collects nodes and constants."""
-
-    def constant(self, name: str, value: Any, dtype: Any = ...) -> str:
-        """Add a constant and return its name."""
-        ...
-
-    def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """Add a node and return the name of its output."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from decoder.eeg.limit import GraphBuilder
 from decoder.eeg.whiten import Whitener
+from decoder.graph import GraphBuilder
 
 __all__ = ["Convolution", "Layers", "Shape"]
 

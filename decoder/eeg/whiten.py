@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from decoder.eeg.limit import GraphBuilder, Limiter
+from decoder.eeg.limit import Limiter
+from decoder.graph import GraphBuilder
 from decoder.riemann import cosines
 
 __all__ = ["HIGHEST_HZ", "Whitener"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from decoder.familiar import GraphBuilder
+from decoder.graph import Graph, GraphBuilder
 from decoder.images.painter import Painter
 from decoder.images.reconstruct import PictureDecoder
 
@@ -16,22 +16,6 @@ __all__ = ["add_pictures", "export_pictures"]
 
 # Those of bundles (`decoder.export`), in whose graphs these nodes stand too.
 OPSET, IR = 17, 9
-
-
-class _Graph:
-    """Nodes and constants, each node with one output."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
-        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
-        return name
-
-    def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
 
 
 class _Builder:
@@ -88,7 +72,7 @@ def add_pictures(graph: GraphBuilder, decoder: PictureDecoder, source: str, outp
 
 def export_pictures(decoder: PictureDecoder) -> bytes:
     """Return the graph; see `PictureDecoder.export`."""
-    found, graph = decoder.known(), _Graph()
+    found, graph = decoder.known(), Graph()
     picture = add_pictures(graph, decoder, "x", "picture")
     height, width = found.shape
     g = _Builder(graph, "out_")
@@ -129,7 +113,7 @@ def _gelu(g: _Builder, x: str) -> str:
     return g.add("Mul", twice, g.value(0.5))
 
 
-def _model(graph: _Graph, voxels: int, shape: tuple[int, int]) -> bytes:
+def _model(graph: Graph, voxels: int, shape: tuple[int, int]) -> bytes:
     def info(name: str, *dims: int) -> Any:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *dims])
 

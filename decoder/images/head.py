@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from decoder.familiar import GraphBuilder
+from decoder.graph import GraphBuilder
 from decoder.images.reconstruct import PictureDecoder, PictureSettings
 
 __all__ = ["PictureHead", "fit_pictures"]
