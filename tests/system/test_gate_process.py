@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -118,12 +119,8 @@ class Run:
 
 @pytest.fixture
 def run() -> Iterator[Run]:
-    with tempfile.TemporaryDirectory(prefix="ph-") as path:
-        made = Run(Path(path))
-        try:
-            yield made
-        finally:
-            made.close()
+    with tempfile.TemporaryDirectory(prefix="ph-") as path, closing(Run(Path(path))) as made:
+        yield made
 
 
 OPEN = {"self": True, "operator": True, "observer": False}  # an observer's level is 0 by default

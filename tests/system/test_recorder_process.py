@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -134,12 +135,8 @@ class Run:
 
 @pytest.fixture
 def run() -> Iterator[Run]:
-    with tempfile.TemporaryDirectory(prefix="ph-") as path:
-        made = Run(Path(path))
-        try:
-            yield made
-        finally:
-            made.close()
+    with tempfile.TemporaryDirectory(prefix="ph-") as path, closing(Run(Path(path))) as made:
+        yield made
 
 
 def test_a_killed_recorder_loses_at_most_half_a_second_and_its_successor_repairs(

@@ -30,6 +30,7 @@ from acquisition.sources.dicom.mosaic import untile
 from acquisition.sources.identity import public_name
 from phosphene.errors import InputError, TruncatedError
 from tests.finished_series import read_folder
+from tests.unit.dicom_bench import edited
 
 KEY = b"k" * 32
 RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -125,18 +126,6 @@ def test_other_files_series_and_sizes_are_refused_with_the_reason() -> None:
         DicomReader(KEY, series_number=9).read(WHOLE, "a.dcm")[0]
     with pytest.raises(MatrixError):
         DicomReader(KEY, shape=(64, 64, 24)).read(WHOLE, "a.dcm")[0]
-
-
-def edited(raw: bytes, **changes: object) -> bytes:
-    dataset = pydicom.dcmread(io.BytesIO(raw))
-    for name, value in changes.items():
-        if value is None:
-            delattr(dataset, name)
-        else:
-            setattr(dataset, name, value)
-    buffer = io.BytesIO()
-    dataset.save_as(buffer)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("name", ["InstanceNumber", "ImagePositionPatient", "RepetitionTime"])

@@ -21,6 +21,7 @@ from acquisition.sources.assemble import Assembler, Slice
 from acquisition.sources.dicom import DicomReader, series_of
 from phosphene.errors import InputError, TruncatedError
 from tests.finished_series import read_folder
+from tests.unit.dicom_bench import edited
 
 KEY = b"k" * 32
 SHAPE = (6, 5, 4)
@@ -49,18 +50,6 @@ def files(vendor: str) -> list[bytes]:
     """All files of a run, in the order of the volumes and then of the slices."""
     made = (WRITERS[vendor](picture(t), series(), t) for t in range(N_VOLUMES))
     return [raw for volume in made for _, raw in volume]
-
-
-def edited(raw: bytes, **changes: object) -> bytes:
-    dataset = pydicom.dcmread(io.BytesIO(raw))
-    for name, value in changes.items():
-        if value is None:
-            delattr(dataset, name)
-        else:
-            setattr(dataset, name, value)
-    buffer = io.BytesIO()
-    dataset.save_as(buffer)
-    return buffer.getvalue()
 
 
 def without_private(raw: bytes) -> bytes:
