@@ -19,9 +19,9 @@ from renderer.training import generator256_stage as second_stage
 from renderer.training.atlas import atlas_loss
 from renderer.training.autoencoder import to_unit
 from renderer.training.autoencoder256 import Autoencoder256
-from renderer.training.loop import Stage
+from renderer.training.loop import Stage, generator_stage
 from renderer.training.network256 import FlowMapNet256
-from renderer.training.progress import Budget, MovingAverage, channels_last
+from renderer.training.progress import Budget, channels_last
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,7 @@ def train_generator_on(
     net.low.load_state_dict(drafts.low.state_dict())
     channels_last(net)
     channels_last(shadow)
-    average = MovingAverage(net, shadow)
     held = {name: tensor.to(scale.device) for name, tensor in data.items()}
-    rate = second_stage.TOP_RATE
-    optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=1e-3)
     rng = torch.Generator(scale.device)
     u = second_stage.as_velocity(net, scale.half)
     teacher = second_stage.as_velocity(shadow, scale.half)
@@ -123,16 +120,8 @@ def train_generator_on(
         painter.load_state_dict(shadow.state_dict())
         second_stage.sample_sheet(painter.eval(), autoencoder.cpu(), data, file)
 
-    stage = Stage(
-        "generator",
-        {"net": net, "average": shadow},
-        optimizer,
-        rate,
-        loss,
-        lambda step, norm: average.update(step),
-        sheet,
-        scale.save_every,
-    )
+    rate = second_stage.TOP_RATE
+    stage = generator_stage(net, shadow, rate, loss, sheet, scale.save_every)
     stage.resume(budget, folder)
     rng.manual_seed(seed + 7919 * budget.step)
     stage.run(budget, folder)

@@ -20,10 +20,10 @@ from renderer.training.autoencoder import to_bytes
 from renderer.training.autoencoder256 import Autoencoder256
 from renderer.training.flowmap import Condition, Velocity
 from renderer.training.grids import save_grid
-from renderer.training.loop import Stage
+from renderer.training.loop import generator_stage
 from renderer.training.low import LowNet
 from renderer.training.network256 import FlowMapNet256
-from renderer.training.progress import Budget, MovingAverage, channels_last
+from renderer.training.progress import Budget, channels_last
 from renderer.training.team import Team
 
 BATCHES = (32, 64)
@@ -138,8 +138,6 @@ def train_generator256(
     net.low.load_state_dict(drafts.low.state_dict())
     channels_last(net)
     channels_last(shadow)
-    average = MovingAverage(net, shadow)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=TOP_RATE, weight_decay=1e-3)
     rng = torch.Generator()
     u, teacher = as_velocity(net, half), as_velocity(shadow, half)
 
@@ -152,17 +150,10 @@ def train_generator256(
             drawn = atlas_loss(net.atlas, batch[0], batch[2], data["style"][chosen])
         return painted + ATLAS_WEIGHT * drawn
 
-    stage = Stage(
-        "generator",
-        {"net": net, "average": shadow},
-        optimizer,
-        TOP_RATE,
-        loss,
-        lambda step, norm: average.update(step),
-        lambda file: sample_sheet(shadow, autoencoder, data, file),
-        SAVE_EVERY,
-        team,
-    )
+    def sheet(file: Path) -> None:
+        sample_sheet(shadow, autoencoder, data, file)
+
+    stage = generator_stage(net, shadow, TOP_RATE, loss, sheet, SAVE_EVERY, team)
     stage.resume(budget, folder)
     rng.manual_seed(team.seed(seed, budget.step))
     stage.run(budget, folder)

@@ -11,9 +11,9 @@ from renderer.training import corruption, flowmap
 from renderer.training.autoencoder import Autoencoder, to_bytes
 from renderer.training.flowmap import Condition, Velocity
 from renderer.training.grids import save_grid
-from renderer.training.loop import Stage
+from renderer.training.loop import generator_stage
 from renderer.training.network import FlowMapNet
-from renderer.training.progress import Budget, MovingAverage, channels_last
+from renderer.training.progress import Budget, channels_last
 from renderer.training.team import Team
 
 BATCHES = (32, 64)
@@ -71,8 +71,6 @@ def train_generator(
     net, shadow = FlowMapNet(), FlowMapNet()
     channels_last(net)
     channels_last(shadow)
-    average = MovingAverage(net, shadow)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=TOP_RATE, weight_decay=1e-3)
     rng = torch.Generator()
 
     def loss(fraction: float) -> Tensor:
@@ -80,17 +78,10 @@ def train_generator(
         chosen = torch.randint(len(z), (size,), generator=rng)
         return batch_loss(net, shadow, z[chosen], c[chosen], rng, fraction >= PHASE_A)
 
-    stage = Stage(
-        "generator",
-        {"net": net, "average": shadow},
-        optimizer,
-        TOP_RATE,
-        loss,
-        lambda step, norm: average.update(step),
-        lambda file: sample_sheet(shadow, autoencoder, z, c, file),
-        SAVE_EVERY,
-        team,
-    )
+    def sheet(file: Path) -> None:
+        sample_sheet(shadow, autoencoder, z, c, file)
+
+    stage = generator_stage(net, shadow, TOP_RATE, loss, sheet, SAVE_EVERY, team)
     stage.resume(budget, folder)
     rng.manual_seed(team.seed(seed, budget.step))
     stage.run(budget, folder)

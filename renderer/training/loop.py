@@ -11,7 +11,13 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from renderer.training.progress import Budget, cosine_rate, load_checkpoint, save_checkpoint
+from renderer.training.progress import (
+    Budget,
+    MovingAverage,
+    cosine_rate,
+    load_checkpoint,
+    save_checkpoint,
+)
 from renderer.training.team import Team
 
 LOG = logging.getLogger(__name__)
@@ -111,3 +117,28 @@ class Stage:
     def _keep(self, budget: Budget, folder: Path, sheet: str) -> None:
         save_checkpoint(folder, budget, self.networks, self.optimizer)
         self.sheet(folder / sheet)
+
+
+def generator_stage(
+    net: nn.Module,
+    shadow: nn.Module,
+    top_rate: float,
+    loss: Callable[[float], Tensor],
+    sheet: Callable[[Path], None],
+    save_every: int,
+    team: Team | None = None,
+) -> Stage:
+    """Make the stage of a generator, whose moving average `shadow` follows the weights of `net`."""
+    average = MovingAverage(net, shadow)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=top_rate, weight_decay=1e-3)
+    return Stage(
+        "generator",
+        {"net": net, "average": shadow},
+        optimizer,
+        top_rate,
+        loss,
+        lambda step, norm: average.update(step),
+        sheet,
+        save_every,
+        team or Team(),
+    )
