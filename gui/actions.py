@@ -91,6 +91,12 @@ class ConsoleHandlers(Protocol):
     def start(self) -> None:
         """Begin the session that is set up."""
 
+    def blank(self) -> None:
+        """Cover every page."""
+
+    def unblank(self) -> None:
+        """Show the pages again."""
+
     def show_replay(self) -> None:
         """Show the page of recordings."""
 
@@ -155,11 +161,11 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "blank", mark("Blank"), "F8", ALL_STATES,
         mark("Takes every picture away at once, on every screen, without asking. "
-             "Stays until unblanked."),
+             "Stays until unblanked."), "both",
     ),
     Action(
         "unblank", mark("Unblank"), "Shift+F8", frozenset({"BLANKED"}),
-        mark("Asks the gate to let pictures pass again; the gate decides."),
+        mark("Asks the gate to let pictures pass again; the gate decides."), "both",
     ),
     Action(
         "pause", mark("Pause"), "F7", frozenset({"RUNNING", "PAUSED"}),
@@ -249,6 +255,8 @@ RUN_HANDLERS: Mapping[str, Callable[[RunHandlers], None]] = {
 }
 CONSOLE_HANDLERS: Mapping[str, Callable[[ConsoleHandlers], None]] = {
     "start": lambda console: console.start(),
+    "blank": lambda console: console.blank(),
+    "unblank": lambda console: console.unblank(),
     "open": lambda console: console.open_file(),
     "save": lambda console: console.save_file(),
     "replay": lambda console: console.show_replay(),

@@ -59,6 +59,10 @@ class RunGuest:
         """Return the state of the run as one word."""
         return self.page.state()
 
+    def blank(self) -> None:
+        """Take every picture away, as the action does."""
+        self.page.blank()
+
     def stop(self) -> None:
         """End the run as the action does: it asks while a recording is being written."""
         self.page.stop_run()

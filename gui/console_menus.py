@@ -16,7 +16,7 @@ __all__ = ["MENUS", "fill", "frame", "state_label", "tell_state"]
 STATE_PX = 220
 MENUS = {
     mark("Session"): ("start", "open", "save", "replay", "quit"),
-    mark("Window"): ("fullscreen", "lock", "help"),
+    mark("Window"): ("blank", "unblank", "fullscreen", "lock", "help"),
 }
 """Titles, in English, and the actions below them."""
 

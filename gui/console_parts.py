@@ -122,6 +122,10 @@ class Guest(Protocol):
         """Return the state of the run as one word."""
         ...
 
+    def blank(self) -> None:
+        """Take every picture away, as the action does."""
+        ...
+
     def stop(self) -> None:
         """End the run as the action does: it asks while a recording is being written."""
         ...

@@ -12,6 +12,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QMessageBox, QStackedWidget, QWidget
 
+from gui.console_curtain import Curtain
 from gui.console_menus import fill, frame, state_label, tell_state
 from gui.console_pages import PAGES, Pages
 from gui.console_parts import ConsolePage, Guest, RecordingsPage, RunSummary
@@ -70,6 +71,7 @@ class ConsoleWindow(QMainWindow):
         self.setWindowTitle(tr("Phosphene console"))
         self._stack = QStackedWidget()
         self.setCentralWidget(self._stack)
+        self.curtain = Curtain(self._stack)
         self.wait_page = WaitPage()
         self._stack.addWidget(self.wait_page)
         self.actions_by_id = make_console_actions(self, self)
@@ -92,8 +94,8 @@ class ConsoleWindow(QMainWindow):
     def _show(self, page: QWidget) -> None:
         if self._stack.indexOf(page) < 0:
             self._stack.addWidget(page)
-        self._stack.setCurrentWidget(page)
         in_run = self._guest is not None and page is self._guest.page
+        self.curtain.turn(page)
         # The page of a run has its own strip, buttons and keys, and needs the room.
         self.menuBar().setVisible(not in_run)
         self._refresh()
@@ -112,6 +114,8 @@ class ConsoleWindow(QMainWindow):
         """Return the state as one word."""
         if self._guest is not None:
             return self._guest.state()
+        if self.curtain.down:
+            return "BLANKED"
         if self._run is not None:
             return "ENDED" if self._began else "CHECKED"
         if self._over:
@@ -183,6 +187,9 @@ class ConsoleWindow(QMainWindow):
                 self._run.terminate()
             return
         self._began, self._out = True, self._guest.plan.out
+        if self.curtain.down:  # said before the run had a page: its own state tells it from now on
+            self._guest.blank()
+            self.curtain.lift()
         # Two with one key are none: while it is there, the page's own keys count.
         self._show(self._guest.page)
         self._guest.page.setFocus()
@@ -269,6 +276,16 @@ class ConsoleWindow(QMainWindow):
     def save_file(self) -> None:
         """Save the study file."""
         self.setup_page.save_file()
+
+    def blank(self) -> None:
+        """Cover every page; a run that is starting will start blank."""
+        self.curtain.fall()
+        self._refresh()
+
+    def unblank(self) -> None:
+        """Show the pages again."""
+        self.curtain.lift()
+        self._refresh()
 
     def toggle_fullscreen(self) -> None:
         """Fill the screen, or no longer."""

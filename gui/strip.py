@@ -89,7 +89,7 @@ class Strip(QFrame):
         self.tell_state("IDLE")
 
     def tell_state(self, state: State, silent: Alarm | None = None) -> None:
-        """Show the state of the run; one whose data are missing is never called running."""
+        """Show the state of the run; of one whose data are missing that is said with it."""
         missing: AlarmLevel = "none" if silent is None else silent.level
         if (state, missing) == self._shown:
             return
@@ -97,7 +97,7 @@ class Strip(QFrame):
         colour, words = STATE_COLOURS[state], tr(STATE_WORDS[state])
         if state == "RUNNING" and missing != "none":
             colour = ALARM_COLOURS[missing]
-            words = f"{'■' if missing == 'high' else '▲'} {tr('NO DATA')}"
+            words = f"{words} {'■' if missing == 'high' else '▲'} {tr('NO DATA')}"
         elif state == "BLANKED" and missing == "high":
             colour, words = ALARM_COLOURS[missing], f"{tr('BLANKED')} ■"
         self.state.setText(words)

@@ -244,6 +244,7 @@ class OperatorWindow(QFrame):
             allowed = may(action, state, locked=self.orders.locked)
             self.actions_by_id[action.id].setEnabled(allowed and asked.get(action.id, True))
         self.marker_box.setEnabled(self.actions_by_id["marker"].isEnabled())
+        self.side.paint_panel.setEnabled(not self.orders.locked)
         self.actions_by_id["pause"].setText(tr("Go on") if state == "PAUSED" else tr("Pause"))
         tell_held(self.buttons, board.held)
 

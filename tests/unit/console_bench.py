@@ -139,10 +139,14 @@ class Guest:
     def __init__(self, plan: Plan, left: Left) -> None:
         self.plan, self.page, self._left = plan, RunPage(), left
         self.now: State = "RUNNING"
-        self.stops = 0
+        self.stops = self.blanks = 0
 
     def state(self) -> State:
         return self.now
+
+    def blank(self) -> None:
+        self.blanks += 1
+        self.now = "BLANKED"
 
     def stop(self) -> None:
         self.stops += 1

@@ -112,6 +112,35 @@ def test_in_a_run_its_own_keys_count_and_the_consoles_do_not(made: Bench) -> Non
     assert made.window.menuBar().isHidden(), "the room is the run's"
 
 
+def test_f8_covers_whatever_page_is_seen_until_it_is_taken_back(made: Bench) -> None:
+    made.press(Qt.Key.Key_R, CTRL)
+    recordings = made.shown()
+    assert isinstance(recordings, Page)
+    made.press(Qt.Key.Key_F8)
+    assert (made.shown(), made.window.state()) == (made.window.curtain, "BLANKED")
+    assert not recordings.isVisible()
+    bench.screenshot(made.window, "console-blanked")
+    made.press(Qt.Key.Key_R, CTRL)
+    assert made.shown() is made.window.curtain, "no other key shows a page"
+    made.press(Qt.Key.Key_F8, SHIFT)
+    assert (made.shown(), made.window.state()) == (recordings, "IDLE")
+
+
+def test_f8_counts_with_the_keys_locked_and_while_a_run_starts(made: Bench) -> None:
+    made.press(Qt.Key.Key_L, CTRL)
+    made.press(Qt.Key.Key_F8)
+    assert made.shown() is made.window.curtain
+    time.sleep(DEBOUNCE_S)
+    made.press(Qt.Key.Key_L, CTRL)
+    made.press(Qt.Key.Key_F8, SHIFT)
+    made.begin()
+    made.press(Qt.Key.Key_F8)
+    assert made.shown() is made.window.curtain
+    made.until(lambda: made.guests)
+    assert (made.guests[0].blanks, made.shown()) == (1, made.guests[0].page)
+    assert made.window.state() == "BLANKED"
+
+
 def test_closing_the_window_in_a_run_is_asking_for_its_end(made: Bench) -> None:
     guest = made.adopted()
     made.window.close()

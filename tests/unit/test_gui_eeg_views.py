@@ -215,9 +215,9 @@ def test_a_window_without_data_does_not_say_running(bench: Bench) -> None:
     assert line.text().startswith("■ ALARM  No data from x for 4 s")
     assert strip.state.text() == "BLANKED ■"
     strip.tell_state("RUNNING", Alarm("high", "No data"))
-    assert strip.state.text() == "■ NO DATA"
+    assert strip.state.text() == "RUNNING ■ NO DATA"
     strip.tell_state("RUNNING", Alarm("medium", "No data"))
-    assert strip.state.text() == "▲ NO DATA"
+    assert strip.state.text() == "RUNNING ▲ NO DATA"
     bench.feed(0.1)
     bench.tick(0.0)
     strip.tell_state("RUNNING")
