@@ -20,6 +20,7 @@ from phosphene.bus import Subscriber
 from phosphene.gate.door import NOTHING_NOW
 from phosphene.messages import Command, Frame, Message, Reply, View, decode, encode
 from phosphene.plan import SINKS
+from phosphene.sink import FRESH_S, SinkState
 from tests.system.chain import MODULES, environment, wait_for
 from tests.system.conftest import TR_S, Participant
 from tests.system.test_gate_stop import BLANK_WITHIN_S, STOPPED, key
@@ -27,8 +28,14 @@ from tests.system.test_gate_stop import BLANK_WITHIN_S, STOPPED, key
 pytestmark = pytest.mark.timing
 
 FROZEN = "gui"
-KILLED = ("gui", "renderer", "decoder", "acquisition", "bridge", "recorder")
-MODULE_OF = {**MODULES, "gui": "gui", "stop": "phosphene.stop"}
+# The observers' window is the first: nobody waits for it, and nobody begins it again.
+KILLED = (
+    "observer", "filter", "gui", "renderer", "decoder", "acquisition", "bridge", "recorder",
+)  # fmt: skip
+MODULE_OF = {
+    **MODULES, "gui": "gui", "stop": "phosphene.stop", "filter": "phosphene.filters",
+    "gate": "phosphene.gate",
+}  # fmt: skip
 
 
 class Chain:
@@ -48,7 +55,8 @@ class Chain:
             "person": self.person, "modality": "fmri", "acquisition": {"fmri": {"tr_s": TR_S}},
             "source": {"kind": "recording", "path": str(participant.dicom)},
             "decoder": {"bundle": str(participant.bundle)},
-            "gate": {"level_observer": 2, "observer_release": "live"},
+            "gate": {"level_observer": 2, "observer_release": "live",
+                     "filter": {"name": "flashes", "limit_s": 1.0}},
             "stop": {"demanded": True, "keyboard": str(self.device), "keys": [57]},
             "recorder": {"out": str(place / "out")},
         }  # fmt: skip
@@ -66,6 +74,10 @@ class Chain:
             stderr=subprocess.STDOUT,
         )  # fmt: skip
         folder = wait_for("run folder", lambda: next(iter(runtime.glob("ph-*")), None), 60)
+        self.observer = psutil.Popen(
+            [sys.executable, "-m", "gui.observer", "--run", str(folder)], env=env, stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
         self.zmq: zmq.Context[Any] = zmq.Context()
         self.views = {s: Subscriber(self.zmq, [f"ipc://{folder}/view-{s}"], [b""]) for s in SINKS}
         self.gate: zmq.Socket[bytes] = self.zmq.socket(zmq.DEALER)
@@ -74,6 +86,9 @@ class Chain:
         self.newest: dict[str, View] = {}
         self.frames: list[float] = []
         self.shut_s: dict[str, float] = {}
+        # What a window of each view would show, and since when it has been dark.
+        self.windows = {sink: SinkState(sink) for sink in SINKS}
+        self.dark_s: dict[str, float] = {}
         self.seq = 0
 
     def turn(self) -> None:
@@ -85,10 +100,17 @@ class Chain:
                     self.frames.append(now)
                 elif isinstance(view := message.header, View):
                     self.newest[sink] = view
+                    self.windows[sink].on_view(view)
                     if view.passing:
                         self.shut_s.pop(sink, None)
                     else:
                         self.shut_s.setdefault(sink, now)
+        now = time.monotonic()
+        for sink, window in self.windows.items():
+            if window.showing(now).passing:
+                self.dark_s.pop(sink, None)
+            else:
+                self.dark_s.setdefault(sink, now)
 
     def until(self, what: str, holds: Any, within_s: float = 60.0) -> None:
         deadline = time.monotonic() + within_s
@@ -120,6 +142,9 @@ class Chain:
         return pressed_s
 
     def node(self, name: str) -> psutil.Process:
+        if name == "observer":
+            assert self.observer.is_running()
+            return self.observer
         for child in psutil.Process(self.process.pid).children(recursive=True):
             line = child.cmdline()
             if "-m" in line and line[line.index("-m") + 1] == MODULE_OF[name]:
@@ -143,11 +168,25 @@ class Chain:
         last_s = max((s for s in self.frames if s > pressed_s), default=pressed_s)
         return max(*self.shut_s.values(), last_s) - pressed_s
 
+    def stopped_without_a_gate(self) -> float:
+        """Return how long it took until every window was dark; none is lit before they agree."""
+        self.node("gate").kill()
+        pressed_s = self.press()
+        self.until("darkness", lambda: len(self.dark_s) == len(SINKS), 10)
+        dark_s = dict(self.dark_s)
+        self.until("the gate again", lambda: {v.reason for v in self.newest.values()} == {
+            STOPPED, NOTHING_NOW}, 30)  # fmt: skip
+        assert self.dark_s == dark_s
+        return max(dark_s.values()) - pressed_s
+
     def goes_on(self) -> None:
         assert self.ask("confirm", person=self.person, agreed="yes").ok
         assert self.ask("unblank").ok
 
     def close(self) -> None:
+        if self.observer.poll() is None:
+            self.observer.kill()
+        self.observer.wait(10)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
@@ -185,6 +224,9 @@ def test_a_stop_blanks_in_time_whoever_else_is_frozen_or_dead(chain: Chain) -> N
         took[name] = chain.stopped(chain.press())
         chain.goes_on()
     chain.showing()
+    without = chain.stopped_without_a_gate()
+    chain.goes_on()
+    chain.showing()
     window = chain.node(FROZEN)
     window.send_signal(signal.SIGSTOP)
     took["frozen gui"] = chain.stopped(chain.press())
@@ -192,3 +234,5 @@ def test_a_stop_blanks_in_time_whoever_else_is_frozen_or_dead(chain: Chain) -> N
     chain.until("end of the window", lambda: not window.is_running() or window.status() ==
                 psutil.STATUS_ZOMBIE, 10)  # fmt: skip
     assert max(took.values()) <= BLANK_WITHIN_S, took
+    # Nobody tells them then: they believe the last word of the gate for so long.
+    assert without <= FRESH_S + BLANK_WITHIN_S
