@@ -1,7 +1,7 @@
 """Tell which system libraries the window needs and lacks; as root on Debian, install them.
 
-With ``--display`` also those of a virtual X display, on which tests look at the windows. Runs before
-anything is installed, so it uses the standard library only.
+With ``--display`` also those of a virtual X display, on which tests look at the windows. Runs
+before anything is installed, so it uses the standard library only.
 """
 
 from __future__ import annotations
