@@ -87,6 +87,8 @@ class RecorderSettings(_Settings):
     ----------
     out : Path or None
         Folder for recording and report.
+    brain : bool
+        Record brain data and percepts (needs the scope ``record_brain``).
     images : bool
         Record frames too (needs the scope ``record_images``).
     seal : tuple of Path
@@ -97,6 +99,7 @@ class RecorderSettings(_Settings):
     """
 
     out: Path | None = None
+    brain: bool = True
     images: bool = True
     seal: tuple[Path, ...] = ()
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None

@@ -70,5 +70,6 @@ def _grid(path: Path) -> tuple[int, ...] | None:
         image = nibabel.load(path)
     except (OSError, ValueError, nibabel.filebasedimages.ImageFileError):
         return None  # told with the source, or by the run
-    shape = tuple(int(n) for n in image.shape[:3])
-    return shape if len(shape) == 3 else None
+    if not isinstance(image, nibabel.spatialimages.SpatialImage) or len(image.shape) < 3:
+        return None
+    return tuple(int(n) for n in image.shape[:3])

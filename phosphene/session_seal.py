@@ -73,7 +73,7 @@ def _of_recording(session: Session, consent: Consent | None) -> tuple[Finding, .
     if pictures_lie_open(session, consent, "live"):
         text = "pictures of the person would be recorded openly: recorder.seal names no key"
         return (Finding("error", text, f"{CURE}; or set images = false there"),)
-    if consent is None or Scope.RECORD_BRAIN not in consent.scopes:
+    if consent is None or Scope.RECORD_BRAIN not in consent.scopes or not recorder.brain:
         return ()
     if consent.sealed:
         text = "the consent allows sealed recordings only: recorder.seal names no key"

@@ -117,7 +117,10 @@ def engine(at: Subject, probes: Probes) -> Found | None:
 def folder(at: Subject, probes: Probes) -> Found | None:
     """Look whether the folder of the recording can be written."""
     if at.out is None:
-        return "hint", tr("off: nothing is recorded"), tr("to record, set a folder")
+        cure = tr("to record, name a folder and switch it on")
+        if at.mode != "live":
+            cure = tr("to record, set a folder")
+        return "hint", tr("off: nothing is recorded"), cure
     if why := probes.why_not_writable(at.out):
         return "error", f"{at.out}: {told(why)}", tr("choose another folder")
     return "ok", tr("on: into {folder}", folder=at.out), ""

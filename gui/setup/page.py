@@ -30,6 +30,7 @@ from gui.setup.last_run import HIDDEN, Difference, remember
 from gui.setup.looks import BAD, KeyButton, WaitingChoice
 from gui.setup.preflight import holds
 from gui.setup.probes import World
+from gui.setup.record_line import RecordLine
 from gui.setup.study import Around, Study
 from gui.setup.subject import Mode, Row, Subject
 from gui.setup.watch import Looks, Watch
@@ -129,6 +130,8 @@ class SetupPage(QWidget):
         self.screen_choice.changed.connect(self._changed)
         self.key_line = KeyLine()
         self.key_line.changed.connect(self._changed)
+        self.record_line = RecordLine()
+        self.record_line.changed.connect(self._changed)
         self.word, self.message = QLabel(""), QLabel("")
         self.word.setFixedWidth(WORD_PX)
         self.message.setWordWrap(True)
@@ -162,6 +165,7 @@ class SetupPage(QWidget):
         side = QVBoxLayout()
         side.addWidget(self.checks, 1)
         side.addWidget(self.key_line)
+        side.addWidget(self.record_line)
         side.addWidget(self.screen_choice)
         line = QHBoxLayout()
         line.addWidget(self.word)
@@ -218,6 +222,7 @@ class SetupPage(QWidget):
         self._number += 1
         self._set_state("IDLE")
         self.consent.forget()
+        self.record_line.off()
         self.begin.emit(arguments, self.key_line.take())
 
     def shut(self) -> None:
@@ -254,6 +259,7 @@ class SetupPage(QWidget):
 
     def _take(self, draft: Draft[Session]) -> None:
         self.study.live = draft
+        self.record_line.off()
         self.mode.setCurrentIndex(0)
         self._another_mode()
         self.forms["live"].take(draft)
@@ -278,7 +284,7 @@ class SetupPage(QWidget):
         return Around(
             self.lsl.text().strip() or "default", choice.wanted, choice.screens(),
             choice.operator, choice.card_seen, self._confirmation, self.key_line.path,
-            self.key_line.typed,
+            self.key_line.typed, self.record_line.kinds,
         )  # fmt: skip
 
     def _changed(self) -> None:
@@ -286,6 +292,7 @@ class SetupPage(QWidget):
         if not self._ready:
             return
         self.key_line.want(self.study.bundle_is_sealed)
+        self.record_line.want(self.study.records_somewhere)
         subject = self.study.subject(self._around())
         self.consent.take(subject)
         subject = replace(subject, confirmation=self._confirmation)

@@ -15,6 +15,7 @@ from phosphene.consent.confirm import Confirmation
 from phosphene.errors import PhospheneError
 from phosphene.seal.opening import is_sealed
 from phosphene.session import Session, anchored
+from phosphene.session_record import Kind, recording_only
 
 __all__ = ["NEW_STUDY", "Around", "Study"]
 
@@ -31,7 +32,13 @@ kind = "folder"
 
 @dataclass(frozen=True)
 class Around:
-    """What the page knows beside the settings; fields as in `Subject`."""
+    """What the page knows beside the settings; fields as in `Subject`.
+
+    Attributes
+    ----------
+    record : frozenset of str
+        What was switched on to be recorded at this start.
+    """
 
     lsl_session: str = "default"
     screen: str = ""
@@ -41,6 +48,7 @@ class Around:
     confirmation: Confirmation | None = None
     key: Path | None = None
     typed: bool = False
+    record: frozenset[Kind] = frozenset()
 
 
 @dataclass
@@ -79,6 +87,12 @@ class Study:
         path = self.subject(Around()).bundle if self.mode != "pilot" else None
         return path is not None and is_sealed(path)
 
+    @property
+    def records_somewhere(self) -> bool:
+        """Whether this is a live session that names a folder for its recordings."""
+        session = self.session() if self.mode == "live" else None
+        return session is not None and session.recorder.out is not None
+
     def session(self) -> Session | None:
         """Return the live session with absolute paths; None as long as settings are wrong."""
         found = self.live.check().model
@@ -87,8 +101,9 @@ class Study:
     def subject(self, around: Around) -> Subject:
         """Return what the checks look at."""
         facts: dict[str, Any] = {name: getattr(around, name) for name in Around.__annotations__}
+        record = facts.pop("record")
         if self.mode == "live":
-            return self._live(facts)
+            return self._live(facts, record)
         held = self.chosen.check()
         if held.model is None:
             return Subject(self.mode, problems=len(held.problems), **facts)
@@ -98,11 +113,12 @@ class Study:
             self.mode, bundle=choice.bundle, out=choice.out, renderer=choice.renderer, **facts
         )
 
-    def _live(self, facts: dict[str, Any]) -> Subject:
+    def _live(self, facts: dict[str, Any], record: frozenset[Kind]) -> Subject:
         problems, session = self.live.check().problems, self.session()
         known = {"file": self.live.path, "saved": not self.live.changed, **facts}
         if session is None:
             return Subject("live", problems=len(problems), **known)
+        session = recording_only(session, record)
         return Subject(
             "live", session=session, bundle=session.decoder.bundle, out=session.recorder.out,
             consent=session.gate.consent, renderer=session.renderer, **known,
@@ -126,6 +142,9 @@ class Study:
             found = (
                 [] if file is None else live_arguments(file.resolve(), around.lsl_session, words)
             )
+            if found and self.records_somewhere:
+                # The file says where; that it is recorded is said at each start anew.
+                found += ["--record", ",".join(sorted(around.record)) or "nothing"]
         else:
             choice = self.chosen.check().model
             found = [] if choice is None else list(choice.arguments)

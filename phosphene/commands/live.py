@@ -25,6 +25,7 @@ from phosphene.seal.opening import unlocked
 from phosphene.seal.overdue import overdue_words
 from phosphene.session import Session, load_session
 from phosphene.session_check import require_source, source_findings
+from phosphene.session_record import read_kinds, recording_only
 from phosphene.session_stop import require_stop
 
 __all__ = ["LIVE"]
@@ -47,6 +48,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", type=float, default=10.0, help="seconds to wait for LSL streams")
     parser.add_argument("--without", action="append", default=[], metavar="ID", help="start even "
                         "if this LSL stream is missing; may be given several times")  # fmt: skip
+    parser.add_argument("--record", metavar="WHAT", help="of what the session records, this alone: "
+                        "brain, pictures, brain,pictures or nothing")  # fmt: skip
     parser.add_argument("--programme", type=Path, help="stimulus programme of a simulated person")
     add_output_options(parser, "; without it, that of the session file")
     add_key_options(parser)
@@ -79,6 +82,8 @@ def _confirmed(
 
 def _run(arguments: argparse.Namespace) -> int:
     session = _with_out(load_session(arguments.session), arguments.out, arguments.seal)
+    if arguments.record is not None:
+        session = recording_only(session, read_kinds(arguments.record))
     lsl_session = arguments.lsl_session or ("default" if session.source.source_ids else "")
     looked = (arguments.session, lsl_session or "default", arguments.wait, arguments.without)
     bundle = session.decoder.bundle

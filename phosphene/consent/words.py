@@ -38,6 +38,8 @@ class Circumstances:
         Abstraction level of the views ``self``, ``operator``, ``observer``.
     records : bool
         Whether anything is recorded.
+    brain : bool
+        Whether brain data are recorded.
     images : bool
         Whether pictures are recorded.
     sealed : bool
@@ -51,6 +53,7 @@ class Circumstances:
     modality: str = ""
     levels: Mapping[str, int] = field(default_factory=dict)
     records: bool = True
+    brain: bool = True
     images: bool = True
     sealed: bool = False
     retention_days: int | None = None
@@ -65,6 +68,7 @@ class Circumstances:
             modality=session.modality,
             levels=levels,
             records=recorder.out is not None,
+            brain=recorder.brain,
             images=recorder.images,
             sealed=bool(recorder.seal),
             retention_days=recorder.retention_days,
@@ -197,7 +201,7 @@ def _view(say: Phrases, consent: Consent, at: Circumstances, scope: Scope) -> st
 def _kept(say: Phrases, consent: Consent, at: Circumstances) -> tuple[str, ...]:
     both = (Scope.RECORD_BRAIN, Scope.RECORD_IMAGES)
     wanted = {
-        Scope.RECORD_BRAIN: at.records,
+        Scope.RECORD_BRAIN: at.records and at.brain,
         Scope.RECORD_IMAGES: at.records and at.images,
     }
     lines = [_sentence(say, consent, scope, on=wanted[scope]) for scope in both]

@@ -317,4 +317,5 @@ class RecorderNode:
             not plan.session.recorder.images
             or pictures_lie_open(plan.session, plan.consent, plan.mode)
         )
-        return self._allowed[scope] and not images_off
+        brain_off = scope is Scope.RECORD_BRAIN and not plan.session.recorder.brain
+        return self._allowed[scope] and not images_off and not brain_off

@@ -174,6 +174,15 @@ def test_consent_decides_what_is_kept(
     assert b.node.counts()["written"] == len(topics(folder)) - 1, "all but the start document"
 
 
+def test_brain_data_that_are_switched_off_are_not_kept_and_pictures_are(folder: Path) -> None:
+    plan = make_plan(folder)
+    settings = plan.session.recorder.model_copy(update={"brain": False})
+    session = plan.session.model_copy(update={"recorder": settings})
+    with bench(plan.model_copy(update={"session": session})) as b:
+        b.one_of_each()
+    assert topics(folder) == ["runstart", "frame", "quality", "beat", "runstop"]
+
+
 @pytest.mark.parametrize("mode", ["live", "pilot"])
 def test_pictures_of_a_measured_person_are_never_written_openly(folder: Path, mode: str) -> None:
     plan = make_plan(folder, mode=mode)
