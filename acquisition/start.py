@@ -73,7 +73,8 @@ def build(context: NodeContext) -> AcquisitionNode:
     patience_s = plan.patience_s("decoder", READY_TIMEOUT_S)
     deadline_s = time.monotonic() + patience_s
     while context.beat(node.counts()):
-        if node.out.subscribers(b"features"):
+        # The gate listens too where there is a window: what the decoder misses is lost.
+        if node.out.subscribers(b"features") > int(plan.gate_hears_features):
             break
         if time.monotonic() > deadline_s:
             node.close()

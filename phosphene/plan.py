@@ -104,6 +104,11 @@ class Plan(BaseModel):
             not {"gui", "outlets"}.isdisjoint(self.nodes) or self.session.protocol is not None
         )
 
+    @property
+    def gate_hears_features(self) -> bool:
+        """True where the gate listens to acquisition's features, for a window."""
+        return {"gate", "gui"} <= set(self.nodes)
+
     def patience_s(self, peer: str, here_s: float) -> float:
         """Return how long to wait for another node at the start, in seconds.
 
