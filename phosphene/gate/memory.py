@@ -53,6 +53,8 @@ class GateMemory:
     fell : bool
         True where an earlier process of the gate served this run. How it ended does not matter: one
         that fails closes in an orderly way too, and a run has one gate where nothing has happened.
+    failure : str
+        Why the latest date could not be kept; empty while it could.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -62,6 +64,7 @@ class GateMemory:
         self.fell = self._open.exists()
         self._open.touch(mode=0o600)
         self._saved: StopMemory | None = None
+        self.failure = ""
 
     def blanked(self) -> str | None:
         """Return why the operator has blanked; None where nobody has."""
@@ -100,8 +103,16 @@ class GateMemory:
         return latest_in(self._date.parent)
 
     def keep_latest(self, latest: datetime) -> None:
-        """Keep the latest date that has been seen."""
-        self._write(self._date, latest.astimezone(UTC).isoformat().encode())
+        """Keep the latest date that has been seen.
+
+        Where the disk is full this gate goes on by what it knows; only a later one may know less.
+        """
+        try:
+            self._write(self._date, latest.astimezone(UTC).isoformat().encode())
+        except OSError as error:
+            self.failure = f"the latest date cannot be kept in the run's folder: {error.strerror}"
+        else:
+            self.failure = ""
 
     def _write(self, path: Path, data: bytes) -> None:
         new = path.with_name(f"{path.name}.new")

@@ -231,6 +231,8 @@ class GateNode:
         self._desk.take()
         self._stopping.look()
         self._telling.look()
+        if self._memory.failure:
+            self._context.note = self._memory.failure
         if self._giving is not None:
             self._giving.tell_blocks()
 

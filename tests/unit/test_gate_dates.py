@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -84,6 +85,24 @@ def test_a_date_that_cannot_be_read_lets_nothing_be_valid(folder: Path) -> None:
         with bench(folder, frozenset(Scope)) as b:
             b.beat()
             assert not newest_grant(b).decode
+
+
+def test_a_full_disk_costs_a_sentence_and_no_view(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with bench(folder, frozenset(Scope)) as b:
+        b.beat()
+        monkeypatch.setattr(GateMemory, "_write", full)
+        b.wall = NOW + HOUR / 2
+        assert newest_grant(b).decode
+        assert "No space left" in b.context.note
+        b.wall = NOW
+        assert b.gate.policy.latest(NOW) == NOW + HOUR / 2, "it never goes back here"
+        b.wall = NOW + HOUR
+        assert not newest_grant(b).decode
 
 
 def test_it_is_kept_once_a_second_and_at_the_end_of_the_consent() -> None:
