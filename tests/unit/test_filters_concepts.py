@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from phosphene.errors import ConfigError
-from phosphene.filters import open_filter
+from phosphene.filters import look, open_filter
 from phosphene.filters.concept_files import (
     CONCEPTS,
     TOWER,
@@ -21,6 +21,7 @@ from phosphene.filters.concept_files import (
     ConceptFile,
     Resample,
     fitted,
+    read_folder,
     read_list,
 )
 from phosphene.filters.concepts import Concepts
@@ -131,3 +132,25 @@ def test_what_can_be_known_of_a_filter_before_a_run(tmp_path: Path) -> None:
     assert level(name="concepts") == "error"
     assert level(name="concepts", folder=tmp_path) == "error"
     assert level(name="concepts", folder=red_filter(tmp_path)) == "ok"
+
+
+def test_a_tower_that_is_the_same_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    def counted(folder: Path) -> tuple[ConceptFile, bytes]:
+        looks.append(folder)
+        return read_folder(folder)
+
+    monkeypatch.setattr(look, "read_folder", counted)
+    chosen = FilterSettings(name="concepts", folder=red_filter(tmp_path))
+    assert [filter_finding(chosen).level for _ in range(3)] == ["ok"] * 3
+    assert len(looks) == 1
+    (tmp_path / TOWER).write_bytes(b"another")
+    assert [filter_finding(chosen).level for _ in range(3)] == ["error"] * 3
+    assert len(looks) == 2
+    (tmp_path / TOWER).unlink()
+    assert filter_finding(chosen).level == "error"
+    red_filter(tmp_path)
+    assert filter_finding(chosen).level == "ok"
