@@ -21,7 +21,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "control": (CONSOLE, "decoder", "renderer"),
     "bonds": (CONSOLE, "decoder", "renderer"),
     "records": (CONSOLE, "decoder", "renderer"),
-    "grants": (CONSOLE, "decoder"),
+    "grants": (CONSOLE, "decoder", "renderer"),
     "acquisition": (CONSOLE, "decoder"),
     "acks": (CONSOLE, "decoder"),
     "decoder": ("decoder", "renderer", CONSOLE),

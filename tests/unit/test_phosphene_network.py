@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ from phosphene.plan import Plan
 from phosphene.session import Session
 from phosphene.session_network import NetworkSettings
 from tests.unit.network_bench import LOCAL, carried, keys_in, network_of, on, settings
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +153,22 @@ def test_only_what_another_machine_needs_is_on_the_network(network: Network) -> 
         assert network.address(name) is None
     ports = [str(network.address(name)).rpartition(":")[2] for name in far]
     assert len(set(ports)) == len(far)
+
+
+@pytest.mark.parametrize("node", ["decoder", "renderer"])
+def test_a_node_that_is_alone_elsewhere_reaches_every_socket_that_it_uses(
+    keys: Path, node: str
+) -> None:
+    machine = {"name": "gpu", "key": keys / "gpu.network.pub", "address": LOCAL, "nodes": [node]}
+    network = Network.of(NetworkSettings.model_validate(settings(keys, machines=[machine])))
+    assert network is not None
+    text = "".join(file.read_text() for file in (ROOT / node).glob("*.py"))
+    used = {"control", "bonds", *re.findall(r'endpoint\("([a-z-]+)"\)', text)}
+    assert {"grants", "records", "decoder"} <= used
+    gpu = raw(network.machine("gpu").public)
+    for name in used:
+        assert network.address(name) is not None, f"{name} would be a file on the other machine"
+        assert gpu in network.admitted(name), name
 
 
 def test_an_observer_comes_in_at_the_observers_view_only(network: Network) -> None:
