@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFont, QTextCursor
-from PySide6.QtWidgets import QLabel, QPlainTextEdit, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.palette import DIM
 from gui.texts import tr
@@ -13,7 +21,15 @@ __all__ = ["WaitPage"]
 
 
 class WaitPage(QWidget):
-    """Says what is going on, with the words of the process that does it."""
+    """Says what is going on, with the words of the process that does it.
+
+    Attributes
+    ----------
+    given_up : Signal
+        The run that is starting is to be given up.
+    """
+
+    given_up = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,25 +45,35 @@ class WaitPage(QWidget):
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
+        self.give_up = QPushButton(tr("Give up"))
+        self.give_up.setMinimumHeight(32)
+        self.give_up.clicked.connect(self.given_up)
         self.words = QPlainTextEdit()
         self.words.setReadOnly(True)
+        self.words.setTabChangesFocus(True)
+        self.setFocusProxy(self.words)
         self.words.setAccessibleName(tr("What the run says"))
         # Read by keyboard, too: the arrows scroll.
         self.words.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         page = QVBoxLayout(self)
         page.setContentsMargins(24, 20, 24, 20)
         page.setSpacing(10)
-        for widget in (self.heading, self.hint, self.bar):
-            page.addWidget(widget)
+        said = QHBoxLayout()
+        said.addWidget(self.hint, 1)
+        said.addWidget(self.give_up)
+        page.addWidget(self.heading)
+        page.addLayout(said)
+        page.addWidget(self.bar)
         page.addWidget(self.words, 1)
 
     def tell_start(self) -> None:
         """Say that a run is starting."""
         self.tell(
             tr("The run is starting"),
-            tr("The programs of the run are started. To give up, close the window."),
+            tr("The programs of the run are started."),
             busy=True,
         )
+        self.give_up.show()
         self.tell_words("")
 
     def tell_finish(self) -> None:
@@ -70,6 +96,7 @@ class WaitPage(QWidget):
         self.heading.setText(heading)
         self.hint.setText(hint)
         self.bar.setVisible(busy)
+        self.give_up.hide()
 
     def tell_words(self, text: str) -> None:
         """Show what the process says; the newest line stays in view."""

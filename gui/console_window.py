@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QMainWindow, QMessageBox, QStackedWidget, QWidget
 from gui.console_curtain import Curtain
 from gui.console_menus import fill, frame, state_label, tell_state
 from gui.console_pages import PAGES, Pages
-from gui.console_parts import ConsolePage, Guest, RecordingsPage, RunSummary
+from gui.console_parts import ConsolePage, Guest, RecordingsPage
+from gui.console_rooms import Rooms
 from gui.console_run import RunProcess, value_of
 from gui.console_wait import WaitPage
 from gui.controls import enable, help_box, make_console_actions, question
@@ -64,8 +65,7 @@ class ConsoleWindow(QMainWindow):
         self._run_screen: str | None = None
         self._out: Path | None = None
         self._began = self._over = self._quits = self._shut = self._locked = False
-        self._summary: RunSummary | None = None
-        self._replay: RecordingsPage | None = None
+        self._rooms = Rooms(pages, self._open_recording)
         self.question: QMessageBox | None = None
         self.help_box: QMessageBox | None = None
         self.setWindowTitle(tr("Phosphene console"))
@@ -73,7 +73,9 @@ class ConsoleWindow(QMainWindow):
         self.setCentralWidget(self._stack)
         self.curtain = Curtain(self._stack)
         self.wait_page = WaitPage()
+        self.wait_page.given_up.connect(self._ask_to_give_up)
         self._stack.addWidget(self.wait_page)
+        self._here: QWidget = self.wait_page
         self.actions_by_id = make_console_actions(self, self)
         self.state_label = state_label()
         fill(self.menuBar(), self.actions_by_id, self.state_label)
@@ -94,6 +96,7 @@ class ConsoleWindow(QMainWindow):
     def _show(self, page: QWidget) -> None:
         if self._stack.indexOf(page) < 0:
             self._stack.addWidget(page)
+        self._here = page
         in_run = self._guest is not None and page is self._guest.page
         self.curtain.turn(page)
         # The page of a run has its own strip, buttons and keys, and needs the room.
@@ -136,7 +139,7 @@ class ConsoleWindow(QMainWindow):
         if self._run is not None:  # it starts, or is wrapped up: only a look is possible
             for name in ("start", "open", "save", "replay", "quit"):
                 self.actions_by_id[name].setEnabled(False)
-        elif self._seen(self._replay):
+        elif self._seen(self._rooms.replay):
             self.actions_by_id["start"].setEnabled(False)
 
     def _turn(self) -> None:
@@ -222,24 +225,15 @@ class ConsoleWindow(QMainWindow):
             self._gone(0)
             return
         if self._began and self._out is not None and self._out.is_dir():
-            if self._summary is None:
-                self._summary = self._pages.summary()
-                # The recording that is asked for is opened, a deleted one let go of.
-                self._summary.replay_asked.connect(self._open_recording)
-                self._summary.deleted.connect(self._close_recording)
-            self._summary.show_run(self._out)
-            self._show(self._summary.widget())
-            self._summary.focus_first()
+            summary = self._rooms.summary_of(self._out)
+            self._show(summary.widget())
+            summary.focus_first()
             return
         self.wait_page.tell_end(words, code, began=self._began)
         self._show(self.wait_page)
 
     def _open_recording(self, folder: Path) -> None:
         self._show_recordings().open(folder)
-
-    def _close_recording(self, _folder: Path) -> None:
-        if self._replay is not None:
-            self._replay.close_recording()
 
     # ---- what the operator can do --------------------------------------------------------------
 
@@ -252,23 +246,28 @@ class ConsoleWindow(QMainWindow):
 
     def show_replay(self) -> None:
         """Show the page of recordings, or go back from it."""
-        if self._seen(self._replay):
-            self._go_to_setup()
-        else:
+        if not self._seen(self._rooms.replay):
             self._show_recordings()
+        elif (origin := self._rooms.origin()) is not None and origin[1]:
+            # What was left to do after a run, such as deleting it, is still there.
+            page, self._over = origin
+            self._show(page)
+            self._rooms.focus(page)
+        else:
+            self._go_to_setup()
 
     def _show_recordings(self) -> RecordingsPage:
-        if self._replay is None:
-            self._replay = self._pages.replay()
+        replay = self._rooms.recordings(self._here, over=self._over)
         self._over = False
-        self._show(self._replay.widget())
-        self._replay.focus_first()
-        return self._replay
+        self._show(replay.widget())
+        replay.focus_first()
+        return replay
 
     def open_file(self) -> None:
         """Open a file on the page of recordings; else a study file on the set-up page."""
-        if self._replay is not None and self._seen(self._replay):
-            self._replay.open_file()
+        replay = self._rooms.replay
+        if replay is not None and self._seen(replay):
+            replay.open_file()
             return
         self._go_to_setup()
         self.setup_page.open_file()
@@ -359,9 +358,8 @@ class ConsoleWindow(QMainWindow):
         self._shut = True
         self._timer.stop()
         self._preferences.keep_geometry(self.saveGeometry())
-        for page in (self.setup_page, self._replay, self._summary):
-            if page is not None:
-                page.shut()
+        self.setup_page.shut()
+        self._rooms.shut()
         for box in (self.question, self.help_box):
             if box is not None:
                 box.close()

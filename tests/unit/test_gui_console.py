@@ -10,6 +10,7 @@ from tests.unit import gui_bench as bench  # first: it chooses the offscreen scr
 
 # isort: split
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -187,6 +188,24 @@ def test_giving_up_a_start_asks_with_default_no(made: Bench) -> None:
     assert made.gone == []
 
 
+def test_a_start_can_be_given_up_with_the_keyboard_alone(made: Bench) -> None:
+    made.record = None
+    made.begin("slow")
+    page = made.window.wait_page
+    assert page.words.hasFocus()
+    made.press(Qt.Key.Key_Backtab, SHIFT)
+    assert page.give_up.hasFocus()
+    QTest.keyClick(page.give_up, Qt.Key.Key_Space)
+    box = made.window.question
+    assert box is not None
+    assert box.defaultButton() is box.button(QMessageBox.StandardButton.No)
+    assert made.runs[0].exit_code() is None
+    box.button(QMessageBox.StandardButton.Yes).click()
+    made.until(lambda: made.window._run is None)
+    assert made.runs[0].exit_code() in ENDED_BY_TERM
+    assert page.give_up.isHidden(), "there is nothing left to give up"
+
+
 def test_a_signal_ends_the_run_first_and_then_the_console(made: Bench) -> None:
     guest = made.adopted()
     made.window.leave()
@@ -230,6 +249,31 @@ def test_replay_open_and_save_go_to_their_page(made: Bench) -> None:
     made.setup.holds = True
     made.window._refresh()
     assert not made.window.actions_by_id["start"].isEnabled(), "nothing is started from here"
+    made.window.show_replay()
+    assert made.shown() is made.setup
+
+
+def test_from_the_recordings_one_comes_back_to_where_one_came_from(
+    made: Bench, tmp_path: Path
+) -> None:
+    made.adopted().leave()
+    made.end()
+    summary = made.shown()
+    assert isinstance(summary, Page)
+    summary.replay_asked.emit(tmp_path)
+    assert made.shown() is not summary
+    made.press(Qt.Key.Key_R, CTRL)
+    assert (made.shown(), made.window.state()) == (summary, "ENDED")
+    assert summary.hasFocus()
+    assert summary.folders == [made.out], "still the same run, not read anew"
+    time.sleep(DEBOUNCE_S)
+    made.press(Qt.Key.Key_R, CTRL)
+    summary.replay_asked.emit(tmp_path)  # entered twice: still not the way back to itself
+    time.sleep(DEBOUNCE_S)
+    made.press(Qt.Key.Key_R, CTRL)
+    assert made.shown() is summary
+    made.window.start()
+    made.window.show_replay()
     made.window.show_replay()
     assert made.shown() is made.setup
 
