@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -20,6 +22,9 @@ from phosphene.consent import (
     write_consent,
 )
 from phosphene.errors import ConfigError, ConsentError, check_all, problem
+
+if TYPE_CHECKING:
+    from phosphene.consent.words import Circumstances
 
 __all__ = ["CONSENT"]
 
@@ -63,12 +68,21 @@ def _options_sign(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--passphrase-fd", type=int, metavar="N", help="file descriptor that its "
                         "passphrase is read from; default: PHOSPHENE_PASSPHRASE, else it is "
                         "asked for")  # fmt: skip
+    _options_start(parser)
+
+
+def _options_start(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--session", type=Path, help="session file: who sees what at which level")
+    parser.add_argument("--out", type=Path, help="as phosphene live is given it")
+    parser.add_argument("--seal", type=Path, action="append", default=[], metavar="PUB",
+                        help="likewise")  # fmt: skip
+    parser.add_argument("--record", metavar="WHAT", help="likewise")
 
 
 def _options_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--words", action="store_true", help="in plain words, for the person")
     parser.add_argument("--language", choices=LANGUAGES, help="of the words; default: the file's")
-    parser.add_argument("--session", type=Path, help="session file: who sees what at which level")
+    _options_start(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the words as a page")
 
 
@@ -119,7 +133,7 @@ def _sign(arguments: argparse.Namespace) -> int:
     from phosphene.seal.places import note
 
     consent = load_consent(arguments.file)
-    print(summary(consent).text)
+    print(summary(consent, _circumstances(arguments, consent)).text)
     key = SigningKey.load(arguments.key, passphrase(arguments.key.name, arguments.passphrase_fd))
     signed = sign(consent, key, arguments.role, datetime.now(UTC))
     write_consent(arguments.file, signed, replace=True)
@@ -129,15 +143,35 @@ def _sign(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _circumstances(arguments: argparse.Namespace, consent: Consent) -> Circumstances | None:
+    """Return what a start with these options adds; of what it leaves open, what may be at most."""
+    from phosphene.consent.words import Circumstances
+    from phosphene.session import load_session
+    from phosphene.session_record import NOTHING, as_started
+    from phosphene.session_seal import pictures_lie_open
+
+    given = (arguments.out, arguments.seal, arguments.record)
+    if arguments.session is None:
+        if any(given):
+            cure = "Name the session file that phosphene live is given."
+            wanted = "a session file, with --out, --seal or --record"
+            raise ConfigError(problem("--session", None, wanted, cure))
+        return None
+    session = as_started(load_session(arguments.session), *given)
+    at = Circumstances.of(session)
+    if session.recorder.out is None and arguments.record != NOTHING:
+        # The start may name a folder: it would be a promise that nothing is kept.
+        return replace(at, records=True, settled=False)
+    # A live session is not started until these pictures are sealed to somebody.
+    return replace(at, settled=not pictures_lie_open(session, consent, "live"))
+
+
 def _show(arguments: argparse.Namespace) -> int:
     from phosphene.consent.withdrawal import withdrawal_of
-    from phosphene.consent.words import Circumstances, signed_words, summary
-    from phosphene.session import load_session
+    from phosphene.consent.words import signed_words, summary
 
     consent = read_consent(arguments.file)
-    session = None if arguments.session is None else load_session(arguments.session)
-    at = None if session is None else Circumstances.of(session)
-    words = summary(consent, at, arguments.language)
+    words = summary(consent, _circumstances(arguments, consent), arguments.language)
     if arguments.html is not None:
         try:
             arguments.html.write_text(words.html, encoding="utf-8")

@@ -25,7 +25,7 @@ from phosphene.seal.opening import unlocked
 from phosphene.seal.overdue import overdue_words
 from phosphene.session import Session, load_session
 from phosphene.session_check import require_source, source_findings
-from phosphene.session_record import read_kinds, recording_only
+from phosphene.session_record import as_started
 from phosphene.session_stop import require_stop
 
 __all__ = ["LIVE"]
@@ -55,14 +55,6 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_key_options(parser)
 
 
-def _with_out(session: Session, out: Path | None, seal: list[Path]) -> Session:
-    changes: dict[str, object] = {} if out is None else {"out": out.resolve()}
-    if seal:
-        changes["seal"] = tuple(path.resolve() for path in seal)
-    recorder = session.recorder.model_copy(update=changes)
-    return session.model_copy(update={"recorder": recorder})
-
-
 def _confirmed(
     session: Session, consent: Consent | None, arguments: argparse.Namespace
 ) -> Confirmation | None:
@@ -81,9 +73,8 @@ def _confirmed(
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    session = _with_out(load_session(arguments.session), arguments.out, arguments.seal)
-    if arguments.record is not None:
-        session = recording_only(session, read_kinds(arguments.record))
+    read = load_session(arguments.session)
+    session = as_started(read, arguments.out, arguments.seal, arguments.record)
     lsl_session = arguments.lsl_session or ("default" if session.source.source_ids else "")
     looked = (arguments.session, lsl_session or "default", arguments.wait, arguments.without)
     bundle = session.decoder.bundle

@@ -37,6 +37,8 @@ class Phrases:
         Continues the sentence of what is allowed and switched off.
     sealed, unsealed, days, no_end, nothing_kept, deleted : str
         How recordings are kept; with ``{days}``.
+    pictures_sealed, perhaps_unsealed, perhaps_days, perhaps_no_end : str
+        The same, where it is not settled yet how a session records.
     marked : str
         What exported pictures say.
     stop : tuple of str
@@ -68,6 +70,10 @@ class Phrases:
     no_end: str
     nothing_kept: str
     deleted: str
+    pictures_sealed: str
+    perhaps_unsealed: str
+    perhaps_days: str
+    perhaps_no_end: str
     marked: str
     stop: tuple[str, ...]
     no_contact: str

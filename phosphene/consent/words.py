@@ -16,7 +16,7 @@ from phosphene.session import Session
 
 __all__ = ["WORDS_VERSION", "Circumstances", "Part", "Summary", "signed_words", "summary"]
 
-WORDS_VERSION = 1
+WORDS_VERSION = 2
 """Raised whenever a sentence is changed: what was confirmed is known by it."""
 _PHRASES: Mapping[str, Phrases] = {"en": words_en.PHRASES, "ja": words_ja.PHRASES}
 _VIEWS = {
@@ -48,6 +48,8 @@ class Circumstances:
         How long recordings are kept by the session's settings.
     streams : bool
         Whether results are sent to other programs.
+    settled : bool
+        Whether it is known where and for whom it is recorded; else the words say what may be.
     """
 
     modality: str = ""
@@ -58,6 +60,7 @@ class Circumstances:
     sealed: bool = False
     retention_days: int | None = None
     streams: bool = True
+    settled: bool = True
 
     @classmethod
     def of(cls, session: Session) -> Circumstances:
@@ -154,7 +157,7 @@ def summary(
     -------
     Summary
     """
-    at = circumstances or Circumstances()
+    at = circumstances or Circumstances(settled=False)
     chosen = language or consent.language
     say = _PHRASES[chosen]
     parts = (
@@ -208,15 +211,32 @@ def _kept(say: Phrases, consent: Consent, at: Circumstances) -> tuple[str, ...]:
     kept = [scope for scope in both if scope in consent.scopes and wanted[scope]]
     if not kept:
         return (*lines, say.nothing_kept)
-    lines.append(say.sealed if consent.sealed or at.sealed else say.unsealed)
+    lines += _sealing(say, consent, at, kept)
     lines.append(_retention(say, consent, at, pictures=Scope.RECORD_IMAGES in kept))
     return (*lines, say.deleted)
 
 
+def _sealing(
+    say: Phrases, consent: Consent, at: Circumstances, kept: list[Scope]
+) -> tuple[str, ...]:
+    """Say who can open a recording; before it is settled, what holds of every live session."""
+    if consent.sealed or at.sealed:
+        return (say.sealed,)
+    if at.settled:
+        return (say.unsealed,)
+    told = {Scope.RECORD_IMAGES: say.pictures_sealed, Scope.RECORD_BRAIN: say.perhaps_unsealed}
+    return tuple(words for scope, words in told.items() if scope in kept)
+
+
 def _retention(say: Phrases, consent: Consent, at: Circumstances, *, pictures: bool) -> str:
     """Say how long a recording is kept: as `phosphene.seal.retention.keep_until` counts."""
-    own = at.retention_days or (PICTURES_DAYS if pictures else None)
+    own = at.retention_days
+    if own is None and pictures and at.settled:
+        own = PICTURES_DAYS
     days = [d for d in (own, consent.retention_days) if d is not None]
+    if not (at.settled or days):
+        # Whoever starts the session may still give another time, or record no picture.
+        return say.perhaps_days.format(days=PICTURES_DAYS) if pictures else say.perhaps_no_end
     return say.days.format(days=min(days)) if days else say.no_end
 
 

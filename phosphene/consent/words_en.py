@@ -76,6 +76,13 @@ PHRASES = Phrases(
     no_end="There is no fixed day on which it is deleted.",
     nothing_kept="Nothing of this session's brain data and pictures is kept.",
     deleted="You can have it deleted earlier, also right after the session.",
+    pictures_sealed="Recorded pictures of a live session are always encrypted: only the data "
+    "steward can open them.",
+    perhaps_unsealed="Brain data is not encrypted unless the session says otherwise: whoever may "
+    "use this computer's files can open it.",
+    perhaps_days="Where pictures are recorded, it is deleted after {days} days at the latest, "
+    "unless the session says otherwise.",
+    perhaps_no_end="There is no fixed day on which it is deleted, unless the session says one.",
     marked='Every picture that is saved says that it is "AI-generated from brain data".',
     stop=(
         "You can stop at any time, without a reason and without any disadvantage.",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from phosphene.consent import LANGUAGES, Consent, Scope
+from phosphene.cli import main
+from phosphene.consent import LANGUAGES, Consent, Scope, write_consent
 from phosphene.consent import words as pages
 from phosphene.consent.confirm import LASTS, confirm, confirm_here, why_unconfirmed
 from phosphene.consent.phrases import Phrases
@@ -24,6 +26,20 @@ BASE = Consent(
     person="p01", visit="v07", scopes=frozenset(), expires=datetime(2027, 2, 3, tzinfo=UTC)
 )
 AT = Circumstances(modality="fmri", levels={"self": 4, "operator": 3, "observer": 0})
+
+
+SESSION = """
+person = "p01"
+modality = "fmri"
+[source]
+kind = "folder"
+path = "incoming"
+[consent]
+unsigned = true
+visit = "v07"
+[stop]
+none = "a test"
+"""
 
 
 def session(**parts: Any) -> Session:
@@ -120,6 +136,79 @@ def test_what_is_not_recorded_today_is_said(language: str) -> None:
     say = pages._PHRASES[language]
     assert say.nothing_kept in text
     assert text.count(say.not_today) == 3  # brain data, pictures, results
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_without_a_session_the_words_promise_nothing_that_a_start_can_change(language: str) -> None:
+    say = pages._PHRASES[language]
+    both = {Scope.RECORD_BRAIN, Scope.RECORD_IMAGES}
+    for scopes, told in (
+        (both, (say.pictures_sealed, say.perhaps_unsealed)),
+        ({Scope.RECORD_IMAGES}, (say.pictures_sealed,)),
+        ({Scope.RECORD_BRAIN}, (say.perhaps_unsealed, say.perhaps_no_end)),
+    ):
+        consent = BASE.model_copy(update={"scopes": frozenset(scopes)})
+        text = summary(consent, None, language).text
+        assert all(words in text for words in told)
+        lines = [line.removeprefix("  - ") for line in text.splitlines()]
+        for words in (say.sealed, say.unsealed, say.no_end, say.nothing_kept,
+                      say.days.format(days=30)):  # fmt: skip
+            assert words not in lines
+        assert say.not_today not in text
+        if Scope.RECORD_IMAGES in scopes:
+            assert say.perhaps_days.format(days=30) in text
+    own = {"scopes": frozenset(both), "sealed": True, "retention_days": 12}
+    text = summary(BASE.model_copy(update=own), None, language).text
+    assert say.sealed in text, "the consent itself says so"
+    assert say.days.format(days=12) in text
+    assert say.perhaps_unsealed not in text
+
+
+SHOWN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "out": (("--out", "o", "--seal", "lab.pub"), ("--out", "o", "--seal", "lab.pub")),
+    "brain": (("--out", "o", "--record", "brain"), ("--out", "o", "--record", "brain")),
+    "nothing": (("--record", "nothing"), ()),
+}
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_consent_show_prints_the_words_of_the_start(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "incoming").mkdir()
+    Path("s.toml").write_text(SESSION)
+    write_consent(Path("c.toml"), BASE.model_copy(update={"scopes": frozenset(Scope)}))
+    shown, given = SHOWN[case]
+    asked: list[Any] = []
+
+    def confirmed(consent: Consent, at: Circumstances, *_: object) -> None:
+        asked.append(summary(consent, at).text)
+        raise ConsentError("that is all")
+
+    monkeypatch.setattr("phosphene.commands.live.confirm_here", confirmed)
+    assert main(["live", "s.toml", "--consent", "c.toml", *given]) == 1
+    capsys.readouterr()
+    assert main(["consent", "show", "c.toml", "--words", "--session", "s.toml", *shown]) == 0
+    assert capsys.readouterr().out.startswith(asked[0])
+
+
+def test_before_a_folder_is_named_the_page_does_not_say_that_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.toml").write_text(SESSION + '[decoder]\nbundle = "b"\n')
+    write_consent(Path("c.toml"), BASE.model_copy(update={"scopes": frozenset(Scope)}))
+    say = pages._PHRASES["en"]
+    show = ["consent", "show", "c.toml", "--words"]
+    for more in ([], ["--session", "s.toml"], ["--session", "s.toml", "--out", "o"]):
+        assert main([*show, *more]) == 0
+        text = capsys.readouterr().out
+        assert say.nothing_kept not in text
+        assert say.unsealed not in text, "such a live session does not start"
+        assert say.pictures_sealed in text
+    assert main([*show, "--out", "o"]) == 1
+    assert "--session" in capsys.readouterr().err
 
 
 def test_the_page_is_one_and_loads_nothing() -> None:
