@@ -90,7 +90,7 @@ def release(where: Path, run: str, by: str, now: datetime, write: Note = note) -
         allowed = f"1 to {MOST_NAME} characters"
         raise ConfigError(problem("--by", by, allowed, "Give initials or a role."))
     made = Release(KIND, run, by.strip(), now)
-    if why := write("released for export", None, run=run):
+    if why := write("released for export", None, run=run, by=made.by):
         raise SealError(f"nothing is released: {why}")
     path = _file(where)
     draft = path.with_name(f"{path.name}.new")

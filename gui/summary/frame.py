@@ -20,7 +20,7 @@ from gui.palette import DIM, EDGE, PANEL, TEXT
 from gui.replay.buttons import PageButton
 from gui.texts import tr
 
-__all__ = ["SummaryFrame"]
+__all__ = ["RIGHT_PX", "SummaryFrame"]
 
 RIGHT_PX = 440
 TWO_LINES_PX = 36

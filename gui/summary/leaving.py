@@ -19,8 +19,10 @@ from gui.summary.export import (
     why_no_export,
     why_no_release,
 )
+from gui.summary.frame import RIGHT_PX
 from gui.summary.gather import Gathered, gather
 from gui.summary.release_box import ReleaseBox
+from gui.summary.words import unbroken
 from gui.summary.work import SummaryWork
 from gui.texts import tr
 from phosphene.release import DELAY_S, wait_s, withdraw
@@ -72,10 +74,14 @@ class Leaving(SummaryWork):
             self.export_words.setText("")
         else:
             why = why_no_export(shown.folder, shown.rights, shown.run, self._now())
-            self.export_words.setText(
+            words = (
                 tr("Not possible: {why}", why=why)
                 if why
                 else tr("Allowed by the consent. Pictures are marked as generated from brain data.")
+            )
+            metrics = self.export_words.fontMetrics()
+            self.export_words.setText(
+                unbroken(words, lambda word: metrics.horizontalAdvance(word) < RIGHT_PX)
             )
             if left_s := self._left_s(shown):
                 self._delay.start(math.ceil(1000 * left_s))

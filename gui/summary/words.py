@@ -6,9 +6,11 @@ test holds both together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gui.texts import mark
 
-__all__ = ["COUNTS", "SCORES", "STAGES"]
+__all__ = ["COUNTS", "SCORES", "STAGES", "unbroken"]
 
 SCORES = {
     "two_way": mark("2-way identification, embedding"),
@@ -44,3 +46,22 @@ STAGES = {
     "frame_interval": mark("interval between frames"),
     "frame_interval_deviation": mark("deviation from the wanted interval"),
 }
+_JOINER = "\u2060"
+"""Has no width, and no line ends beside it."""
+
+
+def unbroken(words: str, fits: Callable[[str], bool]) -> str:
+    """Return words whose paths stay on one line each, as far as they fit into one.
+
+    Parameters
+    ----------
+    words : str
+        A sentence.
+    fits : Callable
+        Tells whether a word has room in a line.
+    """
+    made = []
+    for word in words.split(" "):
+        whole = "/" in word and fits(word)
+        made.append(_JOINER.join(word) if whole else word)
+    return " ".join(made)

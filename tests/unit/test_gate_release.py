@@ -51,7 +51,10 @@ def test_a_run_is_held_until_its_release_and_the_delay_are_over(tmp_path: Path) 
     withdraw(tmp_path, "r", log)
     with pytest.raises(ConsentError, match="held until somebody"):
         require_release(tmp_path, "r", later(60))
-    assert [what for what, _ in log.lines] == ["released for export", "held for export"]
+    assert log.lines == [
+        ("released for export", {"run": "r", "by": "AB"}),
+        ("held for export", {"run": "r"}),
+    ]
     assert (tmp_path / RELEASE_FILE).exists() is False
 
 

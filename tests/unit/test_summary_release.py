@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetricsF, QTextLayout
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gui.palette import apply
 from gui.summary.page import SummaryPage
 from gui.summary.release_box import ReleaseBox
+from gui.summary.words import unbroken
 from phosphene.cli import main
 from phosphene.consent import Consent, Scope
 from phosphene.consent.withdrawal import withdraw
@@ -81,12 +83,38 @@ def asked(page: SummaryPage) -> ReleaseBox:
 
 def test_a_held_run_tells_the_whole_command(page: SummaryPage, out: Path, qtbot: QtBot) -> None:
     show(qtbot, page, out)
-    assert f"phosphene release '{out}' --by INITIALS" in page.export_words.text()
+    words = page.export_words.text().replace("\u2060", "")
+    assert f"phosphene release '{out}' --by INITIALS" in words
     assert not page.buttons["export"].isEnabled()
     assert page.buttons["release"].isEnabled()
-    told = page.export_words.text().partition("phosphene ")[2].replace("INITIALS", "AB")
+    told = words.partition("phosphene ")[2].replace("INITIALS", "AB")
     assert main(shlex.split(told)) == 0, "it can be typed as it stands there"
     assert wait_s(out, "run-1", NOW + timedelta(days=365)) == 0
+
+
+def lines_of(words: str, width_px: float) -> list[str]:
+    layout = QTextLayout(words)
+    layout.beginLayout()
+    found = []
+    while (line := layout.createLine()).isValid():
+        line.setLineWidth(width_px)
+        found.append(words[line.textStart() : line.textStart() + line.textLength()])
+    layout.endLayout()
+    return [line.replace("\u2060", "").strip() for line in found]
+
+
+def test_a_path_that_has_room_in_a_line_is_not_wrapped(qapp: QApplication) -> None:
+    path = "/data/runs/2026-11-22/sub-01"
+    width_px = 1.2 * QFontMetricsF(qapp.font()).horizontalAdvance(path)
+
+    def fits(word: str) -> bool:
+        return QFontMetricsF(qapp.font()).horizontalAdvance(word) < width_px
+
+    words = f"phosphene release {path} --by INITIALS"
+    assert path not in "|".join(lines_of(words, width_px)), "which is what a page would do"
+    assert path in "|".join(lines_of(unbroken(words, fits), width_px))
+    long = f"release {path}{path}{path}"
+    assert unbroken(long, fits) == long, "what has no room is wrapped rather than cut off"
 
 
 def test_enter_leaves_it_held_and_so_does_an_empty_name(
@@ -121,7 +149,7 @@ def test_a_release_by_keyboard_waits_its_delay_and_is_noted(
     assert not page.buttons["export"].isEnabled()
     assert page._delay.isActive()
     assert page._delay.interval() == 1000 * DELAY_S
-    assert "released for export" in page.events.toPlainText()
+    assert "released for export by AB" in page.events.toPlainText()
     assert '"released for export"' in (state / "audit.jsonl").read_text()
     time.now += timedelta(seconds=DELAY_S)
     page._delay.timeout.emit()

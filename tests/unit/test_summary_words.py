@@ -76,7 +76,17 @@ def rows_of(**more: Any) -> str:
 
 @pytest.mark.parametrize(
     "name",
-    [*FIGURES, "roi_ffa_psc", "rms_uv", "bad_channels", "rejected", "ptp_Cz_uv", "rms_Cz_uv"],
+    [
+        *FIGURES,
+        "roi_ffa_psc",
+        "rms_uv",
+        "bad_channels",
+        "rejected",
+        "ptp_Cz_uv",
+        "rms_Cz_uv",
+        "filter_delay_ms",
+        "filter_delay_max_ms",
+    ],
 )
 def test_every_figure_of_quality(name: str) -> None:
     named = figure_words(name)
@@ -163,11 +173,13 @@ def test_what_is_written_during_a_run(tmp_path: Path) -> None:
     gate.fell("gate")
     gate.close()
     note("recording begun", state, run="r", **audit_facts(None, 1))
+    for how in ("finished", "cut off"):
+        note(f"recording {how}", state, run="r", messages="3040")
     for what in ("kept", "exported", "released for export", "held for export", "window pictured"):
         note(what, state, run="r", why="time is over")
     audit_end(state, "r", "success", interrupted=False)
     found = diary_of("r", state)
-    assert len(found.lines) == 17
+    assert len(found.lines) == 19
     for line in found.lines:
         assert english(line.what) == set(), line
         assert english(line.facts) <= {"gate"}, line
