@@ -9,7 +9,7 @@ from pathlib import Path
 from phosphene.doctor import Finding
 from phosphene.errors import ConfigError
 from phosphene.feedback.protocol import Protocol
-from phosphene.feedback.readiness import troubles_of
+from phosphene.feedback.readiness import hints_of, troubles_of
 from phosphene.session import Session
 
 __all__ = ["require_source", "source_findings"]
@@ -53,7 +53,8 @@ def _protocol(session: Session) -> list[Finding]:
         return [Finding("error", text, "correct the table [protocol]") for text in troubles]
     protocol = Protocol.of(session.protocol)
     text = f"protocol: {len(protocol.blocks)} blocks until {protocol.end_s:g} s"
-    return [Finding("ok", text)]
+    cure = "lengthen the blocks, or give feedback intermittently; for a baseline add rest"
+    return [Finding("ok", text), *(Finding("hint", h, cure) for h in hints_of(session))]
 
 
 def _place(path: Path, *, folder: bool) -> Finding:

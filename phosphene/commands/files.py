@@ -106,7 +106,8 @@ def _report(arguments: argparse.Namespace) -> int:
     from phosphene.report import build
 
     where = _existing(arguments.folder)
-    with unlocking(arguments, where):
+    folder = where if where.is_dir() else where.parent
+    with unlocking(arguments, where, *sorted(folder.glob("*.scores.sealed"))):
         print(f"report: {build(where)}")
     if arguments.key is not None:
         print("this report is not sealed: whoever reads the disk reads it")

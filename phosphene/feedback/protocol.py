@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phosphene.errors import ConfigError, check_all, problem
 from phosphene.feedback.blocks import Block
 from phosphene.feedback.events import blocks_from_events
-from phosphene.session_protocol import ProtocolSettings
+from phosphene.session_protocol import ProtocolSettings, ScoreSettings
 
 __all__ = ["OUTSIDE", "Block", "BlockState", "DataClock", "Protocol"]
 
@@ -93,12 +93,7 @@ class Protocol:
             blocks = blocks_from_events(settings.events, settings.kinds)
         else:
             blocks = _laid_out(settings)
-        own = settings.score
-        filled = [
-            Block(b.index, b.kind, b.onset_s, b.end_s, b.condition, b.target or own.target or "",
-                  b.foil or own.foil or "", b.instruction)
-            for b in blocks
-        ]  # fmt: skip
+        filled = _aimed(blocks, settings.score)
         return cls(filled, settings.display, continuous=settings.feedback == "continuous")
 
     @property
@@ -129,6 +124,22 @@ class Protocol:
         picture = gives and self.display == "picture"
         return BlockState(block, decode=True, picture=picture, score=gives and not picture,
                           reason="" if picture else _why(block, gives))  # fmt: skip
+
+
+def _aimed(blocks: Sequence[Block], score: ScoreSettings) -> list[Block]:
+    """Give each block its target; rest that names none is measured against what it is rest of.
+
+    That is the regulation after it, the last one after the last.
+    """
+    own, found = (score.target or "", score.foil or ""), list[Block]()
+    tried = [b for b in blocks if b.kind == "regulate"]
+    for block in blocks:
+        target, foil = block.target or own[0], block.foil or own[1]
+        if block.kind == "rest" and not target and tried:
+            of = next((b for b in tried if b.onset_s >= block.onset_s), tried[-1])
+            target, foil = of.target, foil or of.foil
+        found.append(replace(block, target=target, foil=foil))
+    return found
 
 
 def _why(block: Block, gives: bool) -> str:

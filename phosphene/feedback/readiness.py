@@ -10,7 +10,10 @@ from phosphene.feedback.scores import open_score
 from phosphene.session import Session
 from phosphene.session_protocol import ProtocolSettings
 
-__all__ = ["assignment_of", "check_targets", "donor_for", "troubles_of"]
+__all__ = ["assignment_of", "check_targets", "donor_for", "hints_of", "troubles_of"]
+
+_FMRI_DELAY_S = 5.0
+_LEAST_SHOWN_S = 5.0
 
 
 def check_targets(settings: ProtocolSettings, protocol: Protocol) -> None:
@@ -92,4 +95,36 @@ def troubles_of(session: Session) -> list[str]:
             check()
         except PhospheneError as error:
             found.append(str(error))
+    return found
+
+
+def hints_of(session: Session, delay_s: float | None = None) -> list[str]:
+    """Say what of a protocol works, and hardly as it was meant.
+
+    Parameters
+    ----------
+    session : Session
+        Whose protocol can run.
+    delay_s : float or None
+        Of the decoder, in seconds; None takes what is usual.
+    """
+    settings = session.protocol
+    if settings is None:
+        return []
+    protocol, found = Protocol.of(settings), list[str]()
+    late_s = settings.score.delay_s
+    if late_s is None:
+        usual_s = _FMRI_DELAY_S if session.modality == "fmri" else 0.0
+        late_s = usual_s if delay_s is None else delay_s
+    tried = [b for b in protocol.blocks if b.kind == "regulate"]
+    short = min((b.end_s - b.onset_s for b in tried), default=None)
+    if protocol.continuous and short is not None and short < late_s + _LEAST_SHOWN_S:
+        found.append(
+            f"a block of regulation lasts {short:g} s, and what is measured comes about "
+            f"{late_s:g} s late: of its own activity only the last {max(0.0, short - late_s):g} s "
+            "show feedback"
+        )
+    baseline = settings.shape.baseline or open_score(settings.score).baseline
+    if baseline != "none" and not any(b.kind == "rest" for b in protocol.blocks):
+        found.append(f"the baseline is {baseline} rest, and there is no block of rest")
     return found

@@ -86,18 +86,18 @@ def score_file(folder: Path, run: str, *, sealed: bool) -> Path:
     return folder / f"{run}.scores{'.sealed' if sealed else ''}"
 
 
-def score_files(folder: Path, run: str) -> list[Path]:
-    """Return the files of a run's scores that are not sealed, oldest first.
+def score_files(folder: Path, run: str, *, sealed: bool = False) -> list[Path]:
+    """Return the files of a run's scores, oldest first: those that are sealed, or the others.
 
     A gate that was started again goes on in a file of its own.
     """
-    first = score_file(folder, run, sealed=False)
+    first = score_file(folder, run, sealed=sealed)
     found, number = [], 1
     path = first
     while path.is_file():
         found.append(path)
         number += 1
-        path = first.with_name(f"{run}-{number}.scores")
+        path = first.with_name(first.name.replace(".scores", f"-{number}.scores"))
     return found
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from phosphene.feedback.learning import block_rows, summary_of
-from phosphene.feedback.record import About, Row, score_file, score_files, unpack
+from phosphene.feedback.record import About, Row, score_files, unpack
+from phosphene.seal.opening import is_sealed, is_unlocked, open_recording
 
 __all__ = ["SEALED", "feedback_of", "figure", "scores_of", "section"]
 
@@ -21,7 +22,10 @@ _COLOURS = {"rest": "#888888", "regulate": "#2a7f62", "task": "#b07d2b", "feedba
 
 
 def scores_of(folder: Path, run: str) -> tuple[About, list[Row]] | None:
-    """Read the scores beside a recording; None where there are none, or they are sealed.
+    """Read the scores beside a recording; None where there are none, or they stay closed.
+
+    Sealed ones are read where they were unlocked, but never those of a double-blind run: only
+    ``phosphene unblind`` opens these, and says so in the audit log.
 
     Parameters
     ----------
@@ -30,8 +34,16 @@ def scores_of(folder: Path, run: str) -> tuple[About, list[Row]] | None:
     run : str
         Identifier.
     """
-    parts = [unpack(path.read_bytes()) for path in score_files(folder, run)]
-    if not parts:
+    sealed = [
+        path
+        for path in score_files(folder, run, sealed=True)
+        if is_sealed(path) and is_unlocked(path)
+    ]
+    parts = []
+    for path in (*score_files(folder, run), *sealed):
+        with open_recording(path) as file:
+            parts.append(unpack(file.read()))
+    if not parts or (parts[0][0].assignment and sealed):
         return None
     return parts[0][0], [row for _, rows in parts for row in rows]
 
@@ -48,7 +60,7 @@ def feedback_of(folder: Path, run: str) -> dict[str, Any] | None:
     """
     found = scores_of(folder, run)
     if found is None:
-        sealed = score_file(folder, run, sealed=True).is_file()
+        sealed = score_files(folder, run, sealed=True)
         return {"reason": SEALED} if sealed else None
     about, rows = found
     return {

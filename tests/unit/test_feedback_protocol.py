@@ -35,6 +35,26 @@ def test_blocks_follow_each_other_over_cycles() -> None:
     assert protocol.blocks[5].condition == "face"
 
 
+def test_rest_is_measured_against_what_it_is_rest_of() -> None:
+    blocks = [
+        {"kind": "rest", "duration_s": 9},
+        {"kind": "regulate", "duration_s": 9, "target": "face", "foil": "house"},
+        {"kind": "rest", "duration_s": 9},
+        {"kind": "regulate", "duration_s": 9, "target": "shoe"},
+        {"kind": "rest", "duration_s": 9},
+        {"kind": "rest", "duration_s": 9, "target": "bird"},
+        {"kind": "task", "duration_s": 9},
+    ]
+    found = _protocol(blocks=blocks, cycles=1).blocks
+    aims = [(b.target, b.foil) for b in found]
+    assert aims == [
+        ("face", "house"), ("face", "house"), ("shoe", ""), ("shoe", ""), ("shoe", ""),
+        ("bird", ""), ("", ""),
+    ]  # fmt: skip
+    whole = _protocol(blocks=blocks, cycles=1, score={"kind": "category", "target": "cat"}).blocks
+    assert [b.target for b in whole] == ["cat", "face", "cat", "shoe", "cat", "bird", "cat"]
+
+
 def test_an_onset_counts_from_its_cycle() -> None:
     blocks = [{"kind": "rest", "duration_s": 5, "onset_s": 2}, {"kind": "task", "duration_s": 1}]
     protocol = _protocol(blocks=blocks)
@@ -156,3 +176,22 @@ def test_everything_that_a_study_lacks_is_told_before_a_run_starts(tmp_path: Pat
     protocol["blocks"] = [{"kind": "regulate", "duration_s": 5}]
     (finding,) = source_findings(Session.model_validate(given))
     assert "none in blocks [0]" in finding.text
+
+
+def _hints(**protocol: object) -> list[str]:
+    session = Session.model_validate({
+        "person": "p", "modality": "fmri", "source": {"kind": "recording", "path": "x"},
+        "protocol": protocol,
+    })  # fmt: skip
+    return [f.text for f in source_findings(session) if f.level == "hint"]
+
+
+def test_blocks_that_end_before_their_feedback_are_told_before_the_run() -> None:
+    tried = {"kind": "regulate", "duration_s": 8, "target": "face"}
+    (words,) = _hints(blocks=[{"kind": "rest", "duration_s": 8}, tried])
+    assert "lasts 8 s" in words and "only the last 3 s show feedback" in words
+    shown = {"kind": "feedback", "duration_s": 5}
+    assert _hints(blocks=[tried, shown], feedback="intermittent") == []
+    assert _hints(blocks=[{**tried, "duration_s": 20}]) == []
+    (words,) = _hints(blocks=[{**tried, "duration_s": 20}], shape={"baseline": "first"})
+    assert "there is no block of rest" in words

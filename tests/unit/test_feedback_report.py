@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from phosphene.feedback.learning import block_rows, summary_of
 from phosphene.feedback.loop import FeedbackLoop
@@ -20,6 +22,9 @@ from phosphene.report.artefacts import compared
 from phosphene.report.crednf import ITEMS, answers, as_json, of_run, section
 from phosphene.report.feedback import SEALED, feedback_of
 from phosphene.report.load import RunData
+from phosphene.seal.keys import StewardKey
+from phosphene.seal.opening import unlocked
+from phosphene.seal.writer import Seal, SealedDisk
 from phosphene.session_protocol import BlockSettings, ProtocolSettings, ScoreSettings
 from tests.unit.report_bench import PROGRAMME, Script, report, whole_run, write
 
@@ -148,6 +153,27 @@ def test_a_recorded_run_fills_it_in_and_sealed_scores_stay_closed(tmp_path: Path
     assert told is not None and "chance 0.5" in told["5a"] and "every block" in told["5b"]
     found = feedback_of(tmp_path, "r1")
     assert found is not None and [b["n"] for b in found["blocks"]] == [10] * 2 * CYCLES
+
+
+@pytest.mark.parametrize("assignment", ["", "12"])
+def test_the_stewards_key_opens_scores_for_the_report_but_never_those_of_a_blind_run(
+    tmp_path: Path, assignment: str
+) -> None:
+    key = StewardKey.new()
+    about = structs.replace(_about(), run="r1", assignment=assignment)
+    path = score_file(tmp_path, "r1", sealed=True)
+    with path.open("wb") as file:
+        disk = SealedDisk(file, Seal((key.public,), "r1", 0, datetime(2026, 5, 1, tzinfo=UTC)))
+        disk.write(pack_about(about) + b"".join(row.pack() for row in _rows(1.0, 0.0)))
+        disk.finish()
+    assert feedback_of(tmp_path, "r1") == {"reason": SEALED}
+    with unlocked([path], key):
+        found = feedback_of(tmp_path, "r1")
+    assert found is not None
+    if assignment:
+        assert found == {"reason": SEALED}
+    else:
+        assert found["summary"]["regulation"]["value"] == pytest.approx(1.0)
 
 
 def test_the_report_shows_every_block_and_what_was_done_against_artefacts(tmp_path: Path) -> None:
