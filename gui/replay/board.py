@@ -15,7 +15,7 @@ from gui.replay.compare import agreement, doubts
 from gui.replay.lanes import VIEWS, views_of
 from gui.replay.opened import Opened
 from gui.replay.recording import Recording
-from gui.replay.side import SIDE_PX, Side
+from gui.replay.side import SIDE_PX, Side, named_at
 from gui.texts import told, tr
 from phosphene import quality as figures
 from phosphene.quality import FIGURES
@@ -96,21 +96,21 @@ class Board(QWidget):
         self.seen.show_card("")
         self.facts.setText("")
 
-    def show_at(self, t_s: float) -> None:
-        """Show a time, in seconds on the axis of the recording."""
+    def show_at(self, t_s: float, *, playing: bool = False) -> None:
+        """Show a time, in seconds on the axis of the recording, standing there or playing."""
         for side, _ in zip(self.sides, self._opened, strict=False):
-            side.show_at(t_s)
+            side.show_at(t_s, playing=playing)
         if self._opened:
             recording = self._opened[0].recording
-            self._show_seen(self._opened[0], t_s)
+            self._show_seen(self._opened[0], t_s, playing=playing)
             words = facts_html(recording, t_s) + self._agreement
             if self.facts.text() != words:
                 self.facts.setText(words)
 
-    def _show_seen(self, opened: Opened, t_s: float) -> None:
+    def _show_seen(self, opened: Opened, t_s: float, *, playing: bool) -> None:
         """Show what was on show when the percept was seen, or at this time where there is none."""
         recording = opened.recording
-        percept = recording.decoded_at(t_s)
+        percept = named_at(recording, recording.painted_at(t_s), t_s, playing=playing)
         at_s = t_s if percept is None or opened.rights.results else percept.seen_s
         seen = recording.truth.at(at_s)
         self.seen.set_caption(tr("at {t} s: {label}", t=f"{at_s:.1f}", label=escape(seen.label)))
@@ -125,10 +125,8 @@ class Board(QWidget):
 
 def facts_html(recording: Recording, t_s: float) -> str:
     """Word quality and views at a time, as HTML."""
-    at = recording.step_at(t_s)
     rows = []
-    if at >= 0:
-        values = recording.steps[at].values
+    if values := recording.values_at(t_s):
         for name in _SHOWN:
             if name in values:
                 known = FIGURES.get(name)

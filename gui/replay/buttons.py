@@ -27,12 +27,17 @@ class PageButton(QPushButton):
     """
 
     def __init__(self, words: str, name: str, do: Callable[[], object]) -> None:
-        super().__init__(words)
-        self.setAccessibleName(name)
-        self.setToolTip(name if name != words else "")
+        super().__init__()
+        self.set_words(words, name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAutoDefault(False)
         self.clicked.connect(lambda _checked=False: do())
+
+    def set_words(self, words: str, name: str) -> None:
+        """Say something else on it, and to screen readers."""
+        self.setText(words)
+        self.setAccessibleName(name)
+        self.setToolTip(name if name != words else "")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
         """Press by Enter; leave the space bar to nobody."""

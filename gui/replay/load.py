@@ -11,12 +11,14 @@ from typing import Any, BinaryIO
 from gui.replay.axis import Axis
 from gui.replay.keyring import files_of
 from gui.replay.recording import MOST_EVENTS, Decoded, Mark, Painted, Recording, Spell, Step
+from gui.replay.way import Way
 from gui.texts import tr
 from phosphene.errors import RecordingError
 from phosphene.messages import (
     Event,
     Frame,
     Grant,
+    Painting,
     Percept,
     Quality,
     RunStart,
@@ -36,6 +38,8 @@ MARKER_PRODUCER = "gate"
 _TELL_EVERY = 400
 _BLANK_GAP_S = 0.05
 _BEFORE_S = 1e-3
+_EPOCH = "rejected"
+"""The figure that each epoch has, and no second."""
 
 
 class StoppedError(Exception):
@@ -127,6 +131,9 @@ class _Reading:
         self._frames: list[tuple[Frame, Place, int]] = []
         self._events: set[tuple[float, str, str]] = set()
         self._steps: dict[int, Step] = {}
+        self._epochs: dict[int, Step] = {}
+        self._way = Way()
+        self._nearest: list[float] = []
 
     def take(self, header: Any, place: Place | None, part: int) -> None:
         """Take in one message."""
@@ -134,7 +141,9 @@ class _Reading:
         match header:
             case Quality():
                 self._anchors.append((header.t_sent, header.t_data))
-                self._steps[header.index] = Step(header.index, header.t_data, dict(header.values))
+                # Epochs and seconds of EEG are both counted from 0.
+                known = self._epochs if _EPOCH in header.values else self._steps
+                known[header.index] = Step(header.index, header.t_data, dict(header.values))
             case Volume() | Samples():
                 self._anchors.append((header.t_sent, header.t_data))
             case Percept():
@@ -144,6 +153,9 @@ class _Reading:
                 ))  # fmt: skip
             case Frame() if place is not None:
                 self._frames.append((header, place, part))
+                self._nearest.append(self._way.take(header))
+            case Painting():
+                self._way.settings = header.settings
             case Event():
                 self._take_event(header)
             case View():
@@ -152,6 +164,7 @@ class _Reading:
                 found.held = frozenset(header.scopes)
             case RunStart():
                 found.start = found.start or header
+                self._way.even = header.facts.get("speed") == "max"
             case RunStop():
                 found.stop = header
             case _:
@@ -171,7 +184,7 @@ class _Reading:
     def finish(self) -> Recording:
         """Place everything on the recording's axis."""
         found, axis = self.found, Axis(self._anchors)
-        found.steps = sorted(self._steps.values(), key=lambda step: step.t_s)
+        self._place_steps()
         found.decoded.sort(key=lambda percept: percept.t_s)
         found.marks.sort(key=lambda mark: mark.t_s)
         times = axis.at([frame.t_rendered for frame, _, _ in self._frames])
@@ -179,18 +192,31 @@ class _Reading:
         found.painted = sorted(
             (
                 Painted(t_s, frame.t_percept if frame.percept_seq >= 0 else -1.0,
-                        frame.state == "neutral", frame.level, part, place)
-                for t_s, (frame, place, part) in zip(shown, self._frames, strict=True)
+                        frame.state == "neutral", frame.level, part, place, nearest_s)
+                for t_s, nearest_s, (frame, place, part)
+                in zip(shown, self._nearest, self._frames, strict=True)
             ),
             key=lambda painted: painted.t_s,
         )  # fmt: skip
-        ends = [step.t_s for step in found.steps[-1:]] + [mark.t_s for mark in found.marks[-1:]]
+        ends = [step.t_s for step in (*found.steps[-1:], *found.seconds[-1:])]
+        ends += [mark.t_s for mark in found.marks[-1:]]
         ends += [d.t_s for d in found.decoded[-1:]] + [p.t_s for p in found.painted[-1:]]
         found.end_s = max([0.0, *ends])
         found.blocks = found.truth.blocks(found.end_s, most=MOST_EVENTS)
         found.blank = {sink: _spells(views, axis, found.end_s)
                        for sink, views in self._views.items()}  # fmt: skip
         return found
+
+    def _place_steps(self) -> None:
+        found = self.found
+        steps, epochs = (sorted(of.values(), key=lambda step: step.t_s)
+                         for of in (self._steps, self._epochs))  # fmt: skip
+        if epochs:
+            found.unit, found.steps, found.seconds = "epoch", epochs, steps
+            return
+        found.steps = steps
+        if found.start is not None and found.start.modality == "eeg":
+            found.unit = "second"
 
     def _shown_from(self, times: list[float]) -> list[float]:
         """Return when each frame was on show, without the latency of the chain.

@@ -9,14 +9,20 @@ from pathlib import Path
 
 from gui.replay.keyring import Keyring
 from gui.replay.load import load
-from gui.replay.recording import Recording
+from gui.replay.recording import Recording, Unit
 from gui.replay.rights import Rights, rights_of, stored_consent
-from gui.texts import told, tr
+from gui.texts import mark, told, tr
 from phosphene.consent import Consent
 from phosphene.seal.places import note
 
 __all__ = ["Opened", "describe", "narrowed", "open_all", "place_words",
            "taken_back"]  # fmt: skip
+
+_PLACES: dict[Unit, str] = {
+    "volume": mark("volume {n} of {total}"),
+    "epoch": mark("epoch {n} of {total}"),
+    "second": mark("second {n} of {total}"),
+}
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,6 @@ def place_words(recording: Recording, t_s: float) -> str:
     time = tr("{t} of {end} s", t=f"{t_s:.1f}", end=f"{recording.end_s:.1f}")
     if not total:
         return time
-    eeg = recording.start is not None and recording.start.modality == "eeg"
     numbers = {"n": at + 1, "total": total}
-    count = tr("epoch {n} of {total}", **numbers) if eeg else tr("volume {n} of {total}", **numbers)
+    count = tr(_PLACES[recording.unit], **numbers)
     return f"{time} · {count}"

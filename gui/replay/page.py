@@ -191,6 +191,7 @@ class ReplayPage(ReplayFrame):
             graphs += confidence_of(second.recording, second.rights, "B")
         self.timeline.show_recording(first.recording, graphs)
         self.transport.set_length(self.player.end_s)
+        self.transport.set_unit(first.recording.unit)
         told_of = [describe(one) for one in opened]
         if len(opened) == 2:
             # What differs first: the rest is the same, or told on the right.
@@ -283,7 +284,7 @@ class ReplayPage(ReplayFrame):
         if not self._opened:
             return
         t_s = self.player.t_s
-        self.board.show_at(t_s)
+        self.board.show_at(t_s, playing=self.player.playing)
         self.timeline.show_time(t_s)
         words = place_words(self._opened[0].recording, t_s)
         self.transport.show_place(t_s, words, playing=self.player.playing)

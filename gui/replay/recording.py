@@ -6,22 +6,23 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from gui.seen import Block, Timeline
 from phosphene.messages import RunStart, RunStop
 from phosphene.recorder.access import Place
 
-__all__ = ["Decoded", "Mark", "Painted", "Recording", "Spell", "Step"]
+__all__ = ["Decoded", "Mark", "Painted", "Recording", "Spell", "Step", "Unit"]
 
 EPS_S = 1e-6
 MOST_EVENTS = 1_000_000
 T = TypeVar("T")
+Unit = Literal["volume", "epoch", "second"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One volume, epoch or block: its number, its end in seconds, and its quality figures."""
+    """One volume, epoch or second: its number, its end in seconds, and its quality figures."""
 
     index: int
     t_s: float
@@ -74,7 +75,26 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Painted:
-    """One recorded frame: when it was on show, from which percept, and where its picture lies."""
+    """One recorded frame: when it was on show, from which percept, and where its picture lies.
+
+    Attributes
+    ----------
+    t_s : float
+        When it was on show, in seconds.
+    percept_sent_s : float
+        Its percept, by the time of sending; negative where there is none.
+    neutral : bool
+        Whether it is the neutral picture.
+    level : int
+        Abstraction level that it was recorded at.
+    part : int
+        File of the recording.
+    place : Place
+        Where in the file its picture lies.
+    nearest_sent_s : float
+        The percept that its picture is nearest to: on the way from one to the next the one before,
+        as long as less than half of the way is gone.
+    """
 
     t_s: float
     percept_sent_s: float
@@ -82,6 +102,7 @@ class Painted:
     level: int
     part: int
     place: Place
+    nearest_sent_s: float
 
 
 @dataclass
@@ -100,6 +121,10 @@ class Recording:
         Scopes of the last recorded grant; None: no grant was recorded.
     steps, decoded, marks, painted : list
         In the order of the recording's axis.
+    unit : str
+        What a step is: ``volume``, ``epoch``, or ``second`` in EEG without epochs.
+    seconds : list of Step
+        Figures of each second of EEG that has epochs.
     truth : Timeline
         What was shown when.
     blocks : list of Block
@@ -118,6 +143,8 @@ class Recording:
     stop: RunStop | None = None
     held: frozenset[str] | None = None
     steps: list[Step] = field(default_factory=list)
+    unit: Unit = "volume"
+    seconds: list[Step] = field(default_factory=list)
     decoded: list[Decoded] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     painted: list[Painted] = field(default_factory=list)
@@ -151,9 +178,26 @@ class Recording:
         """Return the frame on show at `t_s`."""
         return _last(self.painted, bisect_right(self.painted, t_s + EPS_S, key=lambda p: p.t_s))
 
-    def percept_of(self, painted: Painted) -> Decoded | None:
-        """Return the percept that a frame shows."""
-        return self._by_sent().get(painted.percept_sent_s)
+    def percept_of(self, painted: Painted, *, playing: bool = False) -> Decoded | None:
+        """Return the percept that a frame shows; while it plays, the one it is nearest to."""
+        sent_s = painted.nearest_sent_s if playing else painted.percept_sent_s
+        return self._by_sent().get(sent_s)
+
+    def settled(self, painted: Painted) -> Painted:
+        """Return the last frame of the percept of `painted`, as far as the operator had one.
+
+        A picture turns into the next one little by little: the first frame of a percept may still
+        be the picture of the one before. Neutral frames are no such way, and stand for themselves.
+        """
+        if painted.neutral or painted.percept_sent_s < 0:
+            return painted
+        return self._last_painted().get(painted.percept_sent_s, painted)
+
+    def values_at(self, t_s: float) -> dict[str, float]:
+        """Return the newest quality figures at `t_s`: of the step, and of the second."""
+        steps = [_last(of, bisect_right(of, t_s + EPS_S, key=lambda step: step.t_s))
+                 for of in (self.seconds, self.steps)]  # fmt: skip
+        return {name: v for step in steps if step is not None for name, v in step.values.items()}
 
     def blank_at(self, view: str, t_s: float) -> Spell | None:
         """Return why a view was blank at `t_s`; None where it was not."""
@@ -163,7 +207,8 @@ class Recording:
 
     def series(self, name: str) -> tuple[list[float], list[float]]:
         """Return times and values of a quality figure."""
-        known = [(step.t_s, step.values[name]) for step in self.steps if name in step.values]
+        of = [*self.steps, *self.seconds]
+        known = sorted((step.t_s, step.values[name]) for step in of if name in step.values)
         return [t for t, _ in known], [v for _, v in known]
 
     def _by_sent(self) -> dict[float, Decoded]:
@@ -171,7 +216,16 @@ class Recording:
             self._sent = {d.sent_s: d for d in self.decoded}
         return self._sent
 
+    def _last_painted(self) -> dict[float, Painted]:
+        if self._last_of is None:
+            self._last_of = {
+                painted.percept_sent_s: painted for painted in self.painted
+                if not painted.neutral and self.blank_at("operator", painted.t_s) is None
+            }  # fmt: skip
+        return self._last_of
+
     _sent: dict[float, Decoded] = field(default_factory=dict, repr=False)
+    _last_of: dict[float, Painted] | None = field(default=None, repr=False)
 
 
 def _last(items: Sequence[T], end: int) -> T | None:

@@ -11,13 +11,13 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from gui.palette import DIM
 from gui.pictures import PicturePanel
 from gui.replay.keyring import Keyring
-from gui.replay.recording import Painted, Recording
+from gui.replay.recording import Decoded, Painted, Recording
 from gui.replay.rights import Rights
 from gui.replay.worker import PictureReader
 from gui.texts import told, tr
 from phosphene.recorder.access import Place
 
-__all__ = ["Side"]
+__all__ = ["Side", "named_at"]
 
 SIDE_PX = 256
 
@@ -37,6 +37,7 @@ class Side(QWidget):
         self._rights = Rights.none("")
         self._reader: PictureReader | None = None
         self._wanted: Place | None = None
+        self._due = ""
         self.panel = PicturePanel(heading, SIDE_PX, caption_lines=0)
         # A long name of what is compared must not push the picture wider.
         self.panel.heading.setMinimumWidth(1)
@@ -77,24 +78,35 @@ class Side(QWidget):
             self._reader.ready.disconnect(self._take)
             self._reader.close()
             self._reader.deleteLater()
-        self._reader, self._recording, self._wanted = None, None, None
+        self._reader, self._recording, self._wanted, self._due = None, None, None, ""
         self.panel.show_card("")
         self.facts.setText("")
 
-    def show_at(self, t_s: float) -> None:
-        """Show what was on show at `t_s` seconds."""
+    def show_at(self, t_s: float, *, playing: bool = False) -> None:
+        """Show what was on show at `t_s` seconds.
+
+        While it plays these are the frames as recorded; where it stands still it is the last frame
+        of the percept, which earlier ones are on the way to. The caption comes with its picture.
+        """
         recording = self._recording
         if recording is None:
             return
         painted = recording.painted_at(t_s)
         words = self._words_in_place(recording, painted, t_s)
-        if words:
-            self._wanted = None
+        if words or painted is None or self._reader is None:
+            self._wanted, self._due = None, ""
             self.panel.show_card(words)
-        elif painted is not None and self._reader is not None and painted.place != self._wanted:
-            self._wanted = painted.place
-            self._reader.ask(painted.part, painted.place, painted.level)
-        self._tell_facts(recording, None if words else painted, t_s)
+            self._tell(self._facts_of(recording, None, t_s, playing=playing))
+            return
+        facts = self._facts_of(recording, painted, t_s, playing=playing)
+        wanted = painted if playing else recording.settled(painted)
+        if wanted.place != self._wanted:
+            self._wanted, self._due = wanted.place, facts
+            self._reader.ask(wanted.part, wanted.place, wanted.level)
+        elif self._due:
+            self._due = facts
+        else:
+            self._tell(facts)
 
     def _words_in_place(self, recording: Recording, painted: Painted | None, t_s: float) -> str:
         """Say why there is no picture; empty where there is one."""
@@ -107,22 +119,20 @@ class Side(QWidget):
             return tr("Blank: {why}", why=told(spell.reason))
         return tr("No picture was recorded yet.") if painted is None else ""
 
-    def _tell_facts(self, recording: Recording, painted: Painted | None, t_s: float) -> None:
+    def _facts_of(
+        self, recording: Recording, painted: Painted | None, t_s: float, *, playing: bool
+    ) -> str:
         if self._rights.results:
-            self._tell(tr("Nothing decoded is shown: {why}", why=self._rights.results))
-            return
-        percept = recording.decoded_at(t_s)
-        if painted is not None and not painted.neutral:
-            percept = recording.percept_of(painted) or percept
+            return tr("Nothing decoded is shown: {why}", why=self._rights.results)
+        percept = named_at(recording, painted, t_s, playing=playing)
         if percept is None:
-            self._tell(tr("nothing decoded yet") if recording.decoded else tr("nothing decoded"))
-            return
+            return tr("nothing decoded yet") if recording.decoded else tr("nothing decoded")
         name = f"<b>{escape(percept.label)}</b> · " if percept.label else ""
         line = tr("confidence {value}", value=f"<b>{percept.confidence:.2f}</b>")
         if painted is not None and painted.neutral:
             line += " · " + tr("too low for a picture: neutral")
         times = {"t": f"{percept.t_s:.1f}", "seen": f"{percept.seen_s:.1f}"}
-        self._tell(f"{name}{line}<br>{tr('from data until {t} s, seen at {seen} s', **times)}")
+        return f"{name}{line}<br>{tr('from data until {t} s, seen at {seen} s', **times)}"
 
     def _tell(self, html: str) -> None:
         if self.facts.text() != html:
@@ -131,7 +141,18 @@ class Side(QWidget):
     def _take(self, place: Place, found: object) -> None:
         if place != self._wanted:
             return
+        due, self._due = self._due, ""
+        if due:
+            self._tell(due)
         if isinstance(found, str):
             self.panel.show_card(tr("This picture cannot be read: {why}", why=told(found)))
         elif isinstance(found, np.ndarray):
             self.panel.show_picture(found)
+
+
+def named_at(
+    recording: Recording, painted: Painted | None, t_s: float, *, playing: bool
+) -> Decoded | None:
+    """Return the percept that is named below a picture: its own, else the newest at `t_s`."""
+    found = None if painted is None else recording.percept_of(painted, playing=playing)
+    return recording.decoded_at(t_s) if found is None else found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
@@ -9,7 +11,8 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayo
 from gui.palette import TEXT
 from gui.replay.buttons import PageButton
 from gui.replay.player import SPEEDS
-from gui.texts import tr
+from gui.replay.recording import Unit
+from gui.texts import mark, tr
 
 __all__ = ["Scrubber", "Transport"]
 
@@ -24,6 +27,32 @@ _KEYS = {
 }
 
 
+class _Words(NamedTuple):
+    """What the buttons are called."""
+
+    back: str
+    back_name: str
+    forward: str
+    forward_name: str
+    keys: str
+
+
+_UNITS: dict[Unit, _Words] = {
+    "volume": _Words(
+        mark("◀ Volume"), mark("One volume back"), mark("Volume ▶"), mark("One volume forward"),
+        mark("Arrow keys step by one volume, page keys by ten."),
+    ),
+    "epoch": _Words(
+        mark("◀ Epoch"), mark("One epoch back"), mark("Epoch ▶"), mark("One epoch forward"),
+        mark("Arrow keys step by one epoch, page keys by ten."),
+    ),
+    "second": _Words(
+        mark("◀ Second"), mark("One second back"), mark("Second ▶"), mark("One second forward"),
+        mark("Arrow keys step by one second, page keys by ten."),
+    ),
+}  # fmt: skip
+
+
 class Scrubber(QSlider):
     """A slider over the recording in milliseconds, whose arrow keys go from volume to volume."""
 
@@ -32,7 +61,6 @@ class Scrubber(QSlider):
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self.setAccessibleName(tr("Place in the recording"))
-        self.setAccessibleDescription(tr("Arrow keys step by one volume, page keys by ten."))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
@@ -54,11 +82,9 @@ class Transport(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.back = PageButton(tr("◀ Volume"), tr("One volume back"), lambda: self.stepped.emit(-1))
+        self.back = PageButton("", "", lambda: self.stepped.emit(-1))
         self.play = PageButton(tr("▶ Play"), tr("Play"), self.toggled.emit)
-        self.forward = PageButton(
-            tr("Volume ▶"), tr("One volume forward"), lambda: self.stepped.emit(1)
-        )
+        self.forward = PageButton("", "", lambda: self.stepped.emit(1))
         self.speed = QComboBox()
         self.speed.setAccessibleName(tr("Speed"))
         self.speed.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -84,6 +110,14 @@ class Transport(QWidget):
         column.addWidget(self.scrubber)
         column.addLayout(row)
         self.play.setMinimumWidth(96)
+        self.set_unit("volume")
+
+    def set_unit(self, unit: Unit) -> None:
+        """Say what a step is: on the buttons, and to screen readers."""
+        words = _UNITS[unit]
+        self.back.set_words(tr(words.back), tr(words.back_name))
+        self.forward.set_words(tr(words.forward), tr(words.forward_name))
+        self.scrubber.setAccessibleDescription(tr(words.keys))
 
     def set_length(self, end_s: float) -> None:
         """Take another recording."""
