@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from phosphene.report.load import RunData
 
-__all__ = ["interruptions_of"]
+__all__ = ["interruptions_of", "quiet_end_s"]
 
 _AWAY = re.compile(r"^(?:(?P<stream>.+): )?(?:the source went away|no data for [\d.]+ s)$")
+_LENGTH = re.compile(r"([\d.]+) s")
 _LISTED_S = 0.5
 _TOLD_S = 2.0
 _MOST = 100
@@ -54,15 +56,64 @@ def _told(t_s: float | None, stream: str, length_s: float | None, what: str) -> 
 
 def _away(data: RunData) -> Iterable[dict[str, Any]]:
     """Yield spells that the nodes told of and that are no gap between samples already."""
-    zero_s = data.zero_s
+    zero_s, over = data.zero_s, quiet_end_s(data) is not None
     for stream, begin_s, end_s in _spells(data):
         known = any(begin_s < gap.after_s + 1 and end_s > gap.before_s - 1 for gap in data.lost)
-        is_data = not stream.startswith("markers")
-        if end_s - begin_s < _TOLD_S or (is_data and known):
+        if end_s - begin_s < _TOLD_S or (_is_data(stream) and known):
             continue
-        for_good = is_data and data.newest_s <= begin_s + _TOLD_S
+        for_good = _for_good(data, stream, begin_s)
+        if for_good and over:
+            continue
         what = "no data, and none came back" if for_good else "the source was away"
         yield _told(max(0.0, begin_s - zero_s), stream or "data", end_s - begin_s, what)
+
+
+def _is_data(stream: str) -> bool:
+    return not stream.startswith("markers")
+
+
+def _for_good(data: RunData, stream: str, begin_s: float) -> bool:
+    newest_s = data.newest_s
+    if not math.isfinite(newest_s):  # data that are not recorded are known by their quality
+        newest_s = max((quality.t_sent for quality in data.qualities), default=-math.inf)
+    return _is_data(stream) and newest_s <= begin_s + _TOLD_S
+
+
+def quiet_end_s(data: RunData) -> float | None:
+    """Return for how long a scan was over when somebody ended the run; None where it was not.
+
+    A scanner does not say that it has finished: it sends nothing more. That is no interruption
+    where everything that was announced had come, nothing else went on, and the run was then ended
+    in order. An amplifier sends for as long as it is on: its silence is never such an end.
+    """
+    spells = [s for s in _spells(data) if s[2] - s[1] >= _TOLD_S and _for_good(data, s[0], s[1])]
+    if not spells or not _ended_in_order(data) or not _complete(data):
+        return None
+    begin_s = min(begin_s for _, begin_s, _ in spells)
+    if any(event.t_sent > begin_s + _TOLD_S for event in data.events):
+        return None
+    return max(end_s - begin_s for _, begin_s, end_s in spells)
+
+
+def _ended_in_order(data: RunData) -> bool:
+    start, stop = data.start, data.stop
+    if start is None or stop is None or start.modality != "fmri":
+        return False
+    return stop.exit_status == "success" and stop.reason.startswith("stopped by ")
+
+
+def _complete(data: RunData) -> bool:
+    """Tell whether as many volumes came, and as long a run, as was announced."""
+    taken = data.volumes or {quality.index for quality in data.qualities}
+    if not taken:
+        return False
+    number = max(taken) + 1
+    if number < data.counters().get("bridge", {}).get("volumes_planned", 0):
+        return False
+    length = _LENGTH.fullmatch(data.facts.get("protocol_length", ""))
+    last_s = max((quality.t_data for quality in data.qualities), default=0.0)
+    # The last volume covers the time until the next one would have come.
+    return length is None or last_s * number / max(1, number - 1) >= float(length[1])
 
 
 def _spells(data: RunData) -> list[tuple[str, float, float]]:

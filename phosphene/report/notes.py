@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from phosphene.messages import View
+from phosphene.report.interruptions import quiet_end_s
 from phosphene.report.load import RunData
 from phosphene.report.volumes import FLAGS, in_words, rows_of
 from phosphene.report.words import STAGES
@@ -113,6 +114,8 @@ def notes_of(data: RunData, reasons: Mapping[str, str], views: Mapping[str, Any]
         numbers = [row.number for row in rows_of(data) if row.flag == flag]
         if numbers:
             notes.append(f"{in_words(numbers)}: {words}")
+    if (quiet_s := quiet_end_s(data)) is not None:
+        notes.append(f"no data for the last {quiet_s:.1f} s before the end: the scan was over")
     sentences = sentences_of(data)
     for node, told in sorted(sentences.items(), key=lambda n: n[0] not in _SOURCES):
         notes += [f"{node}: {text}" for text in told[:_MOST]]

@@ -9,13 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from phosphene.messages import Beat, Event, Message, RunStart, RunStop, Samples, describe, encode
+from phosphene.messages import (
+    Beat,
+    Event,
+    Message,
+    Quality,
+    RunStart,
+    RunStop,
+    Samples,
+    Volume,
+    describe,
+    encode,
+)
 from phosphene.recorder.writer import RecordingFile
 from phosphene.report import build
 from phosphene.report import figures as drawing
 from phosphene.report.causes import why_no_latency
 from phosphene.report.html import _merged
-from phosphene.report.interruptions import interruptions_of
+from phosphene.report.interruptions import interruptions_of, quiet_end_s
 from phosphene.report.load import RunData, load
 from phosphene.report.summary import channels_bad
 from phosphene.report.words import figure_words
@@ -87,6 +98,83 @@ def test_gaps_lost_markers_restarts_and_an_end_without_data_are_listed(tmp_path:
         (12.0, "acquisition", None),
         (13.0, "data", 5.0),
     ]
+
+
+def scanned(
+    path: Path,
+    last: list[Message],
+    *,
+    reason: str = "stopped by Ctrl-C",
+    modality: str = "fmri",
+    announced: int = 0,
+    brain: bool = True,
+    **facts: str,
+) -> RunData:
+    """Ten volumes, one in a second, then nothing for 19 s until the run is ended."""
+    known = {"consent_scopes": SCOPES, "bundle": "abc", "speed": "1"} | facts
+    begun = RunStart(
+        **head(99.0, "recorder"),
+        person="p",
+        mode="live",
+        modality=modality,
+        t_wall=0.0,
+        facts=known,
+    )
+    messages = [Message(begun)]
+    block = {"volume": np.ones((2, 2, 2), np.float32)}
+    specs = describe(block, {"volume": ("x", "y", "z")}, {"volume": "1"})
+    for k in range(10):
+        t_s = 100.0 + k
+        volume = Volume(
+            **head(t_s, "bridge") | {"arrays": specs},
+            index=k,
+            t_data=float(k),
+            tr_s=1.0,
+            affine=tuple(np.eye(4).ravel().tolist()),
+        )
+        messages += [Message(volume, block)] if brain else []
+        messages += [Message(Quality(**head(t_s), index=k, t_data=float(k), values={}))]
+    messages += [beat(112.0 + k, f"no data for {k + 3} s") for k in range(19)]
+    stopped = RunStop(
+        **head(132.0, "recorder"),
+        exit_status="success",
+        reason=reason,
+        counts={"bridge": {"volumes_planned": announced}},
+        interrupted=False,
+    )
+    return told(path, [*messages, *last, Message(stopped)])
+
+
+def test_a_silence_until_the_operators_stop_is_the_end_of_the_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "png", lambda _figure: b"")
+    data = scanned(tmp_path, [], announced=10, protocol_length="10 s")
+    assert rows_of(data) == []
+    assert rows_of(scanned(tmp_path, [], brain=False)) == [], "nor where no volume is recorded"
+    build(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert '<span class="ok">success</span>' in page
+    notes = json.loads((tmp_path / "report.json").read_text())["notes"]
+    assert "no data for the last 18.0 s before the end: the scan was over" in notes
+
+
+@pytest.mark.parametrize(
+    ("more", "last"),
+    [
+        ({"reason": "the gate fell"}, []),
+        ({"modality": "eeg"}, []),
+        ({"announced": 200}, []),
+        ({"protocol_length": "60 s"}, []),
+        ({}, [Message(Event(**head(125.0), t_data=25.0, label="face", stream="m"))]),
+    ],
+)
+def test_a_silence_that_was_not_to_be_stays_an_interruption(
+    tmp_path: Path, more: dict[str, Any], last: list[Message]
+) -> None:
+    data = scanned(tmp_path, last, **more)
+    assert [row["what"] for row in interruptions_of(data)] == ["no data, and none came back"]
+    assert quiet_end_s(data) is None
 
 
 def test_a_run_without_interruption_says_so_and_stays_green(
