@@ -13,6 +13,7 @@ from phosphene.errors import PhospheneError
 __all__ = ["Inlet", "Opener"]
 
 _TRY_S = 1.0
+_PATIENCE = 5  # tries: a source that is started together with the run is late, not missing
 _NOTHING: Mapping[int, str] = MappingProxyType({})
 
 
@@ -71,11 +72,14 @@ class Opener:
             inlet.close()
 
     def _open(self, number: int) -> None:
+        absent = 0
         while not self._closing.is_set():
             try:
                 self._inlets[number].open(_TRY_S)
             except StreamAbsentError as error:
-                self._troubles[number] = self._waiting.get(number, str(error))
+                absent += 1
+                told = str(error) if absent >= _PATIENCE else self._troubles[number]
+                self._troubles[number] = self._waiting.get(number, told)
             except (PhospheneError, RuntimeError) as error:  # RuntimeError: liblsl's timeouts
                 self._troubles[number] = str(error)
                 # A stream that is there but not as wanted is refused at once: do not spin on it.

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from gui.texts import tr
+from gui.texts import mark, tr
 from phosphene.errors import ConfigError, problem
 
 __all__ = ["ScreenFacts", "choose_screen", "why_unfit"]
+
+_SECOND = mark("no second screen: connect one for the participant")
+_NONE_FOR_OBSERVERS = mark("no further screen: connect one for the observers")
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,9 @@ def choose_screen(
     others = free or "none: connect another screen"
     found = [k for k, screen in enumerate(screens) if wanted is not None and screen.called(wanted)]
     cure = f"Choose it with {option}."
+    if not (found or free):
+        # Whoever names another screen does not get one by it.
+        raise ConfigError(_SECOND if option == "--participant-screen" else _NONE_FOR_OBSERVERS)
     if len(found) != 1:
         raise ConfigError(problem(option, wanted, others, cure))
     chosen = screens[found[0]]

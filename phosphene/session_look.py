@@ -54,15 +54,15 @@ def file_findings(session: Session) -> tuple[Finding, ...]:
     bundle, consent, found = session.decoder.bundle, session.gate.consent, list[Finding]()
     if bundle is None:
         found.append(Finding("hint", "decoder.bundle is not set: nothing will be decoded",
-                             "set it, or give --bundle; phosphene fit makes one"))  # fmt: skip
+                             "set it; phosphene fit makes one"))  # fmt: skip
     elif (bundle / "manifest.json").is_file() or bundle.is_file():
         found.append(Finding("ok", f"bundle {bundle}: there"))
     else:
         found.append(Finding("error", f"bundle {bundle}: there is none",
                              "correct decoder.bundle, or fit one with phosphene fit"))  # fmt: skip
     if consent is None:
-        found.append(Finding("hint", "gate.consent is not set: no frame will pass",
-                             "set it, or give --consent"))  # fmt: skip
+        text = "the session file names no consent: without --consent FILE no frame will pass"
+        found.append(Finding("hint", text, "start it with --consent FILE, or set gate.consent"))
         return tuple(found)
     try:
         load_consent(consent)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from phosphene.doctor import Finding
 from phosphene.errors import ConfigError
 from phosphene.session import Session
@@ -22,8 +20,8 @@ def missing_stop(session: Session) -> Finding | None:
     Returns
     -------
     Finding or None
-        An error where somebody is decoded, there is no device and nobody says why; else a
-        warning; None where a device takes part.
+        An error where somebody is decoded, there is no device and nobody says why; a warning
+        where somebody does, a hint where nobody is decoded; None where a device takes part.
     """
     stop = session.stop
     if stop.present:
@@ -31,8 +29,10 @@ def missing_stop(session: Session) -> Finding | None:
     if stop.none.strip():
         text = f"no stop device, the participant can only say it: {stop.none}"
         return Finding("warning", text, "agree with the participant on how to say it")
-    level: Literal["error", "warning"] = "error" if session.decoder.bundle else "warning"
-    return Finding(level, "the participant has no stop device", _CURE)
+    if session.decoder.bundle is None:
+        text = "no stop device: none is needed while nothing is decoded"
+        return Finding("hint", text, f"for a session with a decoder: {_CURE}")
+    return Finding("error", "the participant has no stop device", _CURE)
 
 
 def require_stop(session: Session, mode: str) -> None:
@@ -52,7 +52,7 @@ def tell_stop(session: Session, mode: str) -> None:
     """Tell whoever starts a live run that its participant has no stop device."""
     found = missing_stop(session) if mode == "live" else None
     if found is not None:
-        print(f"warning: {found.text}")
+        print(f"{found.level}: {found.text}")
 
 
 def armed(session: Session, mode: str) -> Session:

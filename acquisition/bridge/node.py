@@ -41,6 +41,7 @@ from phosphene.quality import HEADER
 __all__ = ["Bridge", "build"]
 
 T = TypeVar("T")
+_PATIENCE_S = 5.0
 _OUTSTANDING_VOLUMES = 8
 _OUTSTANDING_S = 2.0
 _BUSY_S = 0.05
@@ -88,6 +89,7 @@ class Bridge:
         self._affine = np.eye(4)
         self._gone = False
         self._flowing = False
+        self._waits_s: float | None = None
         self._ended_s: float | None = None
         self._outstanding: deque[Item] = deque()
         names = ("volumes_pushed", "samples_pushed", "markers_pushed", "repeated", "unacknowledged")
@@ -218,10 +220,14 @@ class Bridge:
         heard = {
             "to the data": self._data.has_reader(),
             "to the markers": self._markers.has_reader(),
-            "and give credit": self._ledger.known or not self._asks,
+            "and answer": self._ledger.known or not self._asks,
         }
         missing = [what for what, there in heard.items() if not there]
         if missing:
+            now_s = self._context.clock.now()
+            self._waits_s = now_s if self._waits_s is None else self._waits_s
+            if now_s - self._waits_s < _PATIENCE_S:
+                return  # it takes a moment at every start
             self._context.note = f"waiting for acquisition to listen {', '.join(missing)}"
             return
         self._context.note = ""

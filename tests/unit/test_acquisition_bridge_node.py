@@ -36,10 +36,14 @@ def test_nothing_flows_before_go_and_before_somebody_listens(
         assert b.context.note == "", "without go nobody is waited for"
         monkeypatch.setattr(FakeMarkers, "reader", False)
         b.go()
-        assert "to the markers, and give credit" in b.context.note
+        b.bridge.step()
+        assert b.context.note == "", "an ordinary start is no news"
+        b.clock.advance(5.0)
+        b.bridge.step()
+        assert "to the markers, and answer" in b.context.note
         monkeypatch.setattr(FakeMarkers, "reader", True)
         b.bridge.step()
-        assert "listen and give credit" in b.context.note
+        assert "listen and answer" in b.context.note
         assert b.new() == []
         assert b.bridge.due_s() is None
         b.credit(volumes=0)

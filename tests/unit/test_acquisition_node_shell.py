@@ -79,6 +79,31 @@ def test_only_a_stream_that_is_not_there_yet_is_waited_for(error: type[InputErro
     assert opener.trouble == ("waiting for the first volume" if absent else "no LSL stream")
 
 
+def test_a_stream_that_comes_late_is_no_news_and_one_that_does_not_is_told() -> None:
+    tried, told = 0, list[str]()
+    missed = threading.Event()
+
+    class Missing:
+        def open(self, timeout_s: float = 5.0) -> object:
+            nonlocal tried
+            tried += 1
+            told.append(opener.trouble if tried > 1 else "looking for the stream")
+            if tried == 7:
+                missed.set()
+            ready.wait(5)
+            raise StreamAbsentError("no LSL stream")
+
+        def close(self) -> None:
+            pass
+
+    ready = threading.Event()
+    opener = Opener([Missing()])
+    ready.set()
+    assert missed.wait(5)
+    opener.close()
+    assert told[:7] == ["looking for the stream"] * 5 + ["no LSL stream"] * 2
+
+
 def test_a_long_preparation_is_told_while_it_lasts(
     bench: Benches, monkeypatch: pytest.MonkeyPatch
 ) -> None:

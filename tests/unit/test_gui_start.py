@@ -21,7 +21,7 @@ from phosphene.messages import Beat, Event, Frame, Percept, describe
 from phosphene.sink import Showing
 from tests.unit.test_gui_run_cores import BOARD, features
 
-WAITING = "waiting for acquisition to listen to the data, and give credit"
+WAITING = "waiting for acquisition to listen to the data, and answer"
 
 
 def beat(t_sent: float, note: str = "", *sentences: str, seq: int = 0) -> Beat:

@@ -129,7 +129,7 @@ def test_what_a_node_tells_is_found_with_its_values() -> None:
 
 
 @pytest.mark.parametrize("line", [
-    "bridge: waiting for acquisition to listen to the data, and give credit",
+    "bridge: waiting for acquisition to listen to the data, and answer",
     "bridge: the folder is on ext4, a local disk: read as soon as the system tells of a file",
     "bridge: the folder is on nfs, a network share: looked at every 0.5 s",
     "acquisition: getting ready: compiling for this machine, once",

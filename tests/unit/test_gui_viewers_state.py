@@ -244,6 +244,18 @@ def test_other_screens_are_refused(wanted: str, words: str) -> None:
         choose_screen(wanted, SCREENS, operator="A", keep_off=["B"])
 
 
+@pytest.mark.parametrize("wanted", [None, "B"])
+def test_with_one_screen_it_is_said_plainly_that_another_is_missing(wanted: str | None) -> None:
+    one = SCREENS[:1]
+    with pytest.raises(ConfigError) as refused:
+        choose_screen(wanted, one, operator="A")
+    assert str(refused.value) == "no second screen: connect one for the participant"
+    with pytest.raises(ConfigError, match="no further screen: connect one for the observers"):
+        choose_screen(wanted, one, "A", option="--observer-screen")
+    with pytest.raises(ConfigError, match="operator's own"):
+        choose_screen("A", one, operator="A")
+
+
 def test_a_screen_to_keep_off_may_be_told_by_its_serial_number() -> None:
     with pytest.raises(ConfigError, match="is in use"):
         choose_screen("B", SCREENS[:3], operator="A", keep_off=["S-2"])

@@ -66,6 +66,7 @@ def test_bundle_and_consent_are_looked_for(tmp_path: Path) -> None:
     source = {"kind": "folder", "path": tmp_path}
     base = {"person": "p", "modality": "fmri", "source": source}
     assert [f.level for f in file_findings(Session.model_validate(base))] == ["hint", "hint"]
+    assert "without --consent FILE" in file_findings(Session.model_validate(base))[1].text
     named = {"decoder": {"bundle": tmp_path / "b"}, "gate": {"consent": tmp_path / "c.toml"}}
     session = Session.model_validate(base | named)
     assert [f.level for f in file_findings(session)] == ["error", "error"]

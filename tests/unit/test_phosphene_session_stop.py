@@ -41,6 +41,10 @@ def test_a_live_run_without_a_stop_device_does_not_start_and_says_what_to_do(
     for mode in ("replay", "pilot"):
         require_stop(session(), mode)
     require_stop(session(bundle=False), "live")
+    undecoded = missing_stop(session(bundle=False))
+    assert undecoded is not None
+    assert (undecoded.level, "nothing is decoded" in undecoded.text) == ("hint", True)
+    assert "keyboard" in undecoded.fix
     with pytest.raises(ConfigError):
         require_stop(session(none=" "), "live")
 

@@ -171,7 +171,7 @@ BRAIN = CONSENT.model_copy(update={"scopes": frozenset({Scope.RECORD_BRAIN})})
         ("confirmed", {}, {"consent": raising(ConsentError("gone"))}, "waiting"),
         ("stop", {}, {"presses": lambda s: 0}, "error"),
         ("stop", {}, {"presses": raising(OSError("RAISES unplugged"))}, "error"),
-        ("stop", {"live": session(stop={})}, {}, "warning"),
+        ("stop", {"live": session(stop={})}, {}, "hint"),
         ("stop", {"live": session(stop={}, decoder={"bundle": "/b"})}, {}, "error"),
         (
             "stop",
