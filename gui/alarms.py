@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from gui.words import AlarmLevel, State
 from phosphene.gate.silence import NO_DATA_S, NO_DATA_STEPS
 from phosphene.latency import SLOW_FOR_S
 
-__all__ = ["Alarm", "alarms", "no_alarm", "silence"]
+__all__ = ["SILENT_BLANK", "Alarm", "alarms", "no_alarm", "silence"]
 
 _STALE_STEPS, _LOST_STEPS = 2.0, 6.0
 """Volumes without which to warn, and without which to blank until somebody unblanks. At three the
@@ -44,6 +45,9 @@ _TALLY_LEVELS: dict[str, AlarmLevel] = {"lost": "info", "restarts": "high"}
 """A gap is a note: where it lasts, missing data are an alarm of their own. A scan that was started
 anew gives this run nothing more. What is not here is a warning."""
 _UNSURE_FOR_S = 5.0
+SILENT_BLANK = "came for a while: blanked by the window"
+"""In the reason of a blank that the window asked for because data stayed away."""
+_NO_DATA = re.compile(r"(?:[^;]+: )?no data for [\d.]+ s")
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class Alarm:
         True for missing data: whatever else is the matter, nothing works without them.
     lost : bool
         True for data missing for so long that views are to stay blank until somebody unblanks.
+    over : bool
+        True for a silence after everything that was announced: nothing is missing.
     """
 
     level: AlarmLevel
@@ -75,6 +81,7 @@ class Alarm:
     logged: bool = False
     first: bool = False
     lost: bool = False
+    over: bool = False
 
     @property
     def rank(self) -> int:
@@ -111,19 +118,22 @@ def alarms(board: Board, state: State, unit: str, now_s: float) -> list[Alarm]:
         Present time.
     """
     found: list[Alarm] = []
+    missing = silence(board, unit, now_s)
+    over = missing is not None and missing.over
     if board.trouble:
         found.append(Alarm("high", board.trouble))
     if state in ("RUNNING", "PAUSED", "BLANKED"):
         found += _about_data(board, unit, now_s)
-        found += _about_nodes(board.peers)
+        found += _about_nodes(board.peers, over=over)
     if state == "BLANKED":
-        found.append(_about_blank(board))
+        found.append(_about_blank(board, over=over))
     elif state == "RUNNING":
         found += _about_decoding(board)
     if board.decode_reason and "view_operator" in (board.scopes or ()) and state != "PAUSED":
         words = tr("Nothing is decoded: {reason}", reason=why_words(board.decode_reason))
-        # Before a run has begun that is how it should be.
-        level: AlarmLevel = "info" if state in ("IDLE", "CHECKED", "ARMED") else "medium"
+        # Before a run has begun, and after its scan, that is how it should be.
+        early = state in ("IDLE", "CHECKED", "ARMED")
+        level: AlarmLevel = "info" if early or over else "medium"
         found.append(Alarm(level, words, passing=True))
     if state != "ENDED":
         found += _about_disk(board)
@@ -154,13 +164,15 @@ def _about_disk(board: Board) -> Iterator[Alarm]:
         yield Alarm("high" if facts.grave else "medium", words)
 
 
-def _about_blank(board: Board) -> Alarm:
+def _about_blank(board: Board, *, over: bool) -> Alarm:
     """Word a blank; one that somebody wanted, or that consent demands, is no fault."""
     reason = board.operator.reason
     wanted = board.blank_here or reason == BLANKED_HERE or board.phase == "stopped"
     denied = board.scopes is not None and "view_operator" not in board.scopes
     quiet = (wanted or denied) and board.phase != "stopped"
     level: AlarmLevel = "medium" if quiet else "high"
+    if over and SILENT_BLANK in reason and board.phase != "stopped":
+        level = "info"
     # A blank that was wanted, or that precedes the first picture, is no news afterwards.
     words = tr("No pictures: {reason}", reason=told(reason))
     return Alarm(level, words, wanted or denied or not board.shown_once)
@@ -189,7 +201,7 @@ def silence(board: Board, unit: str, now_s: float) -> Alarm | None:
         return None
     if not board.source:
         late = _late(board, unit, now_s)
-        return None if late is None else replace(late, first=True)
+        return None if late is None else replace(late, first=not late.over)
     # Samples are counted in the beats: without those nothing is known of the source.
     if any(p.name in ("gate", "acquisition") and p.health == "silent" for p in board.peers):
         return None
@@ -216,12 +228,16 @@ def _late(board: Board, unit: str, now_s: float) -> Alarm | None:
     stale, missing = _EPOCH_STEPS if board.source else (_STALE_STEPS, NO_DATA_STEPS)
     if silent_s <= stale * step_s:
         return None
+    # Blank for safety all the same: the last picture must not stand as the present one.
+    lost = silent_s > _LOST_STEPS * step_s
+    if board.over:
+        return Alarm("info", tr("Scan over: end the run (Shift+F5)"), lost=lost, over=True)
     words = tr("No {unit} for {n} s", unit=unit, n=round(silent_s))
     grave = silent_s > missing * step_s
-    return Alarm("high" if grave else "medium", words, lost=silent_s > _LOST_STEPS * step_s)
+    return Alarm("high" if grave else "medium", words, lost=lost)
 
 
-def _about_nodes(peers: tuple[Peer, ...]) -> Iterator[Alarm]:
+def _about_nodes(peers: tuple[Peer, ...], *, over: bool) -> Iterator[Alarm]:
     """Word what is wrong with nodes; one that starts only tells how far it is."""
     gate = next((p for p in peers if p.name == "gate"), None)
     if gate is not None and gate.health == "silent":
@@ -232,7 +248,8 @@ def _about_nodes(peers: tuple[Peer, ...]) -> Iterator[Alarm]:
         if peer.health == "silent":
             yield _mute(peer)
         elif peer.note and peer.health in ("noted", "starting"):
-            level: AlarmLevel = "medium" if peer.health == "noted" else "info"
+            same = over and _NO_DATA.fullmatch(peer.note) is not None
+            level: AlarmLevel = "medium" if peer.health == "noted" and not same else "info"
             yield Alarm(level, f"{peer.name}: {note_words(peer.note)}", logged=True)
 
 

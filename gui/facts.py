@@ -136,6 +136,8 @@ class Board:
         Whether feedback passes to participant or operator.
     held : int
         Frames that observers wait for.
+    over : bool
+        Whether every volume that was announced has come; see `gui.scan_end`.
     """
 
     scopes: tuple[str, ...] | None
@@ -162,6 +164,7 @@ class Board:
     feedback: Feedback | None = None
     feedback_passes: bool = False
     held: int = 0
+    over: bool = False
 
     @property
     def flowing(self) -> bool:

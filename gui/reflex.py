@@ -8,7 +8,7 @@ pilots are left alone: nobody lies in the scanner.
 
 from __future__ import annotations
 
-from gui.alarms import silence
+from gui.alarms import SILENT_BLANK, silence
 from gui.facts import Board
 from gui.words import State
 from phosphene.plan import Plan
@@ -52,4 +52,4 @@ class Reflex:
             return ""
         self._done = True
         # Told to the gate and kept by it: English, like everything in recordings and audit log.
-        return f"no {self._missing} came for a while: blanked by the window, unblank to go on"
+        return f"no {self._missing} {SILENT_BLANK}, unblank to go on"

@@ -90,7 +90,8 @@ class Strip(QFrame):
 
     def tell_state(self, state: State, silent: Alarm | None = None) -> None:
         """Show the state of the run; of one whose data are missing that is said with it."""
-        missing: AlarmLevel = "none" if silent is None else silent.level
+        # A scan that is over misses nothing.
+        missing: AlarmLevel = "none" if silent is None or silent.over else silent.level
         if (state, missing) == self._shown:
             return
         self._shown = state, missing

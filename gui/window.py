@@ -31,6 +31,7 @@ from gui.run_layout import lay_out
 from gui.run_orders import Ask, RunOrders
 from gui.run_state import run_state
 from gui.run_windows import RunWindows
+from gui.scan_end import ScanEnd
 from gui.scan_line import ScanLine
 from gui.side import Side
 from gui.status import StatusPanel, run_words
@@ -103,6 +104,7 @@ class OperatorWindow(QFrame):
         # The mode is a frame round everything, never only a word.
         self.setStyleSheet(f"#operator {{ border: 4px solid {MODE_COLOURS[plan.mode]}; }}")
         self._latch, self._reflex = Latch(), Reflex(plan, self._unit)
+        self._scan_end = ScanEnd(plan)
         self.windows = RunWindows(plan, model.say, participant_screen, press, observer_screen)
         self.orders = RunOrders(self, ask, end_run)
         self.actions_by_id = make_actions(self, self.orders)
@@ -171,7 +173,7 @@ class OperatorWindow(QFrame):
     def refresh_board(self) -> None:
         """Bring strip, alarms, captions, tabs, log and buttons up to date."""
         now = self._clock.now()
-        board = self.model.board(now)
+        board = self._scan_end.told(self.model.board(now))
         state = run_state(board, going=self._going, ended=self._ended)
         if why := self._reflex.why_blank(board, state, now):
             self.orders.blank_for(why)
