@@ -6,6 +6,7 @@ from collections import deque
 from html import escape
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.colours import FINE
@@ -73,6 +74,35 @@ def peer_tip(peers: tuple[Peer, ...]) -> str:
     return "\n".join(lines)
 
 
+class RecentLines(QLabel):
+    """The newest lines of the log, each as long as there is room; the tool tip has the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: deque[tuple[str, str]] = deque(maxlen=RECENT)
+        self.setFixedHeight(15 * RECENT)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setAccessibleName(tr("Newest lines of the log"))
+
+    def add(self, line: str, colour: str) -> None:
+        """Show one more line in a colour."""
+        self._lines.append((line, colour))
+        self.setToolTip("<br>".join(escape(line) for line, _ in self._lines))
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Show as much as there is room for now."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        room, shown = self.contentsRect().width(), []
+        for line, colour in self._lines:
+            cut = self.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, room)
+            shown.append(f"<span style='color:{colour}'>{escape(cut)}</span>")
+        self.setText("<br>".join(shown))
+
+
 class StatusPanel(QWidget):
     """How the nodes are and the newest lines of the log; the whole log stands elsewhere.
 
@@ -86,16 +116,12 @@ class StatusPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.run, self.nodes, self.recent = QLabel(""), QLabel(""), QLabel("")
-        self._lines: deque[str] = deque(maxlen=RECENT)
+        self.run, self.nodes, self.recent = QLabel(""), QLabel(""), RecentLines()
         for label in (self.nodes, self.recent):
             label.setStyleSheet("font-size: 11px;")
         for label in (self.run, self.nodes, self.recent):
             label.setTextFormat(Qt.TextFormat.RichText)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.recent.setFixedHeight(15 * RECENT)
-        self.recent.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.recent.setAccessibleName(tr("Newest lines of the log"))
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
         self.log.setAccessibleName(tr("Log"))
@@ -122,8 +148,7 @@ class StatusPanel(QWidget):
     def add_line(self, line: str, at: str, level: AlarmLevel = "none") -> None:
         """Add a line to the log with the time of day `at`; alarms have their colour."""
         colour = DIM if level == "none" else ALARM_COLOURS[level]
-        self._lines.append(f"<span style='color:{colour}'>{at}&nbsp; {escape(line)}</span>")
-        self.recent.setText("<br>".join(self._lines))
+        self.recent.add(f"{at}\N{NO-BREAK SPACE} {line}", colour)
         if level == "none":
             self.log.appendPlainText(f"{at}  {line}")
         else:
