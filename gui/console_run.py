@@ -17,14 +17,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["MODES", "RunProcess", "mode_of", "value_of"]
+__all__ = ["MODES", "RunProcess", "as_shown", "mode_of", "value_of"]
 
 MODES = {"live": "live", "replay": "replay", "demo": "pilot"}
 """Command of ``phosphene`` to the mode of its run."""
 MOST_BYTES = 20_000
 PATIENCE_S = 20.0
 COMMAND = ("-m", "phosphene.cli")
-_CURSOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_PIECES = re.compile(r"\x1b\[(?P<up>\d*)A|\x1b\[[0-9;]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+")
 
 
 def mode_of(arguments: Sequence[str]) -> str:
@@ -40,6 +40,28 @@ def value_of(arguments: Sequence[str], option: str) -> str | None:
         if word.startswith(f"{option}="):
             return word.partition("=")[2]
     return None
+
+
+def as_shown(text: str) -> str:
+    """Return the lines that a terminal would show in the end, without empty ones.
+
+    Bars of progress are rewritten in place; one below another goes up again each time.
+    """
+    rows, row, column = [""], 0, 0
+    for piece in _PIECES.finditer(text):
+        words = piece[0]
+        if words == "\n":
+            row, column = row + 1, 0
+            if row == len(rows):
+                rows.append("")
+        elif words == "\r":
+            column = 0
+        elif piece["up"] is not None:
+            row = max(0, row - int(piece["up"] or 1))
+        elif not words.startswith("\x1b"):
+            before, end = rows[row].ljust(column), column + len(words)
+            rows[row], column = before[:column] + words + before[end:], end
+    return "\n".join(line for line in map(str.rstrip, rows) if line)
 
 
 def _pipe_with(secret: str) -> int:
@@ -114,9 +136,7 @@ class RunProcess:
         """Return what the process has said last; of a line that is rewritten its newest form."""
         size = os.fstat(self._words).st_size
         raw = os.pread(self._words, MOST_BYTES, max(0, size - MOST_BYTES))
-        lines = _CURSOR.sub("", raw.decode("utf-8", errors="replace")).split("\n")
-        kept = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in lines]
-        return "\n".join(line for line in kept if line)
+        return as_shown(raw.decode("utf-8", errors="replace"))
 
     def terminate(self) -> None:
         """Ask the process to end everything in order."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import signal
 import time
@@ -7,14 +8,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tqdm import tqdm
 
-from gui.console_run import RunProcess, mode_of, value_of
+from gui.console_run import RunProcess, as_shown, mode_of, value_of
 
 TELLS = """
 import json, os, sys, time
 fd = int(sys.argv[-1])
 print("first", flush=True)
-sys.stdout.write("0 %\\r50 %\\r\\x1b[A100 %\\n"); sys.stdout.flush()
+sys.stdout.write("0 %\\r50 %\\r\\x1b[0m100 %\\n"); sys.stdout.flush()
 with os.fdopen(fd, "w") as pipe:
     pipe.write(json.dumps({"plan": "/run/x/plan.json"}) + "\\n")
 time.sleep(float(sys.argv[1]))
@@ -45,6 +49,46 @@ def test_it_tells_where_the_plan_lies_and_what_it_says(run: RunProcess) -> None:
     wait(lambda: "100" in run.words())
     assert run.words() == "first\n100 %", "a line that was rewritten, as it is now"
     assert run.exit_code() is None
+
+
+def test_a_bar_below_another_one_is_rewritten_in_place_too() -> None:
+    file = io.StringIO()
+    print("writing the report", file=file)
+    shown = []
+    with tqdm(total=2, desc="report", file=file, mininterval=0, ncols=40) as outer:
+        for _ in range(2):
+            for _ in tqdm(
+                range(9), desc="preview", file=file, mininterval=0, leave=False, ncols=40
+            ):
+                shown.append(as_shown(file.getvalue()).splitlines())
+            outer.update()
+    assert [len(lines) for lines in shown] == [3] * 18
+    assert "89%" in shown[8][2]
+    first, last = as_shown(file.getvalue()).splitlines()
+    assert first == "writing the report"
+    assert last.startswith("report: 100%")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("0 %\r2 %\r9 %\r", ["9 %"]),
+        ("long line\rshort", ["shortline"]),
+        ("long line\r         \rshort\n", ["short"]),
+        ("a\n\n\nb\r\n", ["a", "b"]),
+        ("\x1b[5Aa\x1b[2Kb\x1b[31mc\x1b", ["abc"]),
+    ],
+)
+def test_words_are_what_a_terminal_would_show(text: str, lines: list[str]) -> None:
+    assert as_shown(text).splitlines() == lines
+
+
+@given(st.text(alphabet="ab \r\n", max_size=40))
+def test_nothing_that_is_not_rewritten_is_lost(text: str) -> None:
+    plain = text.replace("\r", "")
+    told = [line.rstrip() for line in plain.split("\n") if line.strip()]
+    assert as_shown(plain).splitlines() == told
+    assert "\r" not in as_shown(text)
 
 
 SPILLS = """
