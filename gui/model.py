@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from gui.answers import Answers, Painted
+from gui.block_begin import BlockBegin
 from gui.curves import Curves, Plotted
 from gui.eeg.stream import StreamFacts, stream_facts
 from gui.facts import BLANKED_HERE, Board, Flow, Pictures
@@ -77,6 +78,7 @@ class RunModel:
         self._curves = Curves(plan.session.modality, (fmri.fd_low_mm, fmri.fd_high_mm))
         self._peers = Peers([name for name in plan.nodes if name != "gui"])
         self._paced, self._speed = plan.mode == "live" or plan.speed == 1.0, plan.speed or 1.0
+        self._begin = BlockBegin(paced=plan.speed is not None)
         self._known = Known()
         self._shown_once = False
         self._recorded = is_recorded(plan)
@@ -161,7 +163,7 @@ class RunModel:
     def _take_frame(self, source: str, header: Frame, message: Message, now_s: float) -> None:
         sink = self._sinks[source.removeprefix("view-")]
         sink.on_frame(header, message.arrays["picture"], now_s)
-        if source == "view-operator":
+        if source == "view-operator" and not self._begin.is_before(header):
             self._curves.on_frame(header, self._known.percepts.get(header.percept_seq))
 
     def _take_view(self, source: str, header: View, now_s: float) -> None:
@@ -172,12 +174,13 @@ class RunModel:
         self._views[sink.name] = header
         if header.phase == "stopped" and (before is None or before.phase != "stopped"):
             self._forget()
-        if source == "view-operator" and not header.feedback:
-            self._feedback = None
         sink.on_view(header)
         self._note_passing(sink, now_s)
-        if source == "view-operator" and not header.passing:
-            self._curves.pause()
+        if source == "view-operator":
+            self._begin.on_view(header)
+            self._feedback = self._feedback if header.feedback else None
+            if not header.passing:
+                self._curves.pause()
 
     def _forget(self, seconds: float = FORGET_S) -> None:
         """Drop what the newest seconds have told of the person: the participant has stopped."""
@@ -382,7 +385,7 @@ class RunModel:
         showing = self._sinks[name].showing(now_s)
         if self._answers.blank_here:
             return Showing(None, None, False, BLANKED_HERE, None)
-        return showing
+        return self._begin.own(showing) if name == "operator" else showing
 
 
 def _silent(view: View, now_s: float) -> bool:

@@ -13,7 +13,7 @@ from gui.seen import Seen
 from gui.texts import told, tr
 from gui.thumbnail import ThumbnailPanel
 from gui.traces import CONFIDENCE_TIP
-from gui.words import ALARM_COLOURS, LEVEL_WORDS, caption, seen_caption, unit_word
+from gui.words import ALARM_COLOURS, caption, seen_caption, unit_word, viewer_word
 from phosphene.plan import Plan
 from phosphene.stimuli import Scene, draw
 
@@ -39,6 +39,7 @@ class PicturesSide(QWidget):
         self._live = plan.mode == "live"
         # Epochs are counted in one place already.
         self._step = unit_word(plan) if plan.session.modality == "fmri" else ""
+        self._least = plan.session.renderer.min_confidence
         self._scene: Scene | None = None
         self.picture = PicturePanel(tr("Generated from brain data"), 5 * UNIT_PX, caption_lines=2)
         self.picture.caption.setToolTip(tr(CONFIDENCE_TIP))
@@ -107,10 +108,12 @@ class PicturesSide(QWidget):
         percept = pictures.percept
         label = "" if percept is None else percept.label or ""
         stale_s = board.stale_s("percept", now_s)
-        self.picture.set_caption(caption(pictures.operator, self._step, label, stale_s))
+        self.picture.set_caption(
+            caption(pictures.operator, self._step, label, stale_s, self._least)
+        )
         self.picture.set_mark(self._doubt(board, stale_s), ALARM_COLOURS["medium"])
         self.seen.set_caption("" if self._live else seen_caption(pictures))
-        self._tell_sink(board, windows)
+        self._tell_sink(pictures, board, windows)
 
     def _doubt(self, board: Board, stale_s: float | None) -> str:
         """Return why the picture is worth less than usual at this moment."""
@@ -121,12 +124,11 @@ class PicturesSide(QWidget):
         moved = board.fd_mm is not None and board.fd_mm > board.fd_limits_mm[1]
         return tr("▲ head moved") if moved else ""
 
-    def _tell_sink(self, board: Board, windows: RunWindows) -> None:
-        frame = board.participant.frame
+    def _tell_sink(self, pictures: Pictures, board: Board, windows: RunWindows) -> None:
         where = tr("no second screen in use")
         if windows.participant is not None:
             where = tr("on screen {screen}", screen=windows.wanted)
-        lines = [tr(LEVEL_WORDS[frame.level if frame else 0]), where]
+        lines = [viewer_word(pictures), where]
         if board.feedback is not None and board.feedback.block_kind:
             lines.append(tr("block: {kind}", kind=tr(board.feedback.block_kind)))
             if board.feedback.display not in ("none", "picture", ""):

@@ -14,6 +14,7 @@ from gui.colours import AMBER, CYAN, FINE, GREY, RED
 from gui.facts import Pictures
 from gui.texts import mark, told, tr
 from phosphene.consent import Scope, why_not
+from phosphene.messages import Frame
 from phosphene.plan import Plan
 from phosphene.sink import Showing
 
@@ -29,10 +30,12 @@ __all__ = [
     "State",
     "caption",
     "consent_words",
+    "neutral_word",
     "recording_words",
     "seen_caption",
     "state_word",
     "unit_word",
+    "viewer_word",
 ]
 
 State = Literal["IDLE", "CHECKED", "ARMED", "RUNNING", "PAUSED", "BLANKED", "ENDED"]
@@ -75,6 +78,11 @@ LEVEL_WORDS = (
 """What each abstraction level leaves of a picture, in English."""
 FULL = len(LEVEL_WORDS) - 1
 
+SCORE_WORDS = {
+    "thermometer": mark("thermometer"),
+    "curve": mark("curve"),
+    "score": mark("score"),
+}
 _SOON_S = 10.0
 _SCOPES = {
     Scope.VIEW_SELF: mark("participant view"),
@@ -152,7 +160,9 @@ def unit_word(plan: Plan) -> str:
     return tr("volume") if plan.session.modality == "fmri" else tr("epoch")
 
 
-def caption(showing: Showing, step: str, label: str, stale_s: float | None = None) -> str:
+def caption(
+    showing: Showing, step: str, label: str, stale_s: float | None = None, least: float = 1.0
+) -> str:
     """Word the facts below the reconstructed picture, as HTML of at most two lines.
 
     Parameters
@@ -165,6 +175,8 @@ def caption(showing: Showing, step: str, label: str, stale_s: float | None = Non
         Decoded label; empty where there is none.
     stale_s : float or None
         Age of the percept in seconds where no newer ones come: it is told in grey.
+    least : float
+        Confidence below which no picture is made.
     """
     frame = showing.frame
     if frame is None or showing.age_s is None:
@@ -173,10 +185,7 @@ def caption(showing: Showing, step: str, label: str, stale_s: float | None = Non
     soon = age_s < _SOON_S
     age = tr("age {ms} ms", ms=f"{age_s * 1000:.0f}") if soon else tr("age {s} s", s=f"{age_s:.0f}")
     if frame.state == "neutral":
-        words = tr("neutral picture: nothing decoded")
-        if frame.card:
-            words = tr("no picture: {why}", why=told(frame.card))
-        return f"<b>{words}</b><br>{age}"
+        return f"{_neutral_words(frame, stale_s, least)}<br>{age}"
     name = f"<b>{label}</b> · " if label else ""
     words = name + tr("confidence {value}", value=f"<b>{frame.confidence:.2f}</b>")
     if stale_s is not None:
@@ -188,6 +197,20 @@ def caption(showing: Showing, step: str, label: str, stale_s: float | None = Non
     return f"{words}<br>{number}{age}{coarse}"
 
 
+def _neutral_words(frame: Frame, stale_s: float | None, least: float) -> str:
+    if frame.card:
+        return f"<b>{tr('no picture: {why}', why=told(frame.card))}</b>"
+    if frame.percept_seq < 0 or stale_s is not None:
+        return f"<b>{tr('neutral picture: nothing decoded')}</b>"
+    words = tr("confidence {value}", value=f"<b>{frame.confidence:.2f}</b>")
+    return f"{words} · {neutral_word(frame.confidence, least)}"
+
+
+def neutral_word(confidence: float, least: float) -> str:
+    """Say why a percept has no picture, as far as its confidence tells."""
+    return tr("too low for a picture: neutral") if confidence < least else tr("neutral: no picture")
+
+
 def seen_caption(pictures: Pictures) -> str:
     """Word what was really shown, and how long before the data, as HTML."""
     percept = pictures.percept
@@ -197,3 +220,15 @@ def seen_caption(pictures: Pictures) -> str:
     before = tr("{s} s before the data", s=f"{delay_s:.1f}")
     label = tr("rest") if pictures.seen.kind == "rest" else pictures.seen.label
     return f"<b>{label}</b> · {before}"
+
+
+def viewer_word(pictures: Pictures) -> str:
+    """Say in a word what the participant's window shows, as far as the operator may know it."""
+    if pictures.sealed:
+        return "–"
+    viewer, frame = pictures.viewer, pictures.participant.frame
+    if viewer.display in SCORE_WORDS:
+        return tr(SCORE_WORDS[viewer.display])
+    if viewer.picture is not None and frame is not None:
+        return tr(LEVEL_WORDS[frame.level])
+    return tr("cross") if viewer.fixation else tr(LEVEL_WORDS[0])

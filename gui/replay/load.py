@@ -133,6 +133,7 @@ class _Reading:
         self._steps: dict[int, Step] = {}
         self._epochs: dict[int, Step] = {}
         self._way = Way()
+        self._least: list[float] = []
         self._nearest: list[float] = []
 
     def take(self, header: Any, place: Place | None, part: int) -> None:
@@ -156,6 +157,7 @@ class _Reading:
                 self._nearest.append(self._way.take(header))
             case Painting():
                 self._way.settings = header.settings
+                self._least.append(float(header.settings.get("min_confidence", "1")))
             case Event():
                 self._take_event(header)
             case View():
@@ -202,6 +204,7 @@ class _Reading:
         ends += [mark.t_s for mark in found.marks[-1:]]
         ends += [d.t_s for d in found.decoded[-1:]] + [p.t_s for p in found.painted[-1:]]
         found.end_s = max([0.0, *ends])
+        found.least = max(self._least, default=found.least)
         found.blocks = found.truth.blocks(found.end_s, most=MOST_EVENTS)
         found.blank = {sink: _spells(views, axis, found.end_s)
                        for sink, views in self._views.items()}  # fmt: skip

@@ -133,6 +133,8 @@ class Recording:
         By view: ``operator``, ``self``, ``observer``.
     damage : list of str
         What could not be read.
+    least : float
+        Confidence below which no picture was made; the highest, where it was changed.
     end_s : float
         Its end on its own axis, in seconds.
     """
@@ -152,6 +154,7 @@ class Recording:
     blocks: list[Block] = field(default_factory=list)
     blank: dict[str, list[Spell]] = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)
+    least: float = 1.0
     end_s: float = 0.0
 
     @property

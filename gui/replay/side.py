@@ -15,6 +15,7 @@ from gui.replay.recording import Decoded, Painted, Recording
 from gui.replay.rights import Rights
 from gui.replay.worker import PictureReader
 from gui.texts import told, tr
+from gui.words import neutral_word
 from phosphene.recorder.access import Place
 
 __all__ = ["Side", "named_at"]
@@ -129,8 +130,8 @@ class Side(QWidget):
             return tr("nothing decoded yet") if recording.decoded else tr("nothing decoded")
         name = f"<b>{escape(percept.label)}</b> · " if percept.label else ""
         line = tr("confidence {value}", value=f"<b>{percept.confidence:.2f}</b>")
-        if painted is not None and painted.neutral:
-            line += " · " + tr("too low for a picture: neutral")
+        if painted is not None and painted.neutral and painted.percept_sent_s >= 0:
+            line += " · " + neutral_word(percept.confidence, recording.least)
         times = {"t": f"{percept.t_s:.1f}", "seen": f"{percept.seen_s:.1f}"}
         return f"{name}{line}<br>{tr('from data until {t} s, seen at {seen} s', **times)}"
 

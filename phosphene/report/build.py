@@ -115,8 +115,9 @@ def _pass_frames(
     headers = [m.header for m in data.percepts]
     rate_hz = film_rate_hz(data.fps, [h.t_data for h in headers])
     seen_s = {h.t_sent: h.t_seen for h in headers}
+    least = max((float(p.settings.get("min_confidence", "1")) for p in data.paintings), default=1.0)
     with PreviewFilm(
-        film, rate_hz, shown, seen_s, timed=data.fps is not None, marks=marks_of(data)
+        film, rate_hz, shown, seen_s, timed=data.fps is not None, least=least, marks=marks_of(data)
     ) as preview:
         frames = tqdm(
             frames_of(data), total=len(data.frames), desc="preview", unit="frame", leave=False

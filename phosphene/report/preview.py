@@ -26,6 +26,7 @@ ENCODERS = ("libx264", "libopenh264", "mpeg4")
 SCALE = 4
 CAPTION_PX = 24
 NEUTRAL = "neutral: nothing decoded"
+TOO_LOW, NO_PICTURE = "too low for a picture: neutral", "neutral: no picture"
 GREY = (110, 110, 110)
 
 
@@ -67,6 +68,8 @@ class PreviewFilm(Closing):
         Frames per second.
     timed : bool
         True: frames stand at the time they were rendered, so that gaps show; False: evenly.
+    least : float
+        Confidence below which no picture was made.
     marks : Marks
         What the file says of itself.
     shown : sequence of Shown
@@ -88,10 +91,12 @@ class PreviewFilm(Closing):
         seen_s: Mapping[float, float],
         *,
         timed: bool,
+        least: float = 1.0,
         marks: Marks | None = None,
     ) -> None:
         self._marks = marks or Marks()
         self.frames = 0
+        self._least = least
         self._path, self._shown, self._seen_s, self._timed = path, shown, seen_s, timed
         self._begin_s = 0.0
         self._last_pts = -1
@@ -141,7 +146,7 @@ class PreviewFilm(Closing):
         """Put seen and decoded side by side over a caption."""
         side = self._side
         left, words = self._seen(header, side, max(decoded.shape[:2]))
-        lines = (words, said_of(header))
+        lines = (words, said_of(header, self._least))
         if self._words != lines:
             self._words, self._caption = lines, _caption(*lines, side)
         pictures = np.concatenate([left, _fitted(decoded, side)], axis=1)
@@ -155,11 +160,11 @@ class PreviewFilm(Closing):
         empty = np.full((side, side, 3), GREY, np.uint8)
         t_s = self._seen_s.get(header.t_percept)
         if t_s is None:
-            return empty, "not known" if header.percept_seq >= 0 else "no percept yet"
+            return empty, "seen: not known" if header.percept_seq >= 0 else "nothing decoded yet"
         block = shown_at(self._shown, t_s)
         if block is None:
-            return empty, f"nothing, {t_s:.1f} s"
-        words = f"{self._shown[block].label}, {t_s:.1f} s"
+            return empty, f"seen: nothing, {t_s:.1f} s"
+        words = f"seen: {self._shown[block].label}, {t_s:.1f} s"
         if self._left is None or self._left[0] != t_s:
             picture = self._shown[block].picture_at(t_s, own_px)
             self._left = (t_s, empty if picture is None else _fitted(picture, side))
@@ -172,22 +177,28 @@ def _side_of(picture: Picture) -> int:
     return 2 * (longest * (SCALE if longest <= 128 else 1) // 2)
 
 
-def said_of(header: Frame) -> str:
+def said_of(header: Frame, least: float = 1.0) -> str:
     """Say what stands on the right: a picture or the neutral frame, and how sure the decoder was.
 
     Parameters
     ----------
     header : Frame
         Of a recorded frame.
+    least : float
+        Confidence below which no picture was made.
     """
-    what = NEUTRAL if header.state == "neutral" else LABEL
-    return what if header.percept_seq < 0 else f"{what}, confidence {header.confidence:.2f}"
+    sure = f"confidence {header.confidence:.2f}"
+    if header.state != "neutral":
+        return LABEL if header.percept_seq < 0 else f"{LABEL}, {sure}"
+    if header.percept_seq < 0:
+        return NEUTRAL
+    return f"{sure}, {TOO_LOW if header.confidence < least else NO_PICTURE}"
 
 
 def _caption(words: str, said: str, side: int) -> Picture:
     image = Image.new("RGB", (2 * side, CAPTION_PX), (20, 20, 20))
     drawing = ImageDraw.Draw(image)
-    drawing.text((6, 6), f"seen: {words}", fill=(230, 230, 230))
+    drawing.text((6, 6), words, fill=(230, 230, 230))
     drawing.text((side + 6, 6), said, fill=(230, 200, 120))
     return np.asarray(image)
 

@@ -127,7 +127,12 @@ def test_the_caption_says_why_a_card_stands_in_place_of_a_picture() -> None:
     found = caption(replace(SHOWING, frame=card, age_s=0.14), "volume", "cat")
     assert found == "<b>no picture: pictures come too late</b><br>age 140 ms"
     plain = replace(SHOWING, frame=structs.replace(card, card=""), age_s=0.14)
-    assert "nothing decoded" in caption(plain, "volume", "cat")
+    low = "confidence <b>0.50</b> · too low for a picture: neutral<br>age 140 ms"
+    assert caption(plain, "volume", "cat", least=0.6) == low
+    assert "neutral: no picture" in caption(plain, "volume", "cat", least=0.5)
+    assert "nothing decoded" in caption(plain, "volume", "cat", 9.0), "an old percept says nothing"
+    none = replace(plain, frame=structs.replace(card, card="", percept_seq=-1))
+    assert "nothing decoded" in caption(none, "volume", "cat")
     use("ja")
     assert all(told(why) != why for why in (LATE, UNSURE, FILTERED))
     use("en")

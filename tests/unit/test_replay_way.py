@@ -181,6 +181,25 @@ def test_after_a_neutral_frame_a_picture_is_its_own_percepts() -> None:
     assert way.take(msgspec.structs.replace(third, percept_seq=-1, state="neutral")) == -1.0
 
 
+@pytest.mark.parametrize(
+    ("least", "words"),
+    [("0.6", "too low for a picture: neutral"), ("0.1", "neutral: no picture")],
+)
+def test_a_neutral_frame_says_why_by_the_runs_own_threshold(
+    tmp_path: Path, qtbot: QtBot, qapp: QApplication, least: str, words: str
+) -> None:
+    made = smooth_run(settings=SMOOTH | {"min_confidence": least})
+    at = next(k for k, m in enumerate(made)
+              if isinstance(m.header, Frame) and m.header.percept_seq == 7)  # fmt: skip
+    for k in range(at, at + 4):
+        made[k] = Message(msgspec.structs.replace(made[k].header, state="neutral"), made[k].arrays)
+    with standing(ReplayPage(now=lambda: NOW)) as page:
+        page.open(write(tmp_path, made))
+        qtbot.waitUntil(lambda: page.going.isHidden(), timeout=5000)
+        page._go_to(TR_S * 8)
+        assert f"0.40</b> · {words}" in wait_for(qtbot, page, mixed(7, 0))
+
+
 # ---- volumes, epochs, seconds --------------------------------------------------------------------
 
 EPOCHS, SECONDS = 13, 20

@@ -128,7 +128,8 @@ def test_captions_tell_a_neutral_frame_and_the_confidence() -> None:
     shown = msgspec.structs.replace(headers[0], confidence=0.625)
     assert said_of(shown) == f"{LABEL}, confidence 0.62"
     unsure = msgspec.structs.replace(shown, state="neutral", confidence=0.05)
-    assert said_of(unsure) == "neutral: nothing decoded, confidence 0.05"
+    assert said_of(unsure, 0.1) == "confidence 0.05, too low for a picture: neutral"
+    assert said_of(unsure, 0.05) == "confidence 0.05, neutral: no picture", "for another reason"
     assert said_of(msgspec.structs.replace(unsure, percept_seq=-1)) == "neutral: nothing decoded"
 
 
