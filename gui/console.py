@@ -18,6 +18,7 @@ from phosphene.coredumps import no_core_dumps
 from phosphene.errors import ConfigError
 
 if TYPE_CHECKING:
+    from gui.console_parts import RunSetup
     from gui.console_window import ConsoleWindow
 
 __all__ = ["main"]
@@ -78,10 +79,7 @@ def _show(arguments: argparse.Namespace) -> int:
     window = ConsoleWindow(
         preferences, arguments.screen, gone, pages_for(arguments.observer_screen)
     )
-    if arguments.screen is not None:
-        window.setup_page.choose_screen(arguments.screen)
-    if arguments.session is not None:
-        window.setup_page.open_path(arguments.session.absolute())
+    _prepare(window.setup_page, arguments, english)
     _obey_signals(window)
     previous, sys.excepthook = sys.excepthook, window.excepthook
     window.show()
@@ -90,6 +88,16 @@ def _show(arguments: argparse.Namespace) -> int:
     finally:
         sys.excepthook = previous
         window.shut()
+
+
+def _prepare(page: RunSetup, arguments: argparse.Namespace, english: str) -> None:
+    """Hand the command line on, and say in the window, too, why it does not speak as asked."""
+    if arguments.screen is not None:
+        page.choose_screen(arguments.screen)
+    if arguments.session is not None:
+        page.open_path(arguments.session.absolute())
+    if english:
+        page.say(english)
 
 
 def _obey_signals(window: ConsoleWindow) -> None:

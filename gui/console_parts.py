@@ -62,6 +62,10 @@ class RunSetup(ConsolePage, Protocol):
         """Open a study file."""
         ...
 
+    def say(self, text: str) -> None:
+        """Show a sentence, until there is another."""
+        ...
+
     def open_file(self) -> None:
         """Ask for a study file and open it."""
         ...

@@ -207,6 +207,10 @@ class SetupPage(QWidget):
         """Choose the participant's screen; its test card is still to be seen."""
         self.screen_choice.choose(name)
 
+    def say(self, text: str) -> None:
+        """Show a sentence in the line below the pages, until there is another."""
+        self._say(text, bad=True)
+
     def start(self) -> None:
         """Begin the run, if all checks hold."""
         if not self.checked():

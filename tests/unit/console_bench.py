@@ -79,6 +79,9 @@ class SetupPage(QWidget):
     def open_path(self, path: Path) -> None:
         self.told.append(str(path))
 
+    def say(self, text: str) -> None:
+        self.told.append(text)
+
     def start(self) -> None:
         self.begin.emit(self.arguments)
 

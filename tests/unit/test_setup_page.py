@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 from setup_bench import Make, pages_in, study_in, until
 
+from gui.console import _prepare
+from gui.language import speak
 from gui.palette import apply
 from gui.setup import consent_view
 from gui.setup.editors import BoxEditor, ChoiceEditor, LineEditor
@@ -367,3 +370,14 @@ def test_the_last_run_of_a_file_is_compared_with(make: Make, qtbot: QtBot, tmp_p
     assert page.tabs.tabText(3) == "Changes (2)"
     page.tabs.setCurrentIndex(3)
     shot(page, "setup-changes")
+
+
+def test_the_page_says_in_the_window_why_it_does_not_speak_as_asked(make: Make) -> None:
+    page = make()
+    asked = argparse.Namespace(screen=None, session=None)
+    _prepare(page, asked, "")
+    assert page.message.text() == ""
+    why = speak("ja", {}, lambda _: False)
+    _prepare(page, asked, why)
+    assert "fonts-noto-cjk" in page.message.text()
+    assert page.message.text().endswith(why)
