@@ -27,6 +27,9 @@ def fill(bar: QMenuBar, actions: Mapping[str, QAction], label: QLabel) -> None:
         menu = bar.addMenu(tr(title))
         for name in names:
             menu.addAction(actions[name])
+    # A corner is only as high as its words and sticks to the top; as high as a title it is level.
+    bar.ensurePolished()
+    label.setMinimumHeight(bar.actionGeometry(bar.actions()[0]).height())
     bar.setCornerWidget(label, Qt.Corner.TopRightCorner)
 
 

@@ -60,6 +60,13 @@ def test_the_console_fits_a_small_screen_and_can_be_reached_by_keys(made: Bench)
         assert bench.faults_of_reach(made.window) == []
 
 
+def test_the_state_is_level_with_the_titles_of_the_menus(made: Bench) -> None:
+    bar, label = made.window.menuBar(), made.window.state_label
+    titles = bar.actionGeometry(bar.actions()[0])
+    assert abs(label.geometry().center().y() - titles.center().y()) <= 1
+    assert label.height() <= bar.height()
+
+
 def test_every_key_of_the_console_is_in_a_menu_and_help(made: Bench) -> None:
     listed = {
         item.objectName()
