@@ -27,7 +27,7 @@ from phosphene.messages import (
 from phosphene.report import Shown, build
 from phosphene.report.accuracy import Joined
 from phosphene.report.pictures import pairs_of
-from phosphene.report.preview import said_of
+from phosphene.report.preview import PreviewFilm, said_of
 from phosphene.report.strip import full_size
 from phosphene.stimuli import draw, make_programme
 from tests.unit.report_bench import DELAY_S, PROGRAMME, Script, report, whole_run, without, write
@@ -280,3 +280,19 @@ def test_truth_can_be_given(tmp_path: Path, figureless: None) -> None:
 def test_a_folder_without_a_recording_is_told(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="no recording"):
         build(tmp_path)
+
+
+def test_the_left_of_the_film_says_what_was_seen_or_that_nothing_is_decoded_yet(
+    tmp_path: Path,
+) -> None:
+    header = next(m.header for m in whole_run() if isinstance(m.header, Frame))
+    block = PROGRAMME.blocks[0]
+    shown = [Shown(block.onset_s, block.duration_s, "cat", block.clip)]
+    film = PreviewFilm(
+        tmp_path / "a.mp4", 1.0, shown, {header.t_percept: block.onset_s}, timed=True
+    )
+    none = msgspec.structs.replace(header, percept_seq=-1, t_percept=-1.0)
+    assert film._seen(none, 64, 64)[1] == "nothing decoded yet"
+    assert film._seen(header, 64, 64)[1] == f"seen: cat, {block.onset_s:.1f} s"
+    unknown = msgspec.structs.replace(header, t_percept=header.t_percept + 1.0)
+    assert film._seen(unknown, 64, 64)[1] == "seen: not known"
