@@ -115,7 +115,7 @@ def notes_of(data: RunData, reasons: Mapping[str, str], views: Mapping[str, Any]
         if numbers:
             notes.append(f"{in_words(numbers)}: {words}")
     if (quiet_s := quiet_end_s(data)) is not None:
-        notes.append(f"no data for the last {quiet_s:.1f} s before the end: the scan was over")
+        notes.append(f"no data for the last {quiet_s:.1f} s before the end")
     sentences = sentences_of(data)
     for node, told in sorted(sentences.items(), key=lambda n: n[0] not in _SOURCES):
         notes += [f"{node}: {text}" for text in told[:_MOST]]
