@@ -26,6 +26,7 @@ __all__ = ["EegTake", "Out", "Take", "features_out", "stale_state"]
 
 _CHUNK_S = 1 / 32
 _TOLD_S = 1.0
+_FIRST_S = 5.0  # a source that has just been found takes a moment to send
 _GATHER_S = 0.008  # of an amplifier that sends every sample on its own
 _STATES = {"waiting": 0, "fresh": 0, "amber": 1, "red": 2}
 
@@ -112,7 +113,8 @@ def stale_state(watch: StaleWatch | None, now_s: float, ended: bool) -> tuple[in
         return 0, ""
     state = watch.state(now_s)
     age_s = watch.age_s(now_s)
-    text = f"no data for {age_s:.0f} s" if _STATES[state] and age_s >= _TOLD_S else ""
+    told = _STATES[state] > 0 and age_s >= (_TOLD_S if watch.seen else _FIRST_S)
+    text = f"no data for {age_s:.0f} s" if told else ""
     return _STATES[state], text
 
 

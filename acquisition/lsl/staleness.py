@@ -47,6 +47,11 @@ class StaleWatch:
         self._since_s: float | None = None
         self._seen = False
 
+    @property
+    def seen(self) -> bool:
+        """Whether any data came yet."""
+        return self._seen
+
     def data(self, now_s: float) -> None:
         """Note that data came at `now_s` seconds."""
         self._since_s = now_s

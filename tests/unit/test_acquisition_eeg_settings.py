@@ -131,3 +131,10 @@ def test_silence_is_told_from_one_second_on() -> None:
     assert [stale_state(watch, t, False) for t in (0.01, 0.5, 3.0)] == [
         (0, ""), (1, ""), (2, "no data for 3 s"),
     ]  # fmt: skip
+
+
+def test_before_the_first_data_silence_is_told_later_and_counts_at_once() -> None:
+    watch = StaleWatch(1 / 32)
+    assert [stale_state(watch, t, False) for t in (0.0, 1.5, 4.0, 5.0)] == [
+        (0, ""), (2, ""), (2, ""), (2, "no data for 5 s"),
+    ]  # fmt: skip
