@@ -145,7 +145,7 @@ class GuiNode:
             context.state, context.note = "done", STOP_NOTE
         going = context.state in ("running", "done")
         self.window.tell_phase(going, self._ended or self._stop_asked)
-        self.window.refresh_pictures()
+        self.window.look_again()
 
     def decoded(self) -> bool:
         """Tell whether the operator's view shows a decoded picture, not a neutral frame."""

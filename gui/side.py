@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Side"]
 
 TURN_MS = 15
-"""One plot is drawn each time, so that a picture never waits for all of them."""
+AT_ONCE = 6
+"""So many plots are drawn each time: a picture never waits for all of them, and each time costs."""
 
 
 class Side(QTabWidget):
@@ -105,8 +106,8 @@ class Side(QTabWidget):
             pass
 
     def _draw_next(self) -> bool:
-        """Draw one plot that is behind; the timer ends when there is none."""
-        more = self.plots is not None and self.plots.draw_next()
+        """Draw some of the plots that are behind; the timer ends when there is none."""
+        more = self.plots is not None and all(self.plots.draw_next() for _ in range(AT_ONCE))
         if not more:
             self._turns.stop()
         return more

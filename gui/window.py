@@ -46,7 +46,10 @@ __all__ = ["OperatorWindow"]
 SIZE_PX = (1264, 684)
 """Fits a 1280x720 screen with a title bar."""
 BOARD_MS = 200
+LOOK_S = 0.09
 FRAME_MS = 16
+MERGE_MS = 2
+"""The same frame comes to the operator's and to the participant's view: one repaint shows both."""
 
 
 class OperatorWindow(QFrame):
@@ -129,8 +132,9 @@ class OperatorWindow(QFrame):
         self.faces.fit(self.width(), self.height())
 
     def _start_timers(self) -> None:
-        self._painted_s = 0.0
+        self._painted_s = self._looked_s = 0.0
         self._passing = (False, False)
+        self._shown: object = None
         self._freshness = Freshness()
         self._paint_timer = QTimer(self)
         self._paint_timer.setSingleShot(True)
@@ -152,21 +156,29 @@ class OperatorWindow(QFrame):
         return run_state(board, going=self._going, ended=self._ended)
 
     def paint_soon(self) -> None:
-        """Repaint the pictures now, or one display frame after the last time."""
+        """Repaint the pictures at once, or one display frame after the last that were painted."""
         if self._paint_timer.isActive():
             return
         since_ms = (self._clock.now() - self._painted_s) * 1000
-        self._paint_timer.start(max(0, round(FRAME_MS - since_ms)))
+        self._paint_timer.start(max(MERGE_MS, round(FRAME_MS - since_ms)))
+
+    def look_again(self) -> None:
+        """Refresh pictures that nothing has refreshed for a while: old ones have to go."""
+        if self._clock.now() - self._looked_s >= LOOK_S:
+            self.refresh_pictures()
 
     def refresh_pictures(self) -> None:
         """Show the newest pictures, or the words that stand in their place."""
-        now = self._clock.now()
+        self._looked_s = now = self._clock.now()
         pictures = self.model.pictures(now)
         passing = (pictures.operator.passing, pictures.participant.passing)
         old = self._freshness.leave_out(pictures.operator.frame, now)
         if old and passing == self._passing:  # what is taken away never waits
             return
-        self._painted_s, self._passing = now, passing
+        shown = (pictures.operator.frame, pictures.participant.frame, passing)
+        if shown != self._shown:  # looking again at the same ones holds no newer one up
+            self._painted_s, self._shown = now, shown
+        self._passing = passing
         self.faces.show_pictures(pictures)
         self.windows.show_view(pictures.viewer, self.screen())
 
