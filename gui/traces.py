@@ -314,7 +314,7 @@ class Interval(Trace):
         self.set_figures(
             figures_html(
                 tr(
-                    "mean {rate} frames/s · 99 % of intervals below {late} ms",
+                    "{rate} frames/s · 99 % ≤ {late} ms",
                     rate=f"{1000 / max(mean, 1e-3):.1f}",
                     late=f"{late:.0f}",
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,13 +39,15 @@ def strip(pairs: Sequence[Pair]) -> npt.NDArray[np.uint8] | None:
     columns = min(PER_ROW, len(pairs))
     rows = -(-len(pairs) // columns)
     cell = (SIDE_PX + GAP_PX, 2 * (SIDE_PX + LINE_PX) + 3 * GAP_PX)
-    image = Image.new("RGB", (columns * cell[0], rows * cell[1] + LINE_PX), "white")
-    drawing = ImageDraw.Draw(image)
     font = ImageFont.load_default(11)
+    foot = f"seen (above), decoded (below) with confidence; {LABEL}"
+    # Few pictures are narrower than the line that says what they are.
+    width = max(columns * cell[0], math.ceil(font.getlength(foot)) + 4)
+    image = Image.new("RGB", (width, rows * cell[1] + LINE_PX), "white")
+    drawing = ImageDraw.Draw(image)
     for k, pair in enumerate(pairs):
         row, column = divmod(k, columns)
         _draw_pair(image, drawing, font, pair, (column * cell[0], row * cell[1]))
-    foot = f"seen (above), decoded (below) with confidence; {LABEL}"
     drawing.text((2, rows * cell[1]), foot, fill=INK, font=font)
     return np.asarray(image)
 

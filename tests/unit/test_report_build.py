@@ -26,9 +26,9 @@ from phosphene.messages import (
 )
 from phosphene.report import Shown, build
 from phosphene.report.accuracy import Joined
-from phosphene.report.pictures import pairs_of
+from phosphene.report.pictures import Pair, pairs_of
 from phosphene.report.preview import PreviewFilm, said_of
-from phosphene.report.strip import full_size
+from phosphene.report.strip import full_size, strip
 from phosphene.stimuli import draw, make_programme
 from tests.unit.report_bench import DELAY_S, PROGRAMME, Script, report, whole_run, without, write
 
@@ -45,6 +45,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     out = tmp_path_factory.mktemp("whole")
     write(out, whole_run())
     return out, report(out)
+
+
+def test_a_strip_of_one_picture_says_in_full_what_it_is() -> None:
+    shown = np.zeros((64, 64, 3), np.uint8)
+    pair = Pair(8.0, shown, shown, "cat", "cat", 0.5)
+    one, many = strip([pair]), strip([pair] * 8)
+    assert one is not None and many is not None
+    foot = many[-15:]
+    ink = np.flatnonzero((foot < 200).any(axis=(0, 2)))
+    assert one.shape[1] > ink.max(), "the label's last letter is on it"
+    assert np.array_equal(one[-15:, : ink.max() + 1], foot[:, : ink.max() + 1])
 
 
 def test_the_report_of_a_whole_run_has_every_part(whole: tuple[Path, dict[str, Any]]) -> None:
